@@ -1,0 +1,353 @@
+"""Every hyper-parameter: frozen, checked, with its default and the reason for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from sigel.errors import ConfigError
+
+C = TypeVar("C", bound="_Config")
+
+# Mitochondrial genes follow cell quality rather than place; ERCC spike-ins carry no tissue at all.
+MITOCHONDRIAL = r"^(MT|Mt|mt)-"
+SPIKE_IN = r"^ERCC[-_]?\d+$"
+
+
+def _require(ok: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001
+    if not ok:
+        msg = f"setting `{name}`: found {value!r}; wanted {wanted}."
+        raise ConfigError(msg)
+
+
+class _Config:
+    """Shared by all configs: choices are checked, unknown settings are errors, JSON both ways."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            choices = get_args(hints[f.name]) if "Literal" in str(f.type) else ()
+            literals = tuple(c for c in choices if isinstance(c, str))
+            value = getattr(self, f.name)
+            if literals and len(literals) == len(choices):
+                _require(value in literals, f.name, value, f"one of {literals}")
+        self._check()
+
+    def _check(self) -> None:
+        """Range checks of one config; overridden."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dict, fit for JSON."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_dict(cls: type[C], settings: dict[str, Any]) -> C:
+        """Build from a nested dict; an unknown setting is an error that lists the known ones.
+
+        Parameters
+        ----------
+        settings
+            Nested settings, for example `{"n_dims": 32, "train": {"pretrain_epochs": 5}}`.
+
+        Raises
+        ------
+        ConfigError
+            When a setting is unknown or out of range.
+        """
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            msg = f"unknown setting {unknown[0]!r} in {cls.__name__}; known settings: {', '.join(known)}."
+            raise ConfigError(msg)
+        values: dict[str, Any] = {}
+        for name, value in settings.items():
+            factory = known[name].default_factory
+            if isinstance(factory, type) and issubclass(factory, _Config):
+                if not isinstance(value, dict | factory):
+                    msg = f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
+                    raise ConfigError(msg)
+                values[name] = factory.from_dict(value) if isinstance(value, dict) else value
+            else:
+                values[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageConfig(_Config):
+    """How counts and coordinates become gene images.
+
+    Parameters
+    ----------
+    min_spots
+        Genes detected in fewer spots are left out; 10 as in the paper, below which an image is noise.
+    exclude
+        Regular expressions of gene names to leave out: mitochondrial genes and ERCC spike-ins.
+    normalize
+        `"log"`: divide by the library size (to the median library), then `log1p`. `"none"`: as given.
+    scale
+        `"zscore"` per gene over tissue pixels (default: level must not drown pattern), `"max"`, `"none"`.
+    clip
+        Largest absolute value after z-scoring; 10 keeps a single hot pixel from owning an image.
+    smooth
+        Weight of the mean of the neighbouring pixels, 0 to 1. 0.5: one spot is mostly counting noise.
+    grid
+        `"lattice"` uses `array_row`, `array_col`; `"continuous"` bins coordinates; `"auto"` prefers the lattice.
+    pixel_size
+        Side of a pixel in coordinate units; default: the median nearest-neighbour distance, made
+        larger where that would give more than `max_side` pixels along a side.
+    max_side
+        Largest height or width of an automatic grid; 96 keeps a section of any size cheap.
+    aggregate
+        `"mean"` (default) or `"sum"` of the spots that share a pixel.
+    """
+
+    min_spots: int = 10
+    exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN)
+    normalize: Literal["log", "none"] = "log"
+    scale: Literal["zscore", "max", "none"] = "zscore"
+    clip: float = 10.0
+    smooth: float = 0.5
+    grid: Literal["auto", "lattice", "continuous"] = "auto"
+    pixel_size: float | None = None
+    max_side: int = 96
+    aggregate: Literal["mean", "sum"] = "mean"
+
+    def _check(self) -> None:
+        _require(self.min_spots >= 0, "min_spots", self.min_spots, "a number of spots >= 0")
+        _require(self.clip > 0, "clip", self.clip, "a number > 0")
+        _require(0 <= self.smooth <= 1, "smooth", self.smooth, "a weight from 0 to 1")
+        _require(self.max_side >= 1, "max_side", self.max_side, "a number of pixels >= 1")
+        _require(
+            self.pixel_size is None or self.pixel_size > 0, "pixel_size", self.pixel_size, "None or a length > 0"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig(_Config):
+    """Module I: the masked autoencoder.
+
+    Parameters
+    ----------
+    patch_size
+        Side of a square patch in pixels; 4 as in the paper.
+    dim, depth, heads, mlp_ratio
+        Width, blocks, attention heads and hidden ratio of the transformer. Narrow and shallow by
+        default: gene images are small and a laptop must do.
+    mask_ratio
+        Share of the tissue patches that are hidden in training; 0.3 as in the authors' code.
+    pool
+        `"spatial"`: token features weighted by low spatial frequencies, so that place survives pooling.
+        `"mean"`: plain mean over tokens.
+    frequencies
+        Spatial frequencies per axis of the `"spatial"` pool.
+    head_hidden
+        Width of the hidden layer of the projection head; 0 makes the head linear.
+    decoder
+        `"tokens"`: a light transformer that works for any grid. `"bottleneck"`: one pooled vector
+        through an MLP to every pixel, as in the authors' code; tied to one grid, for comparison only.
+    """
+
+    patch_size: int = 4
+    dim: int = 32
+    depth: int = 2
+    heads: int = 4
+    mlp_ratio: float = 2.0
+    mask_ratio: float = 0.3
+    pool: Literal["spatial", "mean"] = "spatial"
+    frequencies: int = 8
+    head_hidden: int = 0
+    decoder: Literal["tokens", "bottleneck"] = "tokens"
+
+    def _check(self) -> None:
+        for name in ("patch_size", "dim", "depth", "heads", "frequencies"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+        _require(self.dim % (4 * self.heads) == 0, "dim", self.dim, f"a multiple of 4 * heads = {4 * self.heads}")
+        _require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "a share between 0 and 1")
+        _require(self.mlp_ratio > 0, "mlp_ratio", self.mlp_ratio, "a number > 0")
+        _require(self.head_hidden >= 0, "head_hidden", self.head_hidden, "a width >= 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureConfig(_Config):
+    """Module II: the mixture over gene representations, fitted by MAP-EM.
+
+    Parameters
+    ----------
+    density
+        `"t"`: Student t components. `"gaussian"`: the limit of infinite degrees of freedom (ablation).
+    covariance
+        Scale matrices: `"diag"` (default; a group of 30 genes cannot support a full matrix) or `"full"`.
+    concentration
+        Dirichlet parameter of the weights; 1 is flat.
+    mean_precision
+        `kappa_0` of the normal-inverse-Wishart prior; 0.01 pulls means only of near-empty groups.
+    scale_dof
+        `rho_0` of that prior; default `D + 2` (Fraley and Raftery 2007).
+    dof_prior
+        Shape and rate of a Gamma prior on the degrees of freedom; None is flat within `dof_bounds`.
+    dof_bounds
+        Range within which the degrees of freedom are solved.
+    shared_dof
+        One number for all groups; False solves each group's own.
+    max_iter, tol
+        EM iterations of a full fit, and the relative gain of the objective at which it stops.
+    min_genes
+        Groups with fewer (soft) members are re-seeded at genes that no group explains.
+    """
+
+    density: Literal["t", "gaussian"] = "t"
+    covariance: Literal["diag", "full"] = "diag"
+    concentration: float = 1.0
+    mean_precision: float = 0.01
+    scale_dof: float | None = None
+    dof_prior: tuple[float, float] | None = (2.0, 0.1)
+    dof_bounds: tuple[float, float] = (1.0, 200.0)
+    shared_dof: bool = False
+    max_iter: int = 100
+    tol: float = 1e-5
+    min_genes: float = 1.0
+
+    def _check(self) -> None:
+        _require(self.concentration >= 1, "concentration", self.concentration, "a number >= 1")
+        _require(self.mean_precision >= 0, "mean_precision", self.mean_precision, "a number >= 0")
+        low, high = self.dof_bounds
+        _require(0 < low < high, "dof_bounds", self.dof_bounds, "two increasing numbers > 0")
+        _require(self.max_iter >= 1, "max_iter", self.max_iter, "a whole number >= 1")
+        _require(self.tol > 0, "tol", self.tol, "a number > 0")
+        _require(self.min_genes >= 0, "min_genes", self.min_genes, "a number >= 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Config):
+    """The loop over the modules.
+
+    Parameters
+    ----------
+    pretrain_epochs, pretrain_batch, pretrain_lr
+        Module I alone.
+    thin
+        Probability with which each count is kept in a thinned view; None never thins. Two thinned views
+        of one gene are two experiments that differ by noise alone. Needs integer counts.
+    pixel_dropout
+        Share of the pixels that are blanked in a view.
+    contrast_weight, temperature
+        InfoNCE between two views of a gene; it gives the projection head its first gradient.
+    refine_epochs, refine_batch, refine_lr
+        Modules II and III.
+    em_steps
+        EM iterations per refinement epoch; 5 as in the authors' code.
+    cluster_weight, reconstruct_weight, likelihood_weight, size_weight
+        Weights of KL(P||Q), of the masked reconstruction, of the mixture's log-likelihood and of the
+        entropy of group sizes.
+    graph_weight, graph_decay, graph_neighbors
+        Weight of the Laplacian term, epochs after which it has faded by e, genes per neighbourhood.
+    weight_decay, grad_clip
+        AdamW's decay and the largest gradient norm.
+    tolerance, patience
+        Refinement stops when the share of genes that change group stays below `tolerance` for
+        `patience` epochs.
+    min_rank
+        Collapse guard: smallest effective rank of the representations, as a share of that before
+        refinement; below it the last good epoch is restored and refinement stops.
+    """
+
+    pretrain_epochs: int = 10
+    pretrain_batch: int = 256
+    pretrain_lr: float = 2e-3
+    thin: float | None = 0.5
+    pixel_dropout: float = 0.0
+    contrast_weight: float = 1.0
+    temperature: float = 0.15
+    refine_epochs: int = 5
+    refine_batch: int = 256
+    refine_lr: float = 5e-4
+    em_steps: int = 5
+    cluster_weight: float = 0.1
+    reconstruct_weight: float = 1.0
+    likelihood_weight: float = 0.01
+    size_weight: float = 0.01
+    graph_weight: float = 0.1
+    graph_decay: float = 3.0
+    graph_neighbors: int = 15
+    weight_decay: float = 1e-4
+    grad_clip: float = 1.0
+    tolerance: float = 1e-3
+    patience: int = 2
+    min_rank: float = 0.5
+
+    def _check(self) -> None:
+        for name in ("pretrain_epochs", "refine_epochs"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "a number of epochs >= 0")
+        for name in ("pretrain_batch", "refine_batch", "em_steps", "graph_neighbors", "patience"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+        _require(self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1")
+        _require(0 <= self.pixel_dropout < 1, "pixel_dropout", self.pixel_dropout, "a share from 0 to 1")
+        for name in ("pretrain_lr", "refine_lr", "temperature", "graph_decay", "grad_clip"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
+        for name in ("tolerance", "min_rank", "weight_decay", *(n for n in vars(self) if n.endswith("_weight"))):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SIGELConfig(_Config):
+    """All settings of a fit.
+
+    Parameters
+    ----------
+    n_dims
+        Length of a gene representation; 32 as in the paper.
+    n_groups
+        Number of mixture components, or `"auto"`: the number with the lowest BIC among a geometric
+        series of candidates.
+    max_groups
+        Largest candidate of `"auto"`; also never more than a third of the genes.
+    assignment
+        `"mixture"`: the posterior of Module II. `"dec"`: the Student t kernel around learned centres of
+        the authors' running code, for comparison only.
+    image, encoder, mixture, train
+        Settings of the parts.
+    """
+
+    n_dims: int = 32
+    n_groups: int | Literal["auto"] = "auto"
+    max_groups: int = 64
+    assignment: Literal["mixture", "dec"] = "mixture"
+    image: ImageConfig = field(default_factory=ImageConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    mixture: MixtureConfig = field(default_factory=MixtureConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def _check(self) -> None:
+        _require(self.n_dims >= 2, "n_dims", self.n_dims, "a whole number >= 2")
+        ok = self.n_groups == "auto" or (isinstance(self.n_groups, int) and self.n_groups >= 1)
+        _require(ok, "n_groups", self.n_groups, '"auto" or a whole number >= 1')
+        _require(self.max_groups >= 1, "max_groups", self.max_groups, "a whole number >= 1")
+
+    @classmethod
+    def parity(cls) -> SIGELConfig:
+        """Settings close to the authors' running code (method table 4.3), for comparison only."""
+        return cls(
+            n_groups=500,
+            max_groups=500,
+            assignment="dec",
+            image=ImageConfig(scale="none", smooth=0.0),
+            encoder=EncoderConfig(
+                dim=16, depth=5, mlp_ratio=5.0, pool="mean", head_hidden=32, decoder="bottleneck"
+            ),
+            train=TrainConfig(
+                pretrain_epochs=30,
+                pretrain_batch=320,
+                pretrain_lr=1e-3,
+                thin=None,
+                contrast_weight=0.0,
+                refine_epochs=30,
+                refine_batch=64,
+                refine_lr=1e-3,
+                likelihood_weight=0.0,
+                size_weight=0.0,
+                graph_weight=0.0,
+                weight_decay=0.0,
+                min_rank=0.0,
+            ),
+        )

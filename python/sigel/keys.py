@@ -1,0 +1,43 @@
+"""Every key that the package writes into an AnnData, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Names derived from `key_added`; the defaults are those of `key_added="sigel"`.
+
+    Parameters
+    ----------
+    base
+        The `key_added` of the call.
+    """
+
+    base: str = "sigel"
+
+    @property
+    def representation(self) -> str:
+        """`varm` and `obsm` key: gene representations and spot embedding."""
+        return f"X_{self.base}"
+
+    @property
+    def group(self) -> str:
+        """`var` column with the group of each gene."""
+        return f"{self.base}_group"
+
+    @property
+    def group_prob(self) -> str:
+        """`var` column with the largest group posterior of each gene."""
+        return f"{self.base}_group_prob"
+
+    @property
+    def status(self) -> str:
+        """`var` column that says whether a gene was embedded and, if not, why."""
+        return f"{self.base}_status"
+
+    @property
+    def info(self) -> str:
+        """`uns` key with parameters, provenance and training history."""
+        return self.base
