@@ -94,8 +94,9 @@ class ImageConfig(_Config):
     grid
         `"lattice"` uses `array_row`, `array_col`; `"continuous"` bins coordinates; `"auto"` prefers the lattice.
     pixel_size
-        Side of a pixel in coordinate units; default: the median nearest-neighbour distance, made
-        larger where that would give more than `max_side` pixels along a side.
+        Side of a pixel in coordinate units; default: the median distance to the fourth nearest
+        neighbour (one spacing on a lattice, about one cell a pixel for scattered cells), made larger
+        where that would give more than `max_side` pixels along a side.
     max_side
         Largest height or width of an automatic grid; 96 keeps a section of any size cheap.
     aggregate
