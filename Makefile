@@ -1,0 +1,42 @@
+# SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-quick format document clean purge
+
+# A file given on the command line is a path from where make was called.
+DATA ?=
+export YES PYTHON
+
+help: ## List the targets and what they do
+	@echo "Usage: make TARGET"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@echo
+	@echo "Settings: DATA=file.h5ad|file.rds (demo), YES=1 (install system packages without asking),"
+	@echo "          PYTHON=path (the Python that .venv is made from)"
+
+setup: ## Install what is missing: system packages, .venv, .rlib with reticulate and the R package
+	@bash tools/setup.sh
+
+demo: setup ## Run the main job through R on a simulated section, or on yours: make demo DATA=file.h5ad
+	@. tools/env.sh && Rscript tools/demo.R $(if $(DATA),"$(DATA)")
+
+test: setup ## Run everything that must hold: lint, types, both test suites, R CMD check, the Seurat 5 leg
+	@bash tools/check.sh
+
+test-quick: setup ## The same without R CMD check and the Seurat 5 leg
+	@bash tools/check.sh quick
+
+format: setup ## Format the Python and R sources in place
+	@. tools/env.sh && ruff check --fix-only -q . && ruff format . && air format R tests/testthat tools
+
+document: setup ## Rebuild NAMESPACE and man/ from the roxygen2 comments
+	@. tools/env.sh && Rscript -e 'roxygen2::roxygenise()'
+
+clean: ## Remove what demo, tests and checks leave behind (keeps the installed environment)
+	@rm -rf demo-output build *.Rcheck sigel_*.tar.gz .ruff_cache .mypy_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+purge: clean ## Remove the installed environment too: .venv, .rlib and the Debian 13 tree of the Seurat 5 leg
+	@bash tools/seurat5.sh remove
+	@rm -rf .venv .rlib .setup.lock python/*.egg-info

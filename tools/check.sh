@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs every check, goes on after a failure, and ends with a table of what held. `quick` leaves out
+# R CMD check and the Seurat 5 leg.
+set -uo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/tools/env.sh"
+cd "$ROOT" || exit 1
+mode=${1:-all}
+
+if [ "${CI-}" = true ]; then export SIGEL_REQUIRE_ALL=1; fi
+# Results must not hang on how many cores a machine has.
+export OMP_NUM_THREADS=1
+mkdir -p build
+work=$(mktemp -d "$ROOT/build/check.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+summary=()
+failures=0
+
+step() {
+  local name=$1 begin=$SECONDS verdict=ok
+  shift
+  printf '\n'
+  say "$name"
+  "$@" || { verdict=FAILED && failures=$((failures + 1)); }
+  summary+=("$(printf '%-34s %-7s %5d s' "$name" "$verdict" $((SECONDS - begin)))")
+}
+
+run_pytest() {
+  python -m pytest -n 2 --junitxml="$work/pytest.xml"
+  local code=$?
+  python tools/skips.py "$work/pytest.xml" || code=1
+  return $code
+}
+
+r_cmd_check() {
+  local tarball
+  tarball=$(build_tarball "$work") || return 1
+  (
+    cd "$work" || exit 1
+    # No reference to the network or the clock; every suggested package is there and must be used.
+    export _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_FORCE_SUGGESTS_=true
+    R CMD check --as-cran --no-manual "$tarball"
+  )
+  python tools/check_log.py "$work/sigel.Rcheck" tools/check-notes.txt
+}
+
+step "ruff check" ruff check .
+step "ruff format" ruff format --check .
+step "mypy" mypy
+step "shellcheck" shellcheck -x tools/*.sh .ci/run
+step "pytest" run_pytest
+step "air format" air format --check R tests/testthat tools
+step "lintr" Rscript tools/lint.R
+step "help pages are up to date" bash tools/documented.sh
+step "testthat" Rscript tools/testthat.R
+if [ "$mode" != quick ]; then
+  step "R CMD check --as-cran" r_cmd_check
+  step "Seurat 5" bash tools/seurat5.sh
+fi
+
+printf '\n'
+say "Summary"
+printf '    %s\n' "${summary[@]}"
+if [ "$failures" -gt 0 ]; then
+  say "$failures of ${#summary[@]} steps failed ($SECONDS s)"
+  exit 1
+fi
+say "All ${#summary[@]} steps hold ($SECONDS s)"

@@ -1,0 +1,79 @@
+# Sourced by setup.sh: the Python environment in .venv, by the pins of constraints.txt.
+# shellcheck shell=bash
+
+# Prints the real path of a Python that .venv can be made from. reticulate loads Python as a shared library.
+find_python() {
+  local candidate PATH=${PATH//"$VENV/bin:"/}
+  for candidate in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
+    "$candidate" - 2>/dev/null <<'PY' && return
+import os
+import sys
+import sysconfig
+
+import ensurepip  # noqa: F401
+import venv  # noqa: F401
+
+assert (3, 11) <= sys.version_info < (3, 14)
+assert sysconfig.get_config_var("Py_ENABLE_SHARED") or sys.base_prefix == "/usr"
+print(os.path.realpath(sys._base_executable))
+PY
+    [ "$candidate" != "${PYTHON-}" ] || fail "PYTHON=$PYTHON is not a Python 3.11 to 3.13 with venv and a shared library"
+  done
+  fail "no Python 3.11 to 3.13 with venv and a shared library was found; name one: make setup PYTHON=/path/to/python3"
+}
+
+base_python() { "$VENV/bin/python" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
+
+pip_setting() { "$VENV/bin/python" -m pip config get "global.$1" 2>/dev/null || true; }
+
+# Installs with uv, which reads none of pip's own settings: hand those over that say where packages come from.
+uv_install() {
+  local links index certificate
+  links=$(pip_setting find-links)
+  index=$(pip_setting index-url)
+  certificate=$(pip_setting cert)
+  local options=(--python "$VENV/bin/python" --compile-bytecode) link
+  for link in $links; do options+=(--find-links "$link"); done
+  [ -z "$index" ] || options+=(--default-index "$index")
+  [ -z "$certificate" ] || export SSL_CERT_FILE=$certificate
+  "$VENV/bin/uv" -q pip install "${options[@]}" "$@"
+}
+
+# Where no CPU build of torch is at hand, PyPI's brings gigabytes of CUDA that only a GPU can use.
+install_python_packages() {
+  local what=(-c tools/constraints.txt -r tools/python-packages.txt -e '.[plot,test,dev]')
+  if ! "$VENV/bin/python" -m pip -q install -c tools/constraints.txt uv; then
+    say "uv can't be had here: installing with pip, which takes some minutes"
+    "$VENV/bin/python" -m pip install "${what[@]}"
+  elif command -v nvidia-smi >/dev/null || [ -n "$(pip_setting find-links)" ]; then
+    uv_install "${what[@]}"
+  else
+    uv_install --torch-backend cpu "${what[@]}" || {
+      say "The CPU build of torch can't be had here: taking the default one, which is large"
+      uv_install "${what[@]}"
+    }
+  fi
+}
+
+setup_python() {
+  local python mark
+  mark=$(fingerprint tools/constraints.txt tools/python-packages.txt pyproject.toml "$ROOT" "${PYTHON-}")
+  if [ "$(cat "$VENV/.complete" 2>/dev/null)" = "$mark" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
+    return
+  fi
+  python=$(find_python)
+  if [ -n "${PYTHON-}" ] && [ "$(base_python)" != "$python" ]; then touch "$VENV/.incomplete"; fi
+  # An interrupted installation may have left half a package that looks whole: begin again.
+  if [ -e "$VENV/.incomplete" ] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+    say "Making the Python environment .venv from $python"
+    rm -rf "$VENV"
+    "$python" -m venv "$VENV"
+  fi
+  say "Installing the pinned Python packages into .venv"
+  rm -f "$VENV/.complete"
+  touch "$VENV/.incomplete"
+  install_python_packages
+  "$VENV/bin/python" -c 'import sigel, torch'
+  rm -f "$VENV/.incomplete"
+  echo "$mark" >"$VENV/.complete"
+}

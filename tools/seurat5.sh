@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the testthat suite with Seurat 5. Where this machine's R is older than 4.4 that needs a Debian 13
+# tree: made once with debootstrap in the user's cache, reused, entered with chroot. All mounts live in a mount
+# namespace of their own, which ends with its last process: nothing stays mounted, however the leg ends.
+#   tools/seurat5.sh          run the suite
+#   tools/seurat5.sh remove   remove the tree
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/tools/env.sh"
+cd "$ROOT"
+
+# Kept by a re-run through sudo, whose HOME may be another one.
+CACHE=${SIGEL_CACHE:-$CACHE}
+TREE=$CACHE/trixie
+
+if [ "${1-}" = remove ]; then
+  [ ! -e "$TREE" ] || become_root "Removing $TREE" rm -rf --one-file-system "$TREE"
+  exit 0
+fi
+
+if Rscript --vanilla -e 'q(status = !(getRversion() >= "4.4" && packageVersion("SeuratObject") >= "5"))'; then
+  say "This machine's own R has Seurat 5: the testthat run above covered it"
+  exit 0
+fi
+
+if [ "$(id -u)" != 0 ]; then
+  become_root "The Seurat 5 leg (chroot and mounts)" env SIGEL_CACHE="$CACHE" SIGEL_SHARED="$SIGEL_SHARED" \
+    SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" PATH="$PATH" bash "$ROOT/tools/seurat5.sh"
+  exit 0
+fi
+
+mkdir -p "$CACHE"
+exec 8>"$CACHE/trixie.lock"
+flock -n 8 || {
+  say "Another Seurat 5 leg is at work: waiting for it"
+  flock 8
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tarball=$(build_tarball "$work")
+
+# Killed with it, the namespace and all that runs and is mounted in it are gone.
+unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+  bash "$ROOT/tools/seurat5_inside.sh" "$TREE" "$tarball" </dev/null &
+inside=$!
+trap 'kill -KILL "$inside" 2>/dev/null; wait "$inside" 2>/dev/null; say "Seurat 5 leg interrupted; nothing is left mounted"; exit 130' INT TERM HUP
+wait "$inside"

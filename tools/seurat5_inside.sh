@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# The part of seurat5.sh that runs as root in a mount namespace of its own: makes the Debian 13 tree where it is
+# missing, mounts what the tests need, and runs them in it.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/tools/env.sh"
+tree=$1
+tarball=$2
+
+# The first process of a namespace ignores signals that it does not handle.
+trap 'exit 130' INT TERM
+
+make_tree() {
+  local mirror new proxy
+  mirror=$(debian_mirror)
+  [ -n "$mirror" ] || fail "apt on this machine has no Debian mirror to make a Debian 13 tree from"
+  rm -rf --one-file-system "$tree".new.*
+  new=$(mktemp -d "$tree.new.XXXXXX")
+  chmod 755 "$new"
+  say "Making a Debian 13 tree in $tree (once, about a minute)"
+  eval "$(apt-config shell proxy Acquire::http::Proxy)"
+  if [ -n "${proxy-}" ]; then export http_proxy=$proxy; fi
+  debootstrap --variant=minbase --include=ca-certificates \
+    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg trixie "$new" "$mirror" >"$new.log" 2>&1 || {
+    tail -n 20 "$new.log" >&2
+    fail "debootstrap could not make the Debian 13 tree"
+  }
+  rm -f "$new.log"
+  mv "$new" "$tree"
+}
+
+# apt inside reaches the mirror the way apt outside does.
+carry_over_network() {
+  cp -L /etc/resolv.conf "$tree/etc/resolv.conf"
+  apt-config dump | grep -E '^Acquire::(http|https|ftp|ForceIPv|Check-|Retries)' >"$tree/etc/apt/apt.conf.d/90host" || true
+  if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
+    cp -L /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/ca-certificates.crt"
+  fi
+}
+
+in_tree() { chroot "$tree" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 LC_ALL=C.UTF-8 "$@"; }
+
+install_packages() {
+  local wanted mark
+  mapfile -t wanted < <(read_list "$ROOT/tools/apt-packages-seurat5.txt")
+  mark=$(fingerprint "${wanted[@]}")
+  [ "$(cat "$tree/.sigel-packages" 2>/dev/null)" != "$mark" ] || return 0
+  say "Installing R and Seurat 5 into the Debian 13 tree (once, about two minutes)"
+  carry_over_network
+  in_tree DEBIAN_FRONTEND=noninteractive bash -c 'set -e
+    dpkg --configure -a
+    apt-get update -q
+    apt-get install -y -q --no-install-recommends "$@"
+    apt-get clean' _ "${wanted[@]}" >"$tree/tmp/apt.log" 2>&1 || {
+    tail -n 20 "$tree/tmp/apt.log" >&2
+    fail "apt could not install R and Seurat 5 into the Debian 13 tree"
+  }
+  echo "$mark" >"$tree/.sigel-packages"
+}
+
+# Shows a file or folder of this machine at the same path inside, read-only.
+show_inside() {
+  local path=$1
+  if [ -d "$path" ]; then
+    mkdir -p "$tree$path"
+  else
+    mkdir -p "$(dirname "$tree$path")"
+    [ -e "$tree$path" ] || touch "$tree$path"
+  fi
+  mount --bind "$path" "$tree$path"
+  mount -o remount,bind,ro "$tree$path"
+}
+
+# The Python that .venv was made from. One that lives in /usr is shown piece by piece: its program, its library
+# and what these load that Debian 13 does not have.
+show_python() {
+  local prefix program library
+  prefix=$(python -c 'import sys; print(sys.base_prefix)')
+  if [ "$prefix" != /usr ]; then
+    show_inside "$(realpath "$prefix")"
+    [ "$(realpath "$prefix")" = "$prefix" ] || ln -sfn "$(realpath "$prefix")" "$tree$prefix"
+    return
+  fi
+  program=$(python -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
+  show_inside "$program"
+  show_inside "$(python -c 'import os; print(os.path.dirname(os.__file__))')"
+  {
+    find /usr/lib -name "lib$(basename "$program").so.*"
+    { echo "$program" && find "$(dirname "$(python -c 'import math, os; print(os.__file__)')")/lib-dynload" -name '*.so'; } |
+      xargs ldd 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'
+  } | sort -u | while read -r library; do
+    library=/usr${library#/usr}
+    [ -e "$tree$library" ] || show_inside "$library"
+  done
+}
+
+[ -x "$tree/usr/bin/apt-get" ] || make_tree
+mount -t proc proc "$tree/proc"
+mount --rbind /dev "$tree/dev"
+mount -t tmpfs tmpfs "$tree/tmp" -o mode=1777
+install_packages
+
+show_inside "$ROOT"
+show_python
+if [ -d "$SIGEL_SHARED" ]; then show_inside "$(realpath "$SIGEL_SHARED")"; fi
+
+say "Installing the package and running its tests with Seurat 5"
+cp "$tarball" "$tree/tmp/sigel.tar.gz"
+cp -rP "$ROOT/tests" "$tree/tmp/tests"
+mkdir "$tree/tmp/library"
+in_tree R CMD INSTALL --no-test-load -l /tmp/library /tmp/sigel.tar.gz >"$tree/tmp/install.log" 2>&1 || {
+  cat "$tree/tmp/install.log" >&2
+  fail "the package could not be installed in the Debian 13 tree"
+}
+in_tree R_LIBS=/tmp/library RETICULATE_PYTHON="$RETICULATE_PYTHON" OMP_NUM_THREADS=1 \
+  SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" SIGEL_SHARED="$(realpath -m "$SIGEL_SHARED")" PYTHONDONTWRITEBYTECODE=1 \
+  bash -c 'cd /tmp/tests && Rscript -e "for (p in c(\"Seurat\", \"SeuratObject\", \"reticulate\")) message(p, \" \", packageVersion(p))" &&
+    exec Rscript "$1" /tmp/tests/testthat' _ "$ROOT/tools/testthat.R"
