@@ -49,7 +49,7 @@ r_cmd_check() {
 step "ruff check" ruff check .
 step "ruff format" ruff format --check .
 step "mypy" mypy
-step "shellcheck" shellcheck -x tools/*.sh .ci/run
+step "shellcheck" shellcheck -x -P SCRIPTDIR tools/*.sh .ci/run
 step "pytest" run_pytest
 step "air format" air format --check R tests/testthat tools
 step "lintr" Rscript tools/lint.R

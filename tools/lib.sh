@@ -1,5 +1,5 @@
 # Sourced by the other scripts of this folder: where things are, and how to speak and to act as root.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 VENV=$ROOT/.venv

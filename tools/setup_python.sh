@@ -42,7 +42,7 @@ uv_install() {
 # Where no CPU build of torch is at hand, PyPI's brings gigabytes of CUDA that only a GPU can use.
 install_python_packages() {
   local what=(-c tools/constraints.txt -r tools/python-packages.txt -e '.[plot,test,dev]')
-  if ! "$VENV/bin/python" -m pip -q install -c tools/constraints.txt uv; then
+  if ! "$VENV/bin/python" -m pip -qq install -c tools/constraints.txt uv; then
     say "uv can't be had here: installing with pip, which takes some minutes"
     "$VENV/bin/python" -m pip install "${what[@]}"
   elif command -v nvidia-smi >/dev/null || [ -n "$(pip_setting find-links)" ]; then
@@ -73,7 +73,7 @@ setup_python() {
   rm -f "$VENV/.complete"
   touch "$VENV/.incomplete"
   install_python_packages
-  "$VENV/bin/python" -c 'import sigel, torch'
+  "$VENV/bin/python" -c 'import importlib.util, torch; assert importlib.util.find_spec("sigel")'
   rm -f "$VENV/.incomplete"
   echo "$mark" >"$VENV/.complete"
 }

@@ -40,9 +40,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tarball=$(build_tarball "$work")
 
-# Killed with it, the namespace and all that runs and is mounted in it are gone.
-unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
+interrupted() {
+  kill -KILL "$inside" 2>/dev/null || true
+  wait "$inside" 2>/dev/null || true
+  say "Seurat 5 leg interrupted: nothing is left running or mounted"
+  exit 130
+}
+
+# The namespace ends with unshare, and unshare with this script, even where that is killed outright.
+setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc --propagation private \
   bash "$ROOT/tools/seurat5_inside.sh" "$TREE" "$tarball" </dev/null &
 inside=$!
-trap 'kill -KILL "$inside" 2>/dev/null; wait "$inside" 2>/dev/null; say "Seurat 5 leg interrupted; nothing is left mounted"; exit 130' INT TERM HUP
+trap interrupted INT TERM HUP
 wait "$inside"

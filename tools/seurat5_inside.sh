@@ -112,7 +112,6 @@ in_tree R CMD INSTALL --no-test-load -l /tmp/library /tmp/sigel.tar.gz >"$tree/t
   cat "$tree/tmp/install.log" >&2
   fail "the package could not be installed in the Debian 13 tree"
 }
-in_tree R_LIBS=/tmp/library RETICULATE_PYTHON="$RETICULATE_PYTHON" OMP_NUM_THREADS=1 \
-  SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" SIGEL_SHARED="$(realpath -m "$SIGEL_SHARED")" PYTHONDONTWRITEBYTECODE=1 \
-  bash -c 'cd /tmp/tests && Rscript -e "for (p in c(\"Seurat\", \"SeuratObject\", \"reticulate\")) message(p, \" \", packageVersion(p))" &&
-    exec Rscript "$1" /tmp/tests/testthat' _ "$ROOT/tools/testthat.R"
+in_tree R_LIBS=/tmp/library RETICULATE_PYTHON="$RETICULATE_PYTHON" OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 \
+  SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" SIGEL_SHARED="$(realpath -m "$SIGEL_SHARED")" \
+  Rscript "$ROOT/tools/testthat.R" /tmp/tests/testthat
