@@ -24,7 +24,11 @@ PY
 
 base_python() { "$VENV/bin/python" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
 
-pip_setting() { "$VENV/bin/python" -m pip config get "global.$1" 2>/dev/null || true; }
+# One of pip's settings, be it from a file or from the environment.
+pip_setting() {
+  "$VENV/bin/python" -m pip config list 2>/dev/null |
+    sed -nE "s/^(:env:|global|install)\.$1='(.*)'$/\2/p" | sed -n 1p
+}
 
 # Installs with uv, which reads none of pip's own settings: hand those over that say where packages come from.
 uv_install() {
@@ -32,7 +36,7 @@ uv_install() {
   links=$(pip_setting find-links)
   index=$(pip_setting index-url)
   certificate=$(pip_setting cert)
-  local options=(--python "$VENV/bin/python" --compile-bytecode) link
+  local options=(--python "$VENV/bin/python" --compile-bytecode --system-certs) link
   for link in $links; do options+=(--find-links "$link"); done
   [ -z "$index" ] || options+=(--default-index "$index")
   [ -z "$certificate" ] || export SSL_CERT_FILE=$certificate
