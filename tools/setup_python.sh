@@ -22,7 +22,10 @@ PY
   fail "no Python 3.11 to 3.13 with venv and a shared library was found; name one: make setup PYTHON=/path/to/python3"
 }
 
-base_python() { "$VENV/bin/python" -c 'import os, sys; print(os.path.realpath(sys._base_executable))'; }
+# The real path of the Python that .venv was made from; fails where .venv does not work.
+base_python() {
+  "$VENV/bin/python" -c 'import os, sys; print(os.path.realpath(sys._base_executable))' 2>/dev/null
+}
 
 # One of pip's settings, be it from a file or from the environment.
 pip_setting() {
@@ -43,32 +46,33 @@ uv_install() {
   "$VENV/bin/uv" -q pip install "${options[@]}" "$@"
 }
 
-# Where no CPU build of torch is at hand, PyPI's brings gigabytes of CUDA that only a GPU can use.
+# Where there is no NVIDIA GPU the CPU build of torch is wanted: the default one brings gigabytes of CUDA.
 install_python_packages() {
-  local what=(-c tools/constraints.txt -r tools/python-packages.txt -e '.[plot,test,dev]')
+  local what=(-c tools/constraints.txt -r tools/python-packages.txt -e '.[plot,test,dev]') version
+  version=$(sed -n 's/^torch==//p' tools/constraints.txt)
   if ! "$VENV/bin/python" -m pip -qq install -c tools/constraints.txt uv; then
     say "uv can't be had here: installing with pip, which takes some minutes"
     "$VENV/bin/python" -m pip install "${what[@]}"
-  elif command -v nvidia-smi >/dev/null || [ -n "$(pip_setting find-links)" ]; then
+  elif command -v nvidia-smi >/dev/null; then
+    say "An NVIDIA driver is here: taking torch's build for GPUs"
     uv_install "${what[@]}"
-  else
-    uv_install --torch-backend cpu "${what[@]}" || {
-      say "The CPU build of torch can't be had here: taking the default one, which is large"
-      uv_install "${what[@]}"
-    }
+  elif ! uv_install "torch==$version+cpu" "${what[@]}" 2>"$VENV/uv.log" &&
+    ! uv_install --torch-backend cpu "${what[@]}" 2>"$VENV/uv.log"; then
+    say "The CPU build of torch can't be had here: taking the default one, which is large"
+    uv_install "${what[@]}"
   fi
 }
 
 setup_python() {
   local python mark
-  mark=$(fingerprint tools/constraints.txt tools/python-packages.txt pyproject.toml "$ROOT" "${PYTHON-}")
-  if [ "$(cat "$VENV/.complete" 2>/dev/null)" = "$mark" ] && "$VENV/bin/python" -c '' 2>/dev/null; then
-    return
+  mark=$(fingerprint tools/constraints.txt tools/python-packages.txt pyproject.toml "$ROOT")
+  if [ -z "${PYTHON-}" ] || [ "$(find_python)" = "$(base_python)" ]; then
+    if [ "$(cat "$VENV/.complete" 2>/dev/null)" = "$mark" ] && base_python >/dev/null; then return; fi
   fi
   python=$(find_python)
-  if [ -n "${PYTHON-}" ] && [ "$(base_python)" != "$python" ]; then touch "$VENV/.incomplete"; fi
   # An interrupted installation may have left half a package that looks whole: begin again.
-  if [ -e "$VENV/.incomplete" ] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
+  if [ -e "$VENV/.incomplete" ] || ! "$VENV/bin/python" -m pip --version >/dev/null 2>&1 ||
+    { [ -n "${PYTHON-}" ] && [ "$(base_python)" != "$python" ]; }; then
     say "Making the Python environment .venv from $python"
     rm -rf "$VENV"
     "$python" -m venv "$VENV"

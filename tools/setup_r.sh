@@ -17,11 +17,14 @@ install_into_rlib() {
   rm -rf "$stage"
 }
 
+# A copy in .rlib must have been built for this R; Debian looks after its own.
 reticulate_is_ready() {
   Rscript --vanilla -e "
     found <- tryCatch(packageDescription('reticulate'), error = function(e) NULL)
+    minor <- function(version) package_version(version)[, 1:2]
     ok <- is.list(found) && package_version(found[['Version']]) >= '$RETICULATE_NEEDED' &&
-      substr(sub('^R ', '', found[['Built']]), 1, 3) == substr(getRversion(), 1, 3)
+      (!startsWith(attr(found, 'file'), '$RLIB') ||
+        minor(sub('^R ([0-9.]+);.*', '\\\\1', found[['Built']])) == minor(getRversion()))
     q(status = !ok)" 2>/dev/null
 }
 
