@@ -20,7 +20,9 @@ outcomes <- unlist(lapply(results, `[[`, "results"), recursive = FALSE)
 count <- function(class) sum(vapply(outcomes, inherits, logical(1L), class))
 skips <- Filter(function(outcome) inherits(outcome, "expectation_skip"), outcomes)
 reasons <- sub("^Reason: ", "", vapply(skips, conditionMessage, ""))
-refused <- if (Sys.getenv("SIGEL_REQUIRE_ALL") == "1") grep(allowed_skips, reasons, invert = TRUE, value = TRUE)
+refused <- if (Sys.getenv("SIGEL_REQUIRE_ALL") == "1") {
+  grep(allowed_skips, reasons, invert = TRUE, value = TRUE)
+}
 for (reason in refused) {
   cat("skipped where everything must be present:", reason, "\n")
 }
