@@ -1,0 +1,99 @@
+"""What the pictures share: matplotlib on demand, images of an AnnData's genes, and how a pixel is drawn."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sigel.config import ImageConfig, SIGELConfig
+from sigel.errors import InputError
+from sigel.images import GeneImages
+from sigel.keys import Keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+
+    from sigel.raster import Raster
+
+# Corners of a pixel around its centre, in lattice units (row, column): a hexagonal lattice has
+# neighbours at (0, 2) and (1, 1), so its cells touch along these corners.
+_HEXAGON = np.array([[2, 0], [1, 3], [-1, 3], [-2, 0], [-1, -3], [1, -3]]) / 3
+_SQUARE = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) / 2
+
+
+def pyplot() -> Any:
+    """`matplotlib.pyplot`, or a message that says how to get it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        msg = 'sigel.pl needs matplotlib. Install it with: pip install "sigel[plot]"'
+        raise ImportError(msg) from error
+    return plt
+
+
+def results(adata: AnnData, key: str) -> Keys:
+    """Keys of an earlier `sigel.tl.embed`.
+
+    Raises
+    ------
+    InputError
+        When the object holds no results under that key.
+    """
+    keys = Keys(key)
+    if keys.group not in adata.var or keys.representation not in adata.varm:
+        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
+    return keys
+
+
+def images_of(
+    adata: AnnData, key: str, layer: str | None, spatial_key: str, config: ImageConfig | None
+) -> GeneImages:
+    """Images made as those of the fit under `key`, where there is one and no settings are given."""
+    if config is None:
+        info = adata.uns.get(Keys(key).info, {})
+        config = SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else None
+    return GeneImages.from_anndata(adata, config, layer=layer, spatial_key=spatial_key)
+
+
+def draw_pixels(
+    ax: Axes, raster: Raster, values: np.ndarray, limits: tuple[float, float], cmap: str
+) -> PolyCollection:
+    """Draw values `(n_pixels,)` at their places on the section, y pointing down as on a slide."""
+    from matplotlib.collections import PolyCollection
+
+    corner = _HEXAGON if raster.kind == "hexagonal" else _SQUARE
+    corners = corner @ raster.affine[:, :2].T  # (n_corners, 2), x and y
+    places = raster.coordinates()
+    pixels = PolyCollection(
+        places[:, None] + corners,
+        array=values,
+        cmap=cmap,
+        edgecolors="face",
+        linewidths=0.5,  # closes the hairlines between neighbours
+        rasterized=True,
+    )
+    pixels.set_clim(*limits)
+    ax.add_collection(pixels)
+    ax.set_xlim(places[:, 0].min() + corners[:, 0].min(), places[:, 0].max() + corners[:, 0].max())
+    ax.set_ylim(places[:, 1].max() + corners[:, 1].max(), places[:, 1].min() + corners[:, 1].min())
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return pixels
+
+
+def limits_of(values: np.ndarray) -> tuple[float, float]:
+    """Colour limits that a few extreme pixels do not stretch."""
+    low, high = np.quantile(values, [0.01, 0.99])
+    return (float(low), float(high)) if high > low else (float(low) - 0.5, float(low) + 0.5)
+
+
+def panel_shape(raster: Raster, width: float) -> tuple[float, float]:
+    """Width and height in inches of a panel that fits the section, height within reason."""
+    across, down = np.ptp(raster.coordinates(), axis=0)
+    ratio = down / across if across > 0 else 1.0
+    return width, width * float(np.clip(ratio, 0.4, 2.5))

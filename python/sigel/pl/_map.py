@@ -1,0 +1,162 @@
+"""The map of genes: representations in two dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from sigel.errors import InputError
+from sigel.pl._base import pyplot, results
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+Method = Literal["tsne", "pca"]
+
+_MANY = 20  # categories beyond which a legend is no longer read
+
+
+def gene_map(
+    adata: AnnData,
+    *,
+    key: str = "sigel",
+    color: str | None = None,
+    labels: Sequence[str] = (),
+    method: Method = "tsne",
+    seed: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """Lay the gene representations out in the plane, one dot a gene.
+
+    Parameters
+    ----------
+    adata
+        An AnnData with the results of `sigel.tl.embed`; only read, nothing is stored.
+    key
+        `key_added` of `sigel.tl.embed`.
+    color
+        Column of `var` that colours the dots, categories or numbers; default: the gene groups.
+    labels
+        Names of genes to write on the map.
+    method
+        `"tsne"` (default; shows groups; a minute for 16,000 genes) or `"pca"` (instant; keeps distances).
+    seed
+        Seed of t-SNE.
+    ax
+        Where to draw; default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes; not shown.
+
+    Raises
+    ------
+    InputError
+        When there are no results under `key`, or a column or gene is unknown.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> quick = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}}
+    >>> sigel.tl.embed(adata, config=quick, progress=False)
+    >>> ax = sigel.pl.gene_map(adata, method="pca", labels=["Gene0001"])
+    """
+    plt = pyplot()
+    keys = results(adata, key)
+    if method not in get_args(Method):
+        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
+    color = keys.group if color is None else color
+    if color not in adata.var:
+        known = ", ".join(map(str, adata.var.columns))
+        raise InputError("color", repr(color), "a column of adata.var", f"There are: {known}.")
+    z = np.asarray(adata.varm[keys.representation], dtype=np.float64)
+    embedded = np.isfinite(z).all(axis=1)
+    labels = [labels] if isinstance(labels, str) else list(labels)
+    row = pd.Series(np.cumsum(embedded) - 1, index=adata.var_names)[embedded]
+    for gene in labels:
+        if gene not in row.index:
+            found = f"{gene!r}, which is not among the {len(row)} embedded genes"
+            raise InputError("labels", found, "names of embedded genes", f'See adata.var["{keys.status}"].')
+    place = _plane(z[embedded], method, seed)
+
+    if ax is None:
+        ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")[1]
+    _dots(ax, place, adata.var.loc[embedded, color], numbers_on_groups=color == keys.group)
+    for gene in labels:
+        at = place[row[gene]]
+        ax.plot(*at, "o", ms=6, mfc="none", mec="black", mew=1)
+        _written(ax, at, gene, offset=(7, 5), fontstyle="italic", fontsize=9)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    name = {"tsne": "t-SNE", "pca": "PC"}[method]
+    ax.set_xlabel(f"{name} 1")
+    ax.set_ylabel(f"{name} 2")
+    ax.set_title(f"{len(place)} genes by their images", fontsize=11)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _plane(z: np.ndarray, method: Method, seed: int) -> np.ndarray:
+    """Two coordinates for each representation, `(n, 2)`."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    if method == "tsne" and len(z) > 3:
+        perplexity = min(30.0, (len(z) - 1) / 3)
+        return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(z)
+    if len(z) < 2:
+        return np.zeros((len(z), 2))
+    parts = PCA(min(2, *z.shape), svd_solver="full").fit_transform(z)
+    return np.pad(parts, ((0, 0), (0, 2 - parts.shape[1])))
+
+
+def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: bool) -> None:
+    size = float(np.clip(12000 / max(len(place), 1), 3, 24))
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        drawn = ax.scatter(
+            place[:, 0], place[:, 1], c=values.to_numpy(float), s=size, cmap="viridis", linewidths=0
+        )
+        ax.figure.colorbar(drawn, ax=ax, shrink=0.6, label=str(values.name))
+        return
+    values = values.astype("category").cat.remove_unused_categories()
+    categories = list(values.cat.categories)
+    palette = _palette(len(categories))
+    for category, shade in zip(categories, palette, strict=True):
+        at = place[(values == category).to_numpy()]
+        ax.scatter(at[:, 0], at[:, 1], s=size, color=[shade], linewidths=0, label=str(category))
+        if numbers_on_groups:
+            _written(ax, np.median(at, axis=0), str(category), fontweight="bold", fontsize=9, ha="center")
+    if not numbers_on_groups and len(categories) <= _MANY:
+        ax.legend(
+            title=str(values.name), frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5)
+        )
+
+
+def _palette(n: int) -> list[tuple[float, ...]]:
+    """`n` colours; beyond 20 they repeat, since nobody tells more apart."""
+    import matplotlib as mpl
+
+    # The strong colours of tab20 first, its pale ones after.
+    strong_then_pale = np.r_[0:20:2, 1:20:2]
+    return [mpl.colormaps["tab20"](int(strong_then_pale[k % 20])) for k in range(n)]
+
+
+def _written(ax: Axes, at: np.ndarray, text: str, offset: tuple[int, int] = (0, 0), **style: Any) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = [withStroke(linewidth=2.5, foreground="white")]
+    ax.annotate(
+        text,
+        (float(at[0]), float(at[1])),
+        xytext=offset,
+        textcoords="offset points",
+        path_effects=halo,
+        va="center",
+        **style,
+    )
