@@ -21,16 +21,17 @@ fingerprint() {
   done | sha256sum | cut -c1-16
 }
 
-# Runs a command as root: as it is for root, through sudo elsewhere; where neither can be, says what to type.
-become_root() {
-  local why=$1
-  shift
+# Fills as_root with what to put before a command that needs root: nothing for root, sudo elsewhere. Where neither
+# can be, says what to type and ends.
+need_root() {
+  local why=$1 typed=$2
+  as_root=()
   if [ "$(id -u)" = 0 ]; then
-    "$@"
+    return
   elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
-    sudo "$@"
+    as_root=(sudo)
   else
-    printf '%s needs root. Run this as root, then start again:\n\n    %s\n\n' "$why" "$*" >&2
+    printf '%s needs root. Run this as root, then start again:\n\n    %s\n\n' "$why" "$typed" >&2
     exit 1
   fi
 }

@@ -25,20 +25,22 @@ install_system() {
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || fail "set-up knows Debian's apt only; install by hand: ${missing[*]}"
   say "System packages to install: ${missing[*]}"
+  need_root "Installing system packages" \
+    "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
   if [ -t 0 ] && [ "${YES-}" != 1 ] && [ "${CI-}" != true ]; then
     local answer
     read -r -p "Install these ${#missing[@]} packages with apt-get? [y/N] " answer
     case $answer in [Yy]*) ;; *) fail "nothing was installed; 'make setup YES=1' installs without asking" ;; esac
   fi
-  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}")
-  # Package lists may be absent or older than the mirror: update where there is no candidate or a download fails.
-  if [ -z "$(apt-cache madison "${missing[@]}" 2>/dev/null)" ]; then
-    become_root "Installing system packages" apt-get update -q
-  fi
-  become_root "Installing system packages" "${install[@]}" || {
+  local update=("${as_root[@]}" apt-get update -q)
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -q --no-install-recommends "${missing[@]}")
+  # Package lists may be absent or older than the mirror: update where nothing is listed or a download fails.
+  [ -n "$(apt-cache madison "${missing[@]}" 2>/dev/null)" ] || "${update[@]}"
+  "${install[@]}" || {
     say "Not all could be installed: updating the package lists and trying once more"
-    become_root "Installing system packages" apt-get update -q
-    become_root "Installing system packages" "${install[@]}"
+    "${update[@]}"
+    "${install[@]}"
   }
 }
 

@@ -14,8 +14,9 @@ CACHE=${SIGEL_CACHE:-$CACHE}
 TREE=$CACHE/trixie
 
 if [ "${1-}" = remove ]; then
-  [ ! -e "$TREE" ] || become_root "Removing $TREE" rm -rf --one-file-system "$TREE"
-  exit 0
+  [ -e "$TREE" ] || exit 0
+  need_root "Removing the Debian 13 tree" "rm -rf --one-file-system '$TREE'"
+  exec "${as_root[@]}" rm -rf --one-file-system "$TREE" "$TREE".new.*
 fi
 
 if Rscript --vanilla -e 'q(status = !(getRversion() >= "4.4" && packageVersion("SeuratObject") >= "5"))'; then
@@ -23,13 +24,13 @@ if Rscript --vanilla -e 'q(status = !(getRversion() >= "4.4" && packageVersion("
   exit 0
 fi
 
+mkdir -p "$CACHE"
 if [ "$(id -u)" != 0 ]; then
-  become_root "The Seurat 5 leg (chroot and mounts)" env SIGEL_CACHE="$CACHE" SIGEL_SHARED="$SIGEL_SHARED" \
-    SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" PATH="$PATH" bash "$ROOT/tools/seurat5.sh"
-  exit 0
+  need_root "The Seurat 5 leg (chroot and mounts)" "SIGEL_CACHE='$CACHE' bash '$ROOT/tools/seurat5.sh'"
+  exec "${as_root[@]}" env SIGEL_CACHE="$CACHE" SIGEL_SHARED="$SIGEL_SHARED" PATH="$PATH" \
+    SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" bash "$ROOT/tools/seurat5.sh"
 fi
 
-mkdir -p "$CACHE"
 exec 8>"$CACHE/trixie.lock"
 flock -n 8 || {
   say "Another Seurat 5 leg is at work: waiting for it"

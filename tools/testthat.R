@@ -4,6 +4,7 @@ allowed_skips <- "needs Seurat(Object)? [<>=]*\\s*[45]|needs R [<>=]*\\s*[0-9.]+
 
 folder <- commandArgs(trailingOnly = TRUE)
 folder <- if (length(folder)) folder[[1L]] else "tests/testthat"
+Sys.setenv(NOT_CRAN = "true")
 library(testthat)
 for (name in c("Seurat", "SeuratObject", "reticulate")) {
   message(name, " ", packageVersion(name))
