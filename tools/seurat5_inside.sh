@@ -90,7 +90,8 @@ show_python() {
       xargs ldd 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p'
   } | sort -u | while read -r library; do
     library=/usr${library#/usr}
-    [ -e "$tree$library" ] || show_inside "$library"
+    # Empty files are the mount points of an earlier run.
+    [ -s "$tree$library" ] || show_inside "$library"
   done
 }
 
