@@ -10,7 +10,7 @@ export YES PYTHON
 help: ## List the targets and what they do
 	@echo "Usage: make TARGET"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Settings: DATA=file.h5ad|file.rds (demo), YES=1 (install system packages without asking),"
 	@echo "          PYTHON=path (the Python that .venv is made from)"
