@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -76,10 +77,13 @@ def simulated_section(
     Returns
     -------
     AnnData
-        `X`: CSR float32 counts, spots x genes (plus 8 mitochondrial genes and 4 spike-ins, which `sigel`
-        leaves out by name). `obs`: `array_row`, `array_col` (not for cells), `region`. `var`: `programme`
-        (`"background"` for none), `level`, `fold`, `dispersion`. `obsm`: `spatial` (x, y) and `programmes`
-        (spots x programmes, 0 to 1). `uns`: `simulated`, `simulation`.
+        - `X`: CSR float32 counts, spots x genes, plus 8 mitochondrial genes and 4 spike-ins, which
+          `GeneImages` leaves out by name
+        - `obs`: `array_row`, `array_col` (not for cells), `region` (the strongest programme)
+        - `var`: `programme` (`"background"` for none), `level` (mean count at the median library),
+          `fold`, `dispersion`
+        - `obsm`: `spatial` (x, y; neighbours 100 apart), `programmes` (spots x programmes, 0 to 1)
+        - `uns`: `simulated`, `simulation`
 
     Raises
     ------
@@ -104,7 +108,7 @@ def simulated_section(
     _check_whole("genes_per_programme", genes_per_programme, 1)
     _check_whole("n_background_genes", n_background_genes, 1)
     _check_whole("seed", seed, 0)
-    if not (np.isfinite(median_counts) and median_counts > 0):
+    if not (isinstance(median_counts, Real) and 0 < float(median_counts) < np.inf):
         raise InputError("median_counts", repr(median_counts), "a number of counts > 0", "Use 3500.")
     if lattice not in get_args(Lattice):
         raise InputError("lattice", repr(lattice), f"one of {get_args(Lattice)}", 'Use lattice="visium".')
@@ -127,19 +131,8 @@ def simulated_section(
     counts.sort_indices()
 
     labels = np.array([*names, BACKGROUND])
-    n_extras = extras.shape[1]
-    width = max(4, len(str(n_genes)))
-    var = pd.DataFrame(
-        {
-            "programme": pd.Categorical(
-                np.concatenate([labels[programme], np.repeat(BACKGROUND, n_extras)]), categories=labels
-            ),
-            "level": np.concatenate([share.mean_level * np.median(library), np.full(n_extras, np.nan)]),
-            "fold": np.concatenate([folds, np.ones(n_extras)]),
-            "dispersion": np.concatenate([dispersion, np.full(n_extras, np.nan)]),
-        },
-        index=[f"Gene{g:0{width}d}" for g in range(1, n_genes + 1)] + [*_EXTRAS[0], *_EXTRAS[1]],
-    )
+    level = share.mean_level * median_counts
+    var = _var(labels, programme, {"level": level, "fold": folds, "dispersion": dispersion})
     obs = _obs(tissue, lattice, labels, programmes)
     parameters: dict[str, Any] = {
         "note": "Simulated by sigel.datasets.simulated_section; nothing in it was measured.",
@@ -348,6 +341,16 @@ def _extra_genes(library: np.ndarray, rng: np.random.Generator) -> sparse.csc_ma
     return sparse.csc_matrix(rng.poisson(np.column_stack([mitochondrial, spiked])).astype(np.float32))
 
 
+def _var(labels: np.ndarray, programme: np.ndarray, truth: dict[str, np.ndarray]) -> pd.DataFrame:
+    n_genes, extras = len(programme), [*_EXTRAS[0], *_EXTRAS[1]]
+    width = max(4, len(str(n_genes)))
+    names = [f"Gene{g:0{width}d}" for g in range(1, n_genes + 1)]
+    var = pd.DataFrame({"programme": labels[programme], **truth}, index=names).reindex([*names, *extras])
+    var["programme"] = pd.Categorical(var["programme"].fillna(BACKGROUND), categories=labels)
+    var["fold"] = var["fold"].fillna(1.0)
+    return var
+
+
 def _obs(tissue: _Tissue, lattice: Lattice, labels: np.ndarray, programmes: np.ndarray) -> pd.DataFrame:
     strongest = programmes.argmax(axis=1)
     region = np.where(programmes.max(axis=1) >= 0.5, labels[strongest], BACKGROUND)
@@ -364,7 +367,7 @@ def _check_whole(argument: str, value: object, least: int) -> None:
     ok = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
     if not ok:
         raise InputError(
-            argument, repr(value), f"a whole number >= {least}", f"Use {argument}={max(least, 8)}."
+            argument, repr(value), f"a whole number >= {least}", f"Use {argument}={least} or more."
         )
 
 

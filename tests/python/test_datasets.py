@@ -142,6 +142,19 @@ def test_level_order_and_dispersion_do_not_give_the_groups_away(section, genes):
         assert kruskal(*by_group).pvalue > 1e-3
 
 
+def test_levels_are_the_mean_counts_of_genes(section, genes):
+    level = section.var["level"].to_numpy()[genes]
+    library = np.asarray(section.X[:, np.flatnonzero(genes)].sum(axis=1)).ravel()
+    seen = (
+        np.asarray(section.X[:, np.flatnonzero(genes)].sum(axis=0)).ravel()
+        / library.sum()
+        * np.median(library)
+    )
+    common = level > 2
+    assert common.sum() > 200
+    assert np.quantile(np.abs(seen / level - 1)[common], 0.9) < 0.25
+
+
 def test_counts_are_overdispersed_as_stated(section, genes):
     """Mean of (variance - mean) over spots, given each spot's own expectation, matches the dispersion."""
     chosen = np.flatnonzero(genes & (section.var["programme"] == "background").to_numpy())
@@ -282,6 +295,7 @@ def test_written_and_read_again(tmp_path):
         ("n_background_genes", 0),
         ("median_counts", 0),
         ("median_counts", float("nan")),
+        ("median_counts", "many"),
         ("lattice", "triangles"),
         ("fold", (4.0, 2.0)),
         ("fold", 3.0),
