@@ -64,7 +64,7 @@ def history(
     Examples
     --------
     >>> import sigel
-    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
     >>> quick = {"train": {"pretrain_epochs": 2, "refine_epochs": 1}}
     >>> sigel.tl.embed(adata, config=quick, progress=False)
     >>> figure = sigel.pl.history(adata)

@@ -62,7 +62,7 @@ def gene_map(
     Examples
     --------
     >>> import sigel
-    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
     >>> quick = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}}
     >>> sigel.tl.embed(adata, config=quick, progress=False)
     >>> ax = sigel.pl.gene_map(adata, method="pca", labels=["Gene0001"])
