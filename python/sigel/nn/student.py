@@ -1,0 +1,125 @@
+"""The Student t density and the equation of its degrees of freedom, over all components at once."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# Elements of the largest temporary; a block of this size stays near the cache.
+BLOCK = 2**21
+
+
+def block_rows(*per_row: int) -> int:
+    """Rows of a block whose temporaries hold `per_row` (factors) elements for each row."""
+    return max(BLOCK // math.prod(per_row), 16)
+
+
+def diagonal_distance(x: Tensor, means: Tensor, log_scale: Tensor) -> Tensor:
+    """Squared Mahalanobis distances under diagonal scale matrices, as three matrix products.
+
+    Parameters
+    ----------
+    x
+        `(n, n_dims)`, in coordinates whose origin is near the data: the squares cancel.
+    means, log_scale
+        `(n_groups, n_dims)`; `log_scale` is half of ln of the diagonal.
+
+    Returns
+    -------
+    Tensor
+        `(n, n_groups)`.
+    """
+    precision = (-2 * log_scale).exp()  # (n_groups, n_dims)
+    weighted = means * precision
+    constant = (means * weighted).sum(dim=1)  # (n_groups,)
+    cross = torch.addmm(constant, x, weighted.T, alpha=-2)  # (n, n_groups)
+    return torch.addmm(cross, x.square(), precision.T).clamp_min(0)
+
+
+def full_distance(z: Tensor, means: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared Mahalanobis distances under full scale matrices, by batched triangular solves.
+
+    Parameters
+    ----------
+    z
+        `(n, n_dims)`.
+    means
+        `(n_groups, n_dims)`.
+    factor
+        Lower Cholesky factors, `(n_groups, n_dims, n_dims)`.
+
+    Returns
+    -------
+    distance, rest
+        `(n, n_groups)`, and `z - mu`, `(n_groups, n_dims, n)`.
+    """
+    rest = z.T - means[:, :, None]  # (n_groups, n_dims, n)
+    white = torch.linalg.solve_triangular(factor, rest, upper=False)
+    return white.square().sum(dim=1).T, rest
+
+
+def log_t_constant(dof: Tensor, n_dims: int) -> Tensor:
+    """What of ln t depends on the degrees of freedom `(n_groups,)` alone; same shape."""
+    log_gamma = torch.lgamma((dof + n_dims) / 2) - torch.lgamma(dof / 2)
+    return log_gamma - n_dims / 2 * (dof * math.pi).log()
+
+
+def solve_dof(
+    size: Tensor,
+    tail: Tensor,
+    old: Tensor,
+    n_dims: int,
+    bounds: tuple[float, float],
+    prior: tuple[float, float] | None,
+    steps: int = 45,
+) -> Tensor:
+    """Degrees of freedom that maximise the M-step's objective, by bisection in ln nu.
+
+    Parameters
+    ----------
+    size
+        `N_k = sum_i xi_ik`, `(n,)`; one entry, the sum over groups, where one number is shared.
+    tail
+        `sum_i xi_ik (ln zeta_ik - zeta_ik + 1)`, `(n,)`, never above 0.
+    old
+        Degrees of freedom at which `tail` was computed, `(n,)`.
+    n_dims
+        D.
+    bounds
+        Least and largest value.
+    prior
+        Shape (at least 1) and rate of a Gamma prior, or None.
+    steps
+        Halvings; 45 reach the precision of double numbers.
+
+    Returns
+    -------
+    Tensor
+        `(n,)`; a bound where there is no root between them, `old` where neither genes nor a prior say
+        anything.
+
+    Notes
+    -----
+    Root of `-psi(nu/2) + ln(nu/2) + 1 + sum_i xi (ln zeta - zeta) / N + psi(h) - ln(h)
+    + 2/N ((a - 1)/nu - b)`, where `h = (nu_old + D)/2` (Peel and McLachlan 2000; Liu and Rubin 1995). It
+    is multiplied by `N/2` here, so that an empty group is decided by the prior without a division by 0.
+    The left side falls strictly in nu.
+    """
+    half = (old + n_dims) / 2
+    known = tail + size * (torch.digamma(half) - half.log())
+    low, high = (torch.full_like(old, math.log(bound)) for bound in bounds)
+    for _ in range(steps):
+        middle = (low + high) / 2
+        nu = middle.exp()
+        slope = (known + size * ((nu / 2).log() - torch.digamma(nu / 2))) / 2
+        if prior is not None:
+            slope = slope + (prior[0] - 1) / nu - prior[1]
+        rising = slope > 0
+        low, high = torch.where(rising, middle, low), torch.where(rising, high, middle)
+    found = ((low + high) / 2).exp().clamp(*bounds)
+    silent = (
+        (size <= torch.finfo(size.dtype).tiny) if prior is None else torch.zeros_like(size, dtype=torch.bool)
+    )
+    return torch.where(silent, old.clamp(*bounds), found)
