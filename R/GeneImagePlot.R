@@ -1,0 +1,123 @@
+#' Pictures of genes
+#'
+#' `GeneImagePlot()` draws the pictures of named genes as the model sees them,
+#' normalised and scaled, all on one colour scale. `GeneGroupPlot()` draws a page
+#' with a row for each group and the genes most typical of it, those whose
+#' representations lie nearest (by cosine) to the group's mean.
+#'
+#' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
+#' @param features Names of genes.
+#' @param groups Names of groups; default: the `max.groups` largest.
+#' @param n.genes Genes of each group.
+#' @param max.groups Most groups on a page.
+#' @param ncol Number of columns.
+#' @param reduction Name of the reduction; its settings of the images are used
+#'   where it is there.
+#' @param assay,image,coordinates,layer As in [RunSIGEL()].
+#' @return A ggplot.
+#' @examples
+#' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
+#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
+#'     genes_per_programme = 15, n_background_genes = 10)
+#'   GeneImagePlot(section, rownames(section)[1:4], ncol = 2)
+#' }
+#' @export
+GeneImagePlot <- function(
+  object,
+  features,
+  ncol = NULL,
+  reduction = "sigel",
+  assay = NULL,
+  image = NULL,
+  coordinates = NULL,
+  layer = "counts"
+) {
+  needs_ggplot()
+  call <- rlang::current_env()
+  if (!is.character(features) || !length(features) || anyNA(features)) {
+    sigel_abort("features", describe(features), "names of genes", "See `rownames(object)`.", call)
+  }
+  features <- unique(features)
+  table <- pixel_table(gene_pixels(object, features, reduction, assay, image, coordinates, layer, call))
+  ggplot2::ggplot() +
+    pixel_layers(table) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol)
+}
+
+#' @rdname GeneImagePlot
+#' @export
+GeneGroupPlot <- function(
+  object,
+  groups = NULL,
+  n.genes = 5,
+  max.groups = 12,
+  reduction = "sigel",
+  image = NULL,
+  coordinates = NULL,
+  layer = "counts"
+) {
+  needs_ggplot()
+  call <- rlang::current_env()
+  results <- sigel_results(object, reduction, call)
+  check_whole(n.genes, "n.genes", 1L, call)
+  check_whole(max.groups, "max.groups", 1L, call)
+  sizes <- table(SeuratObject::Misc(results)$features$group)
+  if (is.null(groups)) {
+    largest <- names(utils::head(sort(sizes, decreasing = TRUE), max.groups))
+    groups <- names(sizes)[names(sizes) %in% largest]
+  }
+  unknown <- setdiff(groups, names(sizes))
+  if (length(unknown)) {
+    sigel_abort(
+      "groups",
+      some(unknown),
+      paste("some of", some(names(sizes), 20L)),
+      "Name groups of the object.",
+      call
+    )
+  }
+  chosen <- do.call(rbind, lapply(groups, function(group) typical_genes(results, group, n.genes)))
+  assay <- SeuratObject::DefaultAssay(results)
+  images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call)
+  table <- merge(pixel_table(images), chosen, by = "gene", sort = FALSE)
+  label <- sprintf("group %s\n%d genes", groups, as.integer(sizes[groups]))
+  table$group <- factor(label[match(table$group, groups)], levels = label)
+  chosen$group <- factor(label[match(chosen$group, groups)], levels = label)
+  chosen$x <- mean(range(table$x))
+  chosen$y <- min(table$y)
+  left_out <- length(sizes) - length(groups)
+  ggplot2::ggplot() +
+    pixel_layers(table) +
+    ggplot2::geom_text(
+      ggplot2::aes(.data$x, .data$y, label = .data$gene),
+      data = chosen,
+      size = 2.8,
+      vjust = -0.5,
+      colour = "grey15"
+    ) +
+    ggplot2::facet_grid(ggplot2::vars(.data$group), ggplot2::vars(.data$rank), switch = "y") +
+    ggplot2::labs(
+      title = "Gene groups",
+      subtitle = paste0(
+        "The genes most typical of each group",
+        if (left_out > 0) sprintf("; %d more groups not shown", left_out)
+      )
+    ) +
+    ggplot2::theme(
+      strip.text.x = ggplot2::element_blank(),
+      strip.text.y.left = ggplot2::element_text(angle = 0, hjust = 1),
+      panel.spacing.y = ggplot2::unit(1, "lines")
+    )
+}
+
+# The genes of a group whose representations point most nearly where the group's mean does.
+typical_genes <- function(results, group, n) {
+  features <- SeuratObject::Misc(results)$features
+  loadings <- SeuratObject::Loadings(results)
+  genes <- intersect(features$gene[which(features$group == group)], rownames(loadings))
+  own <- loadings[genes, , drop = FALSE]
+  mean <- colMeans(own)
+  cosine <- drop(own %*% mean) / pmax(sqrt(rowSums(own^2) * sum(mean^2)), .Machine$double.eps)
+  nearest <- utils::head(genes[order(-cosine)], n)
+  data.frame(gene = nearest, group = rep(group, length(nearest)), rank = seq_along(nearest))
+}

@@ -1,0 +1,354 @@
+#' Gene representations of a section
+#'
+#' Makes a small picture of every gene from a section's counts and coordinates,
+#' learns what the pictures mean, and gives every gene a vector, the SIGEL gene
+#' representation (SGR), and a group of genes that share a spatial pattern.
+#'
+#' Three modules learn in turn: a masked autoencoder that fills in hidden parts
+#' of the pictures (Module I); a mixture of Student t distributions over the
+#' representations, whose components are the groups (Module II); and a
+#' contrastive refinement that draws a gene to the genes of its group, the
+#' surest pairs first (Module III).
+#'
+#' Genes detected in few spots, mitochondrial genes and spike-ins are left out;
+#' `sigel.status` says why for every gene that was.
+#'
+#' @section What is written:
+#' * the reduction `object[["sigel"]]`: `Loadings()` holds the representations,
+#'   embedded genes x dimensions; `Embeddings()` holds for each spot the mean
+#'   representation of its genes, weighted by expression and centred, so that
+#'   `FindNeighbors(reduction = "sigel")` works;
+#' * `Misc()` of the reduction: `params` and `provenance` (JSON: settings,
+#'   versions, seed, device, hash of the data, time), `history` (data frame, one
+#'   row an epoch), `features` (data frame, one row a gene: `gene`, `group`,
+#'   `prob`, `status`);
+#' * feature metadata of the assay: `sigel.group`, `sigel.group.prob` (posterior
+#'   probability of the group), `sigel.status`;
+#' * with `save.model`, `Tool(object, "RunSIGEL")`: path and hash of the model.
+#'
+#' The object given is changed only when everything succeeded.
+#'
+#' @section Coordinates:
+#' They are taken from the object's image (`VisiumV1`, `VisiumV2`, `FOV`,
+#' `SlideSeq`) or from `coordinates`. Array positions of a lattice are used where
+#' known, one pixel a spot: from a `VisiumV1` image, or from columns `array_row`
+#' and `array_col` of the meta data or of `coordinates`. Other cells are binned
+#' into pixels of about one cell.
+#'
+#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
+#'   cells, sparse or dense.
+#' @param coordinates Matrix or data frame with columns `x` and `y` (or
+#'   `imagecol` and `imagerow`), cells as row names, and optionally `array_row`
+#'   and `array_col`. For a Seurat object the default is to read the image.
+#' @param assay Name of the assay; default: the object's default assay.
+#' @param image Name of the image; needed where there are several. The object
+#'   must hold the cells of that image only.
+#' @param features Genes to use; default: all. The others are left out before
+#'   anything is computed, as by `subset()`.
+#' @param n.dims Length of a representation; 32 as in the paper.
+#' @param n.groups Number of gene groups, or `"auto"`: the number with the lowest
+#'   BIC.
+#' @param layer Layer with the raw counts. Layers that were split
+#'   (`counts.1`, `counts.2`) are joined for reading.
+#' @param slot The same by the word of Seurat 4; takes precedence when given.
+#' @param reduction.name,reduction.key Name and key of the reduction.
+#' @param seed.use Seed. The same seed and device give the same numbers; R's
+#'   own random numbers are neither used nor changed.
+#' @param device `"auto"` (a CUDA device if there is one, else the CPU),
+#'   `"cpu"`, `"cuda"`.
+#' @param config Further settings, a nested named list: parts `image`,
+#'   `encoder`, `mixture`, `train`. For example
+#'   `list(train = list(pretrain_epochs = 20), image = list(min_spots = 5))`. An
+#'   unknown setting is an error that lists the known ones.
+#' @param save.model Folder in which to save the fitted model; NULL saves none.
+#' @param verbose Whether to show progress.
+#' @param ... Passed from method to method; anything unknown is an error.
+#' @return For a Seurat object, the object with the reduction; else a `DimReduc`.
+#' @references Method: SIGEL, the gene representation learner for spatial
+#'   transcriptomics, with the changes listed in the package's README.
+#' @seealso [GeneGroupPlot()], [GeneMapPlot()], [TrainingPlot()],
+#'   [SimulateSection()], [sigel_sitrep()]
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(seed = 1, n_rows = 16, n_cols = 16,
+#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   quick <- list(train = list(pretrain_epochs = 2, refine_epochs = 1))
+#'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, config = quick,
+#'     verbose = FALSE)
+#'   dim(SeuratObject::Loadings(section[["sigel"]]))
+#'   head(SeuratObject::Misc(section[["sigel"]])$features)
+#' }
+#' @export
+RunSIGEL <- function(object, ...) {
+  UseMethod("RunSIGEL", object)
+}
+
+#' @rdname RunSIGEL
+#' @export
+RunSIGEL.default <- function(
+  object,
+  coordinates,
+  assay = NULL,
+  features = NULL,
+  n.dims = 32,
+  n.groups = "auto",
+  reduction.key = "SIGEL_",
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  save.model = NULL,
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  if (missing(coordinates)) {
+    wanted <- "a data frame with columns x and y, and the cells as row names"
+    sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
+  }
+  check_flag(verbose, "verbose", call)
+  settings <- run_settings(n.dims, n.groups, config, call)
+  check_whole(seed.use, "seed.use", 0L, call)
+  check_string(device, "device", "Use `device = \"auto\"`.", call)
+  check_string(reduction.key, "reduction.key", "Use `reduction.key = \"SIGEL_\"`.", call)
+  if (!is.null(save.model)) {
+    check_string(save.model, "save.model", "Give the path of a folder, or NULL.", call)
+    save.model <- path.expand(save.model)
+  }
+  counts <- select_features(as_counts(object, call = call), features, call)
+  places <- places_from_table(coordinates, colnames(counts), call)
+
+  reporter <- progress_reporter(verbose)
+  on.exit(close_progress(reporter), add = TRUE)
+  callback <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
+  arguments <- c(
+    "embed",
+    engine_pieces(counts, places),
+    list(as_settings(settings), seed.use, device, callback, save.model, .call = call)
+  )
+  result <- do.call(sigel_call, arguments, quote = TRUE)
+  as_reduction(result, counts, assay %||% "RNA", reduction.key)
+}
+
+#' @rdname RunSIGEL
+#' @export
+RunSIGEL.Assay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
+  call <- rlang::current_env()
+  layer <- slot %||% layer
+  slots <- c("counts", "data", "scale.data")
+  if (!is.character(layer) || length(layer) != 1L || !layer %in% slots) {
+    sigel_abort("layer", describe(layer), paste("one of", some(slots)), "Use `layer = \"counts\"`.", call)
+  }
+  counts <- methods::slot(object, layer)
+  if (!length(counts)) {
+    fix <- "Name the layer that holds the raw counts, or set it by `SetAssayData()`."
+    sigel_abort("layer", sprintf("\"%s\", which is empty", layer), "raw counts", fix, call)
+  }
+  RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
+}
+
+# Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
+#' @rdname RunSIGEL
+RunSIGEL.StdAssay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
+  counts <- read_layers(object, slot %||% layer, rlang::current_env())
+  RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
+}
+
+#' @rdname RunSIGEL
+#' @export
+RunSIGEL.Seurat <- function(
+  object,
+  assay = NULL,
+  image = NULL,
+  features = NULL,
+  n.dims = 32,
+  n.groups = "auto",
+  coordinates = NULL,
+  layer = "counts",
+  slot = NULL,
+  reduction.name = "sigel",
+  reduction.key = "SIGEL_",
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  save.model = NULL,
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  rlang::check_dots_empty(call = call)
+  assay <- choose_assay(object, assay, call)
+  check_string(reduction.name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
+  cells <- colnames(object[[assay]])
+  outside <- setdiff(colnames(object), cells)
+  if (length(outside)) {
+    found <- sprintf("\"%s\", which lacks %d of %d cells", assay, length(outside), ncol(object))
+    fix <- sprintf("Take its cells first: `subset(object, cells = colnames(object[[\"%s\"]]))`.", assay)
+    sigel_abort("assay", found, "an assay with all cells of the object", fix, call)
+  }
+  if (is.null(coordinates)) {
+    places <- places_from_images(object, image, cells, call)
+  } else {
+    places <- places_from_table(coordinates, cells, call)
+  }
+  reduction <- RunSIGEL(
+    object[[assay]],
+    coordinates = do.call(cbind, unname(places)),
+    assay = assay,
+    features = features,
+    n.dims = n.dims,
+    n.groups = n.groups,
+    layer = layer,
+    slot = slot,
+    reduction.key = reduction.key,
+    seed.use = seed.use,
+    device = device,
+    config = config,
+    save.model = save.model,
+    verbose = verbose
+  )
+  object[[reduction.name]] <- reduction
+  object[[assay]] <- add_feature_metadata(object[[assay]], SeuratObject::Misc(reduction)$features)
+  if (!is.null(save.model)) {
+    SeuratObject::Tool(object) <- model_record(save.model)
+  }
+  # The log need not hold the place of every cell.
+  coordinates <- if (is.null(coordinates)) NULL else "given"
+  SeuratObject::LogSeuratCommand(object)
+}
+
+run_settings <- function(n.dims, n.groups, config, call) {
+  check_whole(n.dims, "n.dims", 2L, call)
+  if (!identical(n.groups, "auto")) {
+    ok <- is.numeric(n.groups) && length(n.groups) == 1L && is.finite(n.groups)
+    if (!(ok && n.groups == round(n.groups) && n.groups >= 1)) {
+      wanted <- "\"auto\" or one whole number, 1 or more"
+      sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
+    }
+  }
+  named <- is.list(config) && (!length(config) || (!is.null(names(config)) && all(nzchar(names(config)))))
+  if (!named) {
+    fix <- "For example `config = list(train = list(pretrain_epochs = 20))`."
+    sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
+  }
+  twice <- c(n_dims = "n.dims", n_groups = "n.groups")
+  for (name in intersect(names(twice), names(config))) {
+    fix <- sprintf("Use the argument `%s`.", twice[[name]])
+    sigel_abort(
+      "config",
+      sprintf("the setting %s", name),
+      "settings that are no arguments of RunSIGEL",
+      fix,
+      call
+    )
+  }
+  c(list(n_dims = n.dims, n_groups = n.groups), config)
+}
+
+select_features <- function(counts, features, call) {
+  if (is.null(features)) {
+    return(counts)
+  }
+  unknown <- setdiff(features, rownames(counts))
+  if (!is.character(features) || !length(features) || length(unknown)) {
+    found <- if (length(unknown)) {
+      sprintf("%d unknown names: %s", length(unknown), some(unknown))
+    } else {
+      describe(features)
+    }
+    sigel_abort("features", found, "names of genes of the object", "See `rownames(object)`.", call)
+  }
+  counts[unique(features), , drop = FALSE]
+}
+
+choose_assay <- function(object, assay, call) {
+  assay <- assay %||% SeuratObject::DefaultAssay(object)
+  assays <- SeuratObject::Assays(object)
+  check_string(assay, "assay", "Use one of the names in `Assays(object)`.", call)
+  if (!assay %in% assays) {
+    fix <- sprintf("Use `assay = \"%s\"`.", assays[1L])
+    sigel_abort("assay", sprintf("\"%s\"", assay), paste("one of", some(assays, 10L)), fix, call)
+  }
+  assay
+}
+
+# Counts of an Assay5; LayerData() and Layers() exist only in SeuratObject 5.
+read_layers <- function(object, layer, call) {
+  check_string(layer, "layer", "Use `layer = \"counts\"`.", call)
+  from_seurat <- function(name) getExportedValue("SeuratObject", name)
+  all_layers <- from_seurat("Layers")(object)
+  wanted <- if (layer %in% all_layers) layer else grep(paste0("^", layer, "[.]"), all_layers, value = TRUE)
+  if (!length(wanted)) {
+    fix <- "Name the layer that holds the raw counts."
+    sigel_abort("layer", sprintf("\"%s\"", layer), paste("one of", some(all_layers, 10L)), fix, call)
+  }
+  pieces <- lapply(wanted, function(name) from_seurat("LayerData")(object, layer = name))
+  cells <- unlist(lapply(pieces, colnames))
+  missing <- setdiff(colnames(object), cells)
+  if (length(missing)) {
+    found <- sprintf("\"%s\", which lacks %d of %d cells", layer, length(missing), ncol(object))
+    fix <- "Take the cells of the layer by `subset()`, or name another layer."
+    sigel_abort("layer", found, "counts of all cells", fix, call)
+  }
+  if (length(pieces) == 1L) {
+    return(pieces[[1L]])
+  }
+  pieces <- lapply(pieces, as_dgc, argument = "layer", call = call)
+  features <- rownames(object)
+  join_layers(pieces, features[features %in% unlist(lapply(pieces, rownames))], colnames(object))
+}
+
+as_reduction <- function(result, counts, assay, key) {
+  group <- as_group(as.character(result$group))
+  features <- data.frame(
+    gene = rownames(counts),
+    group = group,
+    prob = as.double(result$group_prob),
+    status = as.character(result$status),
+    row.names = rownames(counts)
+  )
+  embedded <- features$status == "embedded"
+  dimensions <- paste0(key, seq_len(ncol(result$sgr)))
+  loadings <- result$sgr[embedded, , drop = FALSE]
+  dimnames(loadings) <- list(features$gene[embedded], dimensions)
+  embeddings <- result$spot_embedding
+  dimnames(embeddings) <- list(colnames(counts), dimensions)
+  SeuratObject::CreateDimReducObject(
+    embeddings = embeddings,
+    loadings = loadings,
+    assay = assay,
+    key = key,
+    misc = list(
+      params = result$params,
+      provenance = result$provenance,
+      history = as_history(result$history),
+      features = features
+    )
+  )
+}
+
+as_history <- function(history) {
+  columns <- lapply(history, unlist)
+  columns <- columns[lengths(columns) > 0L]
+  as.data.frame(columns, stringsAsFactors = FALSE)
+}
+
+add_feature_metadata <- function(assay, features) {
+  metadata <- data.frame(
+    sigel.group = features$group,
+    sigel.group.prob = features$prob,
+    sigel.status = features$status,
+    row.names = features$gene
+  )
+  SeuratObject::AddMetaData(assay, metadata = metadata)
+}
+
+# Path and hash of a saved model: what is needed to find and to trust it in another session.
+model_record <- function(folder) {
+  files <- sort(list.files(folder, recursive = TRUE))
+  sums <- tools::md5sum(file.path(folder, files))
+  manifest <- tempfile()
+  on.exit(unlink(manifest))
+  writeLines(paste(files, sums), manifest)
+  list(path = normalizePath(folder), hash = unname(tools::md5sum(manifest)))
+}

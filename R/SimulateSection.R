@@ -1,0 +1,199 @@
+#' A simulated section with known truth
+#'
+#' Simulates counts of a tissue section whose genes follow planted spatial
+#' programmes (layers, blobs, rings, gradients), with the depth, dispersion and
+#' dropout of a real one, as a Seurat object with a picture of the tissue.
+#' **Nothing in it was measured.** It serves demonstrations and tests.
+#'
+#' @param seed Seed; the same seed gives the same section. R's own random
+#'   numbers are neither used nor changed.
+#' @param n_rows,n_cols Spots down and across before the tissue is cut out.
+#' @param n_programmes Number of planted programmes.
+#' @param genes_per_programme,n_background_genes Genes that follow each
+#'   programme, and genes without a spatial pattern.
+#' @param median_counts Median number of counts of a spot.
+#' @param lattice `"visium"` (hexagonal), `"square"`, or `"cells"` (scattered
+#'   cells without array positions).
+#' @param image How the picture is stored: `"visium"` (needs the package Seurat),
+#'   `"fov"`, `"none"`, or `"auto"`: the first where Seurat is installed and there
+#'   is a lattice, else the second.
+#' @param assay Name of the assay.
+#' @return A Seurat object. The truth is in the feature metadata column
+#'   `programme` (`"background"` for genes without a pattern) and the cell
+#'   metadata column `region`; `Misc(object, "simulated")` says that it is
+#'   simulated.
+#' @seealso [ReadSection()]
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
+#'     genes_per_programme = 10, n_background_genes = 10)
+#'   section
+#' }
+#' @export
+SimulateSection <- function(
+  seed = 0,
+  n_rows = 40,
+  n_cols = 40,
+  n_programmes = 8,
+  genes_per_programme = 90,
+  n_background_genes = 480,
+  median_counts = 3500,
+  lattice = c("visium", "square", "cells"),
+  image = c("auto", "visium", "fov", "none"),
+  assay = "Spatial"
+) {
+  check_whole(seed, "seed", 0L)
+  lattice <- rlang::arg_match(lattice)
+  image <- rlang::arg_match(image)
+  settings <- list(
+    n_rows = n_rows,
+    n_cols = n_cols,
+    n_programmes = n_programmes,
+    genes_per_programme = genes_per_programme,
+    n_background_genes = n_background_genes,
+    median_counts = median_counts,
+    lattice = lattice
+  )
+  pieces <- sigel_call("simulate", as_settings(settings), seed)
+  object <- section_object(pieces, assay, "section", image)
+  truth <- data.frame(programme = pieces$programme, row.names = rownames(object))
+  object[[assay]] <- SeuratObject::AddMetaData(object[[assay]], metadata = truth)
+  SeuratObject::Misc(object, "simulated") <- "Made by sigel::SimulateSection(); nothing in it was measured."
+  object
+}
+
+#' Read a section from an h5ad file
+#'
+#' Reads counts (`X`), coordinates (`obsm["spatial"]`) and cell metadata of an
+#' AnnData file into a Seurat object that [RunSIGEL()] and Seurat's spatial plots
+#' understand. Where the metadata have `array_row` and `array_col` the section
+#' becomes a Visium image (if Seurat is installed), else a field of view.
+#' Coordinates are moved so that the tissue starts near the origin, and the
+#' picture of the tissue is drawn from them.
+#'
+#' @param path Path of the file.
+#' @param assay Name of the assay.
+#' @inheritParams SimulateSection
+#' @return A Seurat object.
+#' @examples
+#' \dontrun{
+#' section <- ReadSection("section.h5ad")
+#' }
+#' @export
+ReadSection <- function(path, assay = "Spatial", image = c("auto", "visium", "fov", "none")) {
+  check_string(path, "path", "Give the path of an .h5ad file.")
+  image <- rlang::arg_match(image)
+  if (!file.exists(path)) {
+    sigel_abort("path", sprintf("\"%s\", where there is no file", path), "an .h5ad file", "Check the path.")
+  }
+  pieces <- sigel_call("read_h5ad", normalizePath(path))
+  section_object(pieces, assay, "section", image)
+}
+
+# A Seurat object from the pieces of a section.
+section_object <- function(pieces, assay, name, image, call = rlang::caller_env()) {
+  counts <- methods::new(
+    "dgCMatrix",
+    i = as.integer(pieces$i),
+    p = as.integer(pieces$p),
+    x = as.double(pieces$x),
+    Dim = as.integer(unlist(pieces$dim)),
+    Dimnames = list(unlist(pieces$genes), unlist(pieces$cells))
+  )
+  check_names(rownames(counts), "path", "row", "gene", call)
+  check_names(colnames(counts), "path", "column", "cell", call)
+  obs <- as.data.frame(lapply(pieces$obs, unlist), row.names = colnames(counts), stringsAsFactors = FALSE)
+  object <- SeuratObject::CreateSeuratObject(counts, assay = assay, meta.data = if (ncol(obs)) obs)
+  has_visium <- requireNamespace("Seurat", quietly = TRUE)
+  if (image == "auto") {
+    image <- if (is.null(pieces$lattice) || !has_visium) "fov" else "visium"
+  }
+  if (image == "none") {
+    return(object)
+  }
+  places <- pieces$coordinates %||% pieces$lattice[, 2:1]
+  rownames(places) <- colnames(counts)
+  if (image == "fov") {
+    table <- data.frame(x = places[, 1L], y = places[, 2L], cell = rownames(places))
+    centroids <- SeuratObject::CreateCentroids(table)
+    picture <- SeuratObject::CreateFOV(
+      list(centroids = centroids),
+      type = "centroids",
+      assay = assay,
+      key = "section_"
+    )
+  } else {
+    if (!has_visium || is.null(pieces$lattice)) {
+      fix <- "Use `image = \"fov\"`."
+      sigel_abort("image", "\"visium\"", "a lattice, and the package Seurat installed", fix, call)
+    }
+    picture <- visium_image(places, pieces$lattice, assay)
+  }
+  object[[name]] <- picture
+  object
+}
+
+# A VisiumV1 whose picture is drawn from the spots: pale tissue on white.
+visium_image <- function(places, lattice, assay, side = 600L) {
+  gap <- spot_distance(places)
+  places <- sweep(places, 2L, apply(places, 2L, min) - 2 * gap)
+  extent <- apply(places, 2L, max) + 2 * gap
+  scale <- side / max(extent)
+  coordinates <- data.frame(
+    tissue = 1L,
+    row = as.integer(lattice[, 1L]),
+    col = as.integer(lattice[, 2L]),
+    imagerow = places[, 2L],
+    imagecol = places[, 1L],
+    row.names = rownames(places)
+  )
+  drawn <- draw_tissue(places * scale, ceiling(extent * scale), 0.75 * gap * scale)
+  # Called by name of the package, so that its class is known.
+  image <- methods::new(
+    methods::getClass("VisiumV1", where = asNamespace("Seurat")),
+    image = drawn,
+    scale.factors = getExportedValue("Seurat", "scalefactors")(
+      spot = 0.55 * gap,
+      fiducial = 0.55 * gap,
+      hires = scale,
+      lowres = scale
+    ),
+    coordinates = coordinates,
+    spot.radius = 0.5 * gap * scale / max(dim(drawn)),
+    assay = assay,
+    key = "section_"
+  )
+  image
+}
+
+# Distance between neighbouring spots: the median distance to the nearest of a sample's neighbours.
+spot_distance <- function(places) {
+  sample <- unique(round(seq(1, nrow(places), length.out = min(50L, nrow(places)))))
+  nearest <- vapply(
+    sample,
+    function(spot) {
+      squared <- (places[, 1L] - places[spot, 1L])^2 + (places[, 2L] - places[spot, 2L])^2
+      sqrt(min(squared[squared > 0], Inf))
+    },
+    double(1L)
+  )
+  gap <- stats::median(nearest)
+  if (is.finite(gap)) gap else 1
+}
+
+# Discs around the spots, height x width x 3.
+draw_tissue <- function(centres, size, radius) {
+  tissue <- matrix(FALSE, size[2L], size[1L])
+  reach <- ceiling(radius)
+  steps <- expand.grid(x = -reach:reach, y = -reach:reach)
+  steps <- steps[steps$x^2 + steps$y^2 <= radius^2, ]
+  centre_x <- round(centres[, 1L])
+  centre_y <- round(centres[, 2L])
+  for (step in seq_len(nrow(steps))) {
+    x <- pmin(pmax(centre_x + steps$x[step], 1L), size[1L])
+    y <- pmin(pmax(centre_y + steps$y[step], 1L), size[2L])
+    tissue[cbind(y, x)] <- TRUE
+  }
+  colour <- c(0.93, 0.88, 0.91)
+  array(unlist(lapply(colour, function(part) ifelse(tissue, part, 1))), dim = c(dim(tissue), 3L))
+}

@@ -1,0 +1,54 @@
+#' Training curves
+#'
+#' One panel for each term of the loss, epoch by epoch, coloured by stage. Curves
+#' that have levelled off tell that training was long enough.
+#'
+#' @param object A Seurat object after [RunSIGEL()], or its reduction.
+#' @param reduction Name of the reduction.
+#' @return A ggplot.
+#' @examples
+#' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
+#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
+#'     genes_per_programme = 15, n_background_genes = 10)
+#'   quick <- list(train = list(pretrain_epochs = 2, refine_epochs = 2))
+#'   section <- RunSIGEL(section, n.dims = 8, n.groups = 3, config = quick,
+#'     verbose = FALSE)
+#'   TrainingPlot(section)
+#' }
+#' @export
+TrainingPlot <- function(object, reduction = "sigel") {
+  needs_ggplot()
+  history <- SeuratObject::Misc(sigel_results(object, reduction))$history
+  if (!nrow(history)) {
+    sigel_abort("object", "a history without epochs", "at least one epoch", "Train for one epoch or more.")
+  }
+  terms <- setdiff(names(history)[vapply(history, is.numeric, logical(1L))], "epoch")
+  terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
+  history$step <- seq_len(nrow(history))
+  curves <- do.call(
+    rbind,
+    lapply(terms, function(term) {
+      data.frame(step = history$step, stage = history$stage, term = term, value = history[[term]])
+    })
+  )
+  curves <- curves[is.finite(curves$value), ]
+  curves$term <- factor(
+    gsub("_", " ", curves$term, fixed = TRUE),
+    levels = gsub("_", " ", terms, fixed = TRUE)
+  )
+  stages <- unique(history$stage)
+  labels <- c(pretrain = "Module I", refine = "Modules II and III")
+  curves$stage <- factor(curves$stage, levels = stages)
+  ggplot2::ggplot(curves, ggplot2::aes(.data$step, .data$value, colour = .data$stage)) +
+    ggplot2::geom_line(linewidth = 0.8) +
+    ggplot2::geom_point(size = 1.4) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$term), scales = "free_y") +
+    ggplot2::scale_colour_manual(
+      values = unname(group_colours(stages)),
+      labels = function(stage) ifelse(stage %in% names(labels), labels[stage], stage)
+    ) +
+    ggplot2::scale_x_continuous(breaks = function(limits) unique(floor(pretty(limits)))) +
+    ggplot2::labs(title = "Training", x = "epoch", y = NULL, colour = NULL) +
+    theme_sigel() +
+    ggplot2::theme(legend.position = "top", legend.justification = "left")
+}

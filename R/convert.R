@@ -1,0 +1,128 @@
+# Objects of R as the plain pieces that the engine takes, and back.
+
+# Counts, genes x cells, as a dgCMatrix with names that can be trusted.
+as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
+  if (is.data.frame(x)) {
+    sigel_abort(
+      argument,
+      "a data frame",
+      "a matrix, genes x cells",
+      "Convert it by `as.matrix()` first.",
+      call
+    )
+  }
+  if (is.matrix(x) && !(is.numeric(x) || is.logical(x))) {
+    sigel_abort(argument, paste("a matrix of type", typeof(x)), "numbers", "Pass the raw counts.", call)
+  }
+  if (length(dim(x)) != 2L) {
+    fix <- "Pass a (sparse) matrix of raw counts, an assay, or a Seurat object."
+    sigel_abort(argument, describe(x), "a matrix, genes x cells", fix, call)
+  }
+  check_names(rownames(x), argument, "row", "gene", call)
+  check_names(colnames(x), argument, "column", "cell", call)
+  counts <- as_dgc(x, argument, call)
+  check_values(counts@x, argument, call)
+  counts
+}
+
+# Sparse and dense matrices of the Matrix package go through its virtual classes; other classes
+# (on-disk matrices, for one) bring their own way to a dgCMatrix.
+as_dgc <- function(x, argument, call) {
+  if (methods::is(x, "dgCMatrix")) {
+    return(x)
+  }
+  if (is.matrix(x) || methods::is(x, "Matrix")) {
+    sparse <- methods::as(methods::as(x, "CsparseMatrix"), "generalMatrix")
+    return(methods::as(sparse, "dMatrix"))
+  }
+  tryCatch(
+    {
+      counts <- methods::as(x, "dgCMatrix")
+      dimnames(counts) <- dimnames(x)
+      counts
+    },
+    error = function(e) {
+      fix <- "Convert it by `as(x, \"dgCMatrix\")` first."
+      sigel_abort(
+        argument,
+        paste("a matrix of class", class(x)[1L]),
+        "a matrix that can be made sparse",
+        fix,
+        call
+      )
+    }
+  )
+}
+
+check_names <- function(names, argument, side, kind, call) {
+  wanted <- sprintf("one name for each %s", kind)
+  fix <- sprintf("Set `%snames()` of the matrix.", if (side == "row") "row" else "col")
+  if (is.null(names)) {
+    sigel_abort(argument, sprintf("no %s names", side), wanted, fix, call)
+  }
+  empty <- is.na(names) | !nzchar(names)
+  if (any(empty)) {
+    sigel_abort(argument, sprintf("%d empty or missing %s names", sum(empty), side), wanted, fix, call)
+  }
+  twice <- unique(names[duplicated(names)])
+  if (length(twice)) {
+    sigel_abort(
+      argument,
+      sprintf("duplicated %s names: %s", side, some(twice)),
+      sprintf("different names of %ss", kind),
+      sprintf(
+        "Use `make.unique(%snames(x))`, or add up what belongs together.",
+        if (side == "row") "row" else "col"
+      ),
+      call
+    )
+  }
+}
+
+# Negative values are left to the engine: they are lawful with `normalize = "none"`.
+check_values <- function(values, argument, call) {
+  bad <- sum(!is.finite(values))
+  if (bad) {
+    found <- sprintf("%d values that are NA, NaN or infinite", bad)
+    sigel_abort(argument, found, "finite values", "Use the raw counts.", call)
+  }
+}
+
+# The layers of a split assay side by side, for the cells asked for; the assay itself is only read.
+join_layers <- function(pieces, features, cells) {
+  columns <- lapply(pieces, function(piece) {
+    piece <- methods::as(piece, "TsparseMatrix")
+    rows <- match(rownames(piece), features)
+    Matrix::sparseMatrix(
+      i = rows[piece@i + 1L],
+      j = piece@j + 1L,
+      x = piece@x,
+      dims = c(length(features), ncol(piece)),
+      dimnames = list(features, colnames(piece))
+    )
+  })
+  joined <- do.call(cbind, columns)
+  joined[, cells, drop = FALSE]
+}
+
+# The arguments that all functions of the engine begin with.
+engine_pieces <- function(counts, places) {
+  list(
+    as_vector(counts@i),
+    as_vector(counts@p),
+    as_vector(counts@x),
+    as.list(dim(counts)),
+    as.list(rownames(counts)),
+    as.list(colnames(counts)),
+    places$coordinates,
+    places$lattice
+  )
+}
+
+# Group labels in the order of their numbers; genes without a group are NA.
+as_group <- function(labels) {
+  labels[!nzchar(labels)] <- NA_character_
+  levels <- unique(labels[!is.na(labels)])
+  number <- suppressWarnings(as.numeric(levels))
+  factor(labels, levels = if (anyNA(number)) sort(levels) else levels[order(number)])
+}

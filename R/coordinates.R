@@ -1,0 +1,162 @@
+# Where the cells are, whatever the object keeps it in.
+#
+# All functions here speak of `places`: a list of `coordinates`, a double matrix of x and y with the cells as
+# row names, and `lattice`, the same for array row and array column, or NULL where there is no lattice.
+
+XY <- list(
+  c("x", "y"),
+  c("imagecol", "imagerow"),
+  c("pxl_col_in_fullres", "pxl_row_in_fullres"),
+  c("array_col", "array_row")
+)
+LATTICE <- c("array_row", "array_col")
+
+# Places from a matrix or data frame given by hand, for all `cells` and in their order.
+places_from_table <- function(table, cells, call = rlang::caller_env()) {
+  wanted <- "a matrix or data frame with columns x and y, and the cells as row names"
+  example <- "For example: `data.frame(x = ..., y = ..., row.names = colnames(object))`."
+  if (!(is.matrix(table) || is.data.frame(table))) {
+    sigel_abort("coordinates", describe(table), wanted, example, call)
+  }
+  names <- rownames(table)
+  automatic <- is.null(names) || (is.data.frame(table) && is.integer(attr(table, "row.names")))
+  if (automatic) {
+    sigel_abort(
+      "coordinates",
+      "no row names",
+      wanted,
+      "Set `rownames(coordinates)` to the names of the cells.",
+      call
+    )
+  }
+  if (is.null(colnames(table)) && ncol(table) == 2L) {
+    colnames(table) <- c("x", "y")
+  }
+  xy <- Find(function(pair) all(pair %in% colnames(table)), XY)
+  if (is.null(xy)) {
+    sigel_abort("coordinates", paste("columns", some(colnames(table), 6L)), wanted, example, call)
+  }
+  missing <- setdiff(cells, names)
+  if (length(missing)) {
+    found <- sprintf("no row for %d of %d cells: %s", length(missing), length(cells), some(missing))
+    fix <- "Give every cell a place, or take the cells without one out of `object`."
+    sigel_abort("coordinates", found, "one row for each cell", fix, call)
+  }
+  table <- table[match(cells, names), , drop = FALSE]
+  list(
+    coordinates = as_places(table, xy, cells, call),
+    lattice = if (all(LATTICE %in% colnames(table))) as_places(table, LATTICE, cells, call)
+  )
+}
+
+as_places <- function(table, columns, cells, call) {
+  chosen <- lapply(columns, function(column) table[, column, drop = TRUE])
+  if (!all(vapply(chosen, is.numeric, logical(1L)))) {
+    found <- sprintf("columns %s that are not numbers", toString(columns))
+    sigel_abort("coordinates", found, "numbers", "Convert them by `as.numeric()`.", call)
+  }
+  places <- matrix(as.double(unlist(chosen)), ncol = 2L, dimnames = list(cells, columns))
+  lost <- which(!is.finite(rowSums(places)))
+  if (length(lost)) {
+    found <- sprintf(
+      "missing values (%s) for %d cells: %s",
+      toString(columns),
+      length(lost),
+      some(cells[lost])
+    )
+    fix <- "Take these cells out of `object`, or complete their coordinates."
+    sigel_abort("coordinates", found, "finite numbers", fix, call)
+  }
+  places
+}
+
+# Places of `cells` from the images of a Seurat object; array positions in the meta data are used where
+# the image has none.
+places_from_images <- function(object, image, cells, call = rlang::caller_env()) {
+  image <- choose_image(object, image, cells, call)
+  table <- image_table(object[[image]])
+  outside <- setdiff(cells, rownames(table))
+  if (length(outside)) {
+    sigel_abort(
+      "image",
+      sprintf("%d of %d cells that are not in the image \"%s\"", length(outside), length(cells), image),
+      "an object with the cells of one section",
+      sprintf("Take the section's cells first: `subset(object, cells = Cells(object[[\"%s\"]]))`.", image),
+      call
+    )
+  }
+  table <- table[match(cells, rownames(table)), , drop = FALSE]
+  if (!all(LATTICE %in% names(table)) && all(LATTICE %in% names(object[[]]))) {
+    array <- object[[LATTICE]][cells, , drop = FALSE]
+    if (all(vapply(array, is.numeric, logical(1L))) && !anyNA(array)) {
+      table <- cbind(table, array)
+    }
+  }
+  places_from_table(table, cells, call)
+}
+
+# One image: the one named, or the only one that shows any of the cells.
+choose_image <- function(object, image, cells, call) {
+  images <- SeuratObject::Images(object)
+  by_hand <- "Or give `coordinates`, a data frame with columns x and y and the cells as row names."
+  if (!is.null(image)) {
+    check_string(image, "image", "Use one of the names in `Images(object)`.", call)
+    if (!image %in% images) {
+      found <- sprintf("\"%s\"", image)
+      wanted <- if (length(images)) {
+        paste("one of", some(images, 10L))
+      } else {
+        "an image of the object, which has none"
+      }
+      fix <- if (length(images)) sprintf("Use `image = \"%s\"`.", images[1L]) else by_hand
+      sigel_abort("image", found, wanted, fix, call)
+    }
+    return(image)
+  }
+  shows_cells <- vapply(
+    images,
+    function(name) any(SeuratObject::Cells(object[[name]]) %in% cells),
+    logical(1L)
+  )
+  images <- images[shows_cells]
+  if (!length(images)) {
+    if (all(LATTICE %in% names(object[[]]))) {
+      by_hand <- "The meta data hold array positions: `coordinates = object[[c(\"array_row\", \"array_col\")]]`."
+    }
+    sigel_abort("image", "no image in the object", "an image, or coordinates", by_hand, call)
+  }
+  if (length(images) > 1L) {
+    found <- sprintf("%d images: %s", length(images), some(images, 10L))
+    fix <- sprintf(
+      "Take one section: `RunSIGEL(subset(object, cells = Cells(object[[\"%1$s\"]])), image = \"%1$s\")`.",
+      images[1L]
+    )
+    sigel_abort("image", found, "the name of one", fix, call)
+  }
+  images
+}
+
+# Any image of Seurat 4 or 5 as a data frame: cells as row names, a pair of XY, array positions where known.
+image_table <- function(image) {
+  slots <- methods::slotNames(image)
+  if ("coordinates" %in% slots) {
+    table <- methods::slot(image, "coordinates")
+    # VisiumV1 keeps the array position as `row` and `col`.
+    if (all(c("row", "col", "imagerow", "imagecol") %in% names(table))) {
+      names(table)[match(c("row", "col"), names(table))] <- LATTICE
+    }
+    keep <- intersect(names(table), c(LATTICE, unlist(XY)))
+    return(table[, keep, drop = FALSE])
+  }
+  boundaries <- names(image)
+  # Outlines have many rows for a cell; centroids have one.
+  source <- if ("centroids" %in% boundaries) image[["centroids"]] else image
+  points <- as.data.frame(SeuratObject::GetTissueCoordinates(source))
+  cell <- intersect(c("cell", "cells"), names(points))
+  names <- if (length(cell)) as.character(points[[cell[1L]]]) else rownames(points)
+  # The x of a VisiumV2 runs down the picture.
+  xy <- if (inherits(image, "VisiumV2")) c("y", "x") else c("x", "y")
+  x <- tapply(points[[xy[1L]]], names, mean)
+  y <- tapply(points[[xy[2L]]], names, mean)
+  data.frame(x = as.double(x), y = as.double(y), row.names = rownames(x))
+}

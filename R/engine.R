@@ -1,0 +1,228 @@
+# Finding the Python engine, checking it, and calling it.
+
+ENVIRONMENT <- "r-sigel"
+
+# Python packages that the engine imports: name to install, name to import.
+ENGINE_MODULES <- c(
+  "anndata>=0.10" = "anndata",
+  "h5py>=3.8" = "h5py",
+  "lightning-fabric>=2.2" = "lightning_fabric",
+  "numpy>=1.24" = "numpy",
+  "pandas>=2.0" = "pandas",
+  "rich>=13" = "rich",
+  "safetensors>=0.4" = "safetensors",
+  "scikit-learn>=1.3" = "sklearn",
+  "scipy>=1.11" = "scipy",
+  "torch>=2.2" = "torch"
+)
+
+#' Is the engine ready to use?
+#'
+#' TRUE where a Python with all that the engine needs is already running, is
+#' named by the environment variable `RETICULATE_PYTHON`, or was made by
+#' [install_sigel()]. Asking never downloads anything: where no such Python is
+#' set up the answer is FALSE and no Python starts.
+#'
+#' @return TRUE or FALSE.
+#' @seealso [sigel_sitrep()], which says what is missing and how to mend it.
+#' @examples
+#' sigel_available()
+#' @export
+sigel_available <- function() {
+  if (!is.null(the$bridge)) {
+    return(TRUE)
+  }
+  if (python_source() == "none") {
+    return(FALSE)
+  }
+  tryCatch(
+    {
+      sigel_engine()
+      TRUE
+    },
+    error = function(e) FALSE
+  )
+}
+
+# Which Python would be used, found without starting one or downloading anything.
+python_source <- function() {
+  if (reticulate::py_available(initialize = FALSE)) {
+    return("running")
+  }
+  asked <- Sys.getenv("RETICULATE_PYTHON")
+  if (nzchar(asked) && asked != "managed") {
+    return("RETICULATE_PYTHON")
+  }
+  if (reticulate::virtualenv_exists(ENVIRONMENT)) ENVIRONMENT else "none"
+}
+
+# The Python module with the functions that R calls; the first call starts Python.
+sigel_engine <- function(call = rlang::caller_env()) {
+  if (is.null(the$bridge)) {
+    start_python(call)
+    bridge <- import_bridge(call)
+    check_version(reticulate::py_to_r(bridge$version()), call = call)
+    the$bridge <- bridge
+  }
+  warn_slow_blas()
+  the$bridge
+}
+
+start_python <- function(call) {
+  source <- python_source()
+  if (source == ENVIRONMENT) {
+    # A hint, not an order: a Python that the user asked for by use_python() comes first.
+    reticulate::use_virtualenv(ENVIRONMENT, required = FALSE)
+  } else if (source == "none") {
+    reticulate::py_require(names(ENGINE_MODULES), python_version = ">=3.10")
+  }
+  started <- tryCatch(
+    reticulate::py_available(initialize = TRUE),
+    error = function(e) conditionMessage(e)
+  )
+  if (!isTRUE(started)) {
+    rlang::abort(
+      c(
+        "No Python could be started for the engine.",
+        x = if (is.character(started)) started,
+        i = "Run `install_sigel()` once, restart R, and try again.",
+        i = "Or name a Python that has the engine's packages: `Sys.setenv(RETICULATE_PYTHON = \"/path/to/python\")`."
+      ),
+      class = c("sigel_engine_error", "sigel_error"),
+      call = call
+    )
+  }
+}
+
+# The package carries its engine; a separately installed one serves only where it does not.
+import_bridge <- function(call) {
+  path <- system.file("python", package = "sigel")
+  tryCatch(
+    if (nzchar(path)) {
+      reticulate::import_from_path("sigel.bridge", path = path, convert = FALSE)
+    } else {
+      reticulate::import("sigel.bridge", convert = FALSE)
+    },
+    error = function(e) {
+      python <- reticulate::py_exe() %||% "python"
+      missing <- missing_modules()
+      rlang::abort(
+        c(
+          if (length(missing)) {
+            sprintf("The Python at %s lacks what the engine needs: %s.", python, toString(missing))
+          } else {
+            sprintf("The engine does not start in the Python at %s.", python)
+          },
+          x = python_message(e),
+          i = "Run `install_sigel()` once and restart R, or install them into this Python:",
+          " " = sprintf(
+            "%s -m pip install %s",
+            python,
+            paste(shQuote(names(ENGINE_MODULES)[ENGINE_MODULES %in% missing]), collapse = " ")
+          )
+        ),
+        class = c("sigel_engine_error", "sigel_error"),
+        call = call
+      )
+    }
+  )
+}
+
+missing_modules <- function(modules = unname(ENGINE_MODULES)) {
+  there <- vapply(modules, reticulate::py_module_available, logical(1L))
+  modules[!there]
+}
+
+# Engine and package must agree in major.minor.
+check_version <- function(engine, package = utils::packageVersion("sigel"), call = rlang::caller_env()) {
+  minor <- function(version) paste(unlist(numeric_version(version))[1:2], collapse = ".")
+  if (minor(engine) != minor(package)) {
+    rlang::abort(
+      c(
+        sprintf("The Python engine is version %s and the R package is version %s.", engine, package),
+        i = "Another sigel was imported first in this session: restart R, or run `pip uninstall sigel` in this Python."
+      ),
+      class = c("sigel_engine_error", "sigel_error"),
+      call = call
+    )
+  }
+}
+
+# Call a function of the engine. Python's warnings become R's, its errors an R error
+# with the message alone; an interrupt stays an interrupt.
+sigel_call <- function(name, ..., .call = rlang::caller_env()) {
+  bridge <- sigel_engine(.call)
+  warnings <- reticulate::import("warnings", convert = FALSE)
+  recorder <- warnings$catch_warnings(record = TRUE)
+  caught <- recorder$`__enter__`()
+  result <- tryCatch(
+    reticulate::py_to_r(bridge[[name]](...)),
+    error = function(e) {
+      if (inherits(e, "python.builtin.KeyboardInterrupt")) {
+        rlang::interrupt()
+      }
+      rlang::abort(
+        in_r_words(python_message(e)),
+        class = c(if (inherits(e, "sigel.errors.InputError")) "sigel_input_error", "sigel_error"),
+        call = .call
+      )
+    },
+    finally = recorder$`__exit__`(NULL, NULL, NULL)
+  )
+  for (warning in reticulate::py_to_r(caught)) {
+    if (!inherits(warning$category, "python.builtin.type") || shown_to_users(warning)) {
+      rlang::warn(in_r_words(reticulate::py_str(warning$message)), class = "sigel_warning", call = .call)
+    }
+  }
+  result
+}
+
+# DeprecationWarning and its kin speak to programmers.
+shown_to_users <- function(warning) {
+  builtins <- reticulate::import_builtins(convert = FALSE)
+  hidden <- list(builtins$DeprecationWarning, builtins$PendingDeprecationWarning, builtins$FutureWarning)
+  !any(vapply(
+    hidden,
+    function(kind) reticulate::py_to_r(builtins$issubclass(warning$category, kind)),
+    logical(1L)
+  ))
+}
+
+# The message of a Python exception: bare for the engine's own, with its type for others.
+python_message <- function(e) {
+  if (!inherits(e, "python.builtin.BaseException")) {
+    return(conditionMessage(e))
+  }
+  text <- reticulate::py_str(e)
+  if (inherits(e, "sigel.errors.SIGELError")) {
+    return(text)
+  }
+  paste0(
+    sub(".*[.]", "", class(e)[1L]),
+    ": ",
+    text,
+    " (unexpected; `reticulate::py_last_error()` shows where)"
+  )
+}
+
+# Settings classes of the engine, written as R users write them.
+in_r_words <- function(text) {
+  for (part in c("Image", "Encoder", "Mixture", "Train")) {
+    pattern <- sprintf("%sConfig\\(([^)]*)\\)", part)
+    text <- gsub(pattern, sprintf("config = list(%s = list(\\1))", tolower(part)), text)
+  }
+  text
+}
+
+# A named list of settings as Python sees it: names kept at every level, no empty list
+# taken for a Python list.
+as_settings <- function(config) {
+  if (is.list(config) && (length(config) == 0L || !is.null(names(config)))) {
+    do.call(reticulate::dict, c(lapply(config, as_settings), convert = FALSE))
+  } else {
+    config
+  }
+}
+
+# A vector as a one-dimensional NumPy array: element by element a long one would take minutes.
+as_vector <- function(x) array(x, dim = length(x))

@@ -1,0 +1,192 @@
+# What the plots share: results of an object, palettes, theme, pixels.
+
+needs_ggplot <- function(call = rlang::caller_env()) require_installed("ggplot2", "This plot", call)
+
+# The reduction written by RunSIGEL(), from a Seurat object or as it is.
+sigel_results <- function(object, reduction, call = rlang::caller_env()) {
+  if (inherits(object, "DimReduc")) {
+    found <- object
+  } else if (inherits(object, "Seurat")) {
+    known <- SeuratObject::Reductions(object)
+    if (!reduction %in% known) {
+      found <- sprintf("\"%s\"", reduction)
+      wanted <- if (length(known)) paste("one of", some(known, 10L)) else "a reduction; the object has none"
+      sigel_abort("reduction", found, wanted, "Call `RunSIGEL()` first.", call)
+    }
+    found <- object[[reduction]]
+  } else {
+    fix <- "Pass what `RunSIGEL()` returned."
+    sigel_abort("object", describe(object), "a Seurat object or a DimReduc", fix, call)
+  }
+  if (is.null(SeuratObject::Misc(found)$features)) {
+    fix <- "Call `RunSIGEL()`, or name its reduction."
+    sigel_abort("reduction", sprintf("\"%s\", not made by RunSIGEL", reduction), "its results", fix, call)
+  }
+  found
+}
+
+# Okabe and Ito's colours, told apart by all kinds of colour vision; beyond seven, hues of changing lightness.
+group_colours <- function(groups) {
+  okabe_ito <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#B8A800")
+  n <- length(groups)
+  colours <- if (n <= length(okabe_ito)) {
+    okabe_ito[seq_len(n)]
+  } else {
+    hue <- (seq_len(n) * 137.508) %% 360
+    grDevices::hcl(hue, c = 75, l = rep_len(c(40, 60, 75), n))
+  }
+  stats::setNames(colours, groups)
+}
+
+theme_sigel <- function() {
+  ggplot2::theme_minimal(base_size = 11) +
+    ggplot2::theme(
+      plot.title = ggplot2::element_text(face = "bold"),
+      plot.title.position = "plot",
+      plot.subtitle = ggplot2::element_text(colour = "grey35"),
+      panel.grid.minor = ggplot2::element_blank(),
+      strip.text = ggplot2::element_text(colour = "grey15"),
+      legend.key.height = ggplot2::unit(0.9, "lines")
+    )
+}
+
+theme_pixels <- function() {
+  theme_sigel() +
+    ggplot2::theme(
+      axis.text = ggplot2::element_blank(),
+      axis.title = ggplot2::element_blank(),
+      panel.grid = ggplot2::element_blank(),
+      panel.spacing = ggplot2::unit(0.4, "lines")
+    )
+}
+
+# One scale for all images of a plot, not stretched by a few extreme pixels.
+fill_pixels <- function(values) {
+  limits <- unname(stats::quantile(values, c(0.01, 0.99)))
+  if (diff(limits) <= 0) {
+    limits <- limits[1L] + c(-0.5, 0.5)
+  }
+  ggplot2::scale_fill_viridis_c(
+    name = "scaled\nexpression",
+    limits = limits,
+    oob = function(x, range) pmin(pmax(x, range[1L]), range[2L])
+  )
+}
+
+# Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel.
+gene_pixels <- function(object, features, reduction, assay, image, coordinates, layer, call) {
+  results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
+  assay <- choose_assay(object, assay %||% if (!is.null(results)) SeuratObject::DefaultAssay(results), call)
+  source <- object[[assay]]
+  counts <- if (inherits(source, "Assay")) methods::slot(source, layer) else read_layers(source, layer, call)
+  counts <- as_counts(counts, "layer", call)
+  cells <- colnames(counts)
+  places <- if (is.null(coordinates)) {
+    places_from_images(object, image, cells, call)
+  } else {
+    places_from_table(coordinates, cells, call)
+  }
+  select_features(counts, features, call)
+  settings <- reticulate::dict(convert = FALSE)
+  if (!is.null(results)) {
+    json <- reticulate::import("json", convert = FALSE)
+    settings <- json$loads(SeuratObject::Misc(results)$params)[["image"]]
+  }
+  arguments <- c(
+    "gene_images",
+    engine_pieces(counts, places),
+    list(settings, as.list(features), .call = call)
+  )
+  images <- do.call(sigel_call, arguments, quote = TRUE)
+  values <- images$values
+  rownames(values) <- features
+  list(values = values, corners = pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y))
+}
+
+# Corners of pixels (data frame `pixel`, `x`, `y`) from their centres. Places are linear in row and column; on a
+# hexagonal lattice every other row is moved by half a column.
+pixel_corners <- function(row, col, x, y) {
+  odd <- row %% 2L
+  solve_for <- function(centre) {
+    fit <- stats::.lm.fit(cbind(1, row, col, odd), centre)
+    coefficients <- numeric(4L)
+    coefficients[fit$pivot[seq_len(fit$rank)]] <- fit$coefficients[seq_len(fit$rank)]
+    coefficients
+  }
+  by_x <- solve_for(x)
+  by_y <- solve_for(y)
+  step <- sqrt(by_x[3L]^2 + by_y[3L]^2)
+  shift <- sqrt(by_x[4L]^2 + by_y[4L]^2)
+  if (step > 0 && abs(shift / step - 0.5) < 0.1) {
+    across <- c(1, 1, 0, -1, -1, 0) / 2
+    down <- c(1, -1, -2, -1, 1, 2) / 3
+  } else {
+    across <- c(1, 1, -1, -1) / 2
+    down <- c(1, -1, -1, 1) / 2
+  }
+  # A single column or row of pixels has no step of its own.
+  if (step == 0) {
+    by_x[3L] <- max(abs(by_y[2L]), 1)
+  }
+  if (by_x[2L] == 0 && by_y[2L] == 0) {
+    by_y[2L] <- max(abs(by_x[3L]), 1)
+  }
+  corner_x <- across * by_x[3L] + down * by_x[2L]
+  corner_y <- across * by_y[3L] + down * by_y[2L]
+  n <- length(across)
+  data.frame(
+    pixel = rep(seq_along(x), each = n),
+    x = rep(x, each = n) + corner_x,
+    y = rep(y, each = n) + corner_y
+  )
+}
+
+# Long table for geom_polygon: one row for each gene, pixel and corner.
+pixel_table <- function(images) {
+  genes <- rownames(images$values)
+  corners <- images$corners
+  n <- nrow(corners)
+  data.frame(
+    gene = factor(rep(genes, each = n), levels = genes),
+    pixel = rep(corners$pixel, length(genes)),
+    x = rep(corners$x, length(genes)),
+    y = rep(corners$y, length(genes)),
+    value = as.vector(t(images$values[, corners$pixel, drop = FALSE]))
+  )
+}
+
+# Pixels as polygons; the border, in the colour of the fill, closes hairlines between neighbours.
+pixel_layers <- function(table) {
+  list(
+    ggplot2::geom_polygon(
+      ggplot2::aes(
+        x = .data$x,
+        y = .data$y,
+        group = .data$pixel,
+        fill = .data$value,
+        colour = ggplot2::after_scale(.data$fill)
+      ),
+      data = table,
+      linewidth = 0.1
+    ),
+    fill_pixels(table$value),
+    # A section's y points down, as on the slide.
+    ggplot2::scale_y_reverse(),
+    ggplot2::coord_fixed(expand = FALSE, clip = "off"),
+    theme_pixels()
+  )
+}
+
+# Run with R's random numbers seeded, and leave their state as it was.
+with_own_seed <- function(seed, code) {
+  before <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(
+    if (is.null(before)) {
+      rm(".Random.seed", envir = globalenv())
+    } else {
+      assign(".Random.seed", before, envir = globalenv())
+    }
+  )
+  set.seed(seed)
+  code
+}

@@ -1,0 +1,6 @@
+.onLoad <- function(libname, pkgname) {
+  # SeuratObject 4 has no StdAssay, the parent class of Assay5.
+  if (methods::isClass("StdAssay", where = asNamespace("SeuratObject"))) {
+    registerS3method("RunSIGEL", "StdAssay", RunSIGEL.StdAssay)
+  }
+}
