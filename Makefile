@@ -28,7 +28,7 @@ test-quick: setup ## The same without R CMD check and the Seurat 5 leg
 	@bash tools/check.sh quick
 
 format: setup ## Format the Python and R sources in place
-	@. tools/env.sh && ruff check --fix-only -q . && ruff format . && air format R tests/testthat tools
+	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools
 
 document: setup ## Rebuild NAMESPACE and man/ from the roxygen2 comments
 	@. tools/env.sh && Rscript -e 'roxygen2::roxygenise()'
