@@ -106,7 +106,10 @@ GeneGroupPlot <- function(
     ggplot2::theme(
       strip.text.x = ggplot2::element_blank(),
       strip.text.y.left = ggplot2::element_text(angle = 0, hjust = 1),
-      panel.spacing.y = ggplot2::unit(1, "lines")
+      panel.spacing.y = ggplot2::unit(1, "lines"),
+      # Room for the names above the first row.
+      plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 4)),
+      legend.margin = ggplot2::margin(b = 14)
     )
 }
 

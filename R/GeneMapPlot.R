@@ -29,7 +29,7 @@ GeneMapPlot <- function(
   features = NULL,
   method = c("auto", "umap", "pca"),
   seed.use = 0,
-  pt.size = 1,
+  pt.size = 1.5,
   reduction = "sigel"
 ) {
   needs_ggplot()
@@ -97,6 +97,7 @@ umap_places <- function(loadings, seed) {
       loadings,
       n_neighbors = neighbours,
       metric = "cosine",
+      init = "spca",
       min_dist = 0.2,
       n_threads = 1L,
       n_sgd_threads = 1L

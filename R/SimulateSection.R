@@ -159,7 +159,7 @@ visium_image <- function(places, lattice, assay, side = 600L) {
       lowres = scale
     ),
     coordinates = coordinates,
-    spot.radius = 0.5 * gap * scale / max(dim(drawn)),
+    spot.radius = 0.8 * gap * scale / max(dim(drawn)),
     assay = assay,
     key = "section_"
   )

@@ -1,7 +1,21 @@
+# What the columns of the history mean; a term that is not named here keeps its own name.
+TERMS <- c(
+  loss = "total loss",
+  reconstruct = "hidden patches",
+  contrast = "two views of a gene",
+  cluster = "distance to target groups",
+  likelihood = "-log likelihood of groups",
+  size = "group sizes",
+  graph = "neighbouring genes",
+  changed = "genes that changed group",
+  rank = "effective dimensions"
+)
+
 #' Training curves
 #'
-#' One panel for each term of the loss, epoch by epoch, coloured by stage. Curves
-#' that have levelled off tell that training was long enough.
+#' One panel for each term of the loss, epoch by epoch, coloured by stage, and for
+#' the share of genes that changed group and the effective number of dimensions.
+#' Curves that have levelled off tell that training was long enough.
 #'
 #' @param object A Seurat object after [RunSIGEL()], or its reduction.
 #' @param reduction Name of the reduction.
@@ -22,7 +36,10 @@ TrainingPlot <- function(object, reduction = "sigel") {
   if (!nrow(history)) {
     sigel_abort("object", "a history without epochs", "at least one epoch", "Train for one epoch or more.")
   }
-  terms <- setdiff(names(history)[vapply(history, is.numeric, logical(1L))], "epoch")
+  terms <- setdiff(
+    names(history)[vapply(history, is.numeric, logical(1L))],
+    c("epoch", "seconds", "n_groups")
+  )
   terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
   history$step <- seq_len(nrow(history))
   curves <- do.call(
@@ -32,10 +49,7 @@ TrainingPlot <- function(object, reduction = "sigel") {
     })
   )
   curves <- curves[is.finite(curves$value), ]
-  curves$term <- factor(
-    gsub("_", " ", curves$term, fixed = TRUE),
-    levels = gsub("_", " ", terms, fixed = TRUE)
-  )
+  curves$term <- factor(term_label(curves$term), levels = term_label(terms))
   stages <- unique(history$stage)
   labels <- c(pretrain = "Module I", refine = "Modules II and III")
   curves$stage <- factor(curves$stage, levels = stages)
@@ -51,4 +65,9 @@ TrainingPlot <- function(object, reduction = "sigel") {
     ggplot2::labs(title = "Training", x = "epoch", y = NULL, colour = NULL) +
     theme_sigel() +
     ggplot2::theme(legend.position = "top", legend.justification = "left")
+}
+
+term_label <- function(term) {
+  known <- unname(TERMS[term])
+  ifelse(is.na(known), gsub("_", " ", term, fixed = TRUE), known)
 }

@@ -81,7 +81,7 @@ places_from_images <- function(object, image, cells, call = rlang::caller_env())
       "image",
       sprintf("%d of %d cells that are not in the image \"%s\"", length(outside), length(cells), image),
       "an object with the cells of one section",
-      sprintf("Take the section's cells first: `subset(object, cells = Cells(object[[\"%s\"]]))`.", image),
+      section_fix(object, image),
       call
     )
   }
@@ -127,13 +127,30 @@ choose_image <- function(object, image, cells, call) {
   }
   if (length(images) > 1L) {
     found <- sprintf("%d images: %s", length(images), some(images, 10L))
-    fix <- sprintf(
-      "Take one section: `RunSIGEL(subset(object, cells = Cells(object[[\"%1$s\"]])), image = \"%1$s\")`.",
-      images[1L]
-    )
+    whole <- vapply(images, function(name) all(cells %in% SeuratObject::Cells(object[[name]])), logical(1L))
+    fix <- if (any(whole)) {
+      sprintf("Use `image = \"%s\"`.", images[whole][1L])
+    } else {
+      section_fix(object, images[1L])
+    }
     sigel_abort("image", found, "the name of one", fix, call)
   }
   images
+}
+
+# How to take the cells of one image out of an object. SeuratObject 4 cannot subset a field of view to none of its
+# cells, so the others go first.
+section_fix <- function(object, image) {
+  others <- setdiff(SeuratObject::Images(object), image)
+  fields <- others[vapply(others, function(name) inherits(object[[name]], "FOV"), logical(1L))]
+  removal <- if (utils::packageVersion("SeuratObject") < "5" && length(fields)) {
+    paste0(sprintf("`object[[\"%s\"]] <- NULL`, ", fields), collapse = "")
+  }
+  sprintf(
+    "Take one section's cells: %s`object <- subset(object, cells = Cells(object[[\"%s\"]]))`.",
+    removal %||% "",
+    image
+  )
 }
 
 # Any image of Seurat 4 or 5 as a data frame: cells as row names, a pair of XY, array positions where known.

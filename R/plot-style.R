@@ -56,6 +56,9 @@ theme_pixels <- function() {
       axis.text = ggplot2::element_blank(),
       axis.title = ggplot2::element_blank(),
       panel.grid = ggplot2::element_blank(),
+      legend.position = "top",
+      legend.justification = "left",
+      legend.title = ggplot2::element_text(vjust = 0.9),
       panel.spacing = ggplot2::unit(0.4, "lines")
     )
 }
@@ -67,7 +70,7 @@ fill_pixels <- function(values) {
     limits <- limits[1L] + c(-0.5, 0.5)
   }
   ggplot2::scale_fill_viridis_c(
-    name = "scaled\nexpression",
+    name = "scaled expression",
     limits = limits,
     oob = function(x, range) pmin(pmax(x, range[1L]), range[2L])
   )

@@ -65,7 +65,9 @@ class _Config:
             factory = known[name].default_factory
             if isinstance(factory, type) and issubclass(factory, _Config):
                 if not isinstance(value, dict | factory):
-                    msg = f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
+                    msg = (
+                        f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
+                    )
                     raise ConfigError(msg)
                 values[name] = factory.from_dict(value) if isinstance(value, dict) else value
             else:
@@ -92,9 +94,10 @@ class ImageConfig(_Config):
     smooth
         Weight of the mean of the neighbouring pixels, 0 to 1. 0.5: one spot is mostly counting noise.
     grid
-        `"lattice"` uses `array_row`, `array_col`; `"continuous"` bins coordinates; `"auto"` prefers the lattice.
+        `"lattice"` uses `array_row`, `array_col`; `"continuous"` bins coordinates; `"auto"` prefers
+        the lattice.
     pixel_size
-        Side of a pixel in coordinate units; default: the median distance to the fourth nearest
+        Side of a pixel in coordinate units; default: the median distance to the third nearest
         neighbour (one spacing on a lattice, about one cell a pixel for scattered cells), made larger
         where that would give more than `max_side` pixels along a side.
     max_side
@@ -120,7 +123,10 @@ class ImageConfig(_Config):
         _require(0 <= self.smooth <= 1, "smooth", self.smooth, "a weight from 0 to 1")
         _require(self.max_side >= 1, "max_side", self.max_side, "a number of pixels >= 1")
         _require(
-            self.pixel_size is None or self.pixel_size > 0, "pixel_size", self.pixel_size, "None or a length > 0"
+            self.pixel_size is None or self.pixel_size > 0,
+            "pixel_size",
+            self.pixel_size,
+            "None or a length > 0",
         )
 
 
@@ -163,7 +169,9 @@ class EncoderConfig(_Config):
     def _check(self) -> None:
         for name in ("patch_size", "dim", "depth", "heads", "frequencies"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
-        _require(self.dim % (4 * self.heads) == 0, "dim", self.dim, f"a multiple of 4 * heads = {4 * self.heads}")
+        _require(
+            self.dim % (4 * self.heads) == 0, "dim", self.dim, f"a multiple of 4 * heads = {4 * self.heads}"
+        )
         _require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "a share between 0 and 1")
         _require(self.mlp_ratio > 0, "mlp_ratio", self.mlp_ratio, "a number > 0")
         _require(self.head_hidden >= 0, "head_hidden", self.head_hidden, "a width >= 0")
@@ -282,11 +290,18 @@ class TrainConfig(_Config):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "a number of epochs >= 0")
         for name in ("pretrain_batch", "refine_batch", "em_steps", "graph_neighbors", "patience"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
-        _require(self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1")
+        _require(
+            self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1"
+        )
         _require(0 <= self.pixel_dropout < 1, "pixel_dropout", self.pixel_dropout, "a share from 0 to 1")
         for name in ("pretrain_lr", "refine_lr", "temperature", "graph_decay", "grad_clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
-        for name in ("tolerance", "min_rank", "weight_decay", *(n for n in vars(self) if n.endswith("_weight"))):
+        for name in (
+            "tolerance",
+            "min_rank",
+            "weight_decay",
+            *(n for n in vars(self) if n.endswith("_weight")),
+        ):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
 
 

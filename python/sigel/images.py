@@ -112,17 +112,26 @@ class GeneImages:
         """
         if layer is not None and layer not in adata.layers:
             known = ", ".join(map(repr, adata.layers)) or "none"
-            raise InputError("layer", repr(layer), f"a layer of the object (there: {known})", "Use layer=None for X.")
+            raise InputError(
+                "layer", repr(layer), f"a layer of the object (there: {known})", "Use layer=None for X."
+            )
         values = adata.X if layer is None else adata.layers[layer]
         if values is None:
-            raise InputError("layer", "an empty X", "raw counts", 'Name the layer that holds them, for example layer="counts".')
+            raise InputError(
+                "layer",
+                "an empty X",
+                "raw counts",
+                'Name the layer that holds them, for example layer="counts".',
+            )
         has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
         lattice = adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None
         coordinates = adata.obsm.get(spatial_key)
         if coordinates is None and lattice is None:
             known = ", ".join(map(repr, adata.obsm)) or "none"
             fix = f"Store x and y there or pass spatial_key; keys in obsm: {known}."
-            raise InputError("spatial_key", f"no adata.obsm[{spatial_key!r}]", "coordinates of the spots", fix)
+            raise InputError(
+                "spatial_key", f"no adata.obsm[{spatial_key!r}]", "coordinates of the spots", fix
+            )
         if coordinates is not None:
             coordinates = np.asarray(coordinates)
         name = f"adata.obsm[{spatial_key!r}]"
@@ -169,7 +178,9 @@ class GeneImages:
         excluded = _matches(names, config.exclude)
         detected = np.bincount(matrix.indices[matrix.data != 0], minlength=len(names))
         status = np.full(len(names), EMBEDDED, dtype=object)
-        status[detected < max(config.min_spots, 1)] = f"detected in fewer than {max(config.min_spots, 1)} spots"
+        status[detected < max(config.min_spots, 1)] = (
+            f"detected in fewer than {max(config.min_spots, 1)} spots"
+        )
         status[excluded] = "excluded by name"
         kept = status == EMBEDDED
         if not kept.any():
@@ -207,8 +218,14 @@ class GeneImages:
         for gene in genes:
             if gene not in position:
                 known = dict(zip(self.all_genes, self.status, strict=True))
-                found = f"{gene!r}, which has no image: {known[gene]}" if gene in known else f"{gene!r}, unknown here"
-                raise InputError("genes", found, "names of genes that have an image", "See `status` of each gene.")
+                found = (
+                    f"{gene!r}, which has no image: {known[gene]}"
+                    if gene in known
+                    else f"{gene!r}, unknown here"
+                )
+                raise InputError(
+                    "genes", found, "names of genes that have an image", "See `status` of each gene."
+                )
         return np.array([position[gene] for gene in genes], dtype=np.int64)
 
 
@@ -216,10 +233,8 @@ def _as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
     if not sparse.issparse(counts):
         counts = np.asarray(counts)
         if counts.ndim != 2 or counts.dtype.kind not in "fiub":
-            raise InputError(
-                "counts", f"an array of shape {counts.shape} and type {counts.dtype}", "numbers, spots x genes",
-                "Pass a numeric matrix.",
-            )  # fmt: skip
+            found = f"an array of shape {counts.shape} and type {counts.dtype}"
+            raise InputError("counts", found, "numbers, spots x genes", "Pass a numeric matrix.")
     matrix = sparse.csr_matrix(counts)
     return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
 
@@ -227,7 +242,9 @@ def _as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
 def _check_names(genes: Sequence[str], n: int) -> np.ndarray:
     names = np.array([str(gene) for gene in genes], dtype=object)
     if len(names) != n:
-        raise InputError("genes", f"{len(names)} names for {n} genes", "one name for each gene", "Check the order.")
+        raise InputError(
+            "genes", f"{len(names)} names for {n} genes", "one name for each gene", "Check the order."
+        )
     unique, times = np.unique(names, return_counts=True)
     if len(unique) < n:
         found = f"duplicated names, for example {unique[times > 1][0]!r}"
@@ -240,7 +257,9 @@ def _check_values(matrix: sparse.csr_matrix, config: ImageConfig) -> bool:
     data = matrix.data
     if not np.isfinite(data).all():
         n = int((~np.isfinite(data)).sum())
-        raise InputError("counts", f"{n} values that are NaN or infinite", "finite values", "Use the raw counts.")
+        raise InputError(
+            "counts", f"{n} values that are NaN or infinite", "finite values", "Use the raw counts."
+        )
     if config.normalize == "log" and data.size and data.min() < 0:
         fix = 'Pass the layer of raw counts, or ImageConfig(normalize="none") for values of another kind.'
         raise InputError("counts", f"negative values (smallest {data.min():.3g})", "counts", fix)

@@ -202,11 +202,15 @@ def _checked(coordinates: np.ndarray, name: str) -> np.ndarray:
     try:
         xy = xy.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(name, f"values of type {xy.dtype}", "numbers", "Convert both columns to float.") from error
+        raise InputError(
+            name, f"values of type {xy.dtype}", "numbers", "Convert both columns to float."
+        ) from error
     bad = ~np.isfinite(xy).all(axis=1)
     if bad.any():
         found = f"{int(bad.sum())} of {len(xy)} spots without finite coordinates"
-        raise InputError(name, found, "finite x and y for every spot", "Subset the object to the other spots first.")
+        raise InputError(
+            name, found, "finite x and y for every spot", "Subset the object to the other spots first."
+        )
     return xy
 
 
@@ -248,17 +252,22 @@ def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
     if pixel is None:
         places = np.unique(xy, axis=0)
         if len(places) < 2:
-            raise InputError(name, "one single place", "spots spread over a section", "Check the coordinates.")
-        # The fourth neighbour sits one spacing away on any lattice, and for scattered cells at the
-        # distance at which pixels hold about one cell each; the first would leave most pixels empty.
-        nearest = min(5, len(places))
+            raise InputError(
+                name, "one single place", "spots spread over a section", "Check the coordinates."
+            )
+        # The third neighbour sits one spacing away on any lattice, at its edge too, and for scattered
+        # cells at the distance at which pixels hold about one cell each; the first would leave most empty.
+        nearest = min(4, len(places))
         spacing = cKDTree(places).query(places, k=nearest)[0][:, -1]
         pixel = max(float(np.median(spacing)), float(extent.max()) / max(config.max_side - 1, 1))
     height, width = (int(n) + 1 for n in (extent / pixel)[::-1])
     if height * width > 4_000_000:
         fix = f"Use a pixel_size of at least {float(extent.max()) / 2000:.3g}, or leave it out."
-        raise InputError("pixel_size", f"{pixel:g}, a grid of {height} x {width} pixels", "at most 4 million", fix)
-    # Spots on a regular array sit at pixel centres: half a pixel of margin keeps rounding from splitting rows.
+        raise InputError(
+            "pixel_size", f"{pixel:g}, a grid of {height} x {width} pixels", "at most 4 million", fix
+        )
+    # Spots of a regular array sit at pixel centres: half a pixel of margin keeps rounding from
+    # splitting rows.
     margin = low - 0.5 * pixel
     col, row = np.floor((xy - margin) / pixel).astype(np.int64).T
     centre = margin + 0.5 * pixel

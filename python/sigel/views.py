@@ -34,11 +34,13 @@ class ImageViews:
         self._data = torch.from_numpy(counts.data.astype(np.float32)).to(self.device)
         self._factor = torch.from_numpy(_pixel_factor(images)).to(self.device)
         graph = images.raster.neighbors
-        self._neighbors = torch.sparse_csr_tensor(
-            torch.from_numpy(graph.indptr.astype(np.int64)),
-            torch.from_numpy(graph.indices.astype(np.int64)),
-            torch.from_numpy(graph.data.astype(np.float32)),
+        place = graph.tocoo()
+        self._neighbors = torch.sparse_coo_tensor(
+            torch.from_numpy(np.stack([place.row, place.col]).astype(np.int64)),
+            torch.from_numpy(place.data.astype(np.float32)),
             size=graph.shape,
+            check_invariants=False,
+            is_coalesced=True,
         ).to(self.device)
 
     def whole(self, rows: Tensor) -> Tensor:
@@ -67,7 +69,9 @@ class ImageViews:
             CPU generator: the split is the same on every device.
         """
         row, pixel, count = self._take(rows)
-        first = torch.binomial(count.cpu(), torch.full(count.shape, share), generator=generator).to(self.device)
+        first = torch.binomial(count.cpu(), torch.full(count.shape, share), generator=generator).to(
+            self.device
+        )
         return (
             self._finish(len(rows), row, pixel, first, share),
             self._finish(len(rows), row, pixel, count - first, 1.0 - share),

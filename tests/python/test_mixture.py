@@ -17,7 +17,7 @@ from mixtures import COVARIANCES, generator, scattered, start, t_sample
 from sigel.config import MixtureConfig
 from sigel.errors import InputError, TrainingError
 from sigel.nn.mixture import TMixture, select_n_groups
-from sigel.nn.student import solve_dof
+from sigel.nn.student import solve_dof, sturdy_cholesky
 
 # --- the density -----------------------------------------------------------------------------------------
 
@@ -416,6 +416,19 @@ def test_degenerate_data_give_finite_groups(z, covariance):
         assert all(map(math.isfinite, history))
         assert all(torch.isfinite(p).all() for p in mixture.parameters())
         torch.testing.assert_close(mixture.posterior(z).sum(dim=1).detach(), torch.ones(len(z)).double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_full_scale_matrix_lost_in_rounding_is_mended(dtype):
+    """Equal genes far from where the groups start: their scatter is a difference of large numbers."""
+    z = torch.full((17, 2), 7.0, dtype=dtype)
+    mixture = scattered(3, 2, seed=979, covariance="full", mean_precision=0.0).to(dtype)
+    mixture.set_prior(z)
+    mixture.fit_em(z)
+    assert torch.isfinite(mixture.log_joint(z)).all()
+    indefinite = torch.tensor([[[1.0, 2.0], [2.0, 1.0]]], dtype=dtype)
+    with pytest.raises(TrainingError, match="diag"):
+        sturdy_cholesky(indefinite, torch.full((1,), 1e-7, dtype=dtype))
 
 
 def test_state_survives_saving(tmp_path):

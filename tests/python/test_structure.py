@@ -21,7 +21,7 @@ LIBRARY = ROOT / "python" / "sigel"
 
 # From the ground up. A module may import from its own layer (without a cycle) and from those before it.
 LAYERS = (
-    "_version errors config keys runtime provenance progress raster images views datasets r",
+    "isolation _version errors config keys runtime provenance progress raster images views datasets r",
     "nn",
     "train",
     "model nulls",

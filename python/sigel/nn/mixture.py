@@ -241,7 +241,8 @@ class TMixture(MixtureDensity):
         else:
             pull = kappa * prior[:, :, None] * prior[:, None, :]
             scatter = sums.second + pull - total[:, :, None] * mean[:, :, None] * mean[:, None, :]
-            self._set_covariance((torch.diag(self.spread) + scatter) / count[:, None, None])
+            size = sums.second.diagonal(dim1=1, dim2=2).amax(dim=1) / count
+            self._set_covariance((torch.diag(self.spread) + scatter) / count[:, None, None], size)
         self.means.copy_(mean + reference)
         if solve and self.log_dof is not None:
             size, tail, old = sums.size, sums.tail, self.dof

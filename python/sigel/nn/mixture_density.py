@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from sigel.config import MixtureConfig
 from sigel.errors import InputError
-from sigel.nn.student import block_rows, diagonal_distance, full_distance, log_t_constant
+from sigel.nn.student import (
+    block_rows,
+    diagonal_distance,
+    full_distance,
+    log_t_constant,
+    sturdy_cholesky,
+)
 
 LOG_2PI = math.log(2 * math.pi)
 # Weights stay positive, so that ln pi is finite; far below the share of one gene, so that EM still climbs.
@@ -133,11 +139,15 @@ class MixtureDensity(nn.Module):
             log_dof = parameters.dof.log()
             self.log_dof.copy_(log_dof.mean() if self.config.shared_dof else log_dof)
 
-    def _set_covariance(self, covariance: Tensor) -> None:
+    def _set_covariance(self, covariance: Tensor, size: Tensor | None = None) -> None:
+        """Take over Sigma; `size`, `(n_groups,)`, is that of the numbers whose difference it is."""
         if self.lower is None:
             self.log_scale.copy_(covariance.log() / 2)
             return
-        factor = torch.linalg.cholesky((covariance + covariance.mT) / 2)
+        if size is None:
+            size = covariance.diagonal(dim1=1, dim2=2).amax(dim=1)
+        rounding = torch.finfo(size.dtype).eps * size
+        factor = sturdy_cholesky((covariance + covariance.mT) / 2, rounding)
         row, column = torch.tril_indices(self.n_dims, self.n_dims, offset=-1, device=factor.device)
         self.log_scale.copy_(factor.diagonal(dim1=1, dim2=2).log())
         self.lower.copy_(factor[:, row, column])

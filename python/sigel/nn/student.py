@@ -1,4 +1,4 @@
-"""The Student t density and the equation of its degrees of freedom, over all components at once."""
+"""Distances, the Student t density and the equation of its degrees of freedom, all components at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 
 import torch
 from torch import Tensor
+
+from sigel.errors import TrainingError
 
 # Elements of the largest temporary; a block of this size stays near the cache.
 BLOCK = 2**21
@@ -58,6 +60,33 @@ def full_distance(z: Tensor, means: Tensor, factor: Tensor) -> tuple[Tensor, Ten
     rest = z.T - means[:, :, None]  # (n_groups, n_dims, n)
     white = torch.linalg.solve_triangular(factor, rest, upper=False)
     return white.square().sum(dim=1).T, rest
+
+
+def sturdy_cholesky(matrices: Tensor, rounding: Tensor) -> Tensor:
+    """Lower Cholesky factors of matrices that are positive definite up to rounding.
+
+    Parameters
+    ----------
+    matrices
+        Symmetric, `(n_groups, n_dims, n_dims)`.
+    rounding
+        Size of the rounding error of each, `(n_groups,)`. Only where a factorisation fails, it is added to
+        the diagonal, ten times more in each of a few rounds.
+
+    Raises
+    ------
+    TrainingError
+        When a matrix is indefinite beyond rounding, or not finite.
+    """
+    unit = torch.eye(matrices.shape[-1], dtype=matrices.dtype, device=matrices.device)
+    for power in range(6):
+        factors, failed = torch.linalg.cholesky_ex(matrices)
+        if not failed.any():
+            return factors
+        slack = torch.where(failed > 0, rounding * 10.0**power, torch.zeros_like(rounding))
+        matrices = matrices + slack[:, None, None] * unit
+    msg = 'mixture: a scale matrix is not positive definite; use covariance="diag" (MixtureConfig).'
+    raise TrainingError(msg)
 
 
 def log_t_constant(dof: Tensor, n_dims: int) -> Tensor:

@@ -1,0 +1,323 @@
+"""The fitted model: gene images in, representations and groups out, saved as JSON and safetensors."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sigel._version import __version__
+from sigel.config import SIGELConfig
+from sigel.errors import ConfigError, InputError, ModelFormatError, NotFittedError
+from sigel.images import GeneImages
+from sigel.nn.contrast import KernelAssignment
+from sigel.nn.mae import MaskedAutoencoder
+from sigel.nn.mixture import TMixture
+from sigel.nn.patches import Patches
+from sigel.provenance import provenance
+from sigel.raster import Raster
+from sigel.runtime import Progress, resolve_device, streams
+from sigel.train import Assignment, Trainer
+from sigel.views import ImageViews
+
+FORMAT = 1
+FILES = ("config.json", "weights.safetensors", "genes.txt", "raster.json")
+
+
+class SIGEL:
+    """SIGEL: gene representations from gene images.
+
+    Parameters
+    ----------
+    config
+        Settings; default `SIGELConfig()`.
+    seed
+        One whole number from which every stage draws its own random stream.
+    device
+        `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`; resolved here, once.
+
+    Attributes
+    ----------
+    genes : numpy.ndarray
+        Names of the embedded genes, `(n_genes,)`.
+    representations : numpy.ndarray
+        float32 `(n_genes, n_dims)`, each of length `sqrt(n_dims)`.
+    posterior : numpy.ndarray
+        float32 `(n_genes, n_groups)`, rows sum to 1, groups from large to small.
+    history : list of dict
+        One entry per epoch: stage, epoch, loss and its terms, seconds.
+    bic : dict
+        BIC by number of groups, where `n_groups="auto"`.
+
+    Notes
+    -----
+    Genome Biology 2025, 26:287. Module I is a masked autoencoder, Module II a Student t mixture fitted
+    by MAP-EM, Module III self-paced contrastive refinement.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> images = sigel.GeneImages.from_anndata(adata)
+    >>> config = sigel.SIGELConfig.from_dict({"train": {"pretrain_epochs": 1, "refine_epochs": 1}})
+    >>> model = sigel.SIGEL(config).fit(images)
+    >>> model.representations.shape[1]
+    32
+    """
+
+    def __init__(
+        self, config: SIGELConfig | None = None, *, seed: int = 0, device: str | torch.device = "auto"
+    ) -> None:
+        self.config = config or SIGELConfig()
+        self.seed = seed
+        self.device = resolve_device(device)
+        self._random = streams(seed)
+        self._model: MaskedAutoencoder | None = None
+        self._assignment: Assignment | None = None
+        self._raster: Raster | None = None
+        self.genes: np.ndarray = np.array([], dtype=object)
+        self.representations: np.ndarray = np.empty((0, self.config.n_dims), dtype=np.float32)
+        self.posterior: np.ndarray = np.empty((0, 0), dtype=np.float32)
+        self.history: list[dict[str, Any]] = []
+        self.bic: dict[int, float] = {}
+        self.provenance: dict[str, Any] = {}
+
+    def fit(self, images: GeneImages, *, progress: Progress | None = None) -> SIGEL:
+        """Train Modules I, II and III on the images of one section.
+
+        Parameters
+        ----------
+        images
+            Gene images; their settings take the place of `config.image`.
+        progress
+            Called as `progress(stage, step, total, text)` after each epoch.
+
+        Returns
+        -------
+        SIGEL
+            Itself.
+
+        Raises
+        ------
+        InputError
+            When more groups are asked for than there are genes.
+        TrainingError
+            When the loss stops being finite.
+        """
+        started = time.perf_counter()
+        config = SIGELConfig.from_dict(self.config.to_dict() | {"image": images.config})
+        self._random = streams(self.seed)
+        grid = Patches.from_raster(images.raster, config.encoder.patch_size)
+        model = MaskedAutoencoder(config.encoder, config.n_dims, self._random["weights"], grid.n_patches)
+        views = ImageViews(images, self.device)
+        fit = Trainer(model, views, grid, config, self._random, self.device, progress).run()
+        self.config, self._model, self._assignment, self._raster = (
+            config,
+            model,
+            fit.assignment,
+            images.raster,
+        )
+        self.genes, self.representations, self.posterior = images.genes, fit.z, fit.posterior
+        self.history, self.bic = fit.history, fit.bic
+        seconds = time.perf_counter() - started
+        self.provenance = provenance(self.seed, self.device, images.data_hash, seconds)
+        return self
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Most probable group of each gene, int `(n_genes,)`, counted from 1 for the largest."""
+        self._fitted()
+        return self.posterior.argmax(axis=1) + 1
+
+    @property
+    def group_prob(self) -> np.ndarray:
+        """Posterior of that group, float32 `(n_genes,)`."""
+        self._fitted()
+        return self.posterior.max(axis=1)
+
+    @property
+    def raster(self) -> Raster:
+        """Grid of the section that the model was trained on."""
+        self._fitted()
+        assert self._raster is not None
+        return self._raster
+
+    def transform(self, images: GeneImages) -> np.ndarray:
+        """Representations of other images, of the same section or of one with another grid.
+
+        Parameters
+        ----------
+        images
+            Gene images made with the settings of the model.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(images.n_genes, n_dims)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When the images were made with other settings, or the grid differs and the decoder is
+            `"bottleneck"`, which belongs to one grid.
+        """
+        model = self._fitted()
+        for name in ("normalize", "scale", "smooth", "clip"):
+            mine, theirs = getattr(self.config.image, name), getattr(images.config, name)
+            if mine != theirs:
+                fix = "Make the images with config=model.config.image."
+                raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
+        grid = Patches.from_raster(images.raster, self.config.encoder.patch_size).to(self.device)
+        model.to(self.device).eval()
+        views = ImageViews(images, self.device)
+        with torch.no_grad():
+            rows = torch.arange(images.n_genes).split(512)
+            parts = [model(grid.split(views.whole(r)), grid) for r in rows]
+        return torch.cat(parts).cpu().numpy()
+
+    def predict_groups(self, representations: np.ndarray) -> np.ndarray:
+        """Group posteriors of representations.
+
+        Parameters
+        ----------
+        representations
+            `(n, n_dims)`, for example from `transform`.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(n, n_groups)`.
+        """
+        self._fitted()
+        assert self._assignment is not None
+        with torch.no_grad():
+            z = torch.as_tensor(representations).double()
+            return self._assignment.log_joint(z).softmax(dim=1).float().numpy()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder: `config.json`, `weights.safetensors`, `genes.txt`, `raster.json`.
+
+        Parameters
+        ----------
+        path
+            Folder; made if needed. Written aside and moved into place, so that an interrupted save
+            leaves no half model.
+        """
+        from safetensors.numpy import save_file
+
+        model = self._fitted()
+        assert self._assignment is not None
+        path = Path(path)
+        tensors = {f"encoder.{k}": v.cpu().numpy() for k, v in model.state_dict().items()}
+        tensors |= {f"groups.{k}": v.cpu().numpy() for k, v in self._assignment.state_dict().items()}
+        tensors |= {"representations": self.representations, "posterior": self.posterior}
+        about = {
+            "format": FORMAT,
+            "version": __version__,
+            "config": self.config.to_dict(),
+            "seed": self.seed,
+            "n_genes": len(self.genes),
+            "n_groups": self.posterior.shape[1],
+            "history": self.history,
+            "bic": {str(k): v for k, v in self.bic.items()},
+            "provenance": self.provenance,
+        }
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path) as aside:
+            draft = Path(aside)
+            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, draft / "weights.safetensors")
+            (draft / "config.json").write_text(json.dumps(about, indent=1))
+            (draft / "genes.txt").write_text("".join(f"{gene}\n" for gene in self.genes))
+            (draft / "raster.json").write_text(json.dumps(self.raster.to_dict()))
+            for name in FILES:
+                (draft / name).replace(path / name)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str | torch.device = "auto") -> SIGEL:
+        """Read a model folder and check it.
+
+        Parameters
+        ----------
+        path
+            Folder written by `save`.
+        device
+            As in the constructor.
+
+        Raises
+        ------
+        ModelFormatError
+            When files are missing or damaged, or versions, genes or shapes don't fit each other.
+        """
+        path = Path(path)
+        missing = [name for name in FILES if not (path / name).is_file()]
+        if missing:
+            msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
+            raise ModelFormatError(msg)
+        try:
+            return cls._read(path, device)
+        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+            if isinstance(error, ModelFormatError):
+                raise
+            msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
+            raise ModelFormatError(msg) from error
+
+    @classmethod
+    def _read(cls, path: Path, device: str | torch.device) -> SIGEL:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        about = json.loads((path / "config.json").read_text())
+        if about["format"] != FORMAT:
+            msg = (
+                f"`path`: model format {about['format']} (written by sigel {about['version']}); "
+                f"this is sigel {__version__}, which reads format {FORMAT}. "
+                "Install the version that wrote it, or fit again."
+            )
+            raise ModelFormatError(msg)
+        try:
+            tensors = load_file(path / "weights.safetensors")
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+        self = cls(SIGELConfig.from_dict(about["config"]), seed=about["seed"], device=device)
+        self.genes = np.array((path / "genes.txt").read_text().splitlines(), dtype=object)
+        self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text()))
+        self.representations, self.posterior = tensors["representations"], tensors["posterior"]
+        wanted = {
+            "genes": (len(self.genes), about["n_genes"]),
+            "representations": (self.representations.shape, (about["n_genes"], self.config.n_dims)),
+            "posterior": (self.posterior.shape, (about["n_genes"], about["n_groups"])),
+        }
+        for name, (found, expected) in wanted.items():
+            if found != expected:
+                msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."
+                raise ModelFormatError(msg)
+        config, n_groups = self.config, about["n_groups"]
+        grid = Patches.from_raster(self._raster, config.encoder.patch_size)
+        self._model = MaskedAutoencoder(config.encoder, config.n_dims, streams(0)["weights"], grid.n_patches)
+        self._assignment = (
+            KernelAssignment(n_groups, config.n_dims)
+            if config.assignment == "dec"
+            else TMixture(n_groups, config.n_dims, config.mixture).double()
+        )
+        for prefix, module in (("encoder.", self._model), ("groups.", self._assignment)):
+            state = {
+                k[len(prefix) :]: torch.from_numpy(v) for k, v in tensors.items() if k.startswith(prefix)
+            }
+            module.load_state_dict(state)
+        self.history, self.provenance = about["history"], about["provenance"]
+        self.bic = {int(k): v for k, v in about["bic"].items()}
+        return self
+
+    def _fitted(self) -> MaskedAutoencoder:
+        if self._model is None:
+            msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
+            raise NotFittedError(msg)
+        return self._model

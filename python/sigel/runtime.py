@@ -1,0 +1,84 @@
+"""Where and with which random numbers a fit runs: the device, one stream per stage, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from sigel.errors import InputError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+# stage, step, number of steps, what to show
+Progress = Callable[[str, int, int, str], None]
+
+STAGES = ("weights", "pretrain", "groups", "refine")
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """Turn `"auto"` or a name into a device that exists, once per fit.
+
+    Parameters
+    ----------
+    device
+        `"auto"` (the first CUDA device, else the CPU), `"cpu"`, `"cuda"`, `"cuda:1"`.
+
+    Raises
+    ------
+    InputError
+        When the device is unknown or absent.
+    """
+    if str(device) == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError("device", repr(device), '"auto", "cpu" or "cuda"', 'Use device="auto".') from error
+    if found.type not in ("cpu", "cuda"):
+        raise InputError("device", repr(device), '"auto", "cpu" or "cuda"', 'Use device="auto".')
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        n = torch.cuda.device_count()
+        raise InputError(
+            "device", f"{str(device)!r}, but torch sees {n} CUDA devices", "one of them", 'Use "auto".'
+        )
+    return found
+
+
+def make_fabric(device: torch.device) -> Fabric:
+    """Lightning Fabric on one device; it owns placement, backward and clipping.
+
+    Parameters
+    ----------
+    device
+        From `resolve_device`.
+    """
+    from lightning_fabric import Fabric
+
+    devices = 1 if device.type == "cpu" else [device.index or 0]
+    return Fabric(accelerator=device.type, devices=devices, precision="32-true")
+
+
+def streams(seed: int) -> dict[str, torch.Generator]:
+    """One CPU generator per stage, spawned from one seed; the global state is never touched.
+
+    Parameters
+    ----------
+    seed
+        Any whole number >= 0.
+
+    Raises
+    ------
+    InputError
+        When the seed is not a whole number >= 0.
+    """
+    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+        raise InputError("seed", repr(seed), "a whole number >= 0", "Use seed=0.")
+    children = np.random.SeedSequence(int(seed)).spawn(len(STAGES))
+    return {
+        stage: torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0] >> 1))
+        for stage, child in zip(STAGES, children, strict=True)
+    }

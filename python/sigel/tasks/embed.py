@@ -1,0 +1,138 @@
+"""From one section's counts to representations of its genes and of its spots."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from sigel.config import SIGELConfig
+from sigel.images import GeneImages
+from sigel.model import SIGEL
+from sigel.runtime import Progress
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Results in the order of the input's genes and spots.
+
+    Parameters
+    ----------
+    representations
+        float32 `(n_all_genes, n_dims)`; NaN rows for genes that were not embedded.
+    spots
+        float32 `(n_spots, n_dims)`.
+    group
+        Group of each gene as text, `""` where not embedded.
+    group_prob
+        Its posterior, NaN where not embedded.
+    status
+        `"embedded"`, or why not.
+    model
+        The fitted model.
+    """
+
+    representations: np.ndarray
+    spots: np.ndarray
+    group: np.ndarray
+    group_prob: np.ndarray
+    status: np.ndarray
+    model: SIGEL
+
+    @property
+    def params(self) -> str:
+        """Settings as JSON."""
+        return json.dumps(self.model.config.to_dict())
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Training history by column; NaN where a term does not apply to a stage."""
+        return history_columns(self.model.history)
+
+
+def embed_section(
+    images: GeneImages,
+    counts: sparse.csr_matrix,
+    config: SIGELConfig,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+    save: str | Path | None = None,
+) -> Embedding:
+    """Fit a model to the images of a section and describe its genes and spots.
+
+    Parameters
+    ----------
+    images
+        Gene images.
+    counts
+        What the images were made of, `(n_spots, n_all_genes)`.
+    config
+        Settings.
+    seed, device, progress
+        As in `SIGEL`.
+    save
+        Folder for the fitted model, or None.
+    """
+    model = SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
+    kept = images.kept
+    representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
+    representations[kept] = model.representations
+    group = np.full(len(kept), "", dtype=object)
+    group[kept] = model.groups.astype(str)
+    prob = np.full(len(kept), np.nan, dtype=np.float32)
+    prob[kept] = model.group_prob
+    spots = embed_spots(counts[:, np.flatnonzero(kept)], model.representations)
+    if save is not None:
+        model.save(save)
+    return Embedding(representations, spots, group, prob, images.status, model)
+
+
+def embed_spots(counts: sparse.csr_matrix, representations: np.ndarray) -> np.ndarray:
+    """Expression-weighted mean of the representations of a spot's genes, centred over spots.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_genes)`.
+    representations
+        `(n_genes, n_dims)`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 `(n_spots, n_dims)`; a spot without counts lies at the centre, zero.
+    """
+    weight = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
+    library = np.asarray(weight.sum(axis=1)).ravel()
+    filled = library > 0
+    target = np.median(library[filled]) if filled.any() else 1.0
+    weight.data *= np.repeat(target / np.where(filled, library, 1.0), np.diff(weight.indptr)).astype(
+        np.float32
+    )
+    weight.data = np.log1p(np.maximum(weight.data, 0))
+    total = np.asarray(weight.sum(axis=1)).ravel()[:, None]
+    spots = (weight @ representations) / np.where(total > 0, total, 1.0)
+    centre = spots[filled].mean(axis=0) if filled.any() else 0.0
+    return np.where(filled[:, None], spots - centre, 0.0).astype(np.float32)
+
+
+def history_columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Turn one dict per epoch into columns of equal length.
+
+    Parameters
+    ----------
+    history
+        `SIGEL.history`.
+    """
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = {"stage", "stopped"}
+    return {
+        name: np.array([row.get(name, "" if name in text else np.nan) for row in history]) for name in names
+    }

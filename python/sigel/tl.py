@@ -1,0 +1,112 @@
+"""The scanpy-style door: an AnnData goes in, keys are written; nothing is computed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from scipy import sparse
+
+from sigel.config import SIGELConfig
+from sigel.images import GeneImages
+from sigel.keys import Keys
+from sigel.progress import shown
+from sigel.tasks.embed import embed_section
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def embed(
+    adata: AnnData,
+    *,
+    n_dims: int = 32,
+    n_groups: int | str = "auto",
+    layer: str | None = None,
+    spatial_key: str = "spatial",
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    key_added: str = "sigel",
+    config: SIGELConfig | dict[str, Any] | None = None,
+    progress: bool = True,
+    save: str | Path | None = None,
+) -> None:
+    """Embed the genes of a section by their spatial pictures.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
+        in `obs["array_row"]`, `obs["array_col"]` where the platform has them.
+    n_dims
+        Length of a representation; 32 as in the paper.
+    n_groups
+        Number of gene groups, or `"auto"`: the number with the lowest BIC.
+    layer
+        Layer with raw counts; default `X`.
+    spatial_key
+        Key in `obsm` of the coordinates.
+    seed
+        Same seed and device give the same numbers.
+    device
+        `"auto"`: a CUDA device if there is one, else the CPU.
+    key_added
+        Base of the keys that are written.
+    config
+        Further settings: a `SIGELConfig`, or a nested dict such as
+        `{"train": {"pretrain_epochs": 20}}`. `n_dims` and `n_groups` of the call take precedence
+        over a dict's; a `SIGELConfig` is taken as it is.
+    progress
+        Show a progress bar.
+    save
+        Folder for the fitted model (`SIGEL.load` reads it).
+
+    Returns
+    -------
+    None
+        Writes, only after everything succeeded:
+
+        - `varm["X_sigel"]`: representations, float32 `(n_vars, n_dims)`, NaN rows for genes not embedded
+        - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
+        - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
+        - `uns["sigel"]`: `params`, `provenance`, `history`, `raster`, `bic`
+
+    Raises
+    ------
+    InputError
+        When counts, names, coordinates or an argument cannot be used; nothing is written.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> quick = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}}
+    >>> sigel.tl.embed(adata, config=quick, progress=False)
+    >>> adata.varm["X_sigel"].shape[1]
+    32
+    """
+    if not isinstance(config, SIGELConfig):
+        config = SIGELConfig.from_dict({**(config or {}), "n_dims": n_dims, "n_groups": n_groups})
+    images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
+    counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer])
+    with shown(progress) as report:
+        result = embed_section(images, counts, config, seed=seed, device=device, progress=report, save=save)
+
+    keys = Keys(key_added)
+    categories = [str(k + 1) for k in range(result.model.posterior.shape[1])]
+    group = pd.Categorical(result.group, categories=categories).remove_unused_categories()
+    adata.varm[keys.representation] = result.representations
+    adata.obsm[keys.representation] = result.spots
+    adata.var[keys.group] = pd.Series(group, index=adata.var_names)
+    adata.var[keys.group_prob] = result.group_prob
+    adata.var[keys.status] = pd.Categorical(result.status)
+    raster = result.model.raster
+    adata.uns[keys.info] = {
+        "params": result.params,
+        "provenance": result.model.provenance,
+        "history": result.history,
+        "bic": {str(k): v for k, v in result.model.bic.items()},
+        "raster": {"shape": list(raster.shape), "kind": raster.kind, "affine": raster.affine},
+    }

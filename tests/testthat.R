@@ -1,0 +1,4 @@
+library(testthat)
+library(sigel)
+
+test_check("sigel")

@@ -1,0 +1,124 @@
+# Where everything must be present (CI), what would be skipped is a failure.
+missing_or_skip <- function(what) {
+  if (Sys.getenv("SIGEL_REQUIRE_ALL") == "1") {
+    stop(what, " is missing, and SIGEL_REQUIRE_ALL=1 asks for it", call. = FALSE)
+  }
+  skip(paste(what, "is missing"))
+}
+
+skip_if_no_engine <- function() {
+  if (!sigel_available()) {
+    missing_or_skip("the Python engine")
+  }
+}
+
+skip_without <- function(package) {
+  if (!requireNamespace(package, quietly = TRUE)) {
+    missing_or_skip(paste("the R package", package))
+  }
+}
+
+seurat5 <- function() packageVersion("SeuratObject") >= "5.0.0"
+
+skip_unless_seurat5 <- function() {
+  skip_without("Seurat")
+  if (!seurat5()) {
+    skip("needs SeuratObject >= 5")
+  }
+}
+
+# A file of the shared data: in SIGEL_SHARED, or beside the checkout.
+shared_file <- function(name) {
+  folders <- c(Sys.getenv("SIGEL_SHARED"), file.path("..", "..", "..", "shared"))
+  files <- file.path(folders[nzchar(folders)], "data", name)
+  found <- files[file.exists(files)]
+  if (!length(found)) {
+    missing_or_skip(paste("the shared file", name))
+  }
+  normalizePath(found[1L])
+}
+
+# One short training for tests that are not about what is learned.
+quick <- list(
+  train = list(pretrain_epochs = 1, refine_epochs = 1),
+  encoder = list(dim = 16, depth = 1)
+)
+
+run_quick <- function(object, ..., n.dims = 4, n.groups = 3, config = quick, verbose = FALSE) {
+  RunSIGEL(object, ..., n.dims = n.dims, n.groups = n.groups, config = config, verbose = verbose)
+}
+
+# A small simulated section, made once.
+made <- new.env()
+small_section <- function(...) {
+  key <- rlang::hash(list(...))
+  if (is.null(made[[key]])) {
+    made[[key]] <- SimulateSection(
+      seed = 1,
+      n_rows = 12,
+      n_cols = 12,
+      n_programmes = 2,
+      genes_per_programme = 14,
+      n_background_genes = 12,
+      ...
+    )
+  }
+  made[[key]]
+}
+
+counts_of <- function(object) {
+  assay <- object[[SeuratObject::DefaultAssay(object)]]
+  if (inherits(assay, "Assay")) {
+    assay@counts
+  } else {
+    getExportedValue("SeuratObject", "LayerData")(assay, layer = "counts")
+  }
+}
+
+places_of <- function(object) {
+  frame <- object[["section"]]@coordinates
+  data.frame(
+    x = frame$imagecol,
+    y = frame$imagerow,
+    array_row = frame$row,
+    array_col = frame$col,
+    row.names = rownames(frame)
+  )
+}
+
+# An error about an argument names it and says what to do; the object stays as it was.
+expect_refused <- function(code, argument, ..., object = NULL) {
+  before <- rlang::hash(object)
+  error <- expect_error(code, class = "sigel_error")
+  text <- conditionMessage(error)
+  expect_match(text, sprintf("`%s`: found ", argument), fixed = TRUE)
+  expect_match(text, "; wanted ", fixed = TRUE)
+  for (part in c(...)) {
+    expect_match(text, part, fixed = TRUE)
+  }
+  expect_identical(rlang::hash(object), before)
+}
+
+# Runs code in a fresh R session; returns its lines and its exit status.
+in_new_session <- function(code, env = character()) {
+  file <- withr::local_tempfile(fileext = ".R", lines = code)
+  empty <- withr::local_tempdir()
+  libraries <- paste(.libPaths(), collapse = .Platform$path.sep)
+  # No environment of this machine's user is found from an empty home.
+  env <- c(
+    paste0("R_LIBS=", libraries),
+    paste0(c("HOME=", "WORKON_HOME=", "XDG_CACHE_HOME=", "R_USER_CACHE_DIR="), empty),
+    "R_PROFILE_USER=",
+    env
+  )
+  withr::local_dir(empty)
+  lines <- suppressWarnings(system2(
+    file.path(R.home("bin"), "Rscript"),
+    c("--no-environ", shQuote(file)),
+    stdout = TRUE,
+    stderr = TRUE,
+    env = env
+  ))
+  status <- attr(lines, "status")
+  list(text = paste(lines, collapse = "\n"), status = if (is.null(status)) 0L else status)
+}

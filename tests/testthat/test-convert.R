@@ -1,0 +1,52 @@
+as_counts <- getFromNamespace("as_counts", "sigel")
+join_layers <- getFromNamespace("join_layers", "sigel")
+
+dense <- matrix(c(0, 1, 2, 0, 0, 3), 3, dimnames = list(c("a", "b", "c"), c("x", "y")))
+sparse <- methods::as(methods::as(dense, "CsparseMatrix"), "generalMatrix")
+
+test_that("matrices of many kinds become the same dgCMatrix", {
+  expect_identical(as_counts(sparse), sparse)
+  expect_equal(as_counts(dense), sparse)
+  expect_equal(as_counts(methods::as(sparse, "TsparseMatrix")), sparse)
+  expect_equal(as_counts(methods::as(sparse, "RsparseMatrix")), sparse)
+  integers <- dense
+  storage.mode(integers) <- "integer"
+  expect_equal(as_counts(integers), sparse)
+  pattern <- as_counts(dense > 0)
+  expect_s4_class(pattern, "dgCMatrix")
+  expect_equal(sum(pattern), 3)
+})
+
+test_that("what is no matrix of counts is refused", {
+  expect_refused(as_counts(as.data.frame(dense)), "object", "as.matrix()")
+  expect_refused(as_counts(1:3), "object", "genes x cells")
+  expect_refused(as_counts(matrix("a", 2, 2)), "object", "type character")
+  expect_refused(as_counts(unname(dense)), "object", "no row names")
+  unnamed <- dense
+  colnames(unnamed) <- NULL
+  expect_refused(as_counts(unnamed), "object", "no column names", "colnames()")
+  twice <- dense
+  rownames(twice) <- c("a", "b", "a")
+  expect_refused(as_counts(twice), "object", "duplicated row names: \"a\"", "make.unique")
+  empty <- dense
+  rownames(empty)[2] <- ""
+  expect_refused(as_counts(empty), "object", "1 empty or missing row names")
+  missing <- dense
+  missing[1, 1] <- NA
+  expect_refused(as_counts(missing), "object", "1 values that are NA")
+})
+
+test_that("split layers are joined by name, absent genes being zero", {
+  left <- sparse[c("b", "a"), "x", drop = FALSE]
+  right <- sparse[c("a", "c"), "y", drop = FALSE]
+  joined <- join_layers(list(left, right), c("a", "b", "c"), c("y", "x"))
+  expect_equal(dimnames(joined), list(c("a", "b", "c"), c("y", "x")))
+  expect_equal(as.matrix(joined), matrix(c(0, 0, 3, 0, 1, 0), 3, dimnames = dimnames(joined)))
+})
+
+test_that("groups are ordered by number", {
+  as_group <- getFromNamespace("as_group", "sigel")
+  group <- as_group(c("10", "2", "", "1", "2"))
+  expect_equal(levels(group), c("1", "2", "10"))
+  expect_equal(as.character(group), c("10", "2", NA, "1", "2"))
+})

@@ -1,0 +1,165 @@
+from_table <- getFromNamespace("places_from_table", "sigel")
+from_images <- getFromNamespace("places_from_images", "sigel")
+
+cells <- paste0("c", 1:4)
+table <- data.frame(x = c(1, 2, 3, 4), y = c(5, 6, 7, 8), row.names = cells)
+
+test_that("tables of several kinds give the same places, in the order of the cells", {
+  expected <- matrix(c(1:4, 5:8) + 0, ncol = 2, dimnames = list(cells, c("x", "y")))
+  expect_equal(from_table(table, cells)$coordinates, expected)
+  expect_equal(from_table(table[4:1, ], cells)$coordinates, expected)
+  expect_equal(from_table(as.matrix(table), cells)$coordinates, expected)
+  unnamed <- unname(as.matrix(table))
+  rownames(unnamed) <- cells
+  expect_equal(from_table(unnamed, cells)$coordinates, expected)
+  pixels <- data.frame(imagerow = 5:8, imagecol = 1:4, row.names = cells)
+  expect_equal(from_table(pixels, cells)$coordinates, expected, ignore_attr = TRUE)
+  expect_equal(from_table(table, cells[2:3])$coordinates, expected[2:3, ])
+  expect_null(from_table(table, cells)$lattice)
+})
+
+test_that("array positions become the lattice", {
+  array <- cbind(table, array_row = 1:4, array_col = c(2L, 4L, 6L, 8L))
+  lattice <- from_table(array, cells)$lattice
+  expect_equal(colnames(lattice), c("array_row", "array_col"))
+  expect_type(lattice, "double")
+  only <- from_table(array[c("array_row", "array_col")], cells)
+  expect_equal(unname(only$coordinates), unname(only$lattice[, 2:1]))
+})
+
+test_that("tables that cannot be used are refused", {
+  expect_refused(from_table(1:4, cells), "coordinates", "columns x and y")
+  expect_refused(
+    from_table(data.frame(x = 1:4, y = 1:4), cells),
+    "coordinates",
+    "no row names",
+    "rownames(coordinates)"
+  )
+  expect_refused(from_table(table["x"], cells), "coordinates", "columns \"x\"")
+  expect_refused(from_table(table[1:2, ], cells), "coordinates", "2 of 4 cells", "\"c3\"")
+  expect_refused(
+    from_table(transform(table, x = c(1, NA, 3, 4)), cells),
+    "coordinates",
+    "missing values",
+    "\"c2\""
+  )
+  expect_refused(from_table(transform(table, y = Inf), cells), "coordinates", "4 cells")
+  expect_refused(from_table(transform(table, x = letters[1:4]), cells), "coordinates", "not numbers")
+})
+
+counts <- matrix(rpois(40, 3) + 1, 10, dimnames = list(paste0("g", 1:10), cells))
+
+fov_object <- function() {
+  object <- SeuratObject::CreateSeuratObject(counts)
+  frame <- data.frame(x = table$x, y = table$y, cell = cells)
+  object[["fov"]] <- SeuratObject::CreateFOV(
+    list(centroids = SeuratObject::CreateCentroids(frame)),
+    type = "centroids",
+    assay = "RNA",
+    key = "fov_"
+  )
+  object
+}
+
+test_that("a field of view is read, by centroids or by outlines", {
+  expect_equal(from_images(fov_object(), NULL, cells)$coordinates, from_table(table, cells)$coordinates)
+  square <- expand.grid(dx = c(-0.2, 0.2), dy = c(-0.2, 0.2))[c(1, 2, 4, 3), ]
+  outline <- do.call(
+    rbind,
+    lapply(cells, function(cell) {
+      data.frame(x = table[cell, "x"] + square$dx, y = table[cell, "y"] + square$dy, cell = cell)
+    })
+  )
+  object <- SeuratObject::CreateSeuratObject(counts)
+  segmentation <- SeuratObject::CreateSegmentation(outline)
+  object[["fov"]] <- SeuratObject::CreateFOV(
+    list(segmentation = segmentation),
+    type = "segmentation",
+    assay = "RNA",
+    key = "fov_"
+  )
+  found <- from_images(object, NULL, cells)$coordinates
+  expect_equal(rownames(found), cells)
+  # Outlines may come back closed, so their mean is near the middle.
+  expect_lt(max(abs(found - from_table(table, cells)$coordinates)), 0.2)
+})
+
+test_that("array positions in the meta data are used where the image has none", {
+  object <- fov_object()
+  object$array_row <- 1:4
+  object$array_col <- 2L * 1:4
+  expect_equal(unname(from_images(object, "fov", cells)$lattice), cbind(1:4, 2 * 1:4) + 0)
+})
+
+test_that("a SlideSeq image is read", {
+  skip_without("Seurat")
+  object <- SeuratObject::CreateSeuratObject(counts)
+  object[["bead"]] <- methods::new(
+    methods::getClass("SlideSeq", where = asNamespace("Seurat")),
+    coordinates = table,
+    assay = "RNA",
+    key = "bead_"
+  )
+  expect_equal(from_images(object, NULL, cells)$coordinates, from_table(table, cells)$coordinates)
+})
+
+test_that("a VisiumV1 image is read with its lattice", {
+  skip_without("Seurat")
+  skip_if_no_engine()
+  section <- small_section()
+  expect_s4_class(section[["section"]], "VisiumV1")
+  places <- from_images(section, NULL, colnames(section))
+  image <- section[["section"]]@coordinates
+  expect_equal(unname(places$coordinates[, 1]), image$imagecol)
+  expect_equal(unname(places$coordinates[, 2]), image$imagerow)
+  expect_equal(unname(places$lattice), cbind(image$row, image$col) + 0)
+})
+
+test_that("a VisiumV2 image is read, its axes turned to x and y", {
+  skip_unless_seurat5()
+  skip_if_no_engine()
+  section <- small_section()
+  v1 <- section[["section"]]
+  frame <- data.frame(imagerow = v1@coordinates$imagerow, imagecol = v1@coordinates$imagecol)
+  rownames(frame) <- rownames(v1@coordinates)
+  fov <- SeuratObject::CreateFOV(frame, type = "centroids", radius = 1, assay = "Spatial", key = "v2_")
+  v2 <- methods::new(
+    methods::getClass("VisiumV2", where = asNamespace("Seurat")),
+    boundaries = fov@boundaries,
+    molecules = fov@molecules,
+    assay = "Spatial",
+    key = "v2_",
+    image = v1@image,
+    scale.factors = v1@scale.factors
+  )
+  section[["section"]] <- NULL
+  section[["v2"]] <- v2
+  places <- from_images(section, NULL, colnames(section))
+  expect_equal(unname(places$coordinates[, 1]), frame[colnames(section), "imagecol"])
+  expect_equal(unname(places$coordinates[, 2]), frame[colnames(section), "imagerow"])
+  expect_equal(unname(places$lattice[, 1]), section$array_row, ignore_attr = TRUE)
+  done <- run_quick(section)
+  expect_true("sigel" %in% SeuratObject::Reductions(done))
+})
+
+test_that("several images, unknown images and cells off the image are refused with the fix", {
+  object <- fov_object()
+  second <- data.frame(x = 1:4, y = 1:4, cell = cells)
+  object[["other"]] <- SeuratObject::CreateFOV(
+    list(centroids = SeuratObject::CreateCentroids(second)),
+    type = "centroids",
+    assay = "RNA",
+    key = "other_"
+  )
+  expect_refused(from_images(object, NULL, cells), "image", "2 images", "\"fov\", \"other\"", object = object)
+  expect_equal(from_images(object, "other", cells)$coordinates[, "x"], c(c1 = 1, c2 = 2, c3 = 3, c4 = 4))
+  expect_refused(from_images(object, "slice1", cells), "image", "slice1", "image = \"fov\"")
+  expect_refused(
+    from_images(fov_object(), "fov", c(cells, "c5")),
+    "image",
+    "1 of 5 cells",
+    "subset(object, cells = Cells(object[[\"fov\"]]))"
+  )
+  bare <- SeuratObject::CreateSeuratObject(counts)
+  expect_refused(from_images(bare, NULL, cells), "image", "no image", "coordinates")
+})

@@ -1,0 +1,145 @@
+no_python <- c(
+  "RETICULATE_PYTHON=",
+  "RETICULATE_USE_MANAGED_VENV=false",
+  "RETICULATE_PYTHON_ENV=",
+  "VIRTUAL_ENV="
+)
+
+test_that("loading the package starts no Python, and the helpers work without one", {
+  session <- in_new_session(
+    c(
+      "Sys.unsetenv(c('RETICULATE_PYTHON', 'RETICULATE_PYTHON_ENV', 'VIRTUAL_ENV'))",
+      "library(sigel)",
+      "stopifnot(!reticulate::py_available(), !sigel_available())",
+      "report <- sigel_sitrep()",
+      "stopifnot(!report$ready, report$python == 'none', !reticulate::py_available())",
+      "stopifnot(any(grepl('install_sigel()', report$fixes, fixed = TRUE)))",
+      "cat('held\\n')"
+    ),
+    no_python
+  )
+  expect_equal(session$status, 0L, info = session$text)
+  expect_match(session$text, "held")
+  expect_match(session$text, "No Python is set up")
+})
+
+test_that("a Python that lacks the packages is named, with what it lacks and the fix", {
+  skip_if_no_engine()
+  folder <- withr::local_tempdir()
+  made <- system2(
+    reticulate::py_exe(),
+    c("-m", "venv", "--without-pip", shQuote(file.path(folder, "bare"))),
+    env = "LD_LIBRARY_PATH="
+  )
+  expect_equal(made, 0L)
+  bare <- file.path(folder, "bare", "bin", "python")
+  session <- in_new_session(
+    c(
+      "library(sigel)",
+      "stopifnot(!sigel_available())",
+      "message <- tryCatch(SimulateSection(), sigel_engine_error = conditionMessage)",
+      "cat(message, '\\n')",
+      "stopifnot(!sigel_sitrep(verbose = FALSE)$ready)"
+    ),
+    paste0("RETICULATE_PYTHON=", bare)
+  )
+  expect_equal(session$status, 0L, info = session$text)
+  expect_match(session$text, "lacks what the engine needs")
+  expect_match(session$text, "torch")
+  expect_match(session$text, "install_sigel()", fixed = TRUE)
+  expect_match(session$text, "-m pip install", fixed = TRUE)
+})
+
+test_that("engine and package must agree in major and minor version", {
+  check_version <- getFromNamespace("check_version", "sigel")
+  expect_silent(check_version("0.1.7", package = "0.1.0"))
+  error <- expect_error(check_version("0.2.0", package = "0.1.0"), class = "sigel_engine_error")
+  expect_match(conditionMessage(error), "0.2.0", fixed = TRUE)
+  expect_match(conditionMessage(error), "restart R")
+  expect_error(check_version("1.1.0", package = "0.1.0"), class = "sigel_engine_error")
+})
+
+test_that("the engine in use is the package's own", {
+  skip_if_no_engine()
+  bridge <- getFromNamespace("sigel_engine", "sigel")()
+  file <- reticulate::py_to_r(bridge$`__file__`)
+  expect_equal(
+    normalizePath(dirname(dirname(file))),
+    normalizePath(system.file("python", package = "sigel"))
+  )
+})
+
+test_that("sigel_sitrep tells versions, device and speed", {
+  skip_if_no_engine()
+  report <- suppressMessages(sigel_sitrep())
+  expect_true(report$ready)
+  expect_gt(report$gflops, 0)
+  expect_true(all(c("R", "SeuratObject", "python", "torch", "engine") %in% names(report$versions)))
+  shown <- capture.output(sigel_sitrep(), type = "message")
+  expect_match(paste(shown, collapse = "\n"), "Engine ready")
+})
+
+test_that("errors of the engine become R errors without a traceback, warnings R warnings", {
+  skip_if_no_engine()
+  counts <- counts_of(small_section())
+  error <- expect_error(
+    run_quick(counts, places_of(small_section()), config = list(train = list(epochz = 1))),
+    class = "sigel_error"
+  )
+  expect_match(conditionMessage(error), "unknown setting 'epochz'", fixed = TRUE)
+  expect_no_match(conditionMessage(error), "Traceback|py_last_error")
+  expect_equal(rlang::call_name(conditionCall(error)), "RunSIGEL")
+  counts@x <- counts@x + 0.25
+  expect_warning(run_quick(counts, places_of(small_section())), "not whole numbers", class = "sigel_warning")
+})
+
+test_that("an interrupt passes through", {
+  skip_if_no_engine()
+  sigel_call <- getFromNamespace("sigel_call", "sigel")
+  settings <- getFromNamespace("as_settings", "sigel")
+  stopper <- structure(function(...) rlang::interrupt(), class = "function")
+  counts <- counts_of(small_section())
+  pieces <- getFromNamespace("engine_pieces", "sigel")
+  places <- list(coordinates = as.matrix(places_of(small_section())[1:2]), lattice = NULL)
+  arguments <- c(
+    "embed",
+    pieces(counts, places),
+    list(settings(c(list(n_dims = 4), quick)), 0, "cpu", reticulate::r_to_py(stopper, convert = TRUE), NULL)
+  )
+  outcome <- tryCatch(
+    do.call(sigel_call, arguments),
+    interrupt = function(condition) "interrupted",
+    error = function(error) "error"
+  )
+  expect_equal(outcome, "interrupted")
+})
+
+test_that("messages about settings speak R", {
+  in_r_words <- getFromNamespace("in_r_words", "sigel")
+  expect_equal(
+    in_r_words("Lower it, for example ImageConfig(min_spots=1), or"),
+    "Lower it, for example config = list(image = list(min_spots=1)), or"
+  )
+})
+
+test_that("install_sigel refuses what it cannot use", {
+  expect_refused(install_sigel(envname = ""), "envname")
+  expect_refused(install_sigel(ask = NA), "ask")
+})
+
+test_that("install_sigel makes an environment", {
+  skip_if_no_engine()
+  # Nothing is fetched: no packages, and pip as Python brings it.
+  withr::local_options(
+    reticulate.virtualenv.pip_version = FALSE,
+    reticulate.virtualenv.setuptools_version = FALSE
+  )
+  folder <- withr::local_tempdir()
+  path <- suppressMessages(install_sigel(
+    envname = file.path(folder, "env"),
+    packages = character(),
+    python = reticulate::py_exe(),
+    ask = FALSE
+  ))
+  expect_true(file.exists(path))
+})

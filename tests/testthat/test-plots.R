@@ -1,0 +1,95 @@
+finished <- function() {
+  if (is.null(made$finished)) {
+    made$finished <- run_quick(small_section())
+  }
+  made$finished
+}
+build <- function(plot) ggplot2::ggplot_build(plot)
+
+test_that("training curves show every term of every stage", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  plot <- TrainingPlot(finished())
+  history <- SeuratObject::Misc(finished()[["sigel"]])$history
+  expect_setequal(as.character(unique(plot$data$stage)), unique(history$stage))
+  expect_true("total loss" %in% plot$data$term)
+  expect_no_error(build(plot))
+  expect_no_error(build(TrainingPlot(finished()[["sigel"]])))
+})
+
+test_that("gene images share one scale and have a polygon for each pixel", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- finished()
+  genes <- grep("^Gene", rownames(section), value = TRUE)[3:1]
+  drawn <- build(GeneImagePlot(section, genes, ncol = 2))
+  expect_equal(levels(drawn$layout$layout$gene), genes)
+  polygons <- drawn$data[[1]]
+  expect_equal(nrow(polygons), 3 * ncol(section) * 6)
+  before <- small_section()
+  expect_no_error(build(GeneImagePlot(before, genes)))
+  expect_refused(GeneImagePlot(section, "nogene"), "features", "nogene")
+  expect_error(GeneImagePlot(section, "mt-Nd1"), "excluded by name", class = "sigel_error")
+  cells <- small_section(lattice = "cells", image = "fov")
+  corners <- build(GeneImagePlot(cells, genes[1]))$data[[1]]
+  expect_true(all(table(corners$group) == 4))
+})
+
+test_that("a page of groups shows each group's own genes", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  plot <- GeneGroupPlot(finished(), n.genes = 2)
+  features <- SeuratObject::Misc(finished()[["sigel"]])$features
+  table <- unique(plot$layers[[2]]$data[c("gene", "group")])
+  number <- sub("group (\\S+)\n.*", "\\1", as.character(table$group))
+  expect_equal(as.character(features$group[match(table$gene, features$gene)]), number)
+  expect_setequal(number, levels(features$group))
+  expect_no_error(build(plot))
+  expect_refused(GeneGroupPlot(finished(), groups = "99"), "groups", "99")
+})
+
+test_that("the map has a dot for each embedded gene, is repeatable and leaves R's seed alone", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  set.seed(4)
+  before <- .Random.seed
+  plot <- GeneMapPlot(finished())
+  expect_identical(.Random.seed, before)
+  expect_setequal(plot$data$gene, rownames(SeuratObject::Loadings(finished()[["sigel"]])))
+  expect_identical(GeneMapPlot(finished())$data, plot$data)
+  expect_no_error(build(plot))
+  marked <- GeneMapPlot(finished(), features = plot$data$gene[1:2], method = "pca", label = FALSE)
+  expect_no_error(build(marked))
+  expect_refused(GeneMapPlot(finished(), features = "mt-Nd1"), "features", "mt-Nd1")
+})
+
+test_that("plots of objects without results say what to do", {
+  skip_without("ggplot2")
+  object <- SeuratObject::CreateSeuratObject(
+    matrix(1, 3, 3, dimnames = list(letters[1:3], LETTERS[1:3]))
+  )
+  expect_refused(TrainingPlot(object), "reduction", "RunSIGEL()", object = object)
+  expect_refused(GeneMapPlot(1), "object")
+})
+
+test_that("colours differ between groups", {
+  group_colours <- getFromNamespace("group_colours", "sigel")
+  for (n in c(1, 7, 8, 40)) {
+    expect_length(unique(group_colours(as.character(seq_len(n)))), n)
+  }
+})
+
+test_that("pixel corners follow the lattice, whatever way it is turned", {
+  pixel_corners <- getFromNamespace("pixel_corners", "sigel")
+  grid <- expand.grid(col = 0:4, row = 0:3)
+  square <- pixel_corners(grid$row, grid$col, 10 * grid$col, 10 * grid$row)
+  expect_equal(unname(c(table(square$pixel))), rep(4L, 20))
+  expect_equal(range(square$x), c(-5, 45))
+  hexagonal <- 2 * grid$col + grid$row %% 2
+  turned <- pixel_corners(grid$row, grid$col, -sqrt(3) * grid$row, hexagonal)
+  expect_equal(unname(c(table(turned$pixel))), rep(6L, 20))
+  first <- turned[turned$pixel == 1, ]
+  expect_equal(sqrt(first$x^2 + first$y^2), rep(2 / sqrt(3), 6))
+  line <- pixel_corners(0:4, rep(0, 5), rep(3, 5), 2 * (0:4))
+  expect_true(all(is.finite(line$x)) && diff(range(line$x)) > 0)
+})
