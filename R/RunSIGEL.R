@@ -46,8 +46,8 @@
 #' @param features Genes to use; default: all. The others are left out before
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
-#' @param n.groups Number of gene groups, or `"auto"`: the number with the lowest
-#'   BIC.
+#' @param n.groups Number of gene groups, or `"auto"`: the smallest number that
+#'   reaches 98 % of the best gain in BIC over one group.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
@@ -219,15 +219,8 @@ RunSIGEL.Seurat <- function(
 
 run_settings <- function(n.dims, n.groups, config, call) {
   check_whole(n.dims, "n.dims", 2L, call)
-  if (!identical(n.groups, "auto")) {
-    ok <- is.numeric(n.groups) && length(n.groups) == 1L && is.finite(n.groups)
-    if (!(ok && n.groups == round(n.groups) && n.groups >= 1)) {
-      wanted <- "\"auto\" or one whole number, 1 or more"
-      sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
-    }
-  }
-  named <- is.list(config) && (!length(config) || (!is.null(names(config)) && all(nzchar(names(config)))))
-  if (!named) {
+  check_groups(n.groups, call)
+  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
     fix <- "For example `config = list(train = list(pretrain_epochs = 20))`."
     sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
   }
@@ -243,6 +236,20 @@ run_settings <- function(n.dims, n.groups, config, call) {
     )
   }
   c(list(n_dims = n.dims, n_groups = n.groups), config)
+}
+
+check_groups <- function(n.groups, call) {
+  if (identical(n.groups, "auto")) {
+    return(invisible())
+  }
+  whole <- is.numeric(n.groups) &&
+    length(n.groups) == 1L &&
+    is.finite(n.groups) &&
+    n.groups == round(n.groups)
+  if (!whole || n.groups < 1) {
+    wanted <- "\"auto\" or one whole number, 1 or more"
+    sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
+  }
 }
 
 select_features <- function(counts, features, call) {

@@ -64,7 +64,8 @@ install_sigel <- function(
         "Install Python (on Debian and Ubuntu: `sudo apt-get install python3-venv`) or give its path as `python`."
       )
     }
-    reticulate::virtualenv_create(envname, python = python, packages = NULL)
+    # FALSE: not even pip is fetched anew.
+    reticulate::virtualenv_create(envname, python = python, packages = FALSE)
   }
   if (length(packages)) {
     options <- if (!is.null(index)) c("--extra-index-url", index) else character()

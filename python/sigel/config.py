@@ -314,8 +314,8 @@ class SIGELConfig(_Config):
     n_dims
         Length of a gene representation; 32 as in the paper.
     n_groups
-        Number of mixture components, or `"auto"`: the number with the lowest BIC among a geometric
-        series of candidates.
+        Number of mixture components, or `"auto"`: the smallest number that reaches 98 % of the best
+        gain in BIC over one group.
     max_groups
         Largest candidate of `"auto"`; also never more than a third of the genes.
     assignment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,7 +76,7 @@ def streams(seed: int) -> dict[str, torch.Generator]:
     InputError
         When the seed is not a whole number >= 0.
     """
-    if isinstance(seed, bool) or int(seed) != seed or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise InputError("seed", repr(seed), "a whole number >= 0", "Use seed=0.")
     children = np.random.SeedSequence(int(seed)).spawn(len(STAGES))
     return {

@@ -10,6 +10,7 @@ import torch
 from scipy import sparse
 
 from sigel.config import SIGELConfig
+from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import Keys
 from sigel.progress import shown
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 def embed(
     adata: AnnData,
     *,
-    n_dims: int = 32,
-    n_groups: int | str = "auto",
+    n_dims: int | None = None,
+    n_groups: int | str | None = None,
     layer: str | None = None,
     spatial_key: str = "spatial",
     seed: int = 0,
@@ -41,9 +42,10 @@ def embed(
         Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
         in `obs["array_row"]`, `obs["array_col"]` where the platform has them.
     n_dims
-        Length of a representation; 32 as in the paper.
+        Length of a representation; default 32, as in the paper.
     n_groups
-        Number of gene groups, or `"auto"`: the number with the lowest BIC.
+        Number of gene groups; default `"auto"`: the smallest number that reaches 98 % of the
+        best gain in BIC over one group.
     layer
         Layer with raw counts; default `X`.
     spatial_key
@@ -56,8 +58,7 @@ def embed(
         Base of the keys that are written.
     config
         Further settings: a `SIGELConfig`, or a nested dict such as
-        `{"train": {"pretrain_epochs": 20}}`. `n_dims` and `n_groups` of the call take precedence
-        over a dict's; a `SIGELConfig` is taken as it is.
+        `{"train": {"pretrain_epochs": 20}}`. What is given both here and as an argument must agree.
     progress
         Show a progress bar.
     save
@@ -87,8 +88,7 @@ def embed(
     >>> adata.varm["X_sigel"].shape[1]
     32
     """
-    if not isinstance(config, SIGELConfig):
-        config = SIGELConfig.from_dict({**(config or {}), "n_dims": n_dims, "n_groups": n_groups})
+    config = _settled(config, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
     counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer])
     with shown(progress) as report:
@@ -110,3 +110,19 @@ def embed(
         "bic": {str(k): v for k, v in result.model.bic.items()},
         "raster": {"shape": list(raster.shape), "kind": raster.kind, "affine": raster.affine},
     }
+
+
+def _settled(config: SIGELConfig | dict[str, Any] | None, **given: Any) -> SIGELConfig:
+    """Settings of `config` and of the call in one; None is not given."""
+    settings = config.to_dict() if isinstance(config, SIGELConfig) else dict(config or {})
+    for name, value in given.items():
+        if value is None:
+            continue
+        said = settings.get(name, value)
+        # A SIGELConfig has a value for every setting; one that differs from the default was meant.
+        meant = said != getattr(SIGELConfig, name) or not isinstance(config, SIGELConfig)
+        if meant and said != value:
+            fix = f"Give {name} once."
+            raise InputError(name, f"{value!r}, and {said!r} in config", "one of the two", fix)
+        settings[name] = value
+    return SIGELConfig.from_dict(settings)

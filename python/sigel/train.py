@@ -21,12 +21,13 @@ from sigel.nn.contrast import (
     graph_loss,
     instance_contrast,
     mutual_neighbors,
-    size_entropy,
+    size_loss,
     target_distribution,
 )
 from sigel.nn.mae import MaskedAutoencoder, reconstruction_loss, visible_patches
-from sigel.nn.mixture import TMixture, candidate_groups, select_n_groups
+from sigel.nn.mixture import TMixture
 from sigel.nn.patches import Patches
+from sigel.nn.select import select_n_groups
 from sigel.runtime import Progress, make_fabric
 from sigel.views import ImageViews
 
@@ -112,7 +113,7 @@ class GroupLoss(nn.Module):
         return {
             "cluster": cluster_loss(epoch.target[rows], joint - likelihood[:, None]).float(),
             "likelihood": -likelihood.mean().float() / z.shape[1],
-            "size": -size_entropy(joint.softmax(dim=1), epoch.sizes, share).float(),
+            "size": size_loss(joint.softmax(dim=1), epoch.sizes, share).float(),
             "graph": graph_loss(z, epoch.neighborhood[rows], epoch.has_neighbors[rows]),
         }
 
@@ -174,6 +175,12 @@ class Trainer:
         self.model = model.to(device)
         self.views, self.grid = views, grid.to(device)
         self.config, self.random, self.device = config, random, device
+        if config.n_groups != "auto" and config.n_groups > views.n_genes:
+            found, wanted = (
+                f"{config.n_groups} groups for {views.n_genes} genes",
+                "at most one group per gene",
+            )
+            raise InputError("n_groups", found, wanted, f'Use n_groups="auto" or at most {views.n_genes}.')
         self.report: Progress = progress or (lambda stage, step, total, text: None)
         self.history: list[dict[str, Any]] = []
         self.weights = {
@@ -228,28 +235,22 @@ class Trainer:
     def start_groups(self, z: Tensor) -> tuple[Assignment, dict[int, float]]:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
         config, generator = self.config, self.random["groups"]
-        n_genes = len(z)
         bic: dict[int, float] = {}
-        if config.n_groups == "auto":
-            candidates = candidate_groups(n_genes, config.max_groups)
-            n_groups, bic = select_n_groups(z.double(), candidates, config.mixture, generator)
-        else:
-            n_groups = config.n_groups
-        if n_groups > n_genes:
-            fix = f'Use n_groups="auto" or at most {n_genes}.'
-            raise InputError(
-                "n_groups", f"{n_groups} groups for {n_genes} genes", "fewer groups than genes", fix
-            )
-        if config.assignment == "dec":
-            kernel = KernelAssignment(n_groups, config.n_dims).to(self.device)
-            kernel.initialise(z, generator)
-            return kernel, bic
-        mixture = TMixture(n_groups, config.n_dims, config.mixture).double().to(self.device)
-        mixture.set_prior(z.double())
-        mixture.initialise(z.double(), generator)
-        mixture.fit_em(z.double())
+        n_groups: int | str = config.n_groups
+        if n_groups == "auto":
+            mixture, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
+            n_groups = mixture.n_groups
+        elif config.assignment == "mixture":
+            mixture = TMixture(int(n_groups), config.n_dims, config.mixture).double().to(self.device)
+            mixture.set_prior(z.double())
+            mixture.initialise(z.double(), generator)
+            mixture.fit_em(z.double())
         self.report("groups", 1, 1, f"{n_groups} groups")
-        return mixture, bic
+        if config.assignment == "mixture":
+            return mixture, bic
+        kernel = KernelAssignment(int(n_groups), config.n_dims).to(self.device)
+        kernel.initialise(z, generator)
+        return kernel, bic
 
     def refine(self, assignment: Assignment, z: Tensor) -> None:
         """Modules II and III: EM on all genes, then gradients through the posterior, epoch by epoch."""
@@ -274,25 +275,17 @@ class Trainer:
                 seen.add(step(terms, weights), len(rows))
             z = self.encode()
             rank = effective_rank(z)
-            changed = 1.0 if before is None else float((labels != before).double().mean())
+            more = {"rank": rank, "n_groups": len(labels.unique())}
+            if before is not None:
+                more["changed"] = float((labels != before).double().mean())
             before = labels
-            n_used = len(labels.unique())
-            self._record(
-                "refine",
-                epoch,
-                train.refine_epochs,
-                seen,
-                started,
-                changed=changed,
-                rank=rank,
-                n_groups=n_used,
-            )
+            self._record("refine", epoch, train.refine_epochs, seen, started, **more)
             if rank < train.min_rank * first_rank:
                 self.model.load_state_dict(good[0])
                 assignment.load_state_dict(good[1])
                 self.history[-1]["stopped"] = "collapse: the last good epoch was restored"
                 break
-            calm = calm + 1 if changed < train.tolerance else 0
+            calm = calm + 1 if more.get("changed", 1.0) < train.tolerance else 0
             if calm >= train.patience:
                 self.history[-1]["stopped"] = "groups no longer change"
                 break

@@ -16,7 +16,8 @@ from sklearn.metrics import adjusted_rand_score
 from mixtures import COVARIANCES, generator, scattered, start, t_sample
 from sigel.config import MixtureConfig
 from sigel.errors import InputError, TrainingError
-from sigel.nn.mixture import TMixture, select_n_groups
+from sigel.nn.mixture import TMixture
+from sigel.nn.select import select_n_groups
 from sigel.nn.student import solve_dof, sturdy_cholesky
 
 # --- the density -----------------------------------------------------------------------------------------
@@ -376,7 +377,7 @@ def test_seeds_decide_and_global_random_states_are_left_alone():
         mixture = start(z, 7, seed)
         mixture.fit_em(z, max_iter=10)
         mixture.reseed_empty(z, generator(seed))
-        select_n_groups(z, [2, 3], MixtureConfig(), generator(seed))
+        select_n_groups(z, 3, MixtureConfig(), generator(seed))
         return mixture.estimates().means
 
     assert torch.equal(fitted(1), fitted(1))

@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 from mixtures import COVARIANCES, generator, start, t_sample, without_prior
 from sigel.config import MixtureConfig
-from sigel.nn.mixture import TMixture, candidate_groups, select_n_groups
+from sigel.nn.mixture import TMixture
 from sigel.nn.mixture_density import MixtureParameters
 
 # --- closed forms and general programs -------------------------------------------------------------------
@@ -187,14 +187,6 @@ def test_outliers_hurt_it_less_than_a_gaussian_mixture():
 # --- number of groups ------------------------------------------------------------------------------------
 
 
-def test_candidates_are_a_geometric_series_within_their_limits():
-    assert candidate_groups(16_000, 64) == [2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64]
-    assert candidate_groups(30, 64) == [2, 3, 4, 6, 8]
-    assert candidate_groups(16_000, 5) == [2, 3, 4]
-    assert candidate_groups(5, 64) == [1]
-    assert candidate_groups(1, 1) == [1]
-
-
 @pytest.mark.parametrize(
     ("density", "covariance", "shared", "wanted"),
     [
@@ -208,28 +200,3 @@ def test_candidates_are_a_geometric_series_within_their_limits():
 def test_free_parameters_are_counted(density, covariance, shared, wanted):
     config = MixtureConfig(density=density, covariance=covariance, shared_dof=shared)
     assert TMixture(3, 4, config).n_parameters() == wanted
-
-
-@pytest.mark.parametrize("covariance", COVARIANCES)
-@pytest.mark.parametrize("density", ["t", "gaussian"])
-def test_bic_finds_the_planted_number_of_groups(covariance, density):
-    rng = np.random.default_rng(18)
-    means = 12 * rng.standard_normal((6, 5))
-    z, _ = t_sample(rng, 80, means, dof=30)
-    config = MixtureConfig(covariance=covariance, density=density)
-    best, bic = select_n_groups(z, [2, 3, 4, 6, 8, 11], config, generator())
-    assert best == 6
-    assert list(bic) == [2, 3, 4, 6, 8, 11]
-    assert bic[6] == min(bic.values())
-
-
-def test_bic_of_many_genes_is_that_of_a_seeded_sample():
-    z, _ = t_sample(np.random.default_rng(19), 400, [[0, 0], [9, 0], [0, 9]], dof=30)
-    one = select_n_groups(z, [2, 3, 4], MixtureConfig(), generator(1), max_genes=300)
-    two = select_n_groups(z, [2, 3, 4], MixtureConfig(), generator(1), max_genes=300)
-    whole = select_n_groups(z, [2, 3, 4], MixtureConfig(), generator(1))
-    assert one == two
-    assert one[0] == whole[0] == 3
-    assert one[1][3] < 0.5 * whole[1][3]
-    few = select_n_groups(z, [100], MixtureConfig(), generator(1), max_genes=10)
-    assert math.isfinite(few[1][100])

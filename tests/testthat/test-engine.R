@@ -129,11 +129,6 @@ test_that("install_sigel refuses what it cannot use", {
 
 test_that("install_sigel makes an environment", {
   skip_if_no_engine()
-  # Nothing is fetched: no packages, and pip as Python brings it.
-  withr::local_options(
-    reticulate.virtualenv.pip_version = FALSE,
-    reticulate.virtualenv.setuptools_version = FALSE
-  )
   folder <- withr::local_tempdir()
   path <- suppressMessages(install_sigel(
     envname = file.path(folder, "env"),

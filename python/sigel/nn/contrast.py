@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
@@ -54,8 +57,8 @@ def cluster_loss(target: Tensor, log_posterior: Tensor) -> Tensor:
     return F.kl_div(log_posterior, target, reduction="batchmean")
 
 
-def size_entropy(posterior: Tensor, usual: Tensor, share: float) -> Tensor:
-    """Entropy of mean group sizes; larger means no group swallows the others.
+def size_loss(posterior: Tensor, usual: Tensor, share: float) -> Tensor:
+    """How uneven the mean group sizes are: `ln n_groups` less their entropy, 0 where all are equal.
 
     Parameters
     ----------
@@ -64,10 +67,13 @@ def size_entropy(posterior: Tensor, usual: Tensor, share: float) -> Tensor:
     usual
         Mean of Q over all genes at the start of the epoch, `(n_groups,)`.
     share
-        Weight of the batch in the running mean; a batch alone is too small to see small groups.
+        Share of the genes in the batch. A batch alone is too small to see small groups, so it is mixed
+        into the sizes over all genes; the gradient is divided by the share, so that its strength does
+        not depend on the batch.
     """
-    mean = (1 - share) * usual + share * posterior.mean(dim=0)
-    return -(mean * mean.clamp_min(1e-12).log()).sum() / share
+    mean = (1 - share) * usual + share * posterior.mean(dim=0)  # (n_groups,)
+    uneven = math.log(len(mean)) + (mean * mean.clamp_min(1e-12).log()).sum()
+    return uneven.detach() + (uneven - uneven.detach()) / share
 
 
 def graph_loss(z: Tensor, neighborhood: Tensor, has_neighbors: Tensor) -> Tensor:
@@ -111,8 +117,8 @@ def mutual_neighbors(features: Tensor, n_neighbors: int) -> sparse.csr_matrix:
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(unit)
     near = search.kneighbors_graph(mode="connectivity")  # the gene itself is left out
     mutual = near.multiply(near.T).tocsr()
-    degree = mutual.sum(axis=1).A1 if hasattr(mutual.sum(axis=1), "A1") else mutual.sum(axis=1)
-    scale = sparse.diags_array([1.0 / max(d, 1.0) ** 0.5 for d in degree])
+    degree = np.diff(mutual.indptr)
+    scale = sparse.diags_array(1.0 / np.sqrt(np.maximum(degree, 1)))
     return sparse.csr_matrix(scale @ mutual @ scale).astype("float32")
 
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sigel.config import MixtureConfig
 from sigel.errors import InputError, TrainingError
 from sigel.nn.mixture_density import MIN_WEIGHT, MixtureDensity
 from sigel.nn.student import block_rows, full_distance, solve_dof
@@ -409,65 +408,3 @@ def _first_of_equals(z: Tensor, rows: Tensor) -> Tensor:
     place = torch.arange(len(rows), device=rows.device)
     first = torch.full_like(rows, len(rows)).scatter_reduce(0, inverse, place, "amin")
     return rows[first[first < len(rows)].sort().values]
-
-
-def candidate_groups(n_genes: int, max_groups: int) -> list[int]:
-    """Numbers of groups to compare: 2, 3, 4, 6, 8, 11, 16, ..., each about sqrt(2) times the last.
-
-    Parameters
-    ----------
-    n_genes
-        Number of genes; no candidate exceeds a third of it, save 1.
-    max_groups
-        Largest candidate.
-    """
-    limit = min(max_groups, n_genes // 3)
-    series = sorted({round(2 ** (step / 2)) for step in range(2, 42)})
-    return [k for k in series if k <= limit] or [1]
-
-
-def select_n_groups(
-    z: Tensor,
-    candidates: Sequence[int],
-    config: MixtureConfig,
-    generator: torch.Generator,
-    max_genes: int = 4000,
-) -> tuple[int, dict[int, float]]:
-    """Number of groups with the lowest BIC, `-2 ln L + n_parameters ln N`.
-
-    Parameters
-    ----------
-    z
-        `(n_genes, n_dims)`.
-    candidates
-        Numbers to compare.
-    config
-        Settings of the mixtures.
-    generator
-        CPU generator.
-    max_genes
-        More genes than this are sampled without replacement (but never to fewer than three per group),
-        to keep the choice cheap.
-
-    Returns
-    -------
-    best, bic
-        The number, and BIC by candidate.
-
-    Notes
-    -----
-    Fraley and Raftery 2007: the likelihood is that at the mode of the posterior.
-    """
-    max_genes = max(max_genes, 3 * max(candidates))
-    if len(z) > max_genes:
-        z = z[torch.randperm(len(z), generator=generator)[:max_genes].to(z.device)]
-    bic: dict[int, float] = {}
-    for k in candidates:
-        mixture = TMixture(k, z.shape[1], config).to(z)
-        mixture.set_prior(z)
-        mixture.initialise(z, generator)
-        mixture.fit_em(z, max_iter=30)
-        with torch.no_grad():
-            likelihood = float(mixture.log_prob(z).sum())
-        bic[k] = -2 * likelihood + mixture.n_parameters() * math.log(len(z))
-    return min(bic, key=bic.__getitem__), bic
