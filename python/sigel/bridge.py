@@ -225,7 +225,7 @@ def _images(
 
 
 def _whole(number: float) -> int:
-    if number != int(number):
+    if not float(number).is_integer():
         raise InputError("seed", repr(number), "a whole number >= 0", "Use seed.use = 0.")
     return int(number)
 

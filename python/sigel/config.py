@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from sigel.errors import ConfigError
 
@@ -21,17 +25,51 @@ def _require(ok: bool, name: str, value: object, wanted: str) -> None:  # noqa: 
         raise ConfigError(msg)
 
 
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value is of a type that a setting may have."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin in (Union, UnionType):
+        return any(_fits(value, option) for option in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple) or (inner[-1] is not ... and len(value) != len(inner)):
+            return False
+        return all(_fits(v, inner[0]) for v in value)
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+def _in_words(hint: Any) -> str:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' for choice in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(map(_in_words, inner))
+    if origin is tuple:
+        return f"a sequence of {_in_words(inner[0])}" if inner[-1] is ... else f"{len(inner)} numbers"
+    words = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
+    return words.get(hint, f"a {getattr(hint, '__name__', hint)}")
+
+
 class _Config:
     """Shared by all configs: choices are checked, unknown settings are errors, JSON both ways."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            choices = get_args(hints[f.name]) if "Literal" in str(f.type) else ()
-            literals = tuple(c for c in choices if isinstance(c, str))
-            value = getattr(self, f.name)
-            if literals and len(literals) == len(choices):
-                _require(value in literals, f.name, value, f"one of {literals}")
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            _require(_fits(value, hint), name, value, _in_words(hint))
         self._check()
 
     def _check(self) -> None:
@@ -70,6 +108,8 @@ class _Config:
                     )
                     raise ConfigError(msg)
                 values[name] = factory.from_dict(value) if isinstance(value, dict) else value
+            elif name == "exclude" and isinstance(value, str):  # one pattern, as R would write it
+                values[name] = (value,)
             else:
                 values[name] = tuple(value) if isinstance(value, list) else value
         return cls(**values)
@@ -118,6 +158,8 @@ class ImageConfig(_Config):
     aggregate: Literal["mean", "sum"] = "mean"
 
     def _check(self) -> None:
+        for pattern in self.exclude:
+            _require(_is_pattern(pattern), "exclude", pattern, "regular expressions")
         _require(self.min_spots >= 0, "min_spots", self.min_spots, "a number of spots >= 0")
         _require(self.clip > 0, "clip", self.clip, "a number > 0")
         _require(0 <= self.smooth <= 1, "smooth", self.smooth, "a weight from 0 to 1")

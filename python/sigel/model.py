@@ -165,8 +165,7 @@ class SIGEL:
         NotFittedError
             Before `fit`.
         InputError
-            When the images were made with other settings, or the grid differs and the decoder is
-            `"bottleneck"`, which belongs to one grid.
+            When the images were made with other settings.
         """
         model = self._fitted()
         for name in ("normalize", "scale", "smooth", "clip"):
@@ -194,11 +193,21 @@ class SIGEL:
         -------
         numpy.ndarray
             float32 `(n, n_groups)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When the shape is another, or values are not finite.
         """
         self._fitted()
         assert self._assignment is not None
+        z = torch.as_tensor(representations).double()
+        if z.ndim != 2 or z.shape[1] != self.config.n_dims or not torch.isfinite(z).all():
+            found, wanted = f"shape {tuple(z.shape)}", f"finite numbers, n x {self.config.n_dims}"
+            raise InputError("representations", found, wanted, "Pass what `transform` returned.")
         with torch.no_grad():
-            z = torch.as_tensor(representations).double()
             return self._assignment.log_joint(z).softmax(dim=1).float().numpy()
 
     def save(self, path: str | Path) -> Path:
@@ -277,7 +286,7 @@ class SIGEL:
         about = json.loads((path / "config.json").read_text())
         if about["format"] != FORMAT:
             msg = (
-                f"`path`: model format {about['format']} (written by sigel {about['version']}); "
+                f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
                 f"this is sigel {__version__}, which reads format {FORMAT}. "
                 "Install the version that wrote it, or fit again."
             )

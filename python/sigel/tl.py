@@ -88,6 +88,9 @@ def embed(
     >>> adata.varm["X_sigel"].shape[1]
     32
     """
+    _check_section(adata)
+    if not isinstance(key_added, str) or not key_added:
+        raise InputError("key_added", repr(key_added), "a name", 'Use key_added="sigel".')
     config = _settled(config, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
     counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer])
@@ -112,8 +115,19 @@ def embed(
     }
 
 
+def _check_section(adata: object) -> None:
+    from anndata import AnnData
+
+    if not isinstance(adata, AnnData):
+        fix = "For plain arrays use sigel.GeneImages.from_arrays and sigel.SIGEL."
+        raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
+
+
 def _settled(config: SIGELConfig | dict[str, Any] | None, **given: Any) -> SIGELConfig:
     """Settings of `config` and of the call in one; None is not given."""
+    if not isinstance(config, SIGELConfig | dict | None):
+        fix = 'For example config={"train": {"pretrain_epochs": 20}}.'
+        raise InputError("config", repr(config), "a SIGELConfig or a nested dict", fix)
     settings = config.to_dict() if isinstance(config, SIGELConfig) else dict(config or {})
     for name, value in given.items():
         if value is None:

@@ -285,7 +285,7 @@ class Trainer:
                 assignment.load_state_dict(good[1])
                 self.history[-1]["stopped"] = "collapse: the last good epoch was restored"
                 break
-            calm = calm + 1 if more.get("changed", 1.0) < train.tolerance else 0
+            calm = calm + 1 if more.get("changed", math.inf) < train.tolerance else 0
             if calm >= train.patience:
                 self.history[-1]["stopped"] = "groups no longer change"
                 break

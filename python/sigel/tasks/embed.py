@@ -12,6 +12,7 @@ import torch
 from scipy import sparse
 
 from sigel.config import SIGELConfig
+from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.model import SIGEL
 from sigel.runtime import Progress
@@ -80,6 +81,8 @@ def embed_section(
     save
         Folder for the fitted model, or None.
     """
+    if save is not None:
+        _make_folder(Path(save))
     model = SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
     kept = images.kept
     representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
@@ -92,6 +95,15 @@ def embed_section(
     if save is not None:
         model.save(save)
     return Embedding(representations, spots, group, prob, images.status, model)
+
+
+def _make_folder(path: Path) -> None:
+    """A folder that cannot be made must be known before minutes of training, not after."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        found = f"{str(path)!r} ({error.strerror})"
+        raise InputError("save", found, "a folder that can be written", "Name another.") from error
 
 
 def embed_spots(counts: sparse.csr_matrix, representations: np.ndarray) -> np.ndarray:

@@ -1,0 +1,122 @@
+"""The door that R uses: plain pieces give what the Python door gives."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sigel
+from conftest import QUICK
+from sigel import bridge
+from sigel.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def small():
+    return sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
+
+
+@pytest.fixture(scope="module")
+def pieces(small):
+    """As reticulate hands them over: slots of the genes x cells dgCMatrix, R's doubles for whole numbers."""
+    matrix = sparse.csc_matrix(small.X.T)
+    return {
+        "i": matrix.indices,
+        "p": matrix.indptr,
+        "x": matrix.data.astype(float),
+        "dim": list(matrix.shape),
+        "genes": list(small.var_names),
+        "cells": list(small.obs_names),
+        "coordinates": small.obsm["spatial"],
+        "lattice": small.obs[["array_row", "array_col"]].to_numpy(float),
+    }
+
+
+SETTINGS = {**QUICK, "n_dims": 8.0, "n_groups": 3.0, "train": {"pretrain_epochs": 2.0, "refine_epochs": 2.0}}
+
+
+def test_both_doors_give_the_same(small, pieces, tmp_path):
+    seen = []
+    result = bridge.embed(
+        **pieces,
+        settings=SETTINGS,
+        seed=4.0,
+        device="cpu",
+        progress=lambda *report: seen.append(report),
+        save_to=str(tmp_path),
+    )
+    adata = small.copy()
+    config = {**QUICK, "train": {"pretrain_epochs": 2, "refine_epochs": 2}}
+    sigel.tl.embed(adata, n_dims=8, n_groups=3, seed=4, device="cpu", config=config, progress=False)
+    assert np.array_equal(result["sgr"].astype("f4"), adata.varm["X_sigel"], equal_nan=True)
+    assert np.array_equal(result["spot_embedding"].astype("f4"), adata.obsm["X_sigel"])
+    assert result["group"] == adata.var["sigel_group"].astype(object).fillna("").tolist()
+    assert result["status"] == adata.var["sigel_status"].tolist()
+    assert json.loads(result["params"]) == json.loads(adata.uns["sigel"]["params"])
+    assert json.loads(result["provenance"])["data_hash"] == adata.uns["sigel"]["provenance"]["data_hash"]
+    assert result["history"]["loss"] == adata.uns["sigel"]["history"]["loss"].tolist()
+    assert [report[0] for report in seen][:2] == ["pretrain", "pretrain"]
+    assert len(sigel.SIGEL.load(result["model"], device="cpu").genes) > 0
+
+
+def test_results_are_plain(pieces):
+    result = bridge.embed(**pieces, settings=SETTINGS, seed=0.0, device="cpu", progress=None, save_to=None)
+    assert result["model"] == ""
+    for value in result.values():
+        assert isinstance(value, np.ndarray | list | dict | str)
+    for name in ("sgr", "spot_embedding", "group_prob"):
+        assert result[name].dtype == np.float64
+    for column in result["history"].values():
+        assert isinstance(column, list)
+
+
+@pytest.mark.parametrize("seed", [1.5, -1.0, float("nan")])
+def test_a_seed_that_is_no_whole_number_is_refused(pieces, seed):
+    with pytest.raises(InputError, match="seed"):
+        bridge.embed(**pieces, settings=SETTINGS, seed=seed, device="cpu", progress=None, save_to=None)
+
+
+def test_gene_images_are_those_of_the_model(small, pieces):
+    genes = list(small.var_names[:3])
+    found = bridge.gene_images(**pieces, settings={}, features=genes)
+    images = sigel.GeneImages.from_anndata(small)
+    n_pixels = images.raster.n_pixels
+    assert found["values"].shape == (3, n_pixels)
+    assert np.allclose(found["values"].mean(axis=1), 0, atol=1e-5)  # z-scored over the tissue
+    assert len(found["row"]) == len(found["col"]) == n_pixels
+    assert np.allclose(sorted(found["x"]), sorted(small.obsm["spatial"][:, 0]))
+    assert found["shape"] == list(images.raster.shape)
+    with pytest.raises(InputError, match="'nogene', unknown"):
+        bridge.gene_images(**pieces, settings={}, features=["nogene"])
+
+
+def test_simulated_sections_and_files_come_as_the_same_pieces(small, tmp_path):
+    settings = {"n_rows": 12.0, "n_cols": 13.0, "n_programmes": 2.0, "genes_per_programme": 10.0}
+    made = bridge.simulate({**settings, "n_background_genes": 12.0}, 3.0)
+    small.write_h5ad(tmp_path / "section.h5ad")
+    read = bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+    for found in (made, read):
+        matrix = sparse.csc_matrix((found["x"], found["i"], found["p"]), shape=found["dim"])
+        assert (matrix.T != small.X).nnz == 0
+        assert found["genes"] == list(small.var_names)
+        assert found["cells"] == list(small.obs_names)
+        assert np.array_equal(found["coordinates"], small.obsm["spatial"])
+        assert np.array_equal(found["lattice"], small.obs[["array_row", "array_col"]])
+        assert found["obs"]["region"] == small.obs["region"].tolist()
+    assert made["programme"] == small.var["programme"].tolist()
+
+
+def test_a_missing_file_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="`path`"):
+        bridge.read_h5ad(str(tmp_path / "no.h5ad"))
+
+
+def test_sitrep_tells_what_runs():
+    report = bridge.sitrep()
+    assert report["sigel"] == bridge.version() == sigel.__version__
+    assert report["torch_gflops"] > 0
+    assert report["threads"] >= 1
+    assert {"python", "torch", "numpy", "anndata", "device", "executable"} <= set(report)

@@ -1,0 +1,74 @@
+"""Settings are checked when they are made, and survive being written down."""
+
+import dataclasses
+import json
+
+import pytest
+
+from sigel.config import EncoderConfig, ImageConfig, MixtureConfig, SIGELConfig, TrainConfig
+from sigel.errors import ConfigError, SIGELError
+
+PARTS = [EncoderConfig, ImageConfig, MixtureConfig, SIGELConfig, TrainConfig]
+
+
+@pytest.mark.parametrize("config", [SIGELConfig(), SIGELConfig.parity()])
+def test_settings_survive_json(config):
+    assert SIGELConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_settings_are_frozen_and_named(part):
+    config = part()
+    name = dataclasses.fields(part)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, name, 1)
+    with pytest.raises(TypeError):
+        part(1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 3}, ["epochs", "n_dims", "train"]),
+        ({"train": {"epochs": 3}}, ["epochs", "pretrain_epochs"]),
+        ({"train": 3}, ["train", "dict"]),
+        ({"n_dims": 1}, ["n_dims", "1", ">= 2"]),
+        ({"n_dims": 2.5}, ["n_dims", "2.5"]),
+        ({"n_groups": "many"}, ["n_groups", "'many'", "auto"]),
+        ({"n_groups": 0}, ["n_groups", "0"]),
+        ({"n_groups": True}, ["n_groups", "True"]),
+        ({"assignment": "kmeans"}, ["assignment", "'kmeans'", "mixture", "dec"]),
+        ({"encoder": {"mask_ratio": 1.0}}, ["mask_ratio", "1.0"]),
+        ({"encoder": {"dim": 30}}, ["dim", "30", "multiple of", "16"]),
+        ({"encoder": {"pool": "max"}}, ["pool", "'max'"]),
+        ({"image": {"smooth": -0.1}}, ["smooth", "-0.1"]),
+        ({"image": {"pixel_size": 0}}, ["pixel_size", "0"]),
+        ({"image": {"exclude": ["(", "^MT-"]}}, ["exclude", "'('"]),
+        ({"image": {"exclude": 3}}, ["exclude", "3", "sequence of text"]),
+        ({"mixture": {"covariance": "tied"}}, ["covariance", "'tied'", "diag"]),
+        ({"mixture": {"dof_bounds": (5, 2)}}, ["dof_bounds"]),
+        ({"train": {"thin": 1.5}}, ["thin", "1.5"]),
+        ({"train": {"pretrain_lr": "fast"}}, ["pretrain_lr", "'fast'"]),
+        ({"train": {"pretrain_lr": float("nan")}}, ["pretrain_lr", "nan"]),
+        ({"train": {"cluster_weight": -1}}, ["cluster_weight", "-1"]),
+    ],
+)
+def test_unknown_or_impossible_settings_are_errors_that_say_what_is_known(settings, words):
+    with pytest.raises(ConfigError) as error:
+        SIGELConfig.from_dict(settings)
+    for word in words:
+        assert word in str(error.value)
+    assert isinstance(error.value, SIGELError)
+    assert isinstance(error.value, ValueError)
+
+
+def test_one_pattern_may_be_given_as_text():
+    assert ImageConfig.from_dict({"exclude": "^MT-"}).exclude == ("^MT-",)
+
+
+def test_parity_is_what_the_published_code_does():
+    config = SIGELConfig.parity()
+    assert config.assignment == "dec"
+    assert config.encoder.decoder == "bottleneck"
+    assert config.image.scale == "none"
+    assert config.train.thin is None

@@ -1,0 +1,52 @@
+"""Devices, random streams and the progress bar."""
+
+import numpy as np
+import pytest
+import torch
+
+from sigel.errors import InputError
+from sigel.progress import shown
+from sigel.runtime import make_fabric, resolve_device, streams
+
+
+def test_auto_is_a_device_that_exists():
+    device = resolve_device("auto")
+    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert torch.ones(2, device=device).sum() == 2
+    assert make_fabric(device).device.type == device.type
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:99", "", None, "cpu:x"])
+def test_a_device_that_is_not_there_is_refused_with_the_fix(device):
+    with pytest.raises(InputError, match=r"`device`: found .*auto"):
+        resolve_device(device)
+
+
+def test_streams_of_a_seed_are_repeatable_and_differ_from_each_other():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first, again, other = streams(1), streams(np.int64(1)), streams(2)
+    draws = {stage: torch.rand(8, generator=g) for stage, g in first.items()}
+    for stage, draw in draws.items():
+        assert torch.equal(draw, torch.rand(8, generator=again[stage]))
+        assert not torch.equal(draw, torch.rand(8, generator=other[stage]))
+    assert len({float(draw[0]) for draw in draws.values()}) == len(draws)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True, None, 2.0])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(InputError, match="`seed`"):
+        streams(seed)
+
+
+def test_progress_is_drawn_stage_by_stage_or_not_at_all(capsys):
+    with shown(False) as report:
+        assert report is None
+    with shown(True) as report:
+        report("pretrain", 1, 2, "loss 1.500")
+        report("pretrain", 2, 2, "loss 1.250")
+        report("refine", 1, 1, "loss 0.500")
+    drawn = capsys.readouterr().out
+    for word in ("pretrain", "2/2", "loss 1.250", "refine", "1/1"):
+        assert word in drawn
