@@ -103,6 +103,8 @@ def embed(
         "history": {name: column.tolist() for name, column in result.history.items()},
         "params": result.params,
         "provenance": json.dumps(result.model.provenance),
+        "bic": {str(k): value for k, value in result.model.bic.items()},
+        "raster": json.dumps(result.model.raster.to_dict()),
         "model": "" if save_to is None else str(Path(save_to).resolve()),
     }
 
@@ -180,7 +182,13 @@ def read_h5ad(path: str) -> dict[str, Any]:
 
 
 def _pieces(adata: Any) -> dict[str, Any]:
-    matrix = sparse.csr_matrix(adata.X)  # spots x genes by rows is genes x cells by columns
+    if adata.X is None:
+        raise InputError("path", "a file without X", "raw counts in X", "Write the counts to X first.")
+    matrix = sparse.csr_matrix(adata.X, copy=True)  # spots x genes by rows is genes x cells by columns
+    matrix.sum_duplicates()  # sorts, too: R wants increasing indices
+    if matrix.nnz > np.iinfo(np.int32).max:
+        fix = "Read it in Python, or take fewer spots or genes."
+        raise InputError("path", f"{matrix.nnz} counts above zero", "fewer than 2^31, R's limit", fix)
     spatial = adata.obsm.get("spatial")
     lattice = None
     if {"array_row", "array_col"} <= set(adata.obs.columns):
@@ -192,10 +200,18 @@ def _pieces(adata: Any) -> dict[str, Any]:
         "dim": [matrix.shape[1], matrix.shape[0]],
         "genes": [str(name) for name in adata.var_names],
         "cells": [str(name) for name in adata.obs_names],
-        "coordinates": None if spatial is None else np.asarray(spatial, dtype=np.float64)[:, :2],
+        "coordinates": None if spatial is None else _plane(spatial),
         "lattice": lattice,
         "obs": {str(name): _column(adata.obs[name]) for name in adata.obs.columns},
     }
+
+
+def _plane(spatial: Any) -> np.ndarray:
+    places = np.asarray(spatial, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2:
+        fix = "Keep the two columns of the section's plane in the file."
+        raise InputError("path", f'obsm["spatial"] of shape {places.shape}', "x and y of every spot", fix)
+    return places
 
 
 def _column(column: Any) -> list[Any]:

@@ -43,6 +43,15 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
+def _plain(value: Any) -> Any:
+    """Numbers of numpy as Python's own, so that settings can be written down."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
@@ -70,6 +79,7 @@ class _Config:
         for name, hint in get_type_hints(type(self)).items():
             value = getattr(self, name)
             _require(_fits(value, hint), name, value, _in_words(hint))
+            object.__setattr__(self, name, _plain(value))
         self._check()
 
     def _check(self) -> None:
@@ -93,6 +103,9 @@ class _Config:
         ConfigError
             When a setting is unknown or out of range.
         """
+        if not isinstance(settings, dict):
+            msg = f"settings of {cls.__name__}: found {settings!r}; wanted a dict."
+            raise ConfigError(msg)
         known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(settings) - set(known))
         if unknown:
@@ -134,14 +147,15 @@ class ImageConfig(_Config):
     smooth
         Weight of the mean of the neighbouring pixels, 0 to 1. 0.5: one spot is mostly counting noise.
     grid
-        `"lattice"` uses `array_row`, `array_col`; `"continuous"` bins coordinates; `"auto"` prefers
-        the lattice.
+        `"lattice"` uses `array_row`, `array_col`, or a hexagonal lattice found in the coordinates;
+        `"continuous"` bins coordinates; `"auto"` prefers the lattice.
     pixel_size
         Side of a pixel in coordinate units; default: the median distance to the third nearest
         neighbour (one spacing on a lattice, about one cell a pixel for scattered cells), made larger
         where that would give more than `max_side` pixels along a side.
     max_side
-        Largest height or width of an automatic grid; 96 keeps a section of any size cheap.
+        Largest height or width of a grid over coordinates; 96 keeps a section of any size cheap. A lattice
+        keeps one pixel per spot up to 192 along a side.
     aggregate
         `"mean"` (default) or `"sum"` of the spots that share a pixel.
     """
@@ -187,7 +201,7 @@ class EncoderConfig(_Config):
         Share of the tissue patches that are hidden in training; 0.3 as in the authors' code.
     pool
         `"spatial"`: token features weighted by low spatial frequencies, so that place survives pooling.
-        `"mean"`: plain mean over tokens.
+        `"mean"`: mean over tokens, each weighted by its share of tissue.
     frequencies
         Spatial frequencies per axis of the `"spatial"` pool.
     head_hidden
@@ -261,6 +275,8 @@ class MixtureConfig(_Config):
 
     def _check(self) -> None:
         _require(self.concentration >= 1, "concentration", self.concentration, "a number >= 1")
+        shape, rate = self.dof_prior or (1.0, 0.0)
+        _require(shape >= 1 and rate >= 0, "dof_prior", self.dof_prior, "a shape >= 1 and a rate >= 0")
         _require(self.mean_precision >= 0, "mean_precision", self.mean_precision, "a number >= 0")
         low, high = self.dof_bounds
         _require(0 < low < high, "dof_bounds", self.dof_bounds, "two increasing numbers > 0")
@@ -278,10 +294,8 @@ class TrainConfig(_Config):
     pretrain_epochs, pretrain_batch, pretrain_lr
         Module I alone.
     thin
-        Probability with which each count is kept in a thinned view; None never thins. Two thinned views
-        of one gene are two experiments that differ by noise alone. Needs integer counts.
-    pixel_dropout
-        Share of the pixels that are blanked in a view.
+        Probability with which a count goes to the first of two views, the rest to the second; None never
+        thins. The views are two experiments that differ by noise alone. Needs integer counts.
     contrast_weight, temperature
         InfoNCE between two views of a gene; it gives the projection head its first gradient.
     refine_epochs, refine_batch, refine_lr
@@ -307,7 +321,6 @@ class TrainConfig(_Config):
     pretrain_batch: int = 256
     pretrain_lr: float = 2e-3
     thin: float | None = 0.5
-    pixel_dropout: float = 0.0
     contrast_weight: float = 1.0
     temperature: float = 0.15
     refine_epochs: int = 5
@@ -335,7 +348,6 @@ class TrainConfig(_Config):
         _require(
             self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1"
         )
-        _require(0 <= self.pixel_dropout < 1, "pixel_dropout", self.pixel_dropout, "a share from 0 to 1")
         for name in ("pretrain_lr", "refine_lr", "temperature", "graph_decay", "grad_clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
         for name in (
@@ -380,6 +392,9 @@ class SIGELConfig(_Config):
         _require(self.n_dims >= 2, "n_dims", self.n_dims, "a whole number >= 2")
         ok = self.n_groups == "auto" or (isinstance(self.n_groups, int) and self.n_groups >= 1)
         _require(ok, "n_groups", self.n_groups, '"auto" or a whole number >= 1')
+        scale_dof, floor = self.mixture.scale_dof, self.n_dims - 1
+        ok = scale_dof is None or scale_dof > floor
+        _require(ok, "scale_dof", scale_dof, f"None or a number > n_dims - 1 = {floor}")
         _require(self.max_groups >= 1, "max_groups", self.max_groups, "a whole number >= 1")
 
     @classmethod

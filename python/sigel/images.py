@@ -75,11 +75,14 @@ class GeneImages:
 
     @property
     def data_hash(self) -> str:
-        """Short hash of counts, names and places: the same input gives the same hash."""
+        """Short hash of all that images are made of: the same input gives the same hash."""
         digest = hashlib.sha256()
-        for part in (self.counts.data, self.counts.indices, self.counts.indptr, self.raster.pixel_of_spot):
+        counts, raster = self.counts, self.raster
+        for part in (counts.data, counts.indices, counts.indptr, self.depth, raster.pixel_of_spot):
             digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
-        digest.update("\n".join(self.genes).encode())
+        for part in (raster.rows, raster.cols, raster.affine):
+            digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
+        digest.update("\n".join([raster.kind, *self.genes]).encode())
         return digest.hexdigest()[:16]
 
     @classmethod
@@ -184,6 +187,11 @@ class GeneImages:
         status[excluded] = "excluded by name"
         kept = status == EMBEDDED
         if not kept.any():
+            if excluded.all():
+                fix = "Name other genes, or pass ImageConfig(exclude=())."
+                raise InputError(
+                    "exclude", f"{len(names)} genes, all excluded by name", "some that are not", fix
+                )
             found = f"no gene of {len(names)} that passes ({int(excluded.sum())} excluded by name)"
             fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
             raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
@@ -231,6 +239,9 @@ class GeneImages:
 
 def _as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
     if not sparse.issparse(counts):
+        if type(counts).__module__.partition(".")[0] in ("anndata", "h5py"):
+            found, fix = "counts on disk (a backed object)", "Call adata.to_memory() first."
+            raise InputError("counts", found, "counts in memory", fix)
         counts = np.asarray(counts)
         if counts.ndim != 2 or counts.dtype.kind not in "fiub":
             found = f"an array of shape {counts.shape} and type {counts.dtype}"
@@ -275,10 +286,9 @@ def _check_values(matrix: sparse.csr_matrix, config: ImageConfig) -> bool:
 
 
 def _matches(names: np.ndarray, patterns: Sequence[str]) -> np.ndarray:
-    if not patterns:
-        return np.zeros(len(names), dtype=bool)
-    pattern = re.compile("|".join(f"(?:{p})" for p in patterns))
-    return np.fromiter((pattern.search(name) is not None for name in names), dtype=bool, count=len(names))
+    compiled = [re.compile(pattern) for pattern in patterns]
+    found = (any(pattern.search(name) for pattern in compiled) for name in names)
+    return np.fromiter(found, dtype=bool, count=len(names))
 
 
 def _pool(matrix: sparse.csr_matrix, kept: np.ndarray, raster: Raster) -> sparse.csr_matrix:

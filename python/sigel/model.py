@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
@@ -26,7 +27,7 @@ from sigel.train import Assignment, Trainer
 from sigel.views import ImageViews
 
 FORMAT = 1
-FILES = ("config.json", "weights.safetensors", "genes.txt", "raster.json")
+FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
 
 
 class SIGEL:
@@ -73,10 +74,13 @@ class SIGEL:
     def __init__(
         self, config: SIGELConfig | None = None, *, seed: int = 0, device: str | torch.device = "auto"
     ) -> None:
+        if not isinstance(config, SIGELConfig | None):
+            fix = "Use SIGELConfig.from_dict(...)."
+            raise InputError("config", f"a {type(config).__name__}", "a SIGELConfig", fix)
         self.config = config or SIGELConfig()
-        self.seed = seed
         self.device = resolve_device(device)
         self._random = streams(seed)
+        self.seed = int(seed)
         self._model: MaskedAutoencoder | None = None
         self._assignment: Assignment | None = None
         self._raster: Raster | None = None
@@ -109,6 +113,7 @@ class SIGEL:
         TrainingError
             When the loss stops being finite.
         """
+        _check_images(images)
         started = time.perf_counter()
         config = SIGELConfig.from_dict(self.config.to_dict() | {"image": images.config})
         self._random = streams(self.seed)
@@ -168,7 +173,8 @@ class SIGEL:
             When the images were made with other settings.
         """
         model = self._fitted()
-        for name in ("normalize", "scale", "smooth", "clip"):
+        _check_images(images)
+        for name in ("normalize", "scale", "smooth", "clip", "aggregate"):
             mine, theirs = getattr(self.config.image, name), getattr(images.config, name)
             if mine != theirs:
                 fix = "Make the images with config=model.config.image."
@@ -203,7 +209,7 @@ class SIGEL:
         """
         self._fitted()
         assert self._assignment is not None
-        z = torch.as_tensor(representations).double()
+        z = torch.as_tensor(np.asarray(representations, dtype=np.float64))
         if z.ndim != 2 or z.shape[1] != self.config.n_dims or not torch.isfinite(z).all():
             found, wanted = f"shape {tuple(z.shape)}", f"finite numbers, n x {self.config.n_dims}"
             raise InputError("representations", found, wanted, "Pass what `transform` returned.")
@@ -216,8 +222,15 @@ class SIGEL:
         Parameters
         ----------
         path
-            Folder; made if needed. Written aside and moved into place, so that an interrupted save
-            leaves no half model.
+            Folder; made if needed. `config.json` goes in last and holds the hashes of the other files, so
+            that a folder whose save was interrupted is refused and never read as a mixture of two models.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When `path` is a file.
         """
         from safetensors.numpy import save_file
 
@@ -238,13 +251,16 @@ class SIGEL:
             "bic": {str(k): v for k, v in self.bic.items()},
             "provenance": self.provenance,
         }
+        if path.exists() and not path.is_dir():
+            raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path) as aside:
             draft = Path(aside)
             save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, draft / "weights.safetensors")
-            (draft / "config.json").write_text(json.dumps(about, indent=1))
-            (draft / "genes.txt").write_text("".join(f"{gene}\n" for gene in self.genes))
-            (draft / "raster.json").write_text(json.dumps(self.raster.to_dict()))
+            (draft / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in self.genes).encode())
+            (draft / "raster.json").write_text(json.dumps(self.raster.to_dict()), encoding="utf-8")
+            about["sha256"] = {name: _sha256(draft / name) for name in FILES[:-1]}
+            (draft / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
             for name in FILES:
                 (draft / name).replace(path / name)
         return path
@@ -270,9 +286,10 @@ class SIGEL:
         if missing:
             msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
             raise ModelFormatError(msg)
+        device = resolve_device(device)
         try:
             return cls._read(path, device)
-        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
             if isinstance(error, ModelFormatError):
                 raise
             msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
@@ -283,7 +300,7 @@ class SIGEL:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        about = json.loads((path / "config.json").read_text())
+        about = json.loads((path / "config.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             msg = (
                 f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
@@ -291,13 +308,17 @@ class SIGEL:
                 "Install the version that wrote it, or fit again."
             )
             raise ModelFormatError(msg)
+        for name, hash_then in about["sha256"].items():
+            if _sha256(path / name) != hash_then:
+                msg = f"{name} is not the file that was saved with config.json"
+                raise ValueError(msg)
         try:
             tensors = load_file(path / "weights.safetensors")
         except SafetensorError as error:
             raise ValueError(str(error)) from error
         self = cls(SIGELConfig.from_dict(about["config"]), seed=about["seed"], device=device)
-        self.genes = np.array((path / "genes.txt").read_text().splitlines(), dtype=object)
-        self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text()))
+        self.genes = np.array(_lines(path / "genes.txt"), dtype=object)
+        self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8")))
         self.representations, self.posterior = tensors["representations"], tensors["posterior"]
         wanted = {
             "genes": (len(self.genes), about["n_genes"]),
@@ -330,3 +351,18 @@ class SIGEL:
             msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
             raise NotFittedError(msg)
         return self._model
+
+
+def _check_images(images: object) -> None:
+    if not isinstance(images, GeneImages):
+        fix = "Use sigel.GeneImages.from_anndata(adata)."
+        raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _lines(file: Path) -> list[str]:
+    """Lines by line feed alone: a name may hold what `splitlines` takes for a line's end."""
+    return file.read_bytes().decode("utf-8").split("\n")[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
+from sigel.lattice import find_hexagonal, is_hexagonal, problem, superimposed
 
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
@@ -121,7 +123,7 @@ class Raster:
         return np.asarray(values)[..., self.pixel_of_spot]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers, fit for JSON."""
+        """Plain lists and numbers, fit for JSON; the grid without the spots, whose number has no limit."""
         return {
             "shape": list(self.shape),
             "kind": self.kind,
@@ -129,23 +131,34 @@ class Raster:
             "affine": self.affine.tolist(),
             "rows": self.rows.tolist(),
             "cols": self.cols.tolist(),
-            "pixel_of_spot": self.pixel_of_spot.tolist(),
         }
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Raster:
-        """Rebuild from `to_dict`.
+        """Rebuild the grid from `to_dict`; it knows no spots.
 
         Parameters
         ----------
         saved
             What `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            When pixels lie off the grid.
         """
+        shape = (int(saved["shape"][0]), int(saved["shape"][1]))
+        rows, cols = (np.asarray(saved[name], dtype=np.int64) for name in ("rows", "cols"))
+        pixels = rows * shape[1] + cols
+        on_grid = (rows >= 0) & (rows < shape[0]) & (cols >= 0) & (cols < shape[1])
+        if len(rows) == 0 or not on_grid.all() or (np.diff(pixels) <= 0).any():
+            msg = f"{len(rows)} pixels that do not fit a grid of {shape[0]} x {shape[1]}"
+            raise ValueError(msg)
         return cls(
-            shape=(int(saved["shape"][0]), int(saved["shape"][1])),
-            rows=np.asarray(saved["rows"], dtype=np.int64),
-            cols=np.asarray(saved["cols"], dtype=np.int64),
-            pixel_of_spot=np.asarray(saved["pixel_of_spot"], dtype=np.int64),
+            shape=shape,
+            rows=rows,
+            cols=cols,
+            pixel_of_spot=np.empty(0, dtype=np.int64),
             kind=str(saved["kind"]),
             affine=np.asarray(saved["affine"], dtype=np.float64),
             parity=int(saved["parity"]),
@@ -175,20 +188,26 @@ def rasterise(
     Raises
     ------
     InputError
-        When coordinates are missing, not finite or not two-dimensional, when `grid="lattice"` has no
-        usable lattice, or when there are too few places for a picture.
+        When coordinates are missing, not finite or not two-dimensional, when sections lie on top of each
+        other, when `grid="lattice"` has no usable lattice, or when there are too few places for a picture.
     """
     if coordinates is not None:
         coordinates = _checked(coordinates, name)
+    if superimposed(lattice, coordinates):
+        fix = "Take the spots of one section, for example adata[adata.obs[...] == ...]."
+        raise InputError(name, "several sections on top of each other", "one section", fix)
     if config.grid != "continuous" and config.pixel_size is None:
-        why_not = _lattice_problem(lattice, config)
+        why_not = problem(lattice)
         if why_not is None:
             assert lattice is not None
             return _from_lattice(np.asarray(lattice, dtype=np.float64), coordinates)
+        found = None if coordinates is None else find_hexagonal(coordinates)
+        if found is not None:
+            return _from_lattice(found, coordinates)
         if config.grid == "lattice":
             raise InputError("grid", f'"lattice", but {why_not}', "a lattice", 'Use grid="continuous".')
-    if coordinates is None:
-        coordinates = None if lattice is None else _checked(np.asarray(lattice, float)[:, ::-1], "lattice")
+    if coordinates is None and lattice is not None:
+        coordinates = _checked(np.asarray(lattice)[:, ::-1], "array_col, array_row")
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
@@ -214,27 +233,10 @@ def _checked(coordinates: np.ndarray, name: str) -> np.ndarray:
     return xy
 
 
-def _lattice_problem(lattice: np.ndarray | None, config: ImageConfig) -> str | None:
-    if lattice is None:
-        return "there are no columns `array_row` and `array_col`"
-    at = np.asarray(lattice, dtype=np.float64)
-    if at.ndim != 2 or at.shape[1] != 2 or not np.isfinite(at).all():
-        return "array positions are missing for some spots"
-    if (at != np.round(at)).any():
-        return "array positions are not whole numbers"
-    if len(np.unique(at, axis=0)) < len(at):
-        return "several spots share one array position (several sections in one object?)"
-    rows, cols = np.ptp(at, axis=0) + 1
-    hexagonal = len(np.unique(at.sum(axis=1) % 2)) == 1
-    if max(rows, cols / (2 if hexagonal else 1)) > config.max_side:
-        return f"it has more than max_side = {config.max_side} pixels along a side"
-    return None
-
-
 def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster:
     at = (lattice - lattice.min(axis=0)).astype(np.int64)
     parities = np.unique(at.sum(axis=1) % 2)
-    hexagonal = len(parities) == 1 and len(at) > 1
+    hexagonal = is_hexagonal(at)
     parity = int(parities[0]) if hexagonal else 0
     row, lattice_col = at[:, 0], at[:, 1]
     col = lattice_col // 2 if hexagonal else lattice_col
@@ -248,8 +250,8 @@ def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster
 def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
     low = xy.min(axis=0)
     extent = np.ptp(xy, axis=0)
-    pixel = config.pixel_size
-    if pixel is None:
+    pixel = spacing = config.pixel_size
+    if pixel is None or spacing is None:
         places = np.unique(xy, axis=0)
         if len(places) < 2:
             raise InputError(
@@ -258,17 +260,18 @@ def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
         # The third neighbour sits one spacing away on any lattice, at its edge too, and for scattered
         # cells at the distance at which pixels hold about one cell each; the first would leave most empty.
         nearest = min(4, len(places))
-        spacing = cKDTree(places).query(places, k=nearest)[0][:, -1]
-        pixel = max(float(np.median(spacing)), float(extent.max()) / max(config.max_side - 1, 1))
-    height, width = (int(n) + 1 for n in (extent / pixel)[::-1])
+        spacing = float(np.median(cKDTree(places).query(places, k=nearest)[0][:, -1]))
+        # A whole number of spacings, so that every pixel of a regular array holds as many spots.
+        pixel = spacing * max(math.ceil(float(extent.max()) / max(config.max_side - 1, 1) / spacing), 1)
+    height, width = (float(n) // pixel + 1 for n in extent[::-1])
     if height * width > 4_000_000:
         fix = f"Use a pixel_size of at least {float(extent.max()) / 2000:.3g}, or leave it out."
         raise InputError(
-            "pixel_size", f"{pixel:g}, a grid of {height} x {width} pixels", "at most 4 million", fix
+            "pixel_size", f"{pixel:g}, a grid of {height:g} x {width:g} pixels", "at most 4 million", fix
         )
-    # Spots of a regular array sit at pixel centres: half a pixel of margin keeps rounding from
-    # splitting rows.
-    margin = low - 0.5 * pixel
+    # Half a spacing of margin: spots of a regular array then lie well inside pixels, and rounding splits
+    # no rows.
+    margin = low - 0.5 * spacing
     col, row = np.floor((xy - margin) / pixel).astype(np.int64).T
     centre = margin + 0.5 * pixel
     affine = np.array([[0.0, pixel, centre[0]], [pixel, 0.0, centre[1]]])

@@ -58,9 +58,12 @@ def make_fabric(device: torch.device) -> Fabric:
         From `resolve_device`.
     """
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
     devices = 1 if device.type == "cpu" else [device.index or 0]
-    return Fabric(accelerator=device.type, devices=devices, precision="32-true")
+    # One process: what a cluster's job says about its tasks is not about this fit.
+    alone = LightningEnvironment()
+    return Fabric(accelerator=device.type, devices=devices, precision="32-true", plugins=[alone])
 
 
 def streams(seed: int) -> dict[str, torch.Generator]:

@@ -194,10 +194,10 @@ class Trainer:
     def run(self) -> Fit:
         """Module I, then II and III in turn; returns representations and groups."""
         self.pretrain()
-        z = self.encode()
+        z = self.encode("pretrain")
         assignment, bic = self.start_groups(z)
         self.refine(assignment, z)
-        z = self.encode()
+        z = self.encode("refine")
         if isinstance(assignment, TMixture):
             assignment.fit_em(z.double())
         posterior = assignment.log_joint(z.double()).detach().softmax(dim=1)
@@ -212,16 +212,20 @@ class Trainer:
         )
 
     @torch.no_grad()
-    def encode(self, batch: int = 512) -> Tensor:
-        """Representations of all genes, `(n_genes, n_dims)`."""
+    def encode(self, stage: str, batch: int = 512) -> Tensor:
+        """Representations of all genes after some epochs of a stage, `(n_genes, n_dims)`."""
         self.model.eval()
         rows = torch.arange(self.views.n_genes).split(batch)
         parts = [self.model(self.grid.split(self.views.whole(r)), self.grid) for r in rows]
         self.model.train()
-        return torch.cat(parts)
+        z = torch.cat(parts)
+        if not z.isfinite().all():
+            msg = f"after {stage}: representations are not finite; lower `{stage}_lr` (TrainConfig)."
+            raise TrainingError(msg)
+        return z
 
     def pretrain(self) -> None:
-        """Module I alone: every parameter of encoder, pool, head and decoder gets its gradient here."""
+        """Module I alone. Without the contrast, as in the published code, the head keeps its random start."""
         train, generator = self.config.train, self.random["pretrain"]
         loss = ViewLoss(self.model, self.grid, train)
         batches = math.ceil(self.views.n_genes / train.pretrain_batch)
@@ -273,7 +277,8 @@ class Trainer:
                 terms = self._view_terms(view_loss, rows, generator)
                 terms |= group_loss(self.views.whole(rows), targets, rows.to(self.device))
                 seen.add(step(terms, weights), len(rows))
-            z = self.encode()
+            self._check_loss("refine", epoch, seen)
+            z = self.encode("refine")
             rank = effective_rank(z)
             more = {"rank": rank, "n_groups": len(labels.unique())}
             if before is not None:
@@ -324,13 +329,16 @@ class Trainer:
     def _optimiser(self, loss: nn.Module, rate: float, steps: int) -> _Step:
         return _Step(self.fabric, loss, rate, steps, self.config.train)
 
+    def _check_loss(self, stage: str, epoch: int, seen: _Means) -> None:
+        if not math.isfinite(seen.result()["loss"]):
+            msg = f"{stage}, epoch {epoch + 1}: the loss is not finite; lower `{stage}_lr` (TrainConfig)."
+            raise TrainingError(msg)
+
     def _record(
         self, stage: str, epoch: int, total: int, seen: _Means, started: float, **more: float
     ) -> None:
+        self._check_loss(stage, epoch, seen)
         means = seen.result()
-        if not math.isfinite(means["loss"]):
-            msg = f"{stage}, epoch {epoch + 1}: the loss is not finite; lower `{stage}_lr` (TrainConfig)."
-            raise TrainingError(msg)
         row = {"stage": stage, "epoch": epoch + 1, **means, **more, "seconds": time.perf_counter() - started}
         self.history.append(row)
         self.report(stage, epoch + 1, total, f"loss {means['loss']:.3f}")

@@ -88,9 +88,9 @@ class ImageViews:
         return row, self._indices[entry], self._data[entry]
 
     def _finish(self, n: int, row: Tensor, pixel: Tensor, count: Tensor, share: float) -> Tensor:
-        value = count * self._factor[pixel]
+        value = count * self._factor[pixel] / share
         if self.config.normalize == "log":
-            value = torch.log1p(value / share)
+            value = torch.log1p(value)
         image = torch.zeros(n, self.n_pixels, device=self.device)  # (n, pixels)
         image[row, pixel] = value
         if self.config.smooth > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -57,6 +58,8 @@ def test_both_doors_give_the_same(small, pieces, tmp_path):
     assert result["status"] == adata.var["sigel_status"].tolist()
     assert json.loads(result["params"]) == json.loads(adata.uns["sigel"]["params"])
     assert json.loads(result["provenance"])["data_hash"] == adata.uns["sigel"]["provenance"]["data_hash"]
+    assert json.loads(result["raster"])["shape"] == adata.uns["sigel"]["raster"]["shape"]
+    assert result["bic"] == {}
     assert result["history"]["loss"] == adata.uns["sigel"]["history"]["loss"].tolist()
     assert [report[0] for report in seen][:2] == ["pretrain", "pretrain"]
     assert len(sigel.SIGEL.load(result["model"], device="cpu").genes) > 0
@@ -120,3 +123,29 @@ def test_sitrep_tells_what_runs():
     assert report["torch_gflops"] > 0
     assert report["threads"] >= 1
     assert {"python", "torch", "numpy", "anndata", "device", "executable"} <= set(report)
+
+
+def test_files_with_unsorted_or_repeated_indices_come_sorted(small, tmp_path):
+    adata = small.copy()
+    reverse = np.concatenate([np.arange(b - 1, a - 1, -1) for a, b in itertools.pairwise(adata.X.indptr)])
+    adata.X = sparse.csr_matrix(
+        (adata.X.data[reverse], adata.X.indices[reverse], adata.X.indptr), shape=adata.shape
+    )
+    adata.write_h5ad(tmp_path / "section.h5ad")
+    read = bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+    within = np.ones(len(read["i"]) - 1, dtype=bool)
+    within[read["p"][1:-1] - 1] = False
+    assert (np.diff(read["i"].astype(int))[within] > 0).all()
+    assert np.array_equal(read["x"], small.X.data)
+
+
+@pytest.mark.parametrize("case", ["three", "empty"])
+def test_files_that_r_cannot_use_are_refused(small, tmp_path, case):
+    adata = small.copy()
+    if case == "three":
+        adata.obsm["spatial"] = np.zeros((adata.n_obs, 3))
+    else:
+        adata.X = None
+    adata.write_h5ad(tmp_path / "section.h5ad")
+    with pytest.raises(InputError, match="`path`"):
+        bridge.read_h5ad(str(tmp_path / "section.h5ad"))

@@ -2,9 +2,13 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import sigel.config as config_module
 from sigel.config import EncoderConfig, ImageConfig, MixtureConfig, SIGELConfig, TrainConfig
 from sigel.errors import ConfigError, SIGELError
 
@@ -47,6 +51,9 @@ def test_settings_are_frozen_and_named(part):
         ({"image": {"exclude": 3}}, ["exclude", "3", "sequence of text"]),
         ({"mixture": {"covariance": "tied"}}, ["covariance", "'tied'", "diag"]),
         ({"mixture": {"dof_bounds": (5, 2)}}, ["dof_bounds"]),
+        ({"mixture": {"dof_prior": (0.5, 1)}}, ["dof_prior", "0.5", ">= 1"]),
+        ({"mixture": {"scale_dof": -1000}}, ["scale_dof", "-1000", "31"]),
+        ([1], ["SIGELConfig", "[1]", "dict"]),
         ({"train": {"thin": 1.5}}, ["thin", "1.5"]),
         ({"train": {"pretrain_lr": "fast"}}, ["pretrain_lr", "'fast'"]),
         ({"train": {"pretrain_lr": float("nan")}}, ["pretrain_lr", "nan"]),
@@ -72,3 +79,21 @@ def test_parity_is_what_the_published_code_does():
     assert config.encoder.decoder == "bottleneck"
     assert config.image.scale == "none"
     assert config.train.thin is None
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    config = SIGELConfig.from_dict(
+        {"n_dims": np.int64(8), "n_groups": np.int32(3), "train": {"pretrain_lr": np.float32(0.5)}}
+    )
+    assert config == SIGELConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert type(config.n_groups) is int
+
+
+def test_every_setting_is_read_somewhere():
+    library = Path(config_module.__file__).parent
+    code = "".join(p.read_text() for p in library.rglob("*.py") if p.name != "config.py")
+    for part in PARTS:
+        for field in dataclasses.fields(part):
+            pattern = rf"\.{field.name}\b|[\"']{field.name}[\"']"
+            built = field.name in ("pretrain_lr", "refine_lr", "graph_weight") or re.search(pattern, code)
+            assert built, f"{part.__name__}.{field.name} is read nowhere"

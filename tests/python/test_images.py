@@ -86,7 +86,7 @@ def test_halves_are_a_split_of_the_counts_and_reproducible(toy):
     images = GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(**PLAIN))
     views, rows = ImageViews(images), torch.tensor([3, 0, 5])
     first, second = views.halves(rows, 0.5, torch.Generator().manual_seed(1))
-    assert torch.equal(first + second, views.whole(rows))
+    assert torch.equal((first + second) / 2, views.whole(rows))  # each stands for the whole
     assert (first != second).any()
     again, _ = views.halves(rows, 0.5, torch.Generator().manual_seed(1))
     assert torch.equal(first, again)
@@ -197,3 +197,32 @@ def test_real_sections(real_section, name, kind, height):
     shuffled = x[:, np.random.default_rng(0).permutation(x.shape[1])]
     apart = (x * (images.raster.neighbors @ shuffled.T).T).mean(axis=1)
     assert near.mean() > apart.mean() + 0.02
+
+
+@pytest.mark.parametrize("patterns", [("(?i)^mt-",), ("^(m)t-", "^(x)\\\\1"), ("(?i)^MT-", "^ERCC")])
+def test_each_name_pattern_is_a_regular_expression_of_its_own(toy, patterns):
+    counts, _, xy, _ = toy(n_genes=4)
+    config = ImageConfig(min_spots=1, exclude=tuple(p.replace("\\\\", "\\") for p in patterns))
+    images = GeneImages.from_arrays(counts, ["mt-Nd1", "xx", "ERCC1", "Actb"], xy, config=config)
+    assert images.status[0] == "excluded by name"
+    assert "Actb" in images.genes
+
+
+def test_a_section_of_excluded_genes_alone_names_the_patterns(toy):
+    counts, _, xy, _ = toy(n_genes=2)
+    with pytest.raises(InputError, match="`exclude`: found 2 genes"):
+        GeneImages.from_arrays(counts, ["mt-Nd1", "mt-Nd2"], xy)
+
+
+def test_the_hash_knows_all_that_images_are_made_of(toy):
+    counts, genes, xy, _ = toy()
+    config = ImageConfig(min_spots=100)
+    counts = counts.tolil()
+    counts[90:, 7] = 0
+    before = GeneImages.from_arrays(sparse.csr_matrix(counts), genes, xy, config=config)
+    assert before.status[7].startswith("detected")
+    counts[:90, 7] *= 9
+    after = GeneImages.from_arrays(sparse.csr_matrix(counts), genes, xy, config=config)
+    again = GeneImages.from_arrays(sparse.csr_matrix(counts), genes, xy.copy(), config=config)
+    assert before.data_hash != after.data_hash == again.data_hash
+    assert after.data_hash != GeneImages.from_arrays(counts.tocsr(), genes, xy * 2, config=config).data_hash

@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from mixtures import COVARIANCES, generator, scattered, start, t_sample
 from sigel.config import MixtureConfig
-from sigel.errors import InputError, TrainingError
+from sigel.errors import ConfigError, InputError, TrainingError
 from sigel.nn.mixture import TMixture
 from sigel.nn.select import select_n_groups
 from sigel.nn.student import solve_dof, sturdy_cholesky
@@ -458,7 +458,7 @@ def test_errors_name_what_is_wrong():
         mixture.fit_em(z[:, :2])
     with pytest.raises(InputError, match="at least one row"):
         mixture.set_prior(z[:0])
-    with pytest.raises(InputError, match="dof_prior"):
+    with pytest.raises(ConfigError, match="dof_prior"):
         TMixture(2, 3, MixtureConfig(dof_prior=(0.5, 1.0)))
     mixture.means.data[0, 0] = math.inf
     with pytest.raises(TrainingError, match="refine_lr"):

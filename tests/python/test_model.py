@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +60,8 @@ def test_images_made_in_another_way_are_refused(fitted, toy):
     with pytest.raises(InputError, match=r"smooth=0\.0") as error:
         fitted.transform(images_of(toy(), smooth=0.0))
     assert "config.image" in str(error.value)
+    with pytest.raises(InputError, match="aggregate='sum'"):
+        fitted.transform(images_of(toy(), aggregate="sum"))
 
 
 @pytest.mark.parametrize("use", ["groups", "group_prob", "raster", "transform", "predict_groups", "save"])
@@ -138,16 +142,36 @@ def edit(folder, change):
     (folder / "config.json").write_text(json.dumps(about))
 
 
+def forge(folder, name):
+    """As if the folder had been saved with this file."""
+    hash_now = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    edit(folder, lambda about: about["sha256"].update({name: hash_now}))
+
+
+def reverse_genes(folder):
+    names = (folder / "genes.txt").read_text().splitlines()
+    (folder / "genes.txt").write_text("".join(f"{name}\n" for name in reversed(names)))
+
+
+def move_pixels(folder):
+    raster = json.loads((folder / "raster.json").read_text())
+    raster["rows"] = [row + 100 for row in raster["rows"]]
+    (folder / "raster.json").write_text(json.dumps(raster))
+    forge(folder, "raster.json")
+
+
 def drop_tensor(folder):
     tensors = load_file(folder / "weights.safetensors")
     tensors.pop(next(name for name in tensors if name.startswith("encoder.")))
     save_file(tensors, folder / "weights.safetensors")
+    forge(folder, "weights.safetensors")
 
 
 def reshape_tensor(folder):
     tensors = load_file(folder / "weights.safetensors")
     tensors["groups.means"] = tensors["groups.means"][:-1].copy()
     save_file(tensors, folder / "weights.safetensors")
+    forge(folder, "weights.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -156,14 +180,18 @@ def reshape_tensor(folder):
         (lambda p: (p / "raster.json").unlink(), "lacks raster.json"),
         (lambda p: (p / "weights.safetensors").write_bytes(b"\0" * 40), "damaged"),
         (lambda p: (p / "config.json").write_text("{"), "damaged"),
-        (lambda p: (p / "genes.txt").write_text("A\nB\n"), "genes are 2, wanted 40"),
+        (lambda p: (p / "genes.txt").write_text("A\nB\n"), "genes.txt is not the file"),
+        (reverse_genes, "genes.txt is not the file"),
         (lambda p: edit(p, lambda about: about.update(format=99, version="9.0.0")), r"format 99 .*9\.0\.0"),
         (lambda p: edit(p, lambda about: about.update(n_groups=7)), "posterior"),
         (lambda p: edit(p, lambda about: about["config"].update(n_dims=16)), "representations"),
         (lambda p: edit(p, lambda about: about["config"].update(novelty=1)), "novelty"),
         (lambda p: edit(p, lambda about: about.pop("history")), "history"),
+        (lambda p: edit(p, lambda about: about.update(bic=[])), "damaged"),
+        (lambda p: edit(p, lambda about: about.update(n_genes=7)), "genes are 40, wanted 7"),
         (drop_tensor, "damaged"),
         (reshape_tensor, "means"),
+        (move_pixels, "fit a grid"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_refused_with_its_name(saved, damage, words):
@@ -174,5 +202,54 @@ def test_a_folder_that_does_not_fit_is_refused_with_its_name(saved, damage, word
 
 
 def test_no_folder_is_no_model(tmp_path):
-    with pytest.raises(ModelFormatError, match=r"lacks config\.json"):
+    with pytest.raises(ModelFormatError, match=r"lacks .*config\.json"):
         sigel.SIGEL.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2, 3])
+def test_an_interrupted_save_over_another_model_is_never_read_as_a_mixture(
+    fitted, images, tmp_path, monkeypatch, moves
+):
+    folder = sigel.SIGEL(settings(), seed=9, device="cpu").fit(images).save(tmp_path / "model")
+    replace, done = Path.replace, []
+
+    def stop(self, target):
+        if len(done) == moves:
+            raise KeyboardInterrupt
+        done.append(target)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.save(folder)
+    monkeypatch.undo()
+    if moves == 0:
+        assert sigel.SIGEL.load(folder, device="cpu").seed == 9
+    else:
+        with pytest.raises(ModelFormatError, match="not the file that was saved"):
+            sigel.SIGEL.load(folder, device="cpu")
+
+
+def test_gene_names_of_any_script_survive(toy, tmp_path):
+    counts, _, coordinates, _ = toy(n_genes=4)
+    genes = ["β-actin", "Ünal", "line\u2028end", "tab\there"]
+    model = sigel.SIGEL(settings(n_groups=1), device="cpu").fit(images_of((counts, genes, coordinates, None)))
+    assert list(sigel.SIGEL.load(model.save(tmp_path), device="cpu").genes) == genes
+
+
+def test_a_device_that_is_not_there_is_not_the_models_fault(saved):
+    with pytest.raises(InputError, match="`device`"):
+        sigel.SIGEL.load(saved, device="cuda:99")
+
+
+def test_a_file_is_no_folder(fitted, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match=r"`path`.*a file"):
+        fitted.save(tmp_path / "file")
+
+
+def test_what_is_no_config_or_no_images_is_refused(toy, images):
+    with pytest.raises(InputError, match=r"`config`.*dict.*from_dict"):
+        sigel.SIGEL({"n_dims": 4})
+    with pytest.raises(InputError, match=r"`images`.*from_anndata"):
+        sigel.SIGEL(settings(), device="cpu").fit(toy()[0])

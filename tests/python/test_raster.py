@@ -89,6 +89,16 @@ def test_json_round_trip():
     assert again.shape == raster.shape
     assert again.kind == raster.kind
     assert np.allclose(again.coordinates(), raster.coordinates())
+    assert (again.neighbors != raster.neighbors).nnz == 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"rows": [99] * 25}, {"cols": [0] * 25}, {"rows": [], "cols": []}, {"shape": [2, 2]}]
+)
+def test_a_saved_grid_with_pixels_off_it_is_refused(change):
+    saved = rasterise(places(visium(5, 5)), visium(5, 5), ImageConfig()).to_dict()
+    with pytest.raises(ValueError, match="fit"):
+        Raster.from_dict({**saved, **change})
 
 
 def test_one_pixel_column_and_disconnected_tissue_work():
@@ -116,6 +126,8 @@ def test_one_pixel_column_and_disconnected_tissue_work():
         (np.random.default_rng(0).random((20, 2)), None, {"grid": "lattice"}, ["grid", "array_row"]),
         (np.array([["a", "b"]] * 20), None, {}, ["coordinates", "float"]),
         (np.random.default_rng(0).random((20, 2)), None, {"pixel_size": 1e-6}, ["pixel_size", "at least"]),
+        (np.random.default_rng(0).random((20, 2)), None, {"pixel_size": 1e-310}, ["pixel_size", "at least"]),
+        (None, np.array([["1", "x"]] * 20), {}, ["array_col, array_row", "float"]),
     ],
 )
 def test_bad_places_are_named_with_a_fix(coordinates, lattice, config, words):
@@ -125,18 +137,94 @@ def test_bad_places_are_named_with_a_fix(coordinates, lattice, config, words):
         assert word in str(error.value)
 
 
-def test_sections_that_share_array_positions_fall_back_to_coordinates():
+def test_sections_side_by_side_that_share_array_positions_keep_to_their_places():
     lattice = np.vstack([visium(5, 5), visium(5, 5)])
     xy = places(lattice)
-    xy[len(xy) // 2 :] += 1000
+    xy[len(xy) // 2 :] += [1000, 0]
     raster = rasterise(xy, lattice, ImageConfig())
-    assert raster.kind == "continuous"
-    with pytest.raises(InputError, match="several sections"):
-        rasterise(xy, lattice, ImageConfig(grid="lattice"))
+    assert raster.kind == "hexagonal"  # found in the coordinates
+    assert raster.n_pixels == len(xy)
+    assert rasterise(xy, lattice, ImageConfig(grid="continuous")).kind == "continuous"
 
 
-def test_a_large_lattice_is_binned_down():
-    row, col = (a.ravel() for a in np.mgrid[:200, :150])
+@pytest.mark.parametrize("shift", [0, 35])
+def test_sections_on_top_of_each_other_are_refused(shift):
+    lattice = np.vstack([visium(5, 5), visium(5, 5)])
+    xy = places(lattice)
+    xy[len(xy) // 2 :] += shift
+    with pytest.raises(InputError, match="several sections on top"):
+        rasterise(xy, lattice, ImageConfig())
+    with pytest.raises(InputError, match="several sections on top"):
+        rasterise(None, lattice, ImageConfig())
+
+
+def test_pixels_of_a_large_square_array_hold_a_whole_number_of_spots():
+    row, col = (a.ravel() for a in np.mgrid[:192, :96])
+    assert rasterise(None, np.column_stack([row, col]), ImageConfig()).shape == (192, 96)
+    row, col = (a.ravel() for a in np.mgrid[:475, :240])
     raster = rasterise(None, np.column_stack([row, col]), ImageConfig())
-    assert max(raster.shape) <= 96
-    assert raster.spots_per_pixel.max() > 1
+    assert raster.shape == (95, 48)
+    assert (raster.spots_per_pixel == 25).all()
+
+
+def test_a_visium_slide_of_11_mm_keeps_one_pixel_per_spot():
+    lattice = visium(128, 112)
+    raster = rasterise(places(lattice), lattice, ImageConfig())
+    assert raster.shape == (128, 112)
+    assert raster.spots_per_pixel.max() == 1
+
+
+# --- a hexagonal lattice that nobody wrote down ----------------------------------------------------------
+
+
+@given(
+    angle=st.floats(-180, 180),
+    seed=st.integers(0, 2**16),
+    spacing=st.sampled_from([0.01, 1.0, 137.0]),
+    mirrored=st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_hexagonal_lattice_is_found_in_the_coordinates(angle, seed, spacing, mirrored):
+    """At any turn of the slide, with a hole, with jitter; its neighbours are the true ones."""
+    rng = np.random.default_rng(seed)
+    lattice = visium(78, 64)
+    gone = np.linalg.norm(lattice - rng.integers(10, 60, 2), axis=1) < 9
+    lattice = lattice[~gone & (rng.random(len(lattice)) < 0.9)]
+    xy = places(lattice) / 100 * spacing + rng.normal(0, 0.02 * spacing, (len(lattice), 2))
+    turn = np.deg2rad(angle)
+    xy = xy @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    xy = xy * ([-1, 1] if mirrored else [1, 1]) + rng.normal(0, 1000, 2)
+    found = rasterise(xy, None, ImageConfig())
+    known = rasterise(places(lattice), lattice, ImageConfig())
+    assert found.kind == "hexagonal"
+    assert found.n_pixels == len(lattice)
+
+    def edges(raster):
+        spot = np.argsort(raster.pixel_of_spot)
+        source, target = raster.neighbors.nonzero()
+        return set(zip(spot[source].tolist(), spot[target].tolist(), strict=True))
+
+    assert edges(found) == edges(known)
+    assert np.abs(found.coordinates()[found.pixel_of_spot] - xy).max() < 0.2 * spacing
+
+
+def test_rounded_pixel_coordinates_of_an_image_are_enough():
+    lattice = visium(78, 64)
+    xy = np.round(places(lattice) * 0.08)  # eight pixels from spot to spot
+    raster = rasterise(xy, None, ImageConfig())
+    assert raster.shape == (78, 64)
+
+
+@pytest.mark.parametrize("kind", ["cells", "square", "line", "few", "broken"])
+def test_other_places_are_no_hexagonal_lattice(kind):
+    rng = np.random.default_rng(0)
+    row, col = (a.ravel() for a in np.mgrid[:20, :20])
+    xy = {
+        "cells": rng.random((500, 2)),
+        "square": np.column_stack([col, row]).astype(float),
+        "line": np.column_stack([np.arange(50.0), np.zeros(50)]),
+        "few": places(visium(4, 4)),
+        # two pieces of tissue that do not share one lattice
+        "broken": np.vstack([places(visium(9, 9)), places(visium(9, 9)) + [2031.0, 17.0]]),
+    }[kind]
+    assert rasterise(xy, None, ImageConfig()).kind == "continuous"

@@ -50,3 +50,10 @@ def test_progress_is_drawn_stage_by_stage_or_not_at_all(capsys):
     drawn = capsys.readouterr().out
     for word in ("pretrain", "2/2", "loss 1.250", "refine", "1/1"):
         assert word in drawn
+
+
+def test_a_job_of_many_tasks_on_a_cluster_is_no_reason_to_stop(monkeypatch):
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "job", "SLURM_JOB_ID": "7"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = make_fabric(resolve_device("cpu"))
+    assert fabric.world_size == 1

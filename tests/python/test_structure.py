@@ -21,7 +21,8 @@ LIBRARY = ROOT / "python" / "sigel"
 
 # From the ground up. A module may import from its own layer (without a cycle) and from those before it.
 LAYERS = (
-    "isolation _version errors config keys runtime provenance progress raster images views datasets r",
+    "isolation _version errors config keys runtime provenance progress",
+    "lattice raster images views datasets r",
     "nn",
     "train",
     "model nulls",

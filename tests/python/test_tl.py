@@ -92,9 +92,9 @@ def test_a_layer_other_keys_and_a_saved_model(section, tmp_path):
 
 def test_dense_and_sparse_counts_of_any_layout_give_the_same(section):
     results = []
-    for convert in (sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix, lambda x: x.toarray()):
+    for convert in (sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, lambda x: x.toarray()):
         adata = section.copy()
-        adata.X = convert(section.X) if convert is not sparse.coo_matrix else sparse.csr_array(section.X)
+        adata.X = convert(section.X)
         embed(adata)
         results.append(adata.varm["X_sigel"])
     for other in results[1:]:
@@ -225,3 +225,42 @@ def test_the_main_job_runs_on_real_sections(real_section, name, n_genes):
     a, b = rng.choice(np.flatnonzero(kept), (2, 2000))
     chance = (unit[a] * unit[b]).sum(axis=1)
     assert pairs[np.triu_indices(len(myelin), 1)].min() > np.quantile(chance, 0.9)
+
+
+def test_numbers_of_numpy_are_numbers(section, tmp_path):
+    plain = section.copy()
+    embed(plain, seed=3)
+    config = {**SMALL, "train": {**SMALL["train"], "pretrain_lr": np.float64(2e-3)}}
+    arguments = {"n_dims": np.int64(8), "n_groups": np.int32(4), "seed": np.int64(3)}
+    embed(section, **arguments, config=config, save=tmp_path)
+    assert np.array_equal(plain.varm["X_sigel"], section.varm["X_sigel"], equal_nan=True)
+
+
+def test_a_backed_object_is_refused_with_the_fix(section, tmp_path):
+    section.write_h5ad(tmp_path / "section.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "section.h5ad", backed="r")
+    with pytest.raises(InputError, match="to_memory"):
+        embed(backed)
+
+
+def test_sections_on_top_of_each_other_are_refused():
+    one = sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
+    both = anndata.concat([one, one], label="section", index_unique="-")
+    with pytest.raises(InputError, match="several sections on top"):
+        embed(both)
+    assert "X_sigel" not in both.varm
+
+
+def test_nothing_is_made_where_arguments_are_refused(section, tmp_path):
+    with pytest.raises(InputError, match="`seed`"):
+        embed(section, seed=-1, save=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_values_that_are_not_counts_weigh_spots_as_they_are(section):
+    section.X = section.X.astype(np.float32) * np.float32(0.37)
+    embed(section, config={**SMALL, "image": {"min_spots": 1, "normalize": "none"}})
+    kept = section.var["sigel_status"].to_numpy() == "embedded"
+    weight = section.X[:, kept].toarray().astype(float)
+    mean = weight @ section.varm["X_sigel"][kept] / weight.sum(axis=1, keepdims=True)
+    assert np.allclose(section.obsm["X_sigel"], mean - mean.mean(axis=0), atol=1e-4)

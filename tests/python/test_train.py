@@ -193,10 +193,11 @@ def sigel_rank(model):
     return effective_rank(torch.from_numpy(model.representations))
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_the_setting_to_lower(toy):
+@pytest.mark.parametrize("rate", ["pretrain_lr", "refine_lr"])
+def test_a_loss_that_is_not_finite_ends_the_run_with_the_setting_to_lower(toy, rate):
     section = toy()
-    model = sigel.SIGEL(settings(train={"pretrain_lr": 1e30, "grad_clip": 1e30}), device="cpu")
-    with pytest.raises(TrainingError, match="pretrain_lr"):
+    model = sigel.SIGEL(settings(train={rate: 1e30, "grad_clip": 1e30}), device="cpu")
+    with pytest.raises(TrainingError, match=rate):
         model.fit(images_of(section))
     assert model.representations.shape == (0, 8)
 
@@ -209,8 +210,8 @@ def check(model, n_genes):
     assert np.isfinite(model.representations).all()
     assert np.allclose(np.linalg.norm(model.representations, axis=1), np.sqrt(8), rtol=1e-4)
     assert np.allclose(model.posterior.sum(axis=1), 1, atol=1e-5)
-    sizes = np.bincount(model.groups, minlength=model.posterior.shape[1] + 1)[1:]
-    assert sizes.sum() == n_genes
+    assert model.groups.min() == 1
+    assert model.groups.max() <= model.posterior.shape[1] <= n_genes
 
 
 @pytest.mark.parametrize("n_genes", [1, 2, 3, 32, 33, 64])

@@ -45,11 +45,6 @@ class TMixture(MixtureDensity):
     config
         Density, scale matrices, priors, bounds and iterations.
 
-    Raises
-    ------
-    InputError
-        When the Gamma prior on the degrees of freedom has no single mode.
-
     Notes
     -----
     Peel and McLachlan 2000 for the t mixture, Fraley and Raftery 2007 for the priors. The parameters are
@@ -81,7 +76,10 @@ class TMixture(MixtureDensity):
 
     @torch.no_grad()
     def set_prior(self, z: Tensor) -> None:
-        """Set `m0` to the column means and `S0` to `K^(-1/D)` times the column variances.
+        """Set `m0` to the column means and `S0` to `K^(-1/D)` times the column variances, once.
+
+        Training moves the representations little in comparison; a prior that moved with them would make
+        the objectives of different epochs incomparable.
 
         Parameters
         ----------

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from sigel.config import MixtureConfig
-from sigel.errors import InputError
 from sigel.nn.student import (
     block_rows,
     diagonal_distance,
@@ -45,11 +44,6 @@ class MixtureDensity(nn.Module):
     config
         Density, scale matrices and bounds of the degrees of freedom.
 
-    Raises
-    ------
-    InputError
-        When the Gamma prior on the degrees of freedom has no single mode.
-
     Notes
     -----
     Logits, half log diagonals and log degrees of freedom, so that Module III can move them by gradient.
@@ -64,11 +58,6 @@ class MixtureDensity(nn.Module):
         self.config = config or MixtureConfig()
         self.n_groups, self.n_dims = n_groups, n_dims
         self.full, self.student = self.config.covariance == "full", self.config.density == "t"
-        prior = self.config.dof_prior
-        if prior is not None and (prior[0] < 1 or prior[1] < 0):
-            raise InputError(
-                "dof_prior", repr(prior), "a shape of at least 1 and a rate of at least 0", "Use (2.0, 0.1)."
-            )
         low, high = self.config.dof_bounds
         self.start_dof = min(max(START_DOF, low), high)
         n_dof = 1 if self.config.shared_dof else n_groups

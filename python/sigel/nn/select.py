@@ -113,7 +113,8 @@ def merge_nearest(parameters: MixtureParameters) -> MixtureParameters:
     Returns
     -------
     MixtureParameters
-        Of K - 1 components; weight, mean and scale matrix of the union are those of the pair's moments.
+        Of K - 1 components. Means and scale matrices are pooled as the moments of Gaussian components
+        would be; EM goes on from there.
 
     Notes
     -----

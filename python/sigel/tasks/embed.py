@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,10 @@ def embed_section(
     save
         Folder for the fitted model, or None.
     """
+    model = SIGEL(config, seed=seed, device=device)
     if save is not None:
-        _make_folder(Path(save))
-    model = SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
+        _check_folder(Path(save))
+    model.fit(images, progress=progress)
     kept = images.kept
     representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
     representations[kept] = model.representations
@@ -91,22 +93,27 @@ def embed_section(
     group[kept] = model.groups.astype(str)
     prob = np.full(len(kept), np.nan, dtype=np.float32)
     prob[kept] = model.group_prob
-    spots = embed_spots(counts[:, np.flatnonzero(kept)], model.representations)
+    counts = counts[:, np.flatnonzero(kept)]
+    spots = embed_spots(counts, model.representations, normalize=config.image.normalize == "log")
     if save is not None:
         model.save(save)
     return Embedding(representations, spots, group, prob, images.status, model)
 
 
-def _make_folder(path: Path) -> None:
-    """A folder that cannot be made must be known before minutes of training, not after."""
+def _check_folder(path: Path) -> None:
+    """A folder that cannot be written must be known before minutes of training, not after."""
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
     except OSError as error:
         found = f"{str(path)!r} ({error.strerror})"
         raise InputError("save", found, "a folder that can be written", "Name another.") from error
 
 
-def embed_spots(counts: sparse.csr_matrix, representations: np.ndarray) -> np.ndarray:
+def embed_spots(
+    counts: sparse.csr_matrix, representations: np.ndarray, *, normalize: bool = True
+) -> np.ndarray:
     """Expression-weighted mean of the representations of a spot's genes, centred over spots.
 
     Parameters
@@ -115,6 +122,9 @@ def embed_spots(counts: sparse.csr_matrix, representations: np.ndarray) -> np.nd
         `(n_spots, n_genes)`.
     representations
         `(n_genes, n_dims)`.
+    normalize
+        Weigh a gene by `log1p` of its counts at the median library size; False: by its values as they are,
+        for input that is not counts (negative ones weigh nothing).
 
     Returns
     -------
@@ -122,13 +132,13 @@ def embed_spots(counts: sparse.csr_matrix, representations: np.ndarray) -> np.nd
         float32 `(n_spots, n_dims)`; a spot without counts lies at the centre, zero.
     """
     weight = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
+    weight.data = np.maximum(weight.data, 0)
     library = np.asarray(weight.sum(axis=1)).ravel()
     filled = library > 0
-    target = np.median(library[filled]) if filled.any() else 1.0
-    weight.data *= np.repeat(target / np.where(filled, library, 1.0), np.diff(weight.indptr)).astype(
-        np.float32
-    )
-    weight.data = np.log1p(np.maximum(weight.data, 0))
+    if normalize:
+        target = np.median(library[filled]) if filled.any() else 1.0
+        factor = np.repeat(target / np.where(filled, library, 1.0), np.diff(weight.indptr))
+        weight.data = np.log1p(weight.data * factor).astype(np.float32)
     total = np.asarray(weight.sum(axis=1)).ravel()[:, None]
     spots = (weight @ representations) / np.where(total > 0, total, 1.0)
     centre = spots[filled].mean(axis=0) if filled.any() else 0.0
