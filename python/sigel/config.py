@@ -389,7 +389,7 @@ class SIGELConfig(_Config):
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def _check(self) -> None:
-        _require(self.n_dims >= 2, "n_dims", self.n_dims, "a whole number >= 2")
+        _require(2 <= self.n_dims <= 1024, "n_dims", self.n_dims, "a whole number from 2 to 1024")
         ok = self.n_groups == "auto" or (isinstance(self.n_groups, int) and self.n_groups >= 1)
         _require(ok, "n_groups", self.n_groups, '"auto" or a whole number >= 1')
         scale_dof, floor = self.mixture.scale_dof, self.n_dims - 1

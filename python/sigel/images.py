@@ -129,7 +129,7 @@ class GeneImages:
         has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
         lattice = adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None
         coordinates = adata.obsm.get(spatial_key)
-        if coordinates is None and lattice is None:
+        if coordinates is None and (lattice is None or spatial_key != "spatial"):
             known = ", ".join(map(repr, adata.obsm)) or "none"
             fix = f"Store x and y there or pass spatial_key; keys in obsm: {known}."
             raise InputError(
@@ -175,6 +175,9 @@ class GeneImages:
             if places is not None and len(places) != matrix.shape[0]:
                 found = f"{len(places)} places for {matrix.shape[0]} spots"
                 raise InputError(argument, found, "one place for each spot", "Order them as the counts.")
+        if 0 in matrix.shape:
+            found = f"{matrix.shape[0]} spots x {matrix.shape[1]} genes"
+            raise InputError("counts", found, "at least one of both", "Check how the object was subset.")
         integer = _check_values(matrix, config)
         raster = rasterise(coordinates, lattice, config, name=name)
 
@@ -224,6 +227,9 @@ class GeneImages:
         """
         position = {gene: row for row, gene in enumerate(self.genes)}
         for gene in genes:
+            if isinstance(gene, bool | np.bool_):
+                fix = "Pass the names, for example adata.var_names[mask]."
+                raise InputError("genes", "a mask of True and False", "names of genes", fix)
             if gene not in position:
                 known = dict(zip(self.all_genes, self.status, strict=True))
                 found = (
@@ -246,6 +252,8 @@ def _as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
         if counts.ndim != 2 or counts.dtype.kind not in "fiub":
             found = f"an array of shape {counts.shape} and type {counts.dtype}"
             raise InputError("counts", found, "numbers, spots x genes", "Pass a numeric matrix.")
+    if np.dtype(counts.dtype) == np.float16:  # scipy knows no sparse half precision
+        counts = counts.astype(np.float32)
     matrix = sparse.csr_matrix(counts)
     return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
 
@@ -256,6 +264,9 @@ def _check_names(genes: Sequence[str], n: int) -> np.ndarray:
         raise InputError(
             "genes", f"{len(names)} names for {n} genes", "one name for each gene", "Check the order."
         )
+    broken = [name for name in names if "\n" in name]
+    if broken:
+        raise InputError("genes", f"{broken[0]!r}", "names without line breaks", "Rename the gene.")
     unique, times = np.unique(names, return_counts=True)
     if len(unique) < n:
         found = f"duplicated names, for example {unique[times > 1][0]!r}"

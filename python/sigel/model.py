@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 import time
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class SIGEL:
     representations : numpy.ndarray
         float32 `(n_genes, n_dims)`, each of length `sqrt(n_dims)`.
     posterior : numpy.ndarray
-        float32 `(n_genes, n_groups)`, rows sum to 1, groups from large to small.
+        float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few.
     history : list of dict
         One entry per epoch: stage, epoch, loss and its terms, seconds.
     bic : dict
@@ -209,9 +210,15 @@ class SIGEL:
         """
         self._fitted()
         assert self._assignment is not None
-        z = torch.as_tensor(np.asarray(representations, dtype=np.float64))
+        try:
+            z = torch.as_tensor(np.asarray(representations, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            fix = "Pass what `transform` returned."
+            raise InputError("representations", repr(representations)[:60], "numbers", fix) from error
         if z.ndim != 2 or z.shape[1] != self.config.n_dims or not torch.isfinite(z).all():
-            found, wanted = f"shape {tuple(z.shape)}", f"finite numbers, n x {self.config.n_dims}"
+            lost = int((~torch.isfinite(z)).sum())
+            found = f"shape {tuple(z.shape)}" + (f" with {lost} values that are not finite" if lost else "")
+            wanted = f"finite numbers, n x {self.config.n_dims}"
             raise InputError("representations", found, wanted, "Pass what `transform` returned.")
         with torch.no_grad():
             return self._assignment.log_joint(z).softmax(dim=1).float().numpy()
@@ -236,7 +243,7 @@ class SIGEL:
 
         model = self._fitted()
         assert self._assignment is not None
-        path = Path(path)
+        path = _as_path(path)
         tensors = {f"encoder.{k}": v.cpu().numpy() for k, v in model.state_dict().items()}
         tensors |= {f"groups.{k}": v.cpu().numpy() for k, v in self._assignment.state_dict().items()}
         tensors |= {"representations": self.representations, "posterior": self.posterior}
@@ -281,7 +288,7 @@ class SIGEL:
         ModelFormatError
             When files are missing or damaged, or versions, genes or shapes don't fit each other.
         """
-        path = Path(path)
+        path = _as_path(path)
         missing = [name for name in FILES if not (path / name).is_file()]
         if missing:
             msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
@@ -320,6 +327,9 @@ class SIGEL:
         self.genes = np.array(_lines(path / "genes.txt"), dtype=object)
         self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8")))
         self.representations, self.posterior = tensors["representations"], tensors["posterior"]
+        if not all(np.isfinite(values).all() for values in tensors.values()):
+            msg = "weights that are not finite"
+            raise ValueError(msg)
         wanted = {
             "genes": (len(self.genes), about["n_genes"]),
             "representations": (self.representations.shape, (about["n_genes"], self.config.n_dims)),
@@ -357,6 +367,12 @@ def _check_images(images: object) -> None:
     if not isinstance(images, GeneImages):
         fix = "Use sigel.GeneImages.from_anndata(adata)."
         raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
+
+
+def _as_path(path: object) -> Path:
+    if not isinstance(path, str | PathLike):
+        raise InputError("path", repr(path), "the path of a folder", "Name one.")
+    return Path(path)
 
 
 def _sha256(file: Path) -> str:

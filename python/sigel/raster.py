@@ -283,7 +283,9 @@ def _assemble(row: np.ndarray, col: np.ndarray, kind: str, affine: np.ndarray, p
     pixels, pixel_of_spot = np.unique(row * shape[1] + col, return_inverse=True)
     if len(pixels) < MIN_PIXELS:
         found = f"{len(row)} spots on {len(pixels)} pixels"
-        fix = "Use a whole section, or a smaller `pixel_size`."
+        fix = "Use a whole section."
+        if len(row) >= MIN_PIXELS:
+            fix = "Look for spots far off the section, or set a smaller `pixel_size`."
         raise InputError("coordinates", found, f"at least {MIN_PIXELS} pixels of tissue", fix)
     return Raster(
         shape=shape,

@@ -72,7 +72,8 @@ def embed(
         - `varm["X_sigel"]`: representations, float32 `(n_vars, n_dims)`, NaN rows for genes not embedded
         - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
-        - `uns["sigel"]`: `params`, `provenance`, `history`, `raster`, `bic`
+        - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `provenance`, `history`, `raster`,
+          `bic`
 
     Raises
     ------
@@ -89,8 +90,8 @@ def embed(
     32
     """
     _check_section(adata)
-    if not isinstance(key_added, str) or not key_added:
-        raise InputError("key_added", repr(key_added), "a name", 'Use key_added="sigel".')
+    if not isinstance(key_added, str) or not key_added or "/" in key_added:
+        raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
     config = _settled(config, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
     counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer])
@@ -108,6 +109,8 @@ def embed(
     raster = result.model.raster
     adata.uns[keys.info] = {
         "params": result.params,
+        "layer": layer or "",
+        "spatial_key": spatial_key,
         "provenance": result.model.provenance,
         "history": result.history,
         "bic": {str(k): v for k, v in result.model.bic.items()},

@@ -201,7 +201,9 @@ class Trainer:
         if isinstance(assignment, TMixture):
             assignment.fit_em(z.double())
         posterior = assignment.log_joint(z.double()).detach().softmax(dim=1)
-        order = posterior.sum(dim=0).argsort(descending=True, stable=True)
+        n_groups = posterior.shape[1]
+        sizes = torch.bincount(posterior.argmax(dim=1), minlength=n_groups)
+        order = sizes.argsort(descending=True, stable=True)
         _reorder(assignment, order)
         return Fit(
             z=z.cpu().numpy(),

@@ -36,7 +36,7 @@ def test_settings_are_frozen_and_named(part):
         ({"epochs": 3}, ["epochs", "n_dims", "train"]),
         ({"train": {"epochs": 3}}, ["epochs", "pretrain_epochs"]),
         ({"train": 3}, ["train", "dict"]),
-        ({"n_dims": 1}, ["n_dims", "1", ">= 2"]),
+        ({"n_dims": 1}, ["n_dims", "1", "2 to 1024"]),
         ({"n_dims": 2.5}, ["n_dims", "2.5"]),
         ({"n_groups": "many"}, ["n_groups", "'many'", "auto"]),
         ({"n_groups": 0}, ["n_groups", "0"]),

@@ -226,3 +226,19 @@ def test_the_hash_knows_all_that_images_are_made_of(toy):
     again = GeneImages.from_arrays(sparse.csr_matrix(counts), genes, xy.copy(), config=config)
     assert before.data_hash != after.data_hash == again.data_hash
     assert after.data_hash != GeneImages.from_arrays(counts.tocsr(), genes, xy * 2, config=config).data_hash
+
+
+@pytest.mark.parametrize(
+    ("genes", "words"), [([np.True_, np.False_], "mask.*var_names"), (["G0", "nogene"], "'nogene', unknown")]
+)
+def test_genes_are_asked_for_by_name(toy, genes, words):
+    counts, names, xy, _ = toy(n_genes=2)
+    images = GeneImages.from_arrays(counts, names, xy, config=ImageConfig(min_spots=1))
+    with pytest.raises(InputError, match=words):
+        images.index(genes)
+
+
+def test_names_with_line_breaks_are_refused(toy):
+    counts, _, xy, _ = toy(n_genes=2)
+    with pytest.raises(InputError, match="line break"):
+        GeneImages.from_arrays(counts, ["A", "B\n"], xy)

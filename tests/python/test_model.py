@@ -72,7 +72,7 @@ def test_nothing_works_before_fit_and_the_error_says_so(use, images, tmp_path):
         getattr(model, use)(*arguments[use]) if use in arguments else getattr(model, use)
 
 
-@pytest.mark.parametrize("z", [np.zeros((3, 5)), np.zeros(8), np.full((2, 8), np.nan)])
+@pytest.mark.parametrize("z", [np.zeros((3, 5)), np.zeros(8), np.full((2, 8), np.nan), "a"])
 def test_representations_of_another_kind_get_no_groups(fitted, z):
     with pytest.raises(InputError, match="representations"):
         fitted.predict_groups(z)
@@ -253,3 +253,20 @@ def test_what_is_no_config_or_no_images_is_refused(toy, images):
         sigel.SIGEL({"n_dims": 4})
     with pytest.raises(InputError, match=r"`images`.*from_anndata"):
         sigel.SIGEL(settings(), device="cpu").fit(toy()[0])
+
+
+def test_weights_that_are_not_numbers_are_refused(saved):
+    tensors = load_file(saved / "weights.safetensors")
+    tensors["representations"][3, 1] = np.nan
+    save_file(tensors, saved / "weights.safetensors")
+    forge(saved, "weights.safetensors")
+    with pytest.raises(ModelFormatError, match="not finite"):
+        sigel.SIGEL.load(saved, device="cpu")
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_what_is_no_path_is_refused(fitted, path):
+    with pytest.raises(InputError, match="`path`"):
+        sigel.SIGEL.load(path)
+    with pytest.raises(InputError, match="`path`"):
+        fitted.save(path)

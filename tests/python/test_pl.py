@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 
+import sigel
 from sigel import datasets, pl
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import InputError
@@ -76,7 +77,7 @@ def unchanged(adata):
 
 def test_history_has_a_panel_for_each_column_that_is_a_curve(fitted):
     figure = pl.history(fitted)
-    assert titles(figure) == ["total loss", "KL(P || Q)", "groups in use"]
+    assert titles(figure) == ["total loss", "distance to target groups", "groups in use"]
     loss = figure.axes[0]
     assert [line.get_label() for line in loss.lines] == ["pretrain", "refine"]
     assert loss.lines[0].get_ydata().tolist() == [3.0, 2.0, 1.5]
@@ -356,3 +357,27 @@ def test_importing_the_pictures_does_not_import_matplotlib():
 
     code = "import sigel.pl, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pictures_are_of_the_layer_and_the_places_that_were_fitted():
+    adata = sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
+    plain = adata.copy()
+    adata.layers["counts"] = adata.X.copy()
+    adata.X = (adata.X > 50).astype(np.float32)
+    adata.obsm["place"] = adata.obsm.pop("spatial")
+    quick = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}, "encoder": {"depth": 1, "dim": 16}}
+    sigel.tl.embed(adata, layer="counts", spatial_key="place", config=quick, progress=False)
+    gene = adata.var_names[0]
+    drawn, wanted = (drawn_values(sigel.pl.gene_images(a, gene)) for a in (adata, plain))
+    assert np.allclose(drawn, wanted)
+
+
+def drawn_values(figure):
+    return figure.axes[0].collections[0].get_array()
+
+
+@pytest.mark.parametrize("draw", ["gene_images", "gene_groups", "gene_map", "history"])
+def test_what_is_no_section_is_refused(draw):
+    arguments = ([3], ["G0"]) if draw == "gene_images" else ([3],)
+    with pytest.raises(InputError, match="AnnData|history"):
+        getattr(sigel.pl, draw)(*(a[0] if a == [3] else a for a in arguments))

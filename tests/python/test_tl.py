@@ -153,6 +153,7 @@ def same_name(adata):
         (None, {"config": {"image": {"min_spots": 10_000}}}, "min_spots"),
         (None, {"config": [1]}, "`config`"),
         (None, {"key_added": ""}, "`key_added`"),
+        (None, {"key_added": "a/b"}, "`key_added`.*slash"),
     ],
 )
 def test_bad_input_is_named_and_nothing_is_written(section, change, arguments, words):
@@ -264,3 +265,30 @@ def test_values_that_are_not_counts_weigh_spots_as_they_are(section):
     weight = section.X[:, kept].toarray().astype(float)
     mean = weight @ section.varm["X_sigel"][kept] / weight.sum(axis=1, keepdims=True)
     assert np.allclose(section.obsm["X_sigel"], mean - mean.mean(axis=0), atol=1e-4)
+
+
+def test_a_misspelt_key_of_coordinates_is_an_error_even_where_there_are_array_positions():
+    adata = sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
+    with pytest.raises(InputError, match=r"`spatial_key`.*'X_spatial'.*'spatial'"):
+        embed(adata, spatial_key="X_spatial")
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_empty_object_is_refused(section, axis):
+    with pytest.raises(InputError, match=r"`counts`: found (0 spots|.* 0 genes)"):
+        embed(section[:0].copy() if axis == 0 else section[:, :0].copy())
+
+
+def test_half_precision_works(section):
+    plain = section.copy()
+    embed(plain)
+    section.X = section.X.toarray().astype(np.float16)
+    embed(section)
+    assert np.allclose(plain.varm["X_sigel"], section.varm["X_sigel"], equal_nan=True)
+
+
+def test_a_spot_far_off_the_section_is_looked_for(section):
+    section.obsm["spatial"] = section.obsm["spatial"].astype(float)
+    section.obsm["spatial"][0] = 1e9
+    with pytest.raises(InputError, match="far off"):
+        embed(section)

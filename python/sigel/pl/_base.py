@@ -43,6 +43,7 @@ def results(adata: AnnData, key: str) -> Keys:
     InputError
         When the object holds no results under that key.
     """
+    check_section(adata)
     keys = Keys(key)
     if keys.group not in adata.var or keys.representation not in adata.varm:
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
@@ -50,13 +51,26 @@ def results(adata: AnnData, key: str) -> Keys:
     return keys
 
 
+def check_section(adata: object) -> None:
+    """Refuse what is no AnnData."""
+    from anndata import AnnData
+
+    if not isinstance(adata, AnnData):
+        raise InputError(
+            "adata", f"an object of class {type(adata).__name__}", "an AnnData", "Pass a section."
+        )
+
+
 def images_of(
-    adata: AnnData, key: str, layer: str | None, spatial_key: str, config: ImageConfig | None
+    adata: AnnData, key: str, layer: str | None, spatial_key: str | None, config: ImageConfig | None
 ) -> GeneImages:
-    """Images made as those of the fit under `key`, where there is one and no settings are given."""
+    """Images made as those of the fit under `key`, where there is one and nothing else is given."""
+    check_section(adata)
+    info = adata.uns.get(Keys(key).info, {})
     if config is None:
-        info = adata.uns.get(Keys(key).info, {})
         config = SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else None
+    layer = info.get("layer") or None if layer is None else layer
+    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
     return GeneImages.from_anndata(adata, config, layer=layer, spatial_key=spatial_key)
 
 

@@ -25,7 +25,7 @@ def gene_groups(
     n_genes: int = 6,
     max_groups: int = 12,
     layer: str | None = None,
-    spatial_key: str = "spatial",
+    spatial_key: str | None = None,
     cmap: str = "viridis",
     config: ImageConfig | None = None,
     key: str = "sigel",

@@ -10,7 +10,7 @@ import numpy as np
 
 from sigel.errors import InputError
 from sigel.keys import Keys
-from sigel.pl._base import pyplot
+from sigel.pl._base import check_section, pyplot
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 # In the order of the panels; a column that is not named here follows under its own name.
 _TITLES = {
     "loss": "total loss",
-    "reconstruct": "masked reconstruction",
-    "contrast": "contrast of two views",
-    "cluster": "KL(P || Q)",
-    "likelihood": "negative log-likelihood per dimension",
-    "size": "group size term",
-    "graph": "graph term",
-    "changed": "share of genes that changed group",
-    "rank": "effective rank",
+    "reconstruct": "hidden patches",
+    "contrast": "two views of a gene",
+    "cluster": "distance to target groups",
+    "likelihood": "-log likelihood of groups",
+    "size": "uneven group sizes",
+    "graph": "neighbouring genes",
+    "changed": "genes that changed group",
+    "rank": "effective dimensions",
     "n_groups": "groups in use",
 }
 _NO_CURVE = ("stage", "epoch", "seconds", "stopped")
@@ -105,6 +105,7 @@ def history(
 def _columns(source: AnnData | Mapping[str, Any], key: str) -> Mapping[str, Any]:
     columns: Any = source
     if not isinstance(source, Mapping):
+        check_section(source)
         columns = source.uns.get(Keys(key).info, {}).get("history")
     if not columns or not {"stage", "loss"} <= set(columns) or len(columns["stage"]) == 0:
         fix = "Call sigel.tl.embed(adata) first, or train for at least one epoch."

@@ -23,7 +23,7 @@ def gene_images(
     genes: Sequence[str] | str,
     *,
     layer: str | None = None,
-    spatial_key: str = "spatial",
+    spatial_key: str | None = None,
     ncols: int = 5,
     shared_scale: bool = True,
     cmap: str = "viridis",
@@ -39,9 +39,9 @@ def gene_images(
     genes
         Names of genes that have an image, one panel each.
     layer
-        Layer with raw counts; default `X`.
+        Layer with raw counts; default: that of the fit under `key`, else `X`.
     spatial_key
-        Key in `obsm` of the coordinates.
+        Key in `obsm` of the coordinates; default: that of the fit, else `"spatial"`.
     ncols
         Panels in a row.
     shared_scale
@@ -70,6 +70,8 @@ def gene_images(
     >>> figure = sigel.pl.gene_images(adata, ["Gene0001", "Gene0002"])
     """
     plt = pyplot()
+    if genes is None:
+        raise InputError("genes", "None", "names of genes", "For example list(adata.var_names[:5]).")
     genes = [genes] if isinstance(genes, str) else list(genes)
     if not genes:
         raise InputError("genes", "no name", "at least one gene", "For example list(adata.var_names[:5]).")
