@@ -169,7 +169,7 @@ class GeneImages:
             What the caller calls the coordinates, for messages.
         """
         config = config or ImageConfig()
-        matrix = _as_csr(counts)
+        matrix = as_csr(counts)
         names = _check_names(genes, matrix.shape[1])
         for argument, places in ((name, coordinates), ("array_row, array_col", lattice)):
             if places is not None and len(places) != matrix.shape[0]:
@@ -243,7 +243,19 @@ class GeneImages:
         return np.array([position[gene] for gene in genes], dtype=np.int64)
 
 
-def _as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
+def as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
+    """Counts of any sparse layout or dense, `(n_spots, n_genes)`, as floating-point CSR.
+
+    Parameters
+    ----------
+    counts
+        Not copied where it is that already.
+
+    Raises
+    ------
+    InputError
+        When it holds no numbers, or lies on disk.
+    """
     if not sparse.issparse(counts):
         if type(counts).__module__.partition(".")[0] in ("anndata", "h5py"):
             found, fix = "counts on disk (a backed object)", "Call adata.to_memory() first."

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from scipy import sparse
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages
+from sigel.images import GeneImages, as_csr
 from sigel.keys import Keys
 from sigel.progress import shown
 from sigel.tasks.embed import embed_section
@@ -94,7 +93,7 @@ def embed(
         raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
     config = _settled(config, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
-    counts = sparse.csr_matrix(adata.X if layer is None else adata.layers[layer])
+    counts = as_csr(adata.X if layer is None else adata.layers[layer])
     with shown(progress) as report:
         result = embed_section(images, counts, config, seed=seed, device=device, progress=report, save=save)
 

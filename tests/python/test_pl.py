@@ -379,5 +379,5 @@ def drawn_values(figure):
 @pytest.mark.parametrize("draw", ["gene_images", "gene_groups", "gene_map", "history"])
 def test_what_is_no_section_is_refused(draw):
     arguments = ([3], ["G0"]) if draw == "gene_images" else ([3],)
-    with pytest.raises(InputError, match="AnnData|history"):
+    with pytest.raises(InputError, match=r"AnnData|history"):
         getattr(sigel.pl, draw)(*(a[0] if a == [3] else a for a in arguments))

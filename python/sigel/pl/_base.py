@@ -53,12 +53,9 @@ def results(adata: AnnData, key: str) -> Keys:
 
 def check_section(adata: object) -> None:
     """Refuse what is no AnnData."""
-    from anndata import AnnData
-
-    if not isinstance(adata, AnnData):
-        raise InputError(
-            "adata", f"an object of class {type(adata).__name__}", "an AnnData", "Pass a section."
-        )
+    if not hasattr(adata, "varm"):
+        found = f"an object of class {type(adata).__name__}"
+        raise InputError("adata", found, "an AnnData", "Pass a section.")
 
 
 def images_of(
