@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Fails where NAMESPACE or man/ differ from what roxygen2 makes of the sources. Versions of roxygen2 write
-# slightly different pages, so only the one that DESCRIPTION names can judge.
+# Fails where a help page is broken, or NAMESPACE or man/ differ from what roxygen2 makes of the sources. Versions
+# of roxygen2 write slightly different pages, so only the one that DESCRIPTION names can judge the latter.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
+
+Rscript --vanilla -e 'found <- lapply(list.files("man", "[.]Rd$", full.names = TRUE), tools::checkRd)' \
+  -e 'for (page in found[lengths(found) > 0L]) print(page); quit(status = any(lengths(found) > 0L))' ||
+  { say "a help page is broken" && exit 1; }
 
 wanted=$(sed -n 's/^RoxygenNote: //p' DESCRIPTION)
 have=$(Rscript --vanilla -e 'cat(format(packageVersion("roxygen2")))')
