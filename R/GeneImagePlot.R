@@ -11,8 +11,8 @@
 #' @param n.genes Genes of each group.
 #' @param max.groups Most groups on a page.
 #' @param ncol Number of columns.
-#' @param reduction Name of the reduction; its settings of the images are used
-#'   where it is there.
+#' @param reduction Name of the reduction; where it is there, its settings of the
+#'   images are used, and the genes that the run was given.
 #' @param assay,image,coordinates,layer As in [RunSIGEL()].
 #' @return A ggplot.
 #' @examples
@@ -34,6 +34,7 @@ GeneImagePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  check_seurat(object, call)
   if (!is.character(features) || !length(features) || anyNA(features)) {
     sigel_abort("features", describe(features), "names of genes", "See `rownames(object)`.", call)
   }
@@ -58,6 +59,7 @@ GeneGroupPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
   check_whole(n.genes, "n.genes", 1L, call)
   check_whole(max.groups, "max.groups", 1L, call)

@@ -21,10 +21,15 @@
 #' * `Misc()` of the reduction: `params` and `provenance` (JSON: settings,
 #'   versions, seed, device, hash of the data, time), `history` (data frame, one
 #'   row an epoch), `features` (data frame, one row a gene: `gene`, `group`,
-#'   `prob`, `status`);
+#'   `prob`, `status`), `bic` (data frame of `n.groups` and `bic`, the numbers of
+#'   groups that were tried; only with `n.groups = "auto"`) and `raster` (JSON:
+#'   the grid of pixels);
 #' * feature metadata of the assay: `sigel.group`, `sigel.group.prob` (posterior
-#'   probability of the group), `sigel.status`;
-#' * with `save.model`, `Tool(object, "RunSIGEL")`: path and hash of the model.
+#'   probability of the group), `sigel.status`. They speak of this run alone: a
+#'   gene that it was not given has no group, and the status
+#'   "not among `features`" (or "not in the layer");
+#' * with `save.model`, `Tool(object, "RunSIGEL")`: path of the model and a hash of
+#'   its files.
 #'
 #' The object given is changed only when everything succeeded.
 #'
@@ -47,7 +52,7 @@
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
 #' @param n.groups Number of gene groups, or `"auto"`: the smallest number that
-#'   reaches 98 % of the best gain in BIC over one group.
+#'   reaches 98 \% of the best gain in BIC over one group.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
@@ -58,8 +63,10 @@
 #'   `"cpu"`, `"cuda"`.
 #' @param config Further settings, a nested named list: parts `image`,
 #'   `encoder`, `mixture`, `train`. For example
-#'   `list(train = list(pretrain_epochs = 20), image = list(min_spots = 5))`. An
-#'   unknown setting is an error that lists the known ones.
+#'   `list(train = list(pretrain_epochs = 20), image = list(min_spots = 5))`. A
+#'   setting that takes several values may be empty: `character()` or `list()`, as
+#'   in `list(image = list(exclude = character()))`, which excludes no gene by
+#'   name. An unknown setting is an error that lists the known ones.
 #' @param save.model Folder in which to save the fitted model; NULL saves none.
 #' @param verbose Whether to show progress.
 #' @param ... Passed from method to method; anything unknown is an error.
@@ -134,23 +141,14 @@ RunSIGEL.default <- function(
 #' @export
 RunSIGEL.Assay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
   call <- rlang::current_env()
-  layer <- slot %||% layer
-  slots <- c("counts", "data", "scale.data")
-  if (!is.character(layer) || length(layer) != 1L || !layer %in% slots) {
-    sigel_abort("layer", describe(layer), paste("one of", some(slots)), "Use `layer = \"counts\"`.", call)
-  }
-  counts <- methods::slot(object, layer)
-  if (!length(counts)) {
-    fix <- "Name the layer that holds the raw counts, or set it by `SetAssayData()`."
-    sigel_abort("layer", sprintf("\"%s\", which is empty", layer), "raw counts", fix, call)
-  }
+  counts <- read_counts(object, slot %||% layer, call)
   RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
 #' @rdname RunSIGEL
 RunSIGEL.StdAssay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_layers(object, slot %||% layer, rlang::current_env())
+  counts <- read_counts(object, slot %||% layer, rlang::current_env())
   RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
 }
 
@@ -208,7 +206,8 @@ RunSIGEL.Seurat <- function(
     verbose = verbose
   )
   object[[reduction.name]] <- reduction
-  object[[assay]] <- add_feature_metadata(object[[assay]], SeuratObject::Misc(reduction)$features)
+  known <- SeuratObject::Misc(reduction)$features
+  object[[assay]] <- add_feature_metadata(object[[assay]], known, features)
   if (!is.null(save.model)) {
     SeuratObject::Tool(object) <- model_record(save.model)
   }
@@ -279,6 +278,24 @@ choose_assay <- function(object, assay, call) {
   assay
 }
 
+# A layer of an assay of Seurat 4 or 5.
+read_counts <- function(assay, layer, call) {
+  if (inherits(assay, "Assay")) read_slot(assay, layer, call) else read_layers(assay, layer, call)
+}
+
+read_slot <- function(object, layer, call) {
+  slots <- c("counts", "data", "scale.data")
+  if (!is.character(layer) || length(layer) != 1L || !layer %in% slots) {
+    sigel_abort("layer", describe(layer), paste("one of", some(slots)), "Use `layer = \"counts\"`.", call)
+  }
+  counts <- methods::slot(object, layer)
+  if (!length(counts)) {
+    fix <- "Name the layer that holds the raw counts, or set it by `SetAssayData()`."
+    sigel_abort("layer", sprintf("\"%s\", which is empty", layer), "raw counts", fix, call)
+  }
+  counts
+}
+
 # Counts of an Assay5; LayerData() and Layers() exist only in SeuratObject 5.
 read_layers <- function(object, layer, call) {
   check_string(layer, "layer", "Use `layer = \"counts\"`.", call)
@@ -320,17 +337,20 @@ as_reduction <- function(result, counts, assay, key) {
   dimnames(loadings) <- list(features$gene[embedded], dimensions)
   embeddings <- result$spot_embedding
   dimnames(embeddings) <- list(colnames(counts), dimensions)
+  misc <- list(
+    params = result$params,
+    provenance = result$provenance,
+    history = as_history(result$history),
+    features = features,
+    bic = as_bic(result$bic),
+    raster = result$raster
+  )
   SeuratObject::CreateDimReducObject(
     embeddings = embeddings,
     loadings = loadings,
     assay = assay,
     key = key,
-    misc = list(
-      params = result$params,
-      provenance = result$provenance,
-      history = as_history(result$history),
-      features = features
-    )
+    misc = Filter(Negate(is.null), misc)
   )
 }
 
@@ -340,19 +360,43 @@ as_history <- function(history) {
   as.data.frame(columns, stringsAsFactors = FALSE)
 }
 
-add_feature_metadata <- function(assay, features) {
+# The numbers of groups that were tried, named, as a table; NULL where none were.
+as_bic <- function(bic) {
+  if (!length(bic)) {
+    return(NULL)
+  }
+  table <- data.frame(n.groups = as.integer(names(bic)), bic = as.double(unlist(bic)))
+  table <- table[order(table$n.groups), ]
+  rownames(table) <- NULL
+  table
+}
+
+# Results of the genes given as columns for all genes of the assay, so that nothing of an earlier run stays.
+add_feature_metadata <- function(assay, features, asked = NULL) {
+  genes <- rownames(assay)
+  rows <- match(genes, features$gene)
+  status <- features$status[rows]
+  status[is.na(rows)] <- if (is.null(asked)) "not in the layer" else "not among `features`"
   metadata <- data.frame(
-    sigel.group = features$group,
-    sigel.group.prob = features$prob,
-    sigel.status = features$status,
-    row.names = features$gene
+    sigel.group = features$group[rows],
+    sigel.group.prob = features$prob[rows],
+    sigel.status = status,
+    row.names = genes
   )
+  # A factor that is there already would keep its levels.
+  for (column in intersect(names(metadata), names(assay[[]]))) {
+    assay[[column]] <- NULL
+  }
   SeuratObject::AddMetaData(assay, metadata = metadata)
 }
 
-# Path and hash of a saved model: what is needed to find and to trust it in another session.
+# What SIGEL.save writes.
+MODEL_FILES <- c("config.json", "genes.txt", "raster.json", "weights.safetensors")
+
+# Path and hash of a saved model: what is needed to find and to trust it in another session. The folder may hold
+# other files.
 model_record <- function(folder) {
-  files <- sort(list.files(folder, recursive = TRUE))
+  files <- MODEL_FILES[file.exists(file.path(folder, MODEL_FILES))]
   sums <- tools::md5sum(file.path(folder, files))
   manifest <- tempfile()
   on.exit(unlink(manifest))

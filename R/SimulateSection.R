@@ -86,8 +86,35 @@ ReadSection <- function(path, assay = "Spatial", image = c("auto", "visium", "fo
   if (!file.exists(path)) {
     sigel_abort("path", sprintf("\"%s\", where there is no file", path), "an .h5ad file", "Check the path.")
   }
-  pieces <- sigel_call("read_h5ad", normalizePath(path))
-  section_object(pieces, assay, "section", image)
+  call <- rlang::current_env()
+  pieces <- read_pieces(path, call)
+  if (image != "none" && is.null(pieces$coordinates) && is.null(pieces$lattice)) {
+    sigel_abort(
+      "path",
+      sprintf("\"%s\", without coordinates", basename(path)),
+      "x and y of every spot in obsm[\"spatial\"], or array_row and array_col in obs",
+      "Store them in the file, or use `image = \"none\"` and give `coordinates` to `RunSIGEL()`.",
+      call
+    )
+  }
+  section_object(pieces, assay, "section", image, call)
+}
+
+# The engine refuses what it knows to be wrong; whatever else goes wrong in reading is a fault of the file.
+read_pieces <- function(path, call) {
+  tryCatch(
+    sigel_call("read_h5ad", normalizePath(path), .call = call),
+    sigel_error = function(e) {
+      if (inherits(e, c("sigel_input_error", "sigel_engine_error"))) {
+        rlang::cnd_signal(e)
+      }
+      reason <- sub(" [(]unexpected; .*", "", conditionMessage(e))
+      reason <- strsplit(reason, "\n", fixed = TRUE)[[1L]][1L]
+      found <- sprintf("\"%s\", which cannot be read (%s)", basename(path), reason)
+      fix <- "Write it anew, in Python by `adata.write_h5ad(path)`."
+      sigel_abort("path", found, "an .h5ad file", fix, call)
+    }
+  )
 }
 
 # A Seurat object from the pieces of a section.

@@ -42,6 +42,12 @@ places_from_table <- function(table, cells, call = rlang::caller_env()) {
     fix <- "Give every cell a place, or take the cells without one out of `object`."
     sigel_abort("coordinates", found, "one row for each cell", fix, call)
   }
+  twice <- intersect(cells, names[duplicated(names)])
+  if (length(twice)) {
+    found <- sprintf("several rows for %d of %d cells: %s", length(twice), length(cells), some(twice))
+    fix <- "Keep the right one, or give the cells different names."
+    sigel_abort("coordinates", found, "one row for each cell", fix, call)
+  }
   table <- table[match(cells, names), , drop = FALSE]
   list(
     coordinates = as_places(table, xy, cells, call),

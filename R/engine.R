@@ -161,20 +161,38 @@ sigel_call <- function(name, ..., .call = rlang::caller_env()) {
       if (inherits(e, "python.builtin.KeyboardInterrupt")) {
         rlang::interrupt()
       }
-      rlang::abort(
-        in_r_words(python_message(e)),
-        class = c(if (inherits(e, "sigel.errors.InputError")) "sigel_input_error", "sigel_error"),
-        call = .call
-      )
+      abort_as_r(e, name, .call)
     },
     finally = recorder$`__exit__`(NULL, NULL, NULL)
   )
   for (warning in reticulate::py_to_r(caught)) {
     if (!inherits(warning$category, "python.builtin.type") || shown_to_users(warning)) {
-      rlang::warn(in_r_words(reticulate::py_str(warning$message)), class = "sigel_warning", call = .call)
+      rlang::warn(
+        in_r_words(reticulate::py_str(warning$message), name),
+        class = "sigel_warning",
+        call = .call
+      )
     }
   }
   result
+}
+
+# An error of the engine's function `name` as an R error; what the engine refused names R's argument.
+abort_as_r <- function(e, name, call) {
+  message <- python_message(e)
+  if (!inherits(e, "sigel.errors.SIGELError")) {
+    rlang::abort(message, class = "sigel_error", call = call)
+  }
+  message <- in_r_words(message, name)
+  if (!inherits(e, c("sigel.errors.InputError", "sigel.errors.ConfigError"))) {
+    rlang::abort(message, class = "sigel_error", call = call)
+  }
+  rlang::abort(
+    message,
+    class = c("sigel_input_error", "sigel_error"),
+    argument = refused_argument(message),
+    call = call
+  )
 }
 
 # DeprecationWarning and its kin speak to programmers.
@@ -205,23 +223,16 @@ python_message <- function(e) {
   )
 }
 
-# Settings classes of the engine, written as R users write them.
-in_r_words <- function(text) {
-  for (part in c("Image", "Encoder", "Mixture", "Train")) {
-    pattern <- sprintf("%sConfig\\(([^)]*)\\)", part)
-    text <- gsub(pattern, sprintf("config = list(%s = list(\\1))", tolower(part)), text)
+# A named list of settings as Python sees it: names kept at every level. An empty list is one of no settings
+# where settings or a part of them are meant, and a value without elements inside a part.
+as_settings <- function(config, level = 0L) {
+  if (!is.list(config) || length(config) && is.null(names(config))) {
+    return(config)
   }
-  text
-}
-
-# A named list of settings as Python sees it: names kept at every level, no empty list
-# taken for a Python list.
-as_settings <- function(config) {
-  if (is.list(config) && (length(config) == 0L || !is.null(names(config)))) {
-    do.call(reticulate::dict, c(lapply(config, as_settings), convert = FALSE))
-  } else {
-    config
+  if (!length(config) && level > 1L) {
+    return(list())
   }
+  do.call(reticulate::dict, c(lapply(config, as_settings, level = level + 1L), convert = FALSE))
 }
 
 # A vector as a one-dimensional NumPy array: element by element a long one would take minutes.

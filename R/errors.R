@@ -63,5 +63,8 @@ describe <- function(x) {
   if (is.atomic(x) && length(x) == 1L) {
     return(deparse(x, nlines = 1L))
   }
+  if (isS4(x)) {
+    return(sprintf("an object of class %s", class(x)[1L]))
+  }
   sprintf("%s of length %d", class(x)[1L], length(x))
 }

@@ -25,6 +25,14 @@ sigel_results <- function(object, reduction, call = rlang::caller_env()) {
   found
 }
 
+# Images are made from counts, which a reduction does not hold.
+check_seurat <- function(object, call = rlang::caller_env()) {
+  if (!inherits(object, "Seurat")) {
+    fix <- "Pass the object that holds the counts."
+    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+  }
+}
+
 # Okabe and Ito's colours, told apart by all kinds of colour vision; beyond seven, hues of changing lightness.
 group_colours <- function(groups) {
   okabe_ito <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#B8A800")
@@ -80,16 +88,17 @@ fill_pixels <- function(values) {
 gene_pixels <- function(object, features, reduction, assay, image, coordinates, layer, call) {
   results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
   assay <- choose_assay(object, assay %||% if (!is.null(results)) SeuratObject::DefaultAssay(results), call)
-  source <- object[[assay]]
-  counts <- if (inherits(source, "Assay")) methods::slot(source, layer) else read_layers(source, layer, call)
-  counts <- as_counts(counts, "layer", call)
+  counts <- as_counts(read_counts(object[[assay]], layer, call), "layer", call)
+  select_features(counts, features, call)
+  if (!is.null(results) && assay == SeuratObject::DefaultAssay(results)) {
+    counts <- seen_by_model(counts, features, results, call)
+  }
   cells <- colnames(counts)
   places <- if (is.null(coordinates)) {
     places_from_images(object, image, cells, call)
   } else {
     places_from_table(coordinates, cells, call)
   }
-  select_features(counts, features, call)
   settings <- reticulate::dict(convert = FALSE)
   if (!is.null(results)) {
     json <- reticulate::import("json", convert = FALSE)
@@ -104,6 +113,17 @@ gene_pixels <- function(object, features, reduction, assay, image, coordinates, 
   values <- images$values
   rownames(values) <- features
   list(values = values, corners = pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y))
+}
+
+# The library of a spot, by which counts are normalised, is that of the genes the run was given.
+seen_by_model <- function(counts, features, results, call) {
+  seen <- SeuratObject::Misc(results)$features$gene
+  outside <- setdiff(features, seen)
+  if (length(outside)) {
+    found <- sprintf("%s, not among the `features` of the run", some(outside))
+    sigel_abort("features", found, "genes that the model saw", "Call `RunSIGEL()` with them.", call)
+  }
+  counts[rownames(counts) %in% seen, , drop = FALSE]
 }
 
 # Corners of pixels (data frame `pixel`, `x`, `y`) from their centres. Places are linear in row and column; on a

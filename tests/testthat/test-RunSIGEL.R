@@ -59,8 +59,51 @@ test_that("the words of Seurat are heeded: names, layer and slot, features", {
   chosen <- grep("^Gene", rownames(section), value = TRUE)[1:15]
   some <- run_quick(section, features = chosen)
   expect_setequal(SeuratObject::Misc(some[["sigel"]])$features$gene, chosen)
+})
+
+test_that("a run on some genes leaves nothing of an earlier run", {
+  skip_if_no_engine()
+  section <- small_section()
+  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:15]
   left_out <- setdiff(rownames(section), chosen)
-  expect_true(all(is.na(some[["Spatial"]][[]][left_out, "sigel.status"])))
+  first <- run_quick(section)
+  again <- run_quick(first, features = chosen, n.groups = 5)
+  columns <- again[["Spatial"]][[]]
+  expect_true(all(is.na(columns[left_out, "sigel.group"])))
+  expect_true(all(is.na(columns[left_out, "sigel.group.prob"])))
+  expect_equal(unique(columns[left_out, "sigel.status"]), "not among `features`")
+  features <- SeuratObject::Misc(again[["sigel"]])$features
+  expect_equal(as.character(columns[chosen, "sigel.group"]), as.character(features[chosen, "group"]))
+  expect_equal(columns[chosen, "sigel.status"], features[chosen, "status"])
+  expect_equal(levels(columns$sigel.group), levels(features$group))
+  expect_equal(columns$programme, section[["Spatial"]][[]]$programme)
+})
+
+test_that("genes that the layer lacks are told from those not asked for", {
+  add_feature_metadata <- getFromNamespace("add_feature_metadata", "sigel")
+  counts <- matrix(1, 3, 2, dimnames = list(c("a", "b", "c"), c("x", "y")))
+  assay <- SeuratObject::CreateAssayObject(counts)
+  features <- data.frame(gene = "b", group = factor("1"), prob = 1, status = "embedded")
+  status <- function(asked) add_feature_metadata(assay, features, asked)[[]]$sigel.status
+  expect_equal(status(NULL), c("not in the layer", "embedded", "not in the layer"))
+  expect_equal(status("b"), c("not among `features`", "embedded", "not among `features`"))
+})
+
+test_that("the way to the number of groups and the grid of pixels are kept", {
+  skip_if_no_engine()
+  as_bic <- getFromNamespace("as_bic", "sigel")
+  expect_null(as_bic(NULL))
+  expect_null(as_bic(list()))
+  expect_equal(as_bic(list(`10` = 3, `2` = 5.5)), data.frame(n.groups = c(2L, 10L), bic = c(5.5, 3)))
+
+  section <- small_section()
+  given <- SeuratObject::Misc(run_quick(section)[["sigel"]])
+  expect_null(given$bic)
+  auto <- SeuratObject::Misc(run_quick(section, n.groups = "auto")[["sigel"]])
+  expect_s3_class(auto$bic, "data.frame")
+  expect_named(auto$bic, c("n.groups", "bic"))
+  expect_true(all(is.finite(auto$bic$bic)) && !is.unsorted(auto$bic$n.groups))
+  expect_match(auto$raster, "\"shape\"")
 })
 
 test_that("the same seed gives the same numbers, and R's random numbers are left alone", {
@@ -90,6 +133,14 @@ test_that("the fitted model is saved, and the object remembers where and which",
   expect_match(tool$hash, "^[0-9a-f]{32}$")
   expect_true(file.exists(file.path(folder, "config.json")))
   expect_false(any(grepl("pkl|pickle|[.]pt$", list.files(folder))))
+
+  # Only the model's own files count.
+  model_record <- getFromNamespace("model_record", "sigel")
+  dir.create(file.path(folder, "notes"))
+  writeLines("of the user", file.path(folder, "notes", "diary.txt"))
+  expect_equal(model_record(folder), tool)
+  cat(" ", file = file.path(folder, "config.json"), append = TRUE)
+  expect_false(model_record(folder)$hash == tool$hash)
 })
 
 test_that("progress is told stage by stage, and verbose = FALSE is silent", {

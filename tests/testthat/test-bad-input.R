@@ -17,6 +17,9 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   expect_refused(run_quick(section, config = list(n_dims = 3)), "config", "`n.dims`", object = section)
   expect_refused(run_quick(section, device = "abacus"), "device", object = section)
   expect_refused(run_quick(section, reduction.name = ""), "reduction.name", object = section)
+  expect_refused(run_quick(section, n.groups = 1000), "n.groups", "n.groups = \"auto\"", object = section)
+  file <- withr::local_tempfile(lines = "no folder")
+  expect_refused(run_quick(section, save.model = file.path(file, "model")), "save.model", object = section)
   expect_error(run_quick(section, n.dim = 3), "n.dim")
   expect_error(
     run_quick(section, config = list(train = list(tolerance = -1))),
@@ -33,7 +36,7 @@ test_that("counts and coordinates that cannot be used are refused", {
   expect_refused(run_quick(counts, places[-1, ]), "coordinates", "1 of")
   negative <- counts
   negative@x[1] <- -1
-  expect_refused(run_quick(negative, places), "counts", "negative")
+  expect_refused(run_quick(negative, places), "object", "negative")
   broken <- counts
   broken@x[1] <- NaN
   expect_refused(run_quick(broken, places), "object", "NaN")

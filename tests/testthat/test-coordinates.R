@@ -44,6 +44,9 @@ test_that("tables that cannot be used are refused", {
     "\"c2\""
   )
   expect_refused(from_table(transform(table, y = Inf), cells), "coordinates", "4 cells")
+  twice <- rbind(as.matrix(table), c2 = c(9, 9))
+  expect_refused(from_table(twice, cells), "coordinates", "several rows", "\"c2\"")
+  expect_equal(from_table(twice, cells[3:4])$coordinates, from_table(table, cells[3:4])$coordinates)
   expect_refused(from_table(transform(table, x = letters[1:4]), cells), "coordinates", "not numbers")
 })
 

@@ -120,6 +120,71 @@ test_that("messages about settings speak R", {
     in_r_words("Lower it, for example ImageConfig(min_spots=1), or"),
     "Lower it, for example config = list(image = list(min_spots=1)), or"
   )
+  expect_equal(
+    in_r_words("`n_groups`: found 9; wanted fewer. Use n_groups=\"auto\" or at most 8."),
+    "`n.groups`: found 9; wanted fewer. Use n.groups = \"auto\" or at most 8."
+  )
+  led <- function(name, ...) sub("`: .*", "", sub("`", "", in_r_words(sprintf("`%s`: found 1", name), ...)))
+  expect_equal(led("save"), "save.model")
+  expect_equal(led("seed"), "seed.use")
+  expect_equal(led("counts"), "object")
+  expect_equal(led("key_added"), "reduction.name")
+  expect_equal(led("genes"), "object")
+  expect_equal(led("genes", "gene_images"), "features")
+  expect_equal(led("spatial_key"), "coordinates")
+  expect_equal(led("array_row, array_col"), "coordinates")
+  expect_equal(led("seed", "simulate"), "seed")
+  expect_equal(led("min_spots"), "min_spots")
+  expect_equal(
+    in_r_words("setting `n_dims`: found 1; wanted more."),
+    "`n.dims`: found 1; wanted more."
+  )
+  expect_equal(
+    in_r_words("setting `thin`: found True; wanted None or a number."),
+    "setting `thin`: found TRUE; wanted NULL or a number."
+  )
+  # What is quoted is the user's own.
+  expect_equal(in_r_words("found 'None', \"True\""), "found 'None', \"True\"")
+  fixes <- c(
+    "Call adata.var_names_make_unique() first.",
+    "Store them in adata.obsm[\"spatial\"].",
+    "Take the spots of one section, for example adata[adata.obs[...] == ...].",
+    "See `status` of each gene.",
+    "Use grid=\"continuous\".",
+    "lower `refine_lr` (TrainConfig).",
+    "use covariance=\"diag\" (MixtureConfig).",
+    "unknown setting 'a' in TrainConfig; known settings: b."
+  )
+  said <- vapply(fixes, in_r_words, "")
+  expect_no_match(said, "\\badata|Config|`status`|Use grid")
+  expect_match(said[6], "config = list(train = list(refine_lr = ", fixed = TRUE)
+})
+
+test_that("errors of the engine carry the argument that R users know", {
+  skip_if_no_engine()
+  section <- small_section()
+  refused <- function(...) expect_error(run_quick(section, ...), class = "sigel_input_error")
+  expect_equal(refused(n.groups = 1000)$argument, "n.groups")
+  expect_equal(refused(n.dims = 1e9)$argument, "n.dims")
+  expect_equal(refused(device = "abacus")$argument, "device")
+  expect_equal(refused(config = list(train = list(epochz = 1)))$argument, "config")
+  expect_equal(refused(config = list(train = list(tolerance = "a")))$argument, "config")
+  expect_equal(refused(config = list(image = list(min_spots = 1e4)))$argument, "config")
+})
+
+test_that("settings may be empty", {
+  skip_if_no_engine()
+  as_settings <- getFromNamespace("as_settings", "sigel")
+  shown <- function(config) reticulate::py_str(as_settings(config))
+  expect_equal(shown(list()), "{}")
+  expect_equal(shown(list(image = list())), "{'image': {}}")
+  expect_equal(shown(list(image = list(exclude = list()))), "{'image': {'exclude': []}}")
+  expect_equal(shown(list(image = list(exclude = character()))), "{'image': {'exclude': []}}")
+  expect_equal(shown(list(image = list(exclude = list(a = 1)[0]))), "{'image': {'exclude': []}}")
+  for (none in list(list(), character())) {
+    done <- run_quick(small_section(), config = c(quick, list(image = list(exclude = none))))
+    expect_false("excluded by name" %in% SeuratObject::Misc(done[["sigel"]])$features$status)
+  }
 })
 
 test_that("install_sigel refuses what it cannot use", {

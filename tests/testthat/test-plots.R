@@ -30,9 +30,29 @@ test_that("gene images share one scale and have a polygon for each pixel", {
   expect_no_error(build(GeneImagePlot(before, genes)))
   expect_refused(GeneImagePlot(section, "nogene"), "features", "nogene")
   expect_error(GeneImagePlot(section, "mt-Nd1"), "excluded by name", class = "sigel_error")
+  expect_refused(GeneImagePlot(section, genes, layer = "tpm"), "layer", "\"counts\"", object = section)
+  expect_refused(GeneImagePlot(section[["sigel"]], genes), "object", "DimReduc", "Seurat object")
   cells <- small_section(lattice = "cells", image = "fov")
   corners <- build(GeneImagePlot(cells, genes[1]))$data[[1]]
   expect_true(all(table(corners$group) == 4))
+})
+
+test_that("images after a run on some genes are what the model saw", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- small_section()
+  genes <- grep("^Gene", rownames(section), value = TRUE)
+  some <- run_quick(section, features = genes[1:15])
+  counts <- counts_of(section)[genes[1:15], ]
+  alone <- SeuratObject::CreateSeuratObject(counts, assay = "Spatial")
+  values <- function(...) GeneImagePlot(..., coordinates = places_of(section))$layers[[1]]$data$value
+  seen <- values(some, genes[2:3])
+  expect_equal(seen, values(alone, genes[2:3]))
+  expect_gt(max(abs(seen - values(section, genes[2:3]))), 1e-3)
+  expect_refused(GeneImagePlot(some, genes[c(2, 20)]), "features", genes[20], "RunSIGEL")
+  expect_no_error(build(GeneGroupPlot(some)))
+  part <- subset(some, features = genes[2:15])
+  expect_no_error(build(GeneImagePlot(part, genes[2])))
 })
 
 test_that("a page of groups shows each group's own genes", {
@@ -46,6 +66,9 @@ test_that("a page of groups shows each group's own genes", {
   expect_setequal(number, levels(features$group))
   expect_no_error(build(plot))
   expect_refused(GeneGroupPlot(finished(), groups = "99"), "groups", "99")
+  # A reduction holds no counts.
+  reduction <- finished()[["sigel"]]
+  expect_refused(GeneGroupPlot(reduction), "object", "DimReduc", "wanted a Seurat object.")
 })
 
 test_that("the map has a dot for each embedded gene, is repeatable and leaves R's seed alone", {
@@ -69,7 +92,8 @@ test_that("plots of objects without results say what to do", {
     matrix(1, 3, 3, dimnames = list(letters[1:3], LETTERS[1:3]))
   )
   expect_refused(TrainingPlot(object), "reduction", "RunSIGEL()", object = object)
-  expect_refused(GeneMapPlot(1), "object")
+  expect_refused(GeneMapPlot(1), "object", "or a DimReduc")
+  expect_refused(GeneImagePlot(1, "a"), "object")
 })
 
 test_that("colours differ between groups", {

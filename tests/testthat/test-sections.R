@@ -15,3 +15,23 @@ test_that("a simulated section says so, holds its truth, and is drawn by Seurat"
 test_that("files that are not there are refused", {
   expect_refused(ReadSection("nowhere.h5ad"), "path", "nowhere.h5ad")
 })
+
+test_that("files that are no h5ad are refused, and the reason is told", {
+  skip_if_no_engine()
+  file <- withr::local_tempfile(fileext = ".h5ad", lines = "gene,cell,count")
+  expect_refused(ReadSection(file), "path", basename(file), "write_h5ad")
+  error <- expect_error(ReadSection(file), class = "sigel_input_error")
+  expect_no_match(conditionMessage(error), "unexpected")
+  expect_equal(rlang::call_name(conditionCall(error)), "ReadSection")
+  expect_refused(ReadSection(withr::local_tempdir()), "path")
+})
+
+test_that("a file without coordinates is refused, save where none are asked for", {
+  skip_if_no_engine()
+  anndata <- reticulate::import("anndata")
+  numpy <- reticulate::import("numpy", convert = FALSE)
+  file <- withr::local_tempfile(fileext = ".h5ad")
+  anndata$AnnData(numpy$ones(c(3L, 2L)))$write_h5ad(file)
+  expect_refused(ReadSection(file), "path", "obsm[\"spatial\"]", "image = \"none\"")
+  expect_equal(dim(ReadSection(file, image = "none")), c(2L, 3L))
+})

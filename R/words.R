@@ -1,0 +1,70 @@
+# The engine speaks of Python's arguments and settings; what reaches R users speaks of theirs.
+
+# Arguments of the engine's functions, by function, where R calls them otherwise.
+ARGUMENTS <- local({
+  section <- c(
+    adata = "object",
+    counts = "object",
+    genes = "object",
+    layer = "layer",
+    spatial_key = "coordinates",
+    "array_row, array_col" = "coordinates",
+    "array_col, array_row" = "coordinates"
+  )
+  list(
+    embed = c(
+      section,
+      n_dims = "n.dims",
+      n_groups = "n.groups",
+      seed = "seed.use",
+      save = "save.model",
+      path = "save.model",
+      key_added = "reduction.name"
+    ),
+    # There the engine looks for the genes to be drawn; the object's own names were checked before.
+    gene_images = replace(section, "genes", "features")
+  )
+})
+
+# Settings that a refusal of the engine may begin with.
+IMAGE_SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size")
+
+# Python's phrases (regular expressions) and what they are in R, in this order.
+PHRASES <- c(
+  "(Image|Encoder|Mixture|Train)Config\\(([^)]*)\\)" = "config = list(\\L\\1\\E = list(\\2))",
+  "`(\\w+)` \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1 = ...))`",
+  "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
+  "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
+  "\\bSIGELConfig\\b" = "config",
+  "\\ba dict\\b" = "a named list",
+  "Use grid=(\"\\w+\")" = "Use `config = list(image = list(grid = \\1))`",
+  "a smaller `pixel_size`" = "a smaller `config = list(image = list(pixel_size = ...))`",
+  "Call adata[.]var_names_make_unique\\(\\) first" = "Use `make.unique()` on the row names first",
+  "Store them in adata[.]obsm\\[\"spatial\"\\]" = "Give `coordinates`",
+  "for example adata\\[adata[.]obs\\[[^]]*\\][^]]*\\]" = "for example by `subset(object, cells = ...)`",
+  "See `status` of each gene" = "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`",
+  # What stands in quotes is the user's own.
+  "(?<![\\w'\".])None(?![\\w'\"])" = "NULL",
+  "(?<![\\w'\".])True(?![\\w'\"])" = "TRUE",
+  "(?<![\\w'\".])False(?![\\w'\"])" = "FALSE"
+)
+
+# A message of the engine's function `name`, as R users would write it.
+in_r_words <- function(text, name = "embed") {
+  for (phrase in names(PHRASES)) {
+    text <- gsub(phrase, PHRASES[[phrase]], text, perl = TRUE)
+  }
+  arguments <- ARGUMENTS[[name]]
+  for (argument in names(arguments)) {
+    ours <- arguments[[argument]]
+    text <- sub(sprintf("^(setting )?`%s`: ", argument), sprintf("`%s`: ", ours), text)
+    text <- gsub(sprintf("\\b%s=", argument), sprintf("%s = ", ours), text, perl = TRUE)
+  }
+  text
+}
+
+# Which argument of R's a refusal of the engine, already in R's words, is about.
+refused_argument <- function(message) {
+  found <- regmatches(message, regexec("^`([^`]+)`: ", message))[[1L]]
+  if (!length(found) || found[2L] %in% IMAGE_SETTINGS) "config" else found[2L]
+}
