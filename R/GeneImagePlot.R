@@ -13,7 +13,9 @@
 #' @param ncol Number of columns.
 #' @param reduction Name of the reduction; where it is there, its settings of the
 #'   images are used, and the genes that the run was given.
-#' @param assay,image,coordinates,layer As in [RunSIGEL()].
+#' @param assay,image,coordinates As in [RunSIGEL()].
+#' @param layer Layer with the raw counts; default: that of the run, else
+#'   `"counts"`.
 #' @return A ggplot.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
@@ -30,15 +32,24 @@ GeneImagePlot <- function(
   assay = NULL,
   image = NULL,
   coordinates = NULL,
-  layer = "counts"
+  layer = NULL
 ) {
   needs_ggplot()
   call <- rlang::current_env()
   check_seurat(object, call)
-  if (!is.character(features) || !length(features) || anyNA(features)) {
-    sigel_abort("features", describe(features), "names of genes", "See `rownames(object)`.", call)
+  if (missing(features) || !is.character(features) || !length(features) || anyNA(features)) {
+    sigel_abort(
+      "features",
+      if (missing(features)) "nothing" else describe(features),
+      "names of genes",
+      "See `rownames(object)`.",
+      call
+    )
   }
   features <- unique(features)
+  if (!is.null(ncol)) {
+    check_whole(ncol, "ncol", 1L, 4L, call)
+  }
   table <- pixel_table(gene_pixels(object, features, reduction, assay, image, coordinates, layer, call))
   ggplot2::ggplot() +
     pixel_layers(table) +
@@ -55,14 +66,18 @@ GeneGroupPlot <- function(
   reduction = "sigel",
   image = NULL,
   coordinates = NULL,
-  layer = "counts"
+  layer = NULL
 ) {
   needs_ggplot()
   call <- rlang::current_env()
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
-  check_whole(n.genes, "n.genes", 1L, call)
-  check_whole(max.groups, "max.groups", 1L, call)
+  check_whole(n.genes, "n.genes", 1L, 5L, call)
+  check_whole(max.groups, "max.groups", 1L, 12L, call)
+  if (n.genes > 15) {
+    fix <- "For more genes of a group use `GeneImagePlot()`, which breaks lines."
+    sigel_abort("n.genes", describe(n.genes), "at most 15, for which a row has room", fix, call)
+  }
   sizes <- table(SeuratObject::Misc(results)$features$group)
   if (is.null(groups)) {
     largest <- names(utils::head(sort(sizes, decreasing = TRUE), max.groups))
@@ -82,7 +97,8 @@ GeneGroupPlot <- function(
   assay <- SeuratObject::DefaultAssay(results)
   images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call)
   table <- merge(pixel_table(images), chosen, by = "gene", sort = FALSE)
-  label <- sprintf("group %s\n%d genes", groups, as.integer(sizes[groups]))
+  n_members <- as.integer(sizes[groups])
+  label <- sprintf("group %s\n%d %s", groups, n_members, ifelse(n_members == 1L, "gene", "genes"))
   table$group <- factor(label[match(table$group, groups)], levels = label)
   chosen$group <- factor(label[match(chosen$group, groups)], levels = label)
   chosen$x <- mean(range(table$x))

@@ -36,13 +36,10 @@ GeneMapPlot <- function(
   call <- rlang::current_env()
   method <- rlang::arg_match(method)
   check_flag(label, "label", call)
+  check_size(pt.size, "pt.size", call)
   results <- sigel_results(object, reduction, call)
   loadings <- SeuratObject::Loadings(results)
-  unknown <- setdiff(features, rownames(loadings))
-  if (length(unknown)) {
-    fix <- "See `rownames(Loadings(object[[\"sigel\"]]))`."
-    sigel_abort("features", some(unknown), "names of genes that were embedded", fix, call)
-  }
+  check_embedded(features, loadings, call)
   if (method == "umap") {
     require_installed("uwot", "A UMAP", call)
   }
@@ -68,7 +65,7 @@ GeneMapPlot <- function(
     ) +
     ggplot2::labs(
       title = "Map of the genes",
-      subtitle = sprintf("%d genes in %d groups", nrow(map), length(groups)),
+      subtitle = cli::pluralize("{nrow(map)} gene{?s} in {length(groups)} group{?s}"),
       x = axes[1L],
       y = axes[2L],
       colour = "group"
@@ -86,6 +83,20 @@ GeneMapPlot <- function(
       text_on_halo(marked, "gene", size = 3, bold = FALSE, vjust = -1)
   }
   plot
+}
+
+check_size <- function(x, argument, call) {
+  if (!is.numeric(x) || length(x) != 1L || is.na(x) || x <= 0) {
+    sigel_abort(argument, describe(x), "one number above 0", sprintf("Use `%s = 1.5`.", argument), call)
+  }
+}
+
+check_embedded <- function(features, loadings, call) {
+  unknown <- setdiff(features, rownames(loadings))
+  if (length(unknown)) {
+    fix <- "See `rownames(Loadings(object[[\"sigel\"]]))`."
+    sigel_abort("features", some(unknown), "names of genes that were embedded", fix, call)
+  }
 }
 
 umap_places <- function(loadings, seed) {

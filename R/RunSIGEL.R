@@ -22,10 +22,10 @@
 #'   versions, seed, device, hash of the data, time), `history` (data frame, one
 #'   row an epoch), `features` (data frame, one row a gene: `gene`, `group`,
 #'   `prob`, `status`), `bic` (data frame of `n.groups` and `bic`, the numbers of
-#'   groups that were tried; only with `n.groups = "auto"`) and `raster` (JSON:
-#'   the grid of pixels);
-#' * feature metadata of the assay: `sigel.group`, `sigel.group.prob` (posterior
-#'   probability of the group), `sigel.status`. They speak of this run alone: a
+#'   groups that were tried; only with `n.groups = "auto"`), `raster` (JSON: the
+#'   grid of pixels) and `layer`;
+#' * feature metadata of the assay, named after the reduction: `sigel.group`,
+#'   `sigel.group.prob` (posterior probability of the group), `sigel.status`. They speak of this run alone: a
 #'   gene that it was not given has no group, and the status
 #'   "not among `features`" (or "not in the layer");
 #' * with `save.model`, `Tool(object, "RunSIGEL")`: path of the model and a hash of
@@ -52,7 +52,7 @@
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
 #' @param n.groups Number of gene groups, or `"auto"`: the smallest number that
-#'   reaches 98 \% of the best gain in BIC over one group.
+#'   reaches 98 percent of the best gain in BIC over one group.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
@@ -108,14 +108,18 @@ RunSIGEL.default <- function(
   ...
 ) {
   call <- rlang::current_env()
-  rlang::check_dots_empty(call = call)
+  check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
+  if (is.character(object)) {
+    fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
+    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
+  }
   if (missing(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
   check_flag(verbose, "verbose", call)
   settings <- run_settings(n.dims, n.groups, config, call)
-  check_whole(seed.use, "seed.use", 0L, call)
+  check_whole(seed.use, "seed.use", 0L, call = call)
   check_string(device, "device", "Use `device = \"auto\"`.", call)
   check_string(reduction.key, "reduction.key", "Use `reduction.key = \"SIGEL_\"`.", call)
   if (!is.null(save.model)) {
@@ -125,6 +129,8 @@ RunSIGEL.default <- function(
   counts <- select_features(as_counts(object, call = call), features, call)
   places <- places_from_table(coordinates, colnames(counts), call)
 
+  # Before anything else speaks to Python: where there is none, this says so best.
+  sigel_engine(call)
   reporter <- progress_reporter(verbose)
   on.exit(close_progress(reporter), add = TRUE)
   callback <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
@@ -174,9 +180,9 @@ RunSIGEL.Seurat <- function(
   ...
 ) {
   call <- rlang::current_env()
-  rlang::check_dots_empty(call = call)
+  check_no_dots(..., known = names(formals(RunSIGEL.Seurat)), call = call)
   assay <- choose_assay(object, assay, call)
-  check_string(reduction.name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
+  check_reduction_name(object, reduction.name, call)
   cells <- colnames(object[[assay]])
   outside <- setdiff(colnames(object), cells)
   if (length(outside)) {
@@ -187,27 +193,33 @@ RunSIGEL.Seurat <- function(
   if (is.null(coordinates)) {
     places <- places_from_images(object, image, cells, call)
   } else {
+    if (!is.null(image)) {
+      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
+    }
     places <- places_from_table(coordinates, cells, call)
   }
-  reduction <- RunSIGEL(
-    object[[assay]],
-    coordinates = do.call(cbind, unname(places)),
-    assay = assay,
-    features = features,
-    n.dims = n.dims,
-    n.groups = n.groups,
-    layer = layer,
-    slot = slot,
-    reduction.key = reduction.key,
-    seed.use = seed.use,
-    device = device,
-    config = config,
-    save.model = save.model,
-    verbose = verbose
-  )
+  reduction <- speaking_for(call, {
+    RunSIGEL(
+      object[[assay]],
+      coordinates = do.call(cbind, unname(places)),
+      assay = assay,
+      features = features,
+      n.dims = n.dims,
+      n.groups = n.groups,
+      layer = layer,
+      slot = slot,
+      reduction.key = reduction.key,
+      seed.use = seed.use,
+      device = device,
+      config = config,
+      save.model = save.model,
+      verbose = verbose
+    )
+  })
+  SeuratObject::Misc(reduction, slot = "layer") <- slot %||% layer
   object[[reduction.name]] <- reduction
   known <- SeuratObject::Misc(reduction)$features
-  object[[assay]] <- add_feature_metadata(object[[assay]], known, features)
+  object[[assay]] <- add_feature_metadata(object[[assay]], known, features, reduction.name)
   if (!is.null(save.model)) {
     SeuratObject::Tool(object) <- model_record(save.model)
   }
@@ -216,8 +228,28 @@ RunSIGEL.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+# What Seurat would refuse only after training.
+check_reduction_name <- function(object, name, call) {
+  check_string(name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
+  if (make.names(name) != name) {
+    fix <- sprintf("Use `reduction.name = \"%s\"`.", make.names(name))
+    sigel_abort(
+      "reduction.name",
+      describe(name),
+      "a name of letters, digits, dots and underscores",
+      fix,
+      call
+    )
+  }
+  taken <- c(SeuratObject::Assays(object), SeuratObject::Images(object), names(object@graphs))
+  if (name %in% taken) {
+    found <- sprintf("\"%s\", the name of an assay, an image or a graph", name)
+    sigel_abort("reduction.name", found, "a name of its own", "Use `reduction.name = \"sigel\"`.", call)
+  }
+}
+
 run_settings <- function(n.dims, n.groups, config, call) {
-  check_whole(n.dims, "n.dims", 2L, call)
+  check_whole(n.dims, "n.dims", 2L, 32L, call)
   check_groups(n.groups, call)
   if (!is.list(config) || length(config) && !rlang::is_named(config)) {
     fix <- "For example `config = list(train = list(pretrain_epochs = 20))`."
@@ -372,17 +404,14 @@ as_bic <- function(bic) {
 }
 
 # Results of the genes given as columns for all genes of the assay, so that nothing of an earlier run stays.
-add_feature_metadata <- function(assay, features, asked = NULL) {
+add_feature_metadata <- function(assay, features, asked = NULL, name = "sigel") {
   genes <- rownames(assay)
   rows <- match(genes, features$gene)
   status <- features$status[rows]
   status[is.na(rows)] <- if (is.null(asked)) "not in the layer" else "not among `features`"
-  metadata <- data.frame(
-    sigel.group = features$group[rows],
-    sigel.group.prob = features$prob[rows],
-    sigel.status = status,
-    row.names = genes
-  )
+  metadata <- data.frame(group = features$group[rows], prob = features$prob[rows], status = status)
+  names(metadata) <- paste0(name, c(".group", ".group.prob", ".status"))
+  rownames(metadata) <- genes
   # A factor that is there already would keep its levels.
   for (column in intersect(names(metadata), names(assay[[]]))) {
     assay[[column]] <- NULL

@@ -5,7 +5,7 @@ TERMS <- c(
   contrast = "two views of a gene",
   cluster = "distance to target groups",
   likelihood = "-log likelihood of groups",
-  size = "group sizes",
+  size = "uneven group sizes",
   graph = "neighbouring genes",
   changed = "genes that changed group",
   rank = "effective dimensions"
@@ -54,7 +54,7 @@ TrainingPlot <- function(object, reduction = "sigel") {
   labels <- c(pretrain = "Module I", refine = "Modules II and III")
   curves$stage <- factor(curves$stage, levels = stages)
   ggplot2::ggplot(curves, ggplot2::aes(.data$step, .data$value, colour = .data$stage)) +
-    ggplot2::geom_line(linewidth = 0.8) +
+    ggplot2::geom_line(data = curves[run_length(curves) > 1L, ], linewidth = 0.8) +
     ggplot2::geom_point(size = 1.4) +
     ggplot2::facet_wrap(ggplot2::vars(.data$term), scales = "free_y") +
     ggplot2::scale_colour_manual(
@@ -66,6 +66,9 @@ TrainingPlot <- function(object, reduction = "sigel") {
     theme_sigel() +
     ggplot2::theme(legend.position = "top", legend.justification = "left")
 }
+
+# Points of the curve that each row belongs to; a single one makes no line.
+run_length <- function(curves) stats::ave(curves$step, curves$term, curves$stage, FUN = length)
 
 term_label <- function(term) {
   known <- unname(TERMS[term])

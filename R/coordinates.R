@@ -13,28 +13,15 @@ LATTICE <- c("array_row", "array_col")
 
 # Places from a matrix or data frame given by hand, for all `cells` and in their order.
 places_from_table <- function(table, cells, call = rlang::caller_env()) {
-  wanted <- "a matrix or data frame with columns x and y, and the cells as row names"
+  wanted <- "a matrix or data frame with columns x and y, and the cells as row names (or a column `cell`)"
   example <- "For example: `data.frame(x = ..., y = ..., row.names = colnames(object))`."
   if (!(is.matrix(table) || is.data.frame(table))) {
     sigel_abort("coordinates", describe(table), wanted, example, call)
   }
-  names <- rownames(table)
-  automatic <- is.null(names) || (is.data.frame(table) && is.integer(attr(table, "row.names")))
-  if (automatic) {
-    sigel_abort(
-      "coordinates",
-      "no row names",
-      wanted,
-      "Set `rownames(coordinates)` to the names of the cells.",
-      call
-    )
-  }
-  if (is.null(colnames(table)) && ncol(table) == 2L) {
-    colnames(table) <- c("x", "y")
-  }
-  xy <- Find(function(pair) all(pair %in% colnames(table)), XY)
-  if (is.null(xy)) {
-    sigel_abort("coordinates", paste("columns", some(colnames(table), 6L)), wanted, example, call)
+  names <- cell_names(table, wanted, call)
+  xy <- place_columns(table, wanted, example, call)
+  if (is.null(colnames(table))) {
+    colnames(table) <- xy
   }
   missing <- setdiff(cells, names)
   if (length(missing)) {
@@ -55,11 +42,48 @@ places_from_table <- function(table, cells, call = rlang::caller_env()) {
   )
 }
 
+# The cells of a table's rows: their names, or a column `cell` as tibbles have it.
+cell_names <- function(table, wanted, call) {
+  names <- rownames(table)
+  automatic <- is.null(names) || (is.data.frame(table) && is.integer(attr(table, "row.names")))
+  if (!automatic) {
+    return(names)
+  }
+  if ("cell" %in% colnames(table)) {
+    return(as.character(table[, "cell", drop = TRUE]))
+  }
+  found <- if (is.null(names)) "no row names" else "automatic row names (1, 2, 3, ...)"
+  fix <- "Set `rownames(coordinates)` to the names of the cells; for a tibble add a column `cell`."
+  sigel_abort("coordinates", found, wanted, fix, call)
+}
+
+# The pair of XY that the table has.
+place_columns <- function(table, wanted, example, call) {
+  columns <- colnames(table)
+  if (is.null(columns) && ncol(table) == 2L) {
+    return(XY[[1L]])
+  }
+  xy <- Find(function(pair) all(pair %in% columns), XY)
+  if (is.null(xy)) {
+    if (all(XY[[1L]] %in% tolower(columns))) {
+      example <- "Write their names in small letters."
+    }
+    sigel_abort("coordinates", paste("columns", some(columns, 6L)), wanted, example, call)
+  }
+  xy
+}
+
 as_places <- function(table, columns, cells, call) {
   chosen <- lapply(columns, function(column) table[, column, drop = TRUE])
   if (!all(vapply(chosen, is.numeric, logical(1L)))) {
     found <- sprintf("columns %s that are not numbers", toString(columns))
-    sigel_abort("coordinates", found, "numbers", "Convert them by `as.numeric()`.", call)
+    # A factor as a number is the code of its level.
+    convert <- if (any(vapply(chosen, is.factor, logical(1L)))) {
+      "as.numeric(as.character(x))"
+    } else {
+      "as.numeric(x)"
+    }
+    sigel_abort("coordinates", found, "numbers", sprintf("Convert them by `%s`.", convert), call)
   }
   places <- matrix(as.double(unlist(chosen)), ncol = 2L, dimnames = list(cells, columns))
   lost <- which(!is.finite(rowSums(places)))

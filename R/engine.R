@@ -70,6 +70,19 @@ sigel_engine <- function(call = rlang::caller_env()) {
 
 start_python <- function(call) {
   source <- python_source()
+  if (source == "RETICULATE_PYTHON") {
+    asked <- Sys.getenv("RETICULATE_PYTHON")
+    if (!file.exists(path.expand(asked))) {
+      rlang::abort(
+        c(
+          sprintf("RETICULATE_PYTHON names %s, where there is nothing.", asked),
+          i = "Set it to a Python that has the engine's packages, or unset it: `Sys.unsetenv(\"RETICULATE_PYTHON\")`."
+        ),
+        class = c("sigel_engine_error", "sigel_error"),
+        call = call
+      )
+    }
+  }
   if (source == ENVIRONMENT) {
     # A hint, not an order: a Python that the user asked for by use_python() comes first.
     reticulate::use_virtualenv(ENVIRONMENT, required = FALSE)
@@ -113,7 +126,7 @@ import_bridge <- function(call) {
           } else {
             sprintf("The engine does not start in the Python at %s.", python)
           },
-          x = python_message(e),
+          x = if (!length(missing)) python_message(e),
           i = "Run `install_sigel()` once and restart R, or install them into this Python:",
           " " = sprintf(
             "%s -m pip install %s",

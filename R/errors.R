@@ -41,7 +41,7 @@ check_string <- function(x, argument, fix, call = rlang::caller_env()) {
   }
 }
 
-check_whole <- function(x, argument, min, call = rlang::caller_env()) {
+check_whole <- function(x, argument, min, example = min, call = rlang::caller_env()) {
   ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x == round(x) && x >= min
   if (!ok) {
     wanted <- sprintf("one whole number, %d or more", min)
@@ -49,10 +49,40 @@ check_whole <- function(x, argument, min, call = rlang::caller_env()) {
       argument,
       describe(x),
       wanted,
-      sprintf("Use, for example, `%s = %d`.", argument, max(min, 32L)),
+      sprintf("Use, for example, `%s = %d`.", argument, example),
       call
     )
   }
+}
+
+# Refusals inside `code` show the call that the user wrote.
+speaking_for <- function(call, code) {
+  tryCatch(code, sigel_error = function(error) {
+    error$call <- rlang::frame_call(call)
+    # The generic, not its method.
+    error$call[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(error$call)))
+    rlang::cnd_signal(error)
+  })
+}
+
+# Arguments that a function does not know, with the nearest that it does.
+check_no_dots <- function(..., known, call = rlang::caller_env()) {
+  given <- rlang::names2(rlang::enquos(...))
+  if (!length(given)) {
+    return(invisible())
+  }
+  named <- given[nzchar(given)]
+  if (!length(named)) {
+    sigel_abort("...", "an argument without a name", "named arguments", "Name it.", call)
+  }
+  known <- setdiff(known, "...")
+  distance <- drop(utils::adist(named[1L], known, ignore.case = TRUE))
+  fix <- if (min(distance) <= 3L) {
+    sprintf("Did you mean `%s`?", known[which.min(distance)])
+  } else {
+    sprintf("The arguments are %s.", toString(known))
+  }
+  sigel_abort("...", sprintf("an unknown argument `%s`", named[1L]), "arguments of the function", fix, call)
 }
 
 # What an unexpected value is, in a few words.

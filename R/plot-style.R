@@ -86,7 +86,10 @@ fill_pixels <- function(values) {
 
 # Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel.
 gene_pixels <- function(object, features, reduction, assay, image, coordinates, layer, call) {
+  sigel_engine(call)
   results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
+  layer <- layer %||% if (!is.null(results)) SeuratObject::Misc(results)$layer
+  layer <- layer %||% "counts"
   assay <- choose_assay(object, assay %||% if (!is.null(results)) SeuratObject::DefaultAssay(results), call)
   counts <- as_counts(read_counts(object[[assay]], layer, call), "layer", call)
   select_features(counts, features, call)

@@ -188,3 +188,29 @@ test_that("an Assay of Seurat 4 works in Seurat 5 too", {
     SeuratObject::Loadings(run_quick(section)[["sigel"]])
   )
 })
+
+test_that("a second reduction has columns of its own", {
+  skip_if_no_engine()
+  both <- run_quick(
+    run_quick(small_section()),
+    reduction.name = "other",
+    reduction.key = "OTHER_",
+    seed.use = 3
+  )
+  columns <- both[["Spatial"]][[]]
+  expect_true(all(c("sigel.group", "other.group", "other.group.prob", "other.status") %in% names(columns)))
+  for (name in c("sigel", "other")) {
+    features <- SeuratObject::Misc(both[[name]])$features
+    expect_equal(as.character(columns[features$gene, paste0(name, ".group")]), as.character(features$group))
+  }
+})
+
+test_that("coordinates with the cells in a column work", {
+  skip_if_no_engine()
+  counts <- counts_of(small_section())
+  places <- places_of(small_section())
+  column <- data.frame(places[c("y", "x", "array_row", "array_col")], cell = rownames(places))
+  rownames(column) <- NULL
+  loadings <- function(places) SeuratObject::Loadings(run_quick(counts, places))
+  expect_equal(loadings(column), loadings(places))
+})

@@ -89,3 +89,79 @@ test_that("cells that are not in the image are refused", {
   one <- subset(two, cells = SeuratObject::Cells(two[[images[1]]]))
   expect_s4_class(run_quick(one, image = images[1]), "Seurat")
 })
+
+test_that("misspelt arguments are told the nearest one", {
+  skip_if_no_engine()
+  section <- small_section()
+  expect_refused(
+    run_quick(section, n.group = 4),
+    "...",
+    "`n.group`",
+    "Did you mean `n.groups`?",
+    object = section
+  )
+  expect_refused(
+    run_quick(counts_of(section), places_of(section), gene = 1),
+    "...",
+    "an unknown argument `gene`"
+  )
+  expect_refused(run_quick(section, colour = "red"), "...", "The arguments are")
+})
+
+test_that("names that Seurat would refuse are refused before training", {
+  skip_if_no_engine()
+  section <- small_section()
+  slow <- list(train = list(pretrain_epochs = 1e5))
+  for (name in c("Spatial", "section", "my red", "1st")) {
+    expect_refused(
+      run_quick(section, reduction.name = name, config = slow),
+      "reduction.name",
+      object = section
+    )
+  }
+})
+
+test_that("an image and coordinates together are refused", {
+  skip_if_no_engine()
+  section <- small_section()
+  places <- places_of(section)
+  expect_refused(run_quick(section, image = "nope", coordinates = places), "image", "not both")
+})
+
+test_that("a path is no section", {
+  skip_if_no_engine()
+  expect_refused(RunSIGEL("section.rds"), "object", "readRDS()")
+})
+
+test_that("coordinates as factors or with capital names are told how to be mended", {
+  skip_if_no_engine()
+  counts <- counts_of(small_section())
+  places <- places_of(small_section())
+  factors <- places
+  factors$x <- factor(factors$x)
+  expect_refused(run_quick(counts, factors), "coordinates", "as.numeric(as.character(x))")
+  text <- transform(places, x = as.character(x))
+  expect_refused(run_quick(counts, text), "coordinates", "`as.numeric(x)`")
+  capital <- stats::setNames(places[c("x", "y")], c("X", "Y"))
+  expect_refused(run_quick(counts, capital), "coordinates", "small letters")
+  expect_refused(
+    run_quick(counts, data.frame(x = places$x, y = places$y)),
+    "coordinates",
+    "automatic row names"
+  )
+})
+
+test_that("the fix of a whole number is one that would do", {
+  skip_if_no_engine()
+  section <- small_section()
+  expect_refused(run_quick(section, seed.use = NA), "seed.use", "seed.use = 0")
+  expect_refused(run_quick(section, n.dims = NA), "n.dims", "n.dims = 32")
+})
+
+test_that("errors about a Seurat object show the call that was written", {
+  skip_if_no_engine()
+  section <- small_section()
+  error <- expect_error(run_quick(section, n.groups = 1e5), class = "sigel_error")
+  expect_equal(rlang::call_name(conditionCall(error)), "RunSIGEL")
+  expect_no_match(paste(deparse(conditionCall(error)), collapse = ""), "coordinates = ")
+})

@@ -32,7 +32,7 @@ test_that("tables that cannot be used are refused", {
   expect_refused(
     from_table(data.frame(x = 1:4, y = 1:4), cells),
     "coordinates",
-    "no row names",
+    "automatic row names",
     "rownames(coordinates)"
   )
   expect_refused(from_table(table["x"], cells), "coordinates", "columns \"x\"")

@@ -203,3 +203,21 @@ test_that("install_sigel makes an environment", {
   ))
   expect_true(file.exists(path))
 })
+
+test_that("a Python that is not there is named before anything is tried", {
+  session <- in_new_session(
+    c(
+      "library(sigel)",
+      "m <- matrix(rpois(2000, 3), 20, dimnames = list(paste0('g', 1:20), paste0('c', 1:100)))",
+      "xy <- data.frame(x = rep(1:10, 10), y = rep(1:10, each = 10), row.names = colnames(m))",
+      "message <- tryCatch(RunSIGEL(m, xy), sigel_engine_error = conditionMessage)",
+      "cat(message, '\\n')",
+      "report <- sigel_sitrep(verbose = FALSE)",
+      "stopifnot(!report$ready, grepl('RETICULATE_PYTHON', report$fixes[1]))"
+    ),
+    "RETICULATE_PYTHON=/nowhere/python"
+  )
+  expect_equal(session$status, 0L, info = session$text)
+  expect_match(session$text, "/nowhere/python, where there is nothing")
+  expect_match(session$text, "Sys.unsetenv", fixed = TRUE)
+})

@@ -117,3 +117,20 @@ test_that("pixel corners follow the lattice, whatever way it is turned", {
   line <- pixel_corners(0:4, rep(0, 5), rep(3, 5), 2 * (0:4))
   expect_true(all(is.finite(line$x)) && diff(range(line$x)) > 0)
 })
+
+test_that("sizes and columns that cannot be drawn are refused", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  expect_refused(GeneImagePlot(finished()), "features", "found nothing")
+  expect_refused(GeneImagePlot(finished(), "Gene0001", ncol = 0), "ncol")
+  expect_refused(GeneMapPlot(finished(), pt.size = "a"), "pt.size")
+  expect_refused(GeneGroupPlot(finished(), n.genes = 100), "n.genes", "GeneImagePlot")
+})
+
+test_that("one epoch of a stage is drawn without complaint", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  once <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
+  done <- run_quick(small_section(), config = once)
+  expect_no_message(build(TrainingPlot(done)))
+})
