@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick format document clean purge
+.PHONY: help setup demo test test-quick bench format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -26,6 +26,9 @@ test: setup ## Run everything that must hold: lint, types, both test suites, R C
 
 test-quick: setup ## The same without R CMD check and the Seurat 5 leg
 	@bash tools/check.sh quick
+
+bench: setup ## Run the benchmarks beside their baselines (some 30 minutes); tables in benchmarks/results/
+	@. tools/env.sh && python benchmarks/representations.py
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools

@@ -139,7 +139,8 @@ class ImageConfig(_Config):
     exclude
         Regular expressions of gene names to leave out: mitochondrial genes and ERCC spike-ins.
     normalize
-        `"log"`: divide by the library size (to the median library), then `log1p`. `"none"`: as given.
+        `"log"`: divide by the library size (to the median library), then `log1p`. `"pearson"`: residuals of
+        the counts from a null model in which place matters only through the library size. `"none"`: as given.
     scale
         `"zscore"` per gene over tissue pixels (default: level must not drown pattern), `"max"`, `"none"`.
     clip
@@ -162,7 +163,7 @@ class ImageConfig(_Config):
 
     min_spots: int = 10
     exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN)
-    normalize: Literal["log", "none"] = "log"
+    normalize: Literal["log", "pearson", "none"] = "log"
     scale: Literal["zscore", "max", "none"] = "zscore"
     clip: float = 10.0
     smooth: float = 0.5

@@ -294,11 +294,11 @@ def _check_values(matrix: sparse.csr_matrix, config: ImageConfig) -> bool:
         raise InputError(
             "counts", f"{n} values that are NaN or infinite", "finite values", "Use the raw counts."
         )
-    if config.normalize == "log" and data.size and data.min() < 0:
+    if config.normalize != "none" and data.size and data.min() < 0:
         fix = 'Pass the layer of raw counts, or ImageConfig(normalize="none") for values of another kind.'
         raise InputError("counts", f"negative values (smallest {data.min():.3g})", "counts", fix)
     integer = bool((data == np.round(data)).all()) and not (data.size and data.min() < 0)
-    if config.normalize == "log" and not integer:
+    if config.normalize != "none" and not integer:
         warnings.warn(
             "The values are not whole numbers: they are normalised as if they were counts, and thinning is "
             'off. If they are log-normalised already, pass layer="counts" or ImageConfig(normalize="none").',

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from sigel.config import ImageConfig
 from sigel.images import GeneImages
+
+# Theta of the negative binomial variance mu + mu^2 / theta; UMI counts of one tissue are near Poisson
+# (Lause, Berens and Kobak 2021 use 100 as well).
+OVERDISPERSION = 100.0
 
 
 class ImageViews:
@@ -33,6 +39,8 @@ class ImageViews:
         self._indices = torch.from_numpy(counts.indices.astype(np.int64)).to(self.device)
         self._data = torch.from_numpy(counts.data.astype(np.float32)).to(self.device)
         self._factor = torch.from_numpy(_pixel_factor(images)).to(self.device)
+        depth = images.depth / max(images.depth.sum(), 1e-12)
+        self._depth_share = torch.from_numpy(depth.astype(np.float32)).to(self.device)
         graph = images.raster.neighbors
         place = graph.tocoo()
         self._neighbors = torch.sparse_coo_tensor(
@@ -88,11 +96,13 @@ class ImageViews:
         return row, self._indices[entry], self._data[entry]
 
     def _finish(self, n: int, row: Tensor, pixel: Tensor, count: Tensor, share: float) -> Tensor:
-        value = count * self._factor[pixel] / share
-        if self.config.normalize == "log":
-            value = torch.log1p(value)
         image = torch.zeros(n, self.n_pixels, device=self.device)  # (n, pixels)
-        image[row, pixel] = value
+        if self.config.normalize == "pearson":
+            image[row, pixel] = count
+            image = self._residuals(image)
+        else:
+            value = count * self._factor[pixel] / share
+            image[row, pixel] = torch.log1p(value) if self.config.normalize == "log" else value
         if self.config.smooth > 0:
             near = (self._neighbors @ image.T).T  # (n, pixels)
             image = torch.lerp(image, near, self.config.smooth)
@@ -104,6 +114,13 @@ class ImageViews:
             image = image / image.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
         return image.contiguous()
 
+    def _residuals(self, count: Tensor) -> Tensor:
+        """Pearson residuals of `(n, n_pixels)` counts, given genes' sums and pixels' shares of all."""
+        expected = count.sum(dim=1, keepdim=True) * self._depth_share  # (n, pixels)
+        spread = (expected + expected.square() / OVERDISPERSION).clamp_min(1e-12).sqrt()
+        largest = math.sqrt(self.n_pixels)
+        return ((count - expected) / spread).clamp_(-largest, largest)
+
 
 def _pixel_factor(images: GeneImages) -> np.ndarray:
     """What a pixel's pooled counts are multiplied by, shape `(n_pixels,)`.
@@ -112,7 +129,7 @@ def _pixel_factor(images: GeneImages) -> np.ndarray:
     library-weighted mean of the spots; `"sum"` multiplies it by the number of spots.
     """
     spots = images.raster.spots_per_pixel.astype(np.float64)
-    if images.config.normalize == "log":
+    if images.config.normalize != "none":
         library = images.depth
         per_spot = library / spots
         target = float(np.median(per_spot[library > 0])) if (library > 0).any() else 1.0

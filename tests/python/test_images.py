@@ -242,3 +242,30 @@ def test_names_with_line_breaks_are_refused(toy):
     counts, _, xy, _ = toy(n_genes=2)
     with pytest.raises(InputError, match="line break"):
         GeneImages.from_arrays(counts, ["A", "B\n"], xy)
+
+
+def test_pearson_residuals_match_a_plain_float64_computation(toy):
+    counts, genes, xy, _ = toy()
+    config = ImageConfig(normalize="pearson", scale="none", smooth=0.0, min_spots=1)
+    images = GeneImages.from_arrays(counts, genes, xy, config=config)
+    c = images.counts.toarray().astype(float)
+    mu = np.outer(c.sum(axis=1), images.depth) / images.depth.sum()
+    residual = (c - mu) / np.sqrt(mu + mu**2 / 100)
+    limit = np.sqrt(c.shape[1])
+    assert np.allclose(whole(images), np.clip(residual, -limit, limit), atol=1e-4)
+
+
+def test_pearson_residuals_of_genes_without_pattern_have_unit_noise(toy):
+    rng = np.random.default_rng(0)
+    depth = rng.uniform(0.3, 3, 400)
+    rate = rng.uniform(0.3, 6, 30)
+    counts = sparse.csr_matrix(rng.poisson(np.outer(depth, rate)).astype(np.float32))
+    col, row = (a.ravel() for a in np.mgrid[:20, :20])
+    config = ImageConfig(normalize="pearson", scale="none", smooth=0.0, min_spots=1)
+    images = GeneImages.from_arrays(
+        counts, [f"G{i}" for i in range(30)], np.column_stack([col, row]), config=config
+    )
+    assert np.allclose(whole(images).std(axis=1), 1, atol=0.15)
+    first, second = ImageViews(images).halves(torch.arange(30), 0.5, torch.Generator().manual_seed(0))
+    together = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(first.numpy(), second.numpy(), strict=True)])
+    assert abs(together) < 0.05

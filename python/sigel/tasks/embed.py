@@ -94,7 +94,7 @@ def embed_section(
     prob = np.full(len(kept), np.nan, dtype=np.float32)
     prob[kept] = model.group_prob
     counts = counts[:, np.flatnonzero(kept)]
-    spots = embed_spots(counts, model.representations, normalize=config.image.normalize == "log")
+    spots = embed_spots(counts, model.representations, normalize=config.image.normalize != "none")
     if save is not None:
         model.save(save)
     return Embedding(representations, spots, group, prob, images.status, model)
