@@ -139,8 +139,9 @@ class ImageConfig(_Config):
     exclude
         Regular expressions of gene names to leave out: mitochondrial genes and ERCC spike-ins.
     normalize
-        `"log"`: divide by the library size (to the median library), then `log1p`. `"pearson"`: residuals of
-        the counts from a null model in which place matters only through the library size. `"none"`: as given.
+        `"pearson"`: residuals of the counts from a null model in which place matters only through the library
+        size (default: a weak gene's noise is then no larger than a strong one's). `"log"`: divide by the
+        library size (to the median library), then `log1p`. `"none"`: as given.
     scale
         `"zscore"` per gene over tissue pixels (default: level must not drown pattern), `"max"`, `"none"`.
     clip
@@ -163,7 +164,7 @@ class ImageConfig(_Config):
 
     min_spots: int = 10
     exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN)
-    normalize: Literal["log", "pearson", "none"] = "log"
+    normalize: Literal["log", "pearson", "none"] = "pearson"
     scale: Literal["zscore", "max", "none"] = "zscore"
     clip: float = 10.0
     smooth: float = 0.5
@@ -204,7 +205,7 @@ class EncoderConfig(_Config):
         `"spatial"`: token features weighted by low spatial frequencies, so that place survives pooling.
         `"mean"`: mean over tokens, each weighted by its share of tissue.
     frequencies
-        Spatial frequencies per axis of the `"spatial"` pool.
+        Spatial frequencies per axis of the `"spatial"` pool; 12 see what is an eighth of a section wide.
     head_hidden
         Width of the hidden layer of the projection head; 0 makes the head linear.
     decoder
@@ -214,12 +215,12 @@ class EncoderConfig(_Config):
 
     patch_size: int = 4
     dim: int = 32
-    depth: int = 2
+    depth: int = 1
     heads: int = 4
     mlp_ratio: float = 2.0
     mask_ratio: float = 0.3
     pool: Literal["spatial", "mean"] = "spatial"
-    frequencies: int = 8
+    frequencies: int = 12
     head_hidden: int = 0
     decoder: Literal["tokens", "bottleneck"] = "tokens"
 
@@ -405,7 +406,7 @@ class SIGELConfig(_Config):
             n_groups=500,
             max_groups=500,
             assignment="dec",
-            image=ImageConfig(scale="none", smooth=0.0),
+            image=ImageConfig(normalize="log", scale="none", smooth=0.0),
             encoder=EncoderConfig(
                 dim=16, depth=5, mlp_ratio=5.0, pool="mean", head_hidden=32, decoder="bottleneck"
             ),

@@ -39,9 +39,9 @@ def test_a_pixel_holds_the_sum_or_mean_of_its_spots(seed, n, genes):
         assert np.allclose(whole(images), expected, rtol=1e-5)
 
 
-def test_default_images_match_a_plain_float64_computation(toy):
+def test_log_images_match_a_plain_float64_computation(toy):
     counts, genes, xy, _ = toy()
-    images = GeneImages.from_arrays(counts, genes, xy)
+    images = GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(normalize="log"))
     dense = counts.toarray().astype(np.float64)
     library = dense.sum(axis=1)
     log = np.log1p(dense / library[:, None] * np.median(library)).T
