@@ -25,9 +25,9 @@
 #'   groups that were tried; only with `n.groups = "auto"`), `raster` (JSON: the
 #'   grid of pixels) and `layer`;
 #' * feature metadata of the assay, named after the reduction: `sigel.group`,
-#'   `sigel.group.prob` (posterior probability of the group), `sigel.status`. They speak of this run alone: a
-#'   gene that it was not given has no group, and the status
-#'   "not among `features`" (or "not in the layer");
+#'   `sigel.group.prob` (posterior probability of the group), `sigel.status`. They
+#'   speak of this run alone: a gene that it was not given has no group, and the
+#'   status "not among `features`" (or "not in the layer");
 #' * with `save.model`, `Tool(object, "RunSIGEL")`: path of the model and a hash of
 #'   its files.
 #'
@@ -37,8 +37,9 @@
 #' They are taken from the object's image (`VisiumV1`, `VisiumV2`, `FOV`,
 #' `SlideSeq`) or from `coordinates`. Array positions of a lattice are used where
 #' known, one pixel a spot: from a `VisiumV1` image, or from columns `array_row`
-#' and `array_col` of the meta data or of `coordinates`. Other cells are binned
-#' into pixels of about one cell.
+#' and `array_col` of the meta data or of `coordinates`; a hexagonal lattice is
+#' also found in the coordinates alone. Other cells are binned into pixels of
+#' about one cell.
 #'
 #' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
 #'   cells, sparse or dense.

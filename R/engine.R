@@ -78,7 +78,7 @@ start_python <- function(call) {
           sprintf("RETICULATE_PYTHON names %s, where there is nothing.", asked),
           i = "Set it to a Python that has the engine's packages, or unset it: `Sys.unsetenv(\"RETICULATE_PYTHON\")`."
         ),
-        class = c("sigel_engine_error", "sigel_error"),
+        class = c("sigel_python_missing", "sigel_engine_error", "sigel_error"),
         call = call
       )
     }

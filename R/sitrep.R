@@ -39,7 +39,7 @@ sigel_sitrep <- function(verbose = TRUE) {
     )
     if (inherits(engine, "error")) {
       problem <- strsplit(conditionMessage(engine), "\n", fixed = TRUE)[[1L]][1L]
-      report$fixes <- if (grepl("RETICULATE_PYTHON names", problem, fixed = TRUE)) {
+      report$fixes <- if (inherits(engine, "sigel_python_missing")) {
         "Set RETICULATE_PYTHON to a Python that has the engine's packages, or unset it."
       } else {
         "Run `install_sigel()` once and restart R."

@@ -103,7 +103,7 @@ def embed(
         "history": {name: column.tolist() for name, column in result.history.items()},
         "params": result.params,
         "provenance": json.dumps(result.model.provenance),
-        "bic": {str(k): value for k, value in result.model.bic.items()},
+        "bic": result.bic,
         "raster": json.dumps(result.model.raster.to_dict()),
         "model": "" if save_to is None else str(Path(save_to).resolve()),
     }

@@ -113,6 +113,7 @@ class GeneImages:
         InputError
             When counts, names or coordinates cannot be used; the message names the fix.
         """
+        check_section(adata)
         if layer is not None and layer not in adata.layers:
             known = ", ".join(map(repr, adata.layers)) or "none"
             raise InputError(
@@ -241,6 +242,24 @@ class GeneImages:
                     "genes", found, "names of genes that have an image", "See `status` of each gene."
                 )
         return np.array([position[gene] for gene in genes], dtype=np.int64)
+
+
+def check_section(adata: object) -> None:
+    """Refuse what is no AnnData.
+
+    Parameters
+    ----------
+    adata
+        What a caller passed as a section.
+
+    Raises
+    ------
+    InputError
+        When it is something else.
+    """
+    if not (hasattr(adata, "obsm") and hasattr(adata, "varm")):
+        fix = "For plain arrays use sigel.GeneImages.from_arrays and sigel.SIGEL."
+        raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
 
 
 def as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:

@@ -24,7 +24,7 @@ from sigel.nn.patches import Patches
 from sigel.provenance import provenance
 from sigel.raster import Raster
 from sigel.runtime import Progress, resolve_device, streams
-from sigel.train import Assignment, Trainer
+from sigel.train import Assignment, Trainer, encode_images
 from sigel.views import ImageViews
 
 FORMAT = 1
@@ -181,12 +181,8 @@ class SIGEL:
                 fix = "Make the images with config=model.config.image."
                 raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
         grid = Patches.from_raster(images.raster, self.config.encoder.patch_size).to(self.device)
-        model.to(self.device).eval()
         views = ImageViews(images, self.device)
-        with torch.no_grad():
-            rows = torch.arange(images.n_genes).split(512)
-            parts = [model(grid.split(views.whole(r)), grid) for r in rows]
-        return torch.cat(parts).cpu().numpy()
+        return encode_images(model.to(self.device), views, grid).cpu().numpy()
 
     def predict_groups(self, representations: np.ndarray) -> np.ndarray:
         """Group posteriors of representations.

@@ -88,7 +88,6 @@ def embed(
     >>> adata.varm["X_sigel"].shape[1]
     32
     """
-    _check_section(adata)
     if not isinstance(key_added, str) or not key_added or "/" in key_added:
         raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
     config = _settled(config, n_dims=n_dims, n_groups=n_groups)
@@ -112,17 +111,9 @@ def embed(
         "spatial_key": spatial_key,
         "provenance": result.model.provenance,
         "history": result.history,
-        "bic": {str(k): v for k, v in result.model.bic.items()},
+        "bic": result.bic,
         "raster": {"shape": list(raster.shape), "kind": raster.kind, "affine": raster.affine},
     }
-
-
-def _check_section(adata: object) -> None:
-    from anndata import AnnData
-
-    if not isinstance(adata, AnnData):
-        fix = "For plain arrays use sigel.GeneImages.from_arrays and sigel.SIGEL."
-        raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
 
 
 def _settled(config: SIGELConfig | dict[str, Any] | None, **given: Any) -> SIGELConfig:

@@ -140,6 +140,23 @@ class EpochTargets:
     has_neighbors: Tensor
 
 
+@torch.no_grad()
+def encode_images(model: MaskedAutoencoder, views: ImageViews, grid: Patches) -> Tensor:
+    """Representations of all genes, `(n_genes, n_dims)`; leaves the model in evaluation mode.
+
+    Parameters
+    ----------
+    model
+        The autoencoder.
+    views
+        Gene images.
+    grid
+        Their tissue patches.
+    """
+    model.eval()
+    return torch.cat([model(grid.split(images), grid) for images in views.batches()])
+
+
 class Trainer:
     """Runs one fit.
 
@@ -176,11 +193,9 @@ class Trainer:
         self.views, self.grid = views, grid.to(device)
         self.config, self.random, self.device = config, random, device
         if config.n_groups != "auto" and config.n_groups > views.n_genes:
-            found, wanted = (
-                f"{config.n_groups} groups for {views.n_genes} genes",
-                "at most one group per gene",
-            )
-            raise InputError("n_groups", found, wanted, f'Use n_groups="auto" or at most {views.n_genes}.')
+            found = f"{config.n_groups} groups for {views.n_genes} genes"
+            fix = f'Use n_groups="auto" or at most {views.n_genes}.'
+            raise InputError("n_groups", found, "at most one group per gene", fix)
         self.report: Progress = progress or (lambda stage, step, total, text: None)
         self.history: list[dict[str, Any]] = []
         self.weights = {
@@ -213,14 +228,10 @@ class Trainer:
             bic=bic,
         )
 
-    @torch.no_grad()
-    def encode(self, stage: str, batch: int = 512) -> Tensor:
+    def encode(self, stage: str) -> Tensor:
         """Representations of all genes after some epochs of a stage, `(n_genes, n_dims)`."""
-        self.model.eval()
-        rows = torch.arange(self.views.n_genes).split(batch)
-        parts = [self.model(self.grid.split(self.views.whole(r)), self.grid) for r in rows]
+        z = encode_images(self.model, self.views, self.grid)
         self.model.train()
-        z = torch.cat(parts)
         if not z.isfinite().all():
             msg = f"after {stage}: representations are not finite; lower `{stage}_lr` (TrainConfig)."
             raise TrainingError(msg)
@@ -236,7 +247,8 @@ class Trainer:
             started, seen = time.perf_counter(), _Means()
             for rows in _batches(self.views.n_genes, batches, generator):
                 seen.add(step(self._view_terms(loss, rows, generator), self.weights), len(rows))
-            self._record("pretrain", epoch, train.pretrain_epochs, seen, started)
+            means = self._checked("pretrain", epoch, seen)
+            self._record("pretrain", epoch, train.pretrain_epochs, means, started)
 
     def start_groups(self, z: Tensor) -> tuple[Assignment, dict[int, float]]:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
@@ -279,14 +291,14 @@ class Trainer:
                 terms = self._view_terms(view_loss, rows, generator)
                 terms |= group_loss(self.views.whole(rows), targets, rows.to(self.device))
                 seen.add(step(terms, weights), len(rows))
-            self._check_loss("refine", epoch, seen)
+            means = self._checked("refine", epoch, seen)
             z = self.encode("refine")
             rank = effective_rank(z)
             more = {"rank": rank, "n_groups": len(labels.unique())}
             if before is not None:
                 more["changed"] = float((labels != before).double().mean())
             before = labels
-            self._record("refine", epoch, train.refine_epochs, seen, started, **more)
+            self._record("refine", epoch, train.refine_epochs, means, started, **more)
             if rank < train.min_rank * first_rank:
                 self.model.load_state_dict(good[0])
                 assignment.load_state_dict(good[1])
@@ -325,22 +337,22 @@ class Trainer:
     def _patch_means(self) -> Tensor:
         """Mean of each tissue patch of each image, `(n_genes, n_patches)`: smoothed images, small."""
         share = self.grid.inside / self.grid.inside.sum(dim=1, keepdim=True)
-        rows = torch.arange(self.views.n_genes).split(512)
-        return torch.cat([(self.grid.split(self.views.whole(r)) * share).sum(dim=2) for r in rows])
+        return torch.cat([(self.grid.split(images) * share).sum(dim=2) for images in self.views.batches()])
 
     def _optimiser(self, loss: nn.Module, rate: float, steps: int) -> _Step:
         return _Step(self.fabric, loss, rate, steps, self.config.train)
 
-    def _check_loss(self, stage: str, epoch: int, seen: _Means) -> None:
-        if not math.isfinite(seen.result()["loss"]):
+    def _checked(self, stage: str, epoch: int, seen: _Means) -> dict[str, float]:
+        """Mean terms of an epoch, whose loss is finite."""
+        means = seen.result()
+        if not math.isfinite(means["loss"]):
             msg = f"{stage}, epoch {epoch + 1}: the loss is not finite; lower `{stage}_lr` (TrainConfig)."
             raise TrainingError(msg)
+        return means
 
     def _record(
-        self, stage: str, epoch: int, total: int, seen: _Means, started: float, **more: float
+        self, stage: str, epoch: int, total: int, means: dict[str, float], started: float, **more: float
     ) -> None:
-        self._check_loss(stage, epoch, seen)
-        means = seen.result()
         row = {"stage": stage, "epoch": epoch + 1, **means, **more, "seconds": time.perf_counter() - started}
         self.history.append(row)
         self.report(stage, epoch + 1, total, f"loss {means['loss']:.3f}")

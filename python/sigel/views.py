@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -61,6 +62,17 @@ class ImageViews:
         """
         row, pixel, count = self._take(rows)
         return self._finish(len(rows), row, pixel, count, 1.0)
+
+    def batches(self, size: int = 512) -> Iterator[Tensor]:
+        """Images of all genes in their order, `(at most size, n_pixels)` at a time.
+
+        Parameters
+        ----------
+        size
+            Genes in a batch.
+        """
+        for rows in torch.arange(self.n_genes).split(size):
+            yield self.whole(rows)
 
     def halves(self, rows: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Two images of each gene from a binomial split of its counts, both `(len(rows), n_pixels)`.

@@ -12,6 +12,8 @@ import pytest
 import torch
 from scipy import sparse
 
+import sigel
+
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,13 @@ SHARED = Path(os.environ.get("SIGEL_SHARED", ROOT.parent / "shared"))
 REQUIRE_ALL = os.environ.get("SIGEL_REQUIRE_ALL") == "1"
 
 QUICK = {"train": {"pretrain_epochs": 2, "refine_epochs": 2}, "encoder": {"depth": 1, "dim": 16}}
+
+
+def images_of(section, **image):
+    """Gene images of what `toy` makes, weak genes kept."""
+    counts, genes, coordinates, _ = section
+    config = sigel.ImageConfig(min_spots=1, **image)
+    return sigel.GeneImages.from_arrays(counts, genes, coordinates, None, config)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,19 +11,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import sigel
-from conftest import QUICK
+from conftest import QUICK, images_of
 from sigel.errors import InputError, ModelFormatError, NotFittedError
 
 
 def settings(**parts):
     return sigel.SIGELConfig.from_dict({"n_dims": 8, "n_groups": 4, **QUICK, **parts})
-
-
-def images_of(section, **image):
-    counts, genes, coordinates, _ = section
-    return sigel.GeneImages.from_arrays(
-        counts, genes, coordinates, None, sigel.ImageConfig(min_spots=1, **image)
-    )
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 import sigel
-from conftest import QUICK
+from conftest import QUICK, images_of
 from sigel.errors import InputError, TrainingError
 from sigel.nn.mae import MaskedAutoencoder
 from sigel.nn.mixture import TMixture
@@ -24,13 +24,6 @@ from sigel.views import ImageViews
 def settings(n_dims=8, n_groups="auto", **parts):
     merged = {part: {**QUICK.get(part, {}), **parts.get(part, {})} for part in {*QUICK, *parts}}
     return sigel.SIGELConfig.from_dict({"n_dims": n_dims, "n_groups": n_groups, **merged})
-
-
-def images_of(section, **image):
-    counts, genes, coordinates, _ = section
-    return sigel.GeneImages.from_arrays(
-        counts, genes, coordinates, None, sigel.ImageConfig(min_spots=1, **image)
-    )
 
 
 def fit(section, seed=0, **changes):

@@ -9,7 +9,7 @@ import numpy as np
 
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages
+from sigel.images import GeneImages, check_section
 from sigel.keys import Keys
 
 if TYPE_CHECKING:
@@ -49,13 +49,6 @@ def results(adata: AnnData, key: str) -> Keys:
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
         raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
     return keys
-
-
-def check_section(adata: object) -> None:
-    """Refuse what is no AnnData."""
-    if not hasattr(adata, "varm"):
-        found = f"an object of class {type(adata).__name__}"
-        raise InputError("adata", found, "an AnnData", "Pass a section.")
 
 
 def images_of(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigel.errors import InputError
+from sigel.images import check_section
 from sigel.keys import Keys
-from sigel.pl._base import check_section, pyplot
+from sigel.pl._base import pyplot
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -52,6 +52,11 @@ class Embedding:
         return json.dumps(self.model.config.to_dict())
 
     @property
+    def bic(self) -> dict[str, float]:
+        """BIC by number of groups, as text; empty where the number was given."""
+        return {str(k): value for k, value in self.model.bic.items()}
+
+    @property
     def history(self) -> dict[str, np.ndarray]:
         """Training history by column; NaN where a term does not apply to a stage."""
         return history_columns(self.model.history)
