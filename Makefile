@@ -27,8 +27,8 @@ test: setup ## Run everything that must hold: lint, types, both test suites, R C
 test-quick: setup ## The same without R CMD check and the Seurat 5 leg
 	@bash tools/check.sh quick
 
-bench: setup ## Run the benchmarks beside their baselines (some 30 minutes); tables in benchmarks/results/
-	@. tools/env.sh && python benchmarks/representations.py
+bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
+	@. tools/env.sh && python benchmarks/run.py
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools

@@ -53,7 +53,7 @@
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
 #' @param n.groups Number of gene groups, or `"auto"`: the smallest number that
-#'   reaches 98 percent of the best gain in BIC over one group.
+#'   reaches 99.5 percent of the best gain in BIC over one group.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
@@ -68,6 +68,12 @@
 #'   setting that takes several values may be empty: `character()` or `list()`, as
 #'   in `list(image = list(exclude = character()))`, which excludes no gene by
 #'   name. An unknown setting is an error that lists the known ones.
+#' @param preset `"fast"`: eigenimages and groups, nothing is trained; `"default"`;
+#'   `"thorough"`: more epochs and eigenimages. What `config` says goes before the
+#'   preset.
+#' @param checkpoint Folder that keeps the state after every epoch; the same call
+#'   goes on from there after an interruption, to the same numbers. NULL keeps
+#'   none.
 #' @param save.model Folder in which to save the fitted model; NULL saves none.
 #' @param verbose Whether to show progress.
 #' @param ... Passed from method to method; anything unknown is an error.
@@ -106,6 +112,8 @@ RunSIGEL.default <- function(
   config = list(),
   save.model = NULL,
   verbose = TRUE,
+  preset = "default",
+  checkpoint = NULL,
   ...
 ) {
   call <- rlang::current_env()
@@ -119,13 +127,17 @@ RunSIGEL.default <- function(
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
   check_flag(verbose, "verbose", call)
-  settings <- run_settings(n.dims, n.groups, config, call)
+  settings <- run_settings(n.dims, n.groups, config, preset, call)
   check_whole(seed.use, "seed.use", 0L, call = call)
   check_string(device, "device", "Use `device = \"auto\"`.", call)
   check_string(reduction.key, "reduction.key", "Use `reduction.key = \"SIGEL_\"`.", call)
   if (!is.null(save.model)) {
     check_string(save.model, "save.model", "Give the path of a folder, or NULL.", call)
     save.model <- path.expand(save.model)
+  }
+  if (!is.null(checkpoint)) {
+    check_string(checkpoint, "checkpoint", "Give the path of a folder, or NULL.", call)
+    checkpoint <- path.expand(checkpoint)
   }
   counts <- select_features(as_counts(object, call = call), features, call)
   places <- places_from_table(coordinates, colnames(counts), call)
@@ -138,7 +150,7 @@ RunSIGEL.default <- function(
   arguments <- c(
     "embed",
     engine_pieces(counts, places),
-    list(as_settings(settings), seed.use, device, callback, save.model, .call = call)
+    list(as_settings(settings), seed.use, device, callback, save.model, checkpoint, .call = call)
   )
   result <- do.call(sigel_call, arguments, quote = TRUE)
   as_reduction(result, counts, assay %||% "RNA", reduction.key)
@@ -178,6 +190,8 @@ RunSIGEL.Seurat <- function(
   config = list(),
   save.model = NULL,
   verbose = TRUE,
+  preset = "default",
+  checkpoint = NULL,
   ...
 ) {
   call <- rlang::current_env()
@@ -214,7 +228,9 @@ RunSIGEL.Seurat <- function(
       device = device,
       config = config,
       save.model = save.model,
-      verbose = verbose
+      verbose = verbose,
+      preset = preset,
+      checkpoint = checkpoint
     )
   })
   SeuratObject::Misc(reduction, slot = "layer") <- slot %||% layer
@@ -249,14 +265,15 @@ check_reduction_name <- function(object, name, call) {
   }
 }
 
-run_settings <- function(n.dims, n.groups, config, call) {
+run_settings <- function(n.dims, n.groups, config, preset, call) {
+  check_string(preset, "preset", "Use `preset = \"default\"`.", call)
   check_whole(n.dims, "n.dims", 2L, 32L, call)
   check_groups(n.groups, call)
   if (!is.list(config) || length(config) && !rlang::is_named(config)) {
     fix <- "For example `config = list(train = list(pretrain_epochs = 20))`."
     sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
   }
-  twice <- c(n_dims = "n.dims", n_groups = "n.groups")
+  twice <- c(n_dims = "n.dims", n_groups = "n.groups", preset = "preset")
   for (name in intersect(names(twice), names(config))) {
     fix <- sprintf("Use the argument `%s`.", twice[[name]])
     sigel_abort(
@@ -267,7 +284,7 @@ run_settings <- function(n.dims, n.groups, config, call) {
       call
     )
   }
-  c(list(n_dims = n.dims, n_groups = n.groups), config)
+  c(list(n_dims = n.dims, n_groups = n.groups, preset = preset), config)
 }
 
 check_groups <- function(n.groups, call) {

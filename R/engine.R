@@ -9,6 +9,7 @@ ENGINE_MODULES <- c(
   "lightning-fabric>=2.2" = "lightning_fabric",
   "numpy>=1.24" = "numpy",
   "pandas>=2.0" = "pandas",
+  "psutil>=5.9" = "psutil",
   "rich>=13" = "rich",
   "safetensors>=0.4" = "safetensors",
   "scikit-learn>=1.3" = "sklearn",

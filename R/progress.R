@@ -2,6 +2,8 @@
 
 STAGES <- c(
   images = "Gene images",
+  memory = "Memory",
+  eigenimages = "Module I: eigenimages",
   pretrain = "Module I: masked autoencoder",
   groups = "Number of groups",
   refine = "Modules II and III: groups and refinement",

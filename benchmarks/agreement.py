@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-
-from sigel.images import GeneImages
+from pixels import log_images, moran
+from sections import Section
 
 
 @dataclass(frozen=True)
@@ -17,57 +16,39 @@ class Pair:
     Parameters
     ----------
     first, second
-        Gene images.
+        The sections.
     rows_first, rows_second
         Rows of the same genes in both, `(n_genes,)`.
     bins
         Positions within these, ten arrays, from low to high mean expression in the first section.
     """
 
-    first: GeneImages
-    second: GeneImages
+    first: Section
+    second: Section
     rows_first: np.ndarray
     rows_second: np.ndarray
     bins: list[np.ndarray]
 
 
-def log_images(images: GeneImages) -> np.ndarray:
-    """Log-normalised pixels, dense float32 `(n_genes, n_pixels)`; a benchmark may, the package never does."""
-    depth = np.where(images.depth > 0, images.depth, np.inf)
-    scale = sparse.diags_array(np.median(images.depth) / depth)
-    return np.log1p((images.counts @ scale).toarray()).astype(np.float32)
-
-
-def zscore(values: np.ndarray) -> np.ndarray:
-    """Each gene with mean 0 and standard deviation 1 over its pixels."""
-    centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6)
-
-
-def moran(images: GeneImages) -> np.ndarray:
-    """Moran's I of each gene's z-scored log-normalised image over neighbouring pixels, `(n_genes,)`."""
-    z = zscore(log_images(images))
-    return (z * (images.raster.neighbors @ z.T).T).mean(axis=1)
-
-
-def make_pair(first: GeneImages, second: GeneImages, n_genes: int = 1500, n_bins: int = 10) -> Pair:
+def make_pair(first: Section, second: Section, n_genes: int = 1500, n_bins: int = 10) -> Pair:
     """Genes of both sections with the highest Moran's I in the first.
 
     Parameters
     ----------
     first, second
-        Gene images of two sections.
+        Two sections.
     n_genes
         How many genes.
     n_bins
-        How many bins of mean expression.
+        How many bins of mean log-normalised expression.
     """
-    place = {gene: row for row, gene in enumerate(second.genes)}
-    shared = np.array([gene in place for gene in first.genes])
+    genes = first.images.genes
+    place = {gene: row for row, gene in enumerate(second.images.genes)}
+    shared = np.array([gene in place for gene in genes])
     rows = np.argsort(-np.where(shared, moran(first), -np.inf), kind="stable")[: min(n_genes, shared.sum())]
-    level = np.asarray(first.counts.sum(axis=1)).ravel()[rows]
+    level = log_images(first)[rows].mean(axis=1)
     bins = np.array_split(np.argsort(level, kind="stable"), n_bins)
-    return Pair(first, second, rows, np.array([place[gene] for gene in first.genes[rows]]), bins)
+    return Pair(first, second, rows, np.array([place[gene] for gene in genes[rows]]), bins)
 
 
 def agreement10(pair: Pair, first: np.ndarray, second: np.ndarray, n_neighbors: int = 10) -> float:
@@ -81,6 +62,11 @@ def agreement10(pair: Pair, first: np.ndarray, second: np.ndarray, n_neighbors: 
         Representations of all genes of each section, `(n_genes, n_dims)`.
     n_neighbors
         Neighbours of a gene, by cosine of representations centred over all genes.
+
+    Returns
+    -------
+    float
+        1 where all neighbours are the same; near `n_neighbors / (bin size - 1)` by chance.
     """
     shares = []
     for within in pair.bins:
@@ -91,9 +77,28 @@ def agreement10(pair: Pair, first: np.ndarray, second: np.ndarray, n_neighbors: 
     return float(np.mean(shares))
 
 
+def directions(representations: np.ndarray) -> np.ndarray:
+    """Representations centred over all genes, of length 1: their products are the cosines.
+
+    Parameters
+    ----------
+    representations
+        `(n_genes, n_dims)`.
+
+    Raises
+    ------
+    ValueError
+        When some are not finite: a row of NaN would be nobody's neighbour and everybody's.
+    """
+    x = representations - representations.mean(axis=0)
+    if not np.isfinite(x).all():
+        msg = "representations that are not finite"
+        raise ValueError(msg)
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
 def _nearest(representations: np.ndarray, rows: np.ndarray, n_neighbors: int) -> np.ndarray:
-    x = (representations - representations.mean(axis=0))[rows]
-    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    x = directions(representations)[rows]
     cosine = x @ x.T
     np.fill_diagonal(cosine, -np.inf)
     return np.argsort(-cosine, axis=1, kind="stable")[:, :n_neighbors]

@@ -1,142 +1,177 @@
-"""The representation table: agreement10 between sections, and the planted truth, beside baselines.
-
-Usage: python benchmarks/representations.py [--quick] [--seed 0] [--pairs 4]
-"""
+"""Agreement of neighbours between sections, between halves of one section, and between seeds."""
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import anndata
-import numpy as np
+import baselines
+import sections
 from agreement import Pair, agreement10, make_pair
-from baselines import pca, table, wiener
-from common import RESULTS, SHARED, write
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score
+from baselines import PCA_SMOOTHED, PCA_WIENER, Method
+from common import Table, say
+from job import Job, Runs
+from methods import QUICK_SECTION, merged, with_sigel
+from sections import Section
 
-import sigel
-from sigel.images import GeneImages
-
-PAIRS = [
-    ("st_mousebrain_hippo1", "st_mousebrain_hippo2"),
-    ("st_mousebrain_hippo2", "st_mousebrain_hippo3"),
-    ("st_mousebrain_hippo3", "st_mousebrain_hippo4"),
-    ("st_breast_layer1", "st_breast_layer2"),
-]
+GOAL = "Goal for SIGEL at 32 dimensions: 0.50."
 
 
-def halves(images: GeneImages, seed: int) -> tuple[GeneImages, GeneImages]:
-    """Two sections from a binomial split of one section's counts: the noise ceiling."""
-    counts = images.counts.copy()
-    first = np.random.default_rng(seed).binomial(counts.data.astype(np.int64), 0.5)
-    parts = []
-    for data in (first, counts.data - first):
-        part = counts.copy()
-        part.data = data.astype(np.float32)
-        part.eliminate_zeros()
-        parts.append(dataclasses.replace(images, counts=part, depth=images.depth / 2))
-    return parts[0], parts[1]
+def rows(pair: Pair, methods: dict[str, Method], runs: Runs) -> list[dict[str, Any]]:
+    """One row for each method: agreement10, and seconds for both sections.
 
-
-def with_sigel(n_dims: int, seed: int, settings: dict[str, Any]) -> Callable[[GeneImages], np.ndarray]:
-    """SIGEL as a row of the table."""
-
-    def embed(images: GeneImages) -> np.ndarray:
-        config = sigel.SIGELConfig.from_dict({**settings, "n_dims": n_dims})
-        return sigel.SIGEL(config, seed=seed).fit(images).representations
-
-    return embed
-
-
-def agreement_rows(pair: Pair, methods: dict[str, Callable[[GeneImages], np.ndarray]]) -> list[dict]:
-    """One row for each method: agreement10 and seconds for both sections."""
-    rows = []
+    Parameters
+    ----------
+    pair
+        Sections and genes.
+    methods
+        By name.
+    runs
+        What was made already.
+    """
+    found = []
     for name, method in methods.items():
-        started = time.perf_counter()
-        first, second = method(pair.first), method(pair.second)
-        seconds = time.perf_counter() - started
-        row = {"representation": name, "agreement10": agreement10(pair, first, second), "seconds": seconds}
-        rows.append(row)
-        print(f"  {name:<42} {row['agreement10']:.3f} {seconds:7.1f} s", flush=True)
-    return rows
+        (first, a), (second, b) = (runs.get(name, method, s) for s in (pair.first, pair.second))
+        row = {"representation": name, "agreement10": agreement10(pair, first, second), "seconds": a + b}
+        found.append(row)
+        say(f"  {name:<42} {row['agreement10']:.3f} {row['seconds']:7.1f} s")
+    return found
 
 
-def planted_rows(seeds: range, settings: dict[str, Any], section: dict[str, Any]) -> list[dict]:
-    """ARI of groups against planted programmes, over programme genes; k-means where there is no mixture."""
-    rows = []
-    for seed in seeds:
-        adata = sigel.datasets.simulated_section(seed=seed, **section)
-        sigel.tl.embed(adata, seed=seed, config=settings, progress=False)
-        genes = adata.var[adata.var["sigel_status"] == "embedded"]
-        planted = (genes["programme"] != "background").to_numpy()
-        truth = genes["programme"].to_numpy()
-        images = GeneImages.from_anndata(adata)
-        k = len(set(truth))
-        row: dict[str, Any] = {"seed": seed, "SIGEL": _ari(truth, genes["sigel_group"], planted)}
-        for name, x in (
-            ("PCA 32, k-means at the true number", table()["PCA 32 of smoothed z-scored"](images)),
-            ("Wiener PCA 32, k-means at the true number", pca(wiener(images), 32)),
-        ):
-            row[name] = _ari(truth, KMeans(k, n_init=10, random_state=seed).fit_predict(x), planted)
-        rows.append(row)
-        print(f"  planted, seed {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in row.items()), flush=True)
-    return rows
+def agreement(job: Job) -> list[Table]:
+    """A table for each pair of sections, presets and other widths at the first; and one of all pairs.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    tables: list[Table] = []
+    kinds: list[str] = []
+    for kind, pair in _pairs(job):
+        title = f"{pair.first.name} and {pair.second.name} ({kind})"
+        say(title)
+        methods = baselines.table(job.seed) | job.default()
+        if not tables:
+            methods |= _presets(job) | _widths(job)
+        tables.append({"title": title, "note": GOAL, "rows": rows(pair, methods, job.runs)})
+        kinds.append(kind)
+    return [*tables, summary(tables, kinds)] if len(tables) > 1 else tables
 
 
-def _ari(truth: np.ndarray, found: Any, rows: np.ndarray) -> float:
-    return float(adjusted_rand_score(truth[rows], np.asarray(found)[rows]))
+def _pairs(job: Job) -> Iterator[tuple[str, Pair]]:
+    if job.quick:
+        whole = sections.simulated(job.seed, **QUICK_SECTION)
+        yield "halves", make_pair(*sections.halves(whole, job.seed), n_genes=90, n_bins=2)
+        return
+    for n, (kind, a, b) in enumerate(sections.pairs()):
+        if job.n_pairs is not None and n >= job.n_pairs:
+            return
+        yield kind, make_pair(sections.section(a), sections.section(b))
 
 
-def main(*, quick: bool, seed: int, pairs: int = len(PAIRS), folder: Path = RESULTS) -> str:
-    """Run the tables; `quick` takes a small simulated section and few epochs, to keep the code alive."""
-    tables = []
-    if quick:
-        settings = {"train": {"pretrain_epochs": 2, "refine_epochs": 1}, "encoder": {"depth": 1, "dim": 16}}
-        section = {"n_rows": 16, "n_cols": 16, "n_programmes": 3, "genes_per_programme": 25}
-        section["n_background_genes"] = 30
-        images = GeneImages.from_anndata(sigel.datasets.simulated_section(seed=seed, **section))
-        pair = make_pair(*halves(images, seed), n_genes=100, n_bins=2)
-        methods = {**table(seed), "SIGEL, 8": with_sigel(8, seed, {**settings, "n_groups": 4})}
-        tables.append({"title": "halves of a simulated section", "rows": agreement_rows(pair, methods)})
-        planted = planted_rows(range(seed, seed + 1), settings, section)
-        tables.append({"title": "planted truth", "rows": planted})
-        return write("representations-quick", tables, folder, seed=seed)
-    for names in PAIRS[:pairs]:
-        files = [SHARED / "data" / f"{name}.h5ad" for name in names]
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            print(f"left out, not in the shared data: {', '.join(missing)}")
-            continue
-        first, second = (GeneImages.from_anndata(anndata.read_h5ad(file)) for file in files)
-        title = " and ".join(names)
-        print(title)
-        pair = make_pair(first, second)
-        methods = table(seed) | {"SIGEL, 32": with_sigel(32, seed, {})}
-        if names == PAIRS[0]:
-            methods |= {f"SIGEL, {n}": with_sigel(n, seed, {}) for n in (64, 128)}
-            other = {"SIGEL, 32, Module I alone": with_sigel(32, seed, {"train": {"refine_epochs": 0}})}
-            methods |= other
-        tables.append({"title": title, "rows": agreement_rows(pair, methods)})
-        if names == PAIRS[0]:
-            print("halves of the first section (noise ceiling)")
-            split = make_pair(*halves(first, seed))
-            chosen = ("Wiener", "smoothed z-scored")
-            some = {k: v for k, v in table(seed).items() if any(word in k for word in chosen)}
-            tables.append({"title": "halves of the first section", "rows": agreement_rows(split, some)})
-    tables.append({"title": "planted truth", "rows": planted_rows(range(seed, seed + 5), {}, {})})
-    return write("representations", tables, folder, seed=seed)
+def _presets(job: Job) -> dict[str, Method]:
+    return {
+        f"SIGEL, {name}, {config.n_dims}": with_sigel(config, job.seed)
+        for name, config in job.configs().items()
+    }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pairs", type=int, default=len(PAIRS), help="how many pairs of sections")
-    arguments = parser.parse_args()
-    print(main(quick=arguments.quick, seed=arguments.seed, pairs=arguments.pairs))
+def _widths(job: Job) -> dict[str, Method]:
+    config = job.config()
+    assert config is not None
+    widths = (8,) if job.quick else (64, 128)
+    return {
+        f"SIGEL, default, {n}": with_sigel(merged(config, {"n_dims": n}), job.seed)
+        for n in widths
+        if n != config.n_dims
+    }
+
+
+def summary(tables: list[Table], kinds: list[str]) -> Table:
+    """Agreement of every method that all tables have, a column for each pair, and their mean.
+
+    Parameters
+    ----------
+    tables
+        One for each pair.
+    kinds
+        Of the pairs; the mean is over those that are adjacent.
+    """
+    figures = [{row["representation"]: row["agreement10"] for row in table["rows"]} for table in tables]
+    adjacent = [n for n, kind in enumerate(kinds) if kind == "adjacent"]
+    found = []
+    for name in figures[0]:
+        if all(name in figure for figure in figures):
+            row = {"representation": name, "mean of adjacent": None}
+            if adjacent:
+                row["mean of adjacent"] = sum(figures[n][name] for n in adjacent) / len(adjacent)
+            row |= {f"pair {n}": figure[name] for n, figure in enumerate(figures, start=1)}
+            found.append(row)
+    names = "; ".join(f"pair {n}: {table['title']}" for n, table in enumerate(tables, start=1))
+    return {"title": "all pairs", "note": f"agreement10. {names}.", "rows": found}
+
+
+def first_section(job: Job) -> Section | None:
+    """The section of the tables that need one only; None where it is not in the shared data.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    if job.quick:
+        return sections.simulated(job.seed, **QUICK_SECTION)
+    name = sections.ADJACENT[0][0]
+    return sections.section(name) if sections.there(name) else None
+
+
+def _sizes(job: Job) -> dict[str, int]:
+    return {"n_genes": 90, "n_bins": 2} if job.quick else {}
+
+
+def ceiling(job: Job) -> list[Table]:
+    """The noise ceiling: two halves of one section's counts are the same tissue at half the depth.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    whole = first_section(job)
+    if whole is None:
+        return []
+    say(f"halves of {whole.name}")
+    pair = make_pair(*sections.halves(whole, job.seed), **_sizes(job))
+    methods = baselines.table(job.seed) | job.default()
+    note = "The same tissue and the same spots: what counting noise alone leaves at half the depth."
+    title = f"halves of the counts of {whole.name}"
+    return [{"title": title, "note": note, "rows": rows(pair, methods, job.runs)}]
+
+
+def stability(job: Job) -> list[Table]:
+    """Agreement between the seeds of a fit, on one section and the same genes.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    whole = first_section(job)
+    if whole is None:
+        return []
+    say(f"two seeds on {whole.name}")
+    pair = make_pair(whole, whole, **_sizes(job))
+    other = job.seed + 1
+    (name, method), *_ = job.default().items()
+    (other_name, again), *_ = job.default(other).items()
+    (first, a), (second, b) = job.runs.get(name, method, whole), job.runs.get(other_name, again, whole)
+    found = [{"representation": name, "agreement10": agreement10(pair, first, second), "seconds": a + b}]
+    # Between seeds these differ by chance alone, or not at all.
+    one, two = baselines.table(job.seed), baselines.table(other)
+    for row in ("random, 32", PCA_SMOOTHED, PCA_WIENER):
+        value = agreement10(pair, one[row](whole), two[row](whole))
+        found.append({"representation": row, "agreement10": value, "seconds": None})
+    say(f"  {name} {found[0]['agreement10']:.3f}")
+    title = f"seeds {job.seed} and {other} on {whole.name}"
+    return [{"title": title, "note": "1: the seed does not matter.", "rows": found}]

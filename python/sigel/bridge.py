@@ -66,6 +66,7 @@ def embed(
     device: str,
     progress: Progress | None,
     save_to: str | None,
+    checkpoint: str | None = None,
 ) -> dict[str, Any]:
     """Embed the genes of one section; see `sigel.tl.embed`.
 
@@ -85,14 +86,21 @@ def embed(
         As in `sigel.tl.embed`.
     progress
         Called as `progress(stage, step, total, text)`, or None.
-    save_to
-        Folder for the fitted model, or None.
+    save_to, checkpoint
+        Folders for the fitted model and for the state after each epoch, or None.
     """
     config = SIGELConfig.from_dict(_whole_numbers(settings))
     counts = _spots_by_genes(i, p, x, dim)
     images = _images(counts, genes, coordinates, lattice, config.image)
     result = embed_section(
-        images, counts, config, seed=_whole(seed), device=device, progress=progress, save=save_to
+        images,
+        counts,
+        config,
+        seed=_whole(seed),
+        device=device,
+        progress=progress,
+        save=save_to,
+        checkpoint=checkpoint,
     )
     return {
         "sgr": result.representations.astype(np.float64),
@@ -121,7 +129,7 @@ def gene_images(
     settings: dict[str, Any],
     features: Sequence[str],
 ) -> dict[str, Any]:
-    """Images of some genes as the model sees them; arguments as in `embed`.
+    """Images of some genes, smoothed for the eye; arguments as in `embed`.
 
     Parameters
     ----------
@@ -139,7 +147,7 @@ def gene_images(
     rows = torch.from_numpy(images.index(list(features)))
     places = images.raster.coordinates()
     return {
-        "values": ImageViews(images).whole(rows).double().numpy(),
+        "values": ImageViews(images).shown(rows).double().numpy(),
         "row": images.raster.rows.tolist(),
         "col": images.raster.cols.tolist(),
         "x": places[:, 0],

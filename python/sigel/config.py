@@ -14,6 +14,12 @@ from sigel.errors import ConfigError
 
 C = TypeVar("C", bound="_Config")
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"encoder": {"branch": False}},
+    "default": {},
+    "thorough": {"encoder": {"rank": 256}, "train": {"pretrain_epochs": 10, "refine_epochs": 6}},
+}
+
 # Mitochondrial genes follow cell quality rather than place; ERCC spike-ins carry no tissue at all.
 MITOCHONDRIAL = r"^(MT|Mt|mt)-"
 SPIKE_IN = r"^ERCC[-_]?\d+$"
@@ -147,7 +153,8 @@ class ImageConfig(_Config):
     clip
         Largest absolute value after z-scoring; 10 keeps a single hot pixel from owning an image.
     smooth
-        Weight of the mean of the neighbouring pixels, 0 to 1. 0.5: one spot is mostly counting noise.
+        Weight of the mean of the neighbouring pixels, 0 to 1. 0 (default): the eigenimages of Module I know
+        better than the neighbours what is noise. Plots of gene images smooth for the eye.
     grid
         `"lattice"` uses `array_row`, `array_col`, or a hexagonal lattice found in the coordinates;
         `"continuous"` bins coordinates; `"auto"` prefers the lattice.
@@ -167,7 +174,7 @@ class ImageConfig(_Config):
     normalize: Literal["log", "pearson", "none"] = "pearson"
     scale: Literal["zscore", "max", "none"] = "zscore"
     clip: float = 10.0
-    smooth: float = 0.5
+    smooth: float = 0.0
     grid: Literal["auto", "lattice", "continuous"] = "auto"
     pixel_size: float | None = None
     max_side: int = 96
@@ -190,12 +197,28 @@ class ImageConfig(_Config):
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(_Config):
-    """Module I: the masked autoencoder.
+    """Module I: eigenimages, and the masked autoencoder that corrects them.
 
     Parameters
     ----------
+    start
+        `"eigen"`: representations start from eigenimages, the linear autoencoder in closed form, and the
+        transformer learns what they miss (default). `"random"`: the transformer alone, from random weights.
+    branch
+        Whether there is a transformer beside the eigenimages; without it Module I is linear and needs no
+        training.
+    rank
+        Number of eigenimages; beyond 128 they hold noise.
+    sharp, spread
+        The first `sharp` eigenimages are kept as they are, as cell types give rough pictures too; the
+        covariance that is left is spread to neighbouring pixels with weight `spread`, which takes the
+        sampling noise of 10,000 genes out of thousands of pixels.
+    pole
+        How far a gene without any pattern lies from the patterns, in units of the median length of a
+        filtered image: flat genes meet at one pole of the sphere instead of pointing anywhere.
     patch_size
-        Side of a square patch in pixels; 4 as in the paper.
+        Side of a square patch in pixels; `"auto"`: 4 as in the paper, larger where that would cut the tissue
+        into more than 64 patches.
     dim, depth, heads, mlp_ratio
         Width, blocks, attention heads and hidden ratio of the transformer. Narrow and shallow by
         default: gene images are small and a laptop must do.
@@ -213,10 +236,16 @@ class EncoderConfig(_Config):
         through an MLP to every pixel, as in the authors' code; tied to one grid, for comparison only.
     """
 
-    patch_size: int = 4
+    start: Literal["eigen", "random"] = "eigen"
+    branch: bool = True
+    rank: int = 128
+    sharp: int = 12
+    spread: float = 0.5
+    pole: float = 1.2
+    patch_size: int | Literal["auto"] = "auto"
     dim: int = 32
     depth: int = 1
-    heads: int = 4
+    heads: int = 2
     mlp_ratio: float = 2.0
     mask_ratio: float = 0.3
     pool: Literal["spatial", "mean"] = "spatial"
@@ -225,8 +254,15 @@ class EncoderConfig(_Config):
     decoder: Literal["tokens", "bottleneck"] = "tokens"
 
     def _check(self) -> None:
-        for name in ("patch_size", "dim", "depth", "heads", "frequencies"):
+        for name in ("rank", "dim", "depth", "heads", "frequencies"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+        ok = self.patch_size == "auto" or (isinstance(self.patch_size, int) and self.patch_size >= 1)
+        _require(ok, "patch_size", self.patch_size, '"auto" or a whole number >= 1')
+        _require(self.sharp >= 0, "sharp", self.sharp, "a number of eigenimages >= 0")
+        _require(0 <= self.spread <= 1, "spread", self.spread, "a weight from 0 to 1")
+        _require(self.pole > 0, "pole", self.pole, "a number > 0")
+        ok = self.branch or self.start == "eigen"
+        _require(ok, "branch", self.branch, 'True where start="random": something has to encode')
         _require(
             self.dim % (4 * self.heads) == 0, "dim", self.dim, f"a multiple of 4 * heads = {4 * self.heads}"
         )
@@ -299,7 +335,11 @@ class TrainConfig(_Config):
         Probability with which a count goes to the first of two views, the rest to the second; None never
         thins. The views are two experiments that differ by noise alone. Needs integer counts.
     contrast_weight, temperature
-        InfoNCE between two views of a gene; it gives the projection head its first gradient.
+        InfoNCE between two views of a gene. 0 (default): it whitens, which gives noise the same say as
+        signal; with `start="random"` it is what gives the projection head its first gradient.
+    holdout
+        Share of the genes that Module I does not learn from; the epoch that predicts them best is kept, the
+        start included.
     refine_epochs, refine_batch, refine_lr
         Modules II and III.
     em_steps
@@ -319,17 +359,18 @@ class TrainConfig(_Config):
         refinement; below it the last good epoch is restored and refinement stops.
     """
 
-    pretrain_epochs: int = 10
+    pretrain_epochs: int = 1
     pretrain_batch: int = 256
     pretrain_lr: float = 2e-3
     thin: float | None = 0.5
-    contrast_weight: float = 1.0
+    contrast_weight: float = 0.0
     temperature: float = 0.15
-    refine_epochs: int = 5
+    holdout: float = 0.1
+    refine_epochs: int = 2
     refine_batch: int = 256
-    refine_lr: float = 5e-4
+    refine_lr: float = 2e-4
     em_steps: int = 5
-    cluster_weight: float = 0.1
+    cluster_weight: float = 1.0
     reconstruct_weight: float = 1.0
     likelihood_weight: float = 0.01
     size_weight: float = 0.01
@@ -350,6 +391,7 @@ class TrainConfig(_Config):
         _require(
             self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1"
         )
+        _require(0 <= self.holdout < 1, "holdout", self.holdout, "a share from 0 to below 1")
         for name in ("pretrain_lr", "refine_lr", "temperature", "graph_decay", "grad_clip"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
         for name in (
@@ -370,7 +412,7 @@ class SIGELConfig(_Config):
     n_dims
         Length of a gene representation; 32 as in the paper.
     n_groups
-        Number of mixture components, or `"auto"`: the smallest number that reaches 98 % of the best
+        Number of mixture components, or `"auto"`: the smallest number that reaches 99.5 % of the best
         gain in BIC over one group.
     max_groups
         Largest candidate of `"auto"`; also never more than a third of the genes.
@@ -400,6 +442,43 @@ class SIGELConfig(_Config):
         _require(self.max_groups >= 1, "max_groups", self.max_groups, "a whole number >= 1")
 
     @classmethod
+    def preset(cls, name: str = "default") -> SIGELConfig:
+        """Settings by the time that one has.
+
+        Parameters
+        ----------
+        name
+            `"fast"`: eigenimages and groups, nothing is trained. `"default"`: some epochs of each module.
+            `"thorough"`: more of them, and more eigenimages.
+
+        Raises
+        ------
+        ConfigError
+            When the name is another.
+        """
+        return cls.from_dict({"preset": name})
+
+    @classmethod
+    def from_dict(cls: type[SIGELConfig], settings: dict[str, Any]) -> SIGELConfig:
+        """As for any config; a further key `preset` names the settings that the others change.
+
+        Parameters
+        ----------
+        settings
+            Nested settings, for example `{"preset": "fast", "n_dims": 16}`.
+        """
+        if not isinstance(settings, dict) or "preset" not in settings:
+            return super().from_dict(settings)
+        name = settings["preset"]
+        known = isinstance(name, str) and name in PRESETS
+        _require(known, "preset", name, " or ".join(f'"{one}"' for one in PRESETS))
+        merged = {key: value for key, value in settings.items() if key != "preset"}
+        for part, values in PRESETS[name].items():
+            given = merged.get(part, {})
+            merged[part] = values | given if isinstance(given, dict) else given
+        return super().from_dict(merged)
+
+    @classmethod
     def parity(cls) -> SIGELConfig:
         """Settings close to the authors' running code (method table 4.3), for comparison only."""
         return cls(
@@ -408,14 +487,21 @@ class SIGELConfig(_Config):
             assignment="dec",
             image=ImageConfig(normalize="log", scale="none", smooth=0.0),
             encoder=EncoderConfig(
-                dim=16, depth=5, mlp_ratio=5.0, pool="mean", head_hidden=32, decoder="bottleneck"
+                start="random",
+                patch_size=4,
+                dim=16,
+                depth=5,
+                mlp_ratio=5.0,
+                pool="mean",
+                head_hidden=32,
+                decoder="bottleneck",
             ),
             train=TrainConfig(
                 pretrain_epochs=30,
                 pretrain_batch=320,
                 pretrain_lr=1e-3,
                 thin=None,
-                contrast_weight=0.0,
+                holdout=0.0,
                 refine_epochs=30,
                 refine_batch=64,
                 refine_lr=1e-3,

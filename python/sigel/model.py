@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import tempfile
@@ -18,16 +19,19 @@ from sigel.config import SIGELConfig
 from sigel.errors import ConfigError, InputError, ModelFormatError, NotFittedError
 from sigel.images import GeneImages
 from sigel.nn.contrast import KernelAssignment
-from sigel.nn.mae import MaskedAutoencoder
+from sigel.nn.encoder import GeneEncoder
 from sigel.nn.mixture import TMixture
 from sigel.nn.patches import Patches
+from sigel.objectives import Assignment
+from sigel.preflight import check_memory
 from sigel.provenance import provenance
 from sigel.raster import Raster
-from sigel.runtime import Progress, resolve_device, streams
-from sigel.train import Assignment, Trainer, encode_images
+from sigel.resume import Checkpoint
+from sigel.runtime import Progress, is_main, resolve_device, streams
+from sigel.train import Trainer, encode_images
 from sigel.views import ImageViews
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
 
 
@@ -82,7 +86,7 @@ class SIGEL:
         self.device = resolve_device(device)
         self._random = streams(seed)
         self.seed = int(seed)
-        self._model: MaskedAutoencoder | None = None
+        self._model: GeneEncoder | None = None
         self._assignment: Assignment | None = None
         self._raster: Raster | None = None
         self.genes: np.ndarray = np.array([], dtype=object)
@@ -92,7 +96,13 @@ class SIGEL:
         self.bic: dict[int, float] = {}
         self.provenance: dict[str, Any] = {}
 
-    def fit(self, images: GeneImages, *, progress: Progress | None = None) -> SIGEL:
+    def fit(
+        self,
+        images: GeneImages,
+        *,
+        progress: Progress | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> SIGEL:
         """Train Modules I, II and III on the images of one section.
 
         Parameters
@@ -101,6 +111,9 @@ class SIGEL:
             Gene images; their settings take the place of `config.image`.
         progress
             Called as `progress(stage, step, total, text)` after each epoch.
+        checkpoint
+            Folder that keeps the state after every epoch. A fit with the same settings, seed and data goes
+            on from what it holds, to the numbers of a fit that was never interrupted.
 
         Returns
         -------
@@ -110,18 +123,29 @@ class SIGEL:
         Raises
         ------
         InputError
-            When more groups are asked for than there are genes.
+            When more groups are asked for than there are genes, when memory does not suffice (with the
+            setting that would fit), or when `checkpoint` holds another fit.
         TrainingError
             When the loss stops being finite.
         """
         _check_images(images)
         started = time.perf_counter()
-        config = SIGELConfig.from_dict(self.config.to_dict() | {"image": images.config})
         self._random = streams(self.seed)
-        grid = Patches.from_raster(images.raster, config.encoder.patch_size)
-        model = MaskedAutoencoder(config.encoder, config.n_dims, self._random["weights"], grid.n_patches)
+        grid = Patches.from_raster(images.raster, self.config.encoder.patch_size)
+        encoder = dataclasses.replace(self.config.encoder, patch_size=grid.patch_size)
+        config = dataclasses.replace(self.config, image=images.config, encoder=encoder)
+        sizes = {"n_genes": images.n_genes, "n_pixels": grid.n_pixels, "n_patches": grid.n_patches}
+        memory = check_memory(config, self.device, **sizes, n_counts=images.counts.nnz)
+        if progress is not None and is_main():
+            progress("memory", 1, 1, memory)
+        state = (
+            None
+            if checkpoint is None
+            else self._checkpoint(_as_path(checkpoint, "checkpoint"), config, images)
+        )
+        model = GeneEncoder(encoder, config.n_dims, grid, self._random["weights"], images.n_genes)
         views = ImageViews(images, self.device)
-        fit = Trainer(model, views, grid, config, self._random, self.device, progress).run()
+        fit = Trainer(model, views, grid, config, self._random, self.device, progress, state).run()
         self.config, self._model, self._assignment, self._raster = (
             config,
             model,
@@ -133,6 +157,20 @@ class SIGEL:
         seconds = time.perf_counter() - started
         self.provenance = provenance(self.seed, self.device, images.data_hash, seconds)
         return self
+
+    def _checkpoint(self, folder: Path, config: SIGELConfig, images: GeneImages) -> Checkpoint:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(
+                "checkpoint", f"{str(folder)!r}, a file", "a folder, there or not", "Name another."
+            )
+        identity = {
+            "version": __version__,
+            "settings": json.dumps(config.to_dict(), sort_keys=True),
+            "seed": str(self.seed),
+            "device": self.device.type,
+            "data": images.data_hash,
+        }
+        return Checkpoint(folder, identity)
 
     @property
     def groups(self) -> np.ndarray:
@@ -254,6 +292,8 @@ class SIGEL:
             "bic": {str(k): v for k, v in self.bic.items()},
             "provenance": self.provenance,
         }
+        if not is_main():
+            return path
         if path.exists() and not path.is_dir():
             raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
         path.mkdir(parents=True, exist_ok=True)
@@ -337,7 +377,9 @@ class SIGEL:
                 raise ModelFormatError(msg)
         config, n_groups = self.config, about["n_groups"]
         grid = Patches.from_raster(self._raster, config.encoder.patch_size)
-        self._model = MaskedAutoencoder(config.encoder, config.n_dims, streams(0)["weights"], grid.n_patches)
+        self._model = GeneEncoder(
+            config.encoder, config.n_dims, grid, streams(0)["weights"], about["n_genes"]
+        )
         self._assignment = (
             KernelAssignment(n_groups, config.n_dims)
             if config.assignment == "dec"
@@ -352,7 +394,7 @@ class SIGEL:
         self.bic = {int(k): v for k, v in about["bic"].items()}
         return self
 
-    def _fitted(self) -> MaskedAutoencoder:
+    def _fitted(self) -> GeneEncoder:
         if self._model is None:
             msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
             raise NotFittedError(msg)
@@ -365,9 +407,9 @@ def _check_images(images: object) -> None:
         raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
 
 
-def _as_path(path: object) -> Path:
+def _as_path(path: object, argument: str = "path") -> Path:
     if not isinstance(path, str | PathLike):
-        raise InputError("path", repr(path), "the path of a folder", "Name one.")
+        raise InputError(argument, repr(path), "the path of a folder", "Name one.")
     return Path(path)
 
 

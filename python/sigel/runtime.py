@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 # stage, step, number of steps, what to show
 Progress = Callable[[str, int, int, str], None]
 
-STAGES = ("weights", "pretrain", "groups", "refine")
+STAGES = ("weights", "pretrain", "groups", "refine", "eigenimages")
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -34,7 +36,9 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
         When the device is unknown or absent.
     """
     if str(device) == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if n_processes() > 1 else 0)
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
@@ -49,8 +53,27 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     return found
 
 
+@contextmanager
+def fast_products(device: torch.device) -> Iterator[None]:
+    """TensorFloat-32 for matrix products on a GPU while a fit runs; the caller's setting comes back.
+
+    Parameters
+    ----------
+    device
+        From `resolve_device`; nothing changes on the CPU.
+    """
+    before = torch.backends.cuda.matmul.allow_tf32
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = True
+    try:
+        yield
+    finally:
+        if device.type == "cuda":
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
 def make_fabric(device: torch.device) -> Fabric:
-    """Lightning Fabric on one device; it owns placement, backward and clipping.
+    """Lightning Fabric on one device, or on this process's device where `torchrun` started several.
 
     Parameters
     ----------
@@ -58,12 +81,35 @@ def make_fabric(device: torch.device) -> Fabric:
         From `resolve_device`.
     """
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
+    if n_processes() > 1:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        nodes = n_processes() // local
+        fabric = Fabric(
+            accelerator=device.type,
+            devices=local,
+            num_nodes=nodes,
+            strategy="ddp",
+            precision="32-true",
+            plugins=[TorchElasticEnvironment()],
+        )
+        fabric.launch()
+        return fabric
     devices = 1 if device.type == "cpu" else [device.index or 0]
     # One process: what a cluster's job says about its tasks is not about this fit.
     alone = LightningEnvironment()
     return Fabric(accelerator=device.type, devices=devices, precision="32-true", plugins=[alone])
+
+
+def n_processes() -> int:
+    """Processes that share a fit: those of `torchrun`, else 1."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "TORCHELASTIC_RUN_ID" in os.environ else 1
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes files."""
+    return n_processes() == 1 or int(os.environ["RANK"]) == 0
 
 
 def streams(seed: int) -> dict[str, torch.Generator]:

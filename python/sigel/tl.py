@@ -32,6 +32,8 @@ def embed(
     config: SIGELConfig | dict[str, Any] | None = None,
     progress: bool = True,
     save: str | Path | None = None,
+    preset: str = "default",
+    checkpoint: str | Path | None = None,
 ) -> None:
     """Embed the genes of a section by their spatial pictures.
 
@@ -43,7 +45,7 @@ def embed(
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups
-        Number of gene groups; default `"auto"`: the smallest number that reaches 98 % of the
+        Number of gene groups; default `"auto"`: the smallest number that reaches 99.5 % of the
         best gain in BIC over one group.
     layer
         Layer with raw counts; default `X`.
@@ -62,6 +64,12 @@ def embed(
         Show a progress bar.
     save
         Folder for the fitted model (`SIGEL.load` reads it).
+    preset
+        `"fast"`: eigenimages and groups, nothing is trained. `"default"`. `"thorough"`: more epochs and
+        eigenimages. What `config` says goes before the preset.
+    checkpoint
+        Folder that keeps the state after every epoch; the same call goes on from there after an
+        interruption, to the same numbers.
 
     Returns
     -------
@@ -90,11 +98,20 @@ def embed(
     """
     if not isinstance(key_added, str) or not key_added or "/" in key_added:
         raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
-    config = _settled(config, n_dims=n_dims, n_groups=n_groups)
+    config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
     counts = as_csr(adata.X if layer is None else adata.layers[layer])
     with shown(progress) as report:
-        result = embed_section(images, counts, config, seed=seed, device=device, progress=report, save=save)
+        result = embed_section(
+            images,
+            counts,
+            config,
+            seed=seed,
+            device=device,
+            progress=report,
+            save=save,
+            checkpoint=checkpoint,
+        )
 
     keys = Keys(key_added)
     categories = [str(k + 1) for k in range(result.model.posterior.shape[1])]
@@ -116,8 +133,11 @@ def embed(
     }
 
 
-def _settled(config: SIGELConfig | dict[str, Any] | None, **given: Any) -> SIGELConfig:
-    """Settings of `config` and of the call in one; None is not given."""
+def _settled(config: SIGELConfig | dict[str, Any] | None, preset: str, **given: Any) -> SIGELConfig:
+    """Settings of the preset, of `config` and of the call in one; None is not given."""
+    if preset != "default" and isinstance(config, SIGELConfig):
+        found, fix = f"{preset!r} beside a SIGELConfig", "Pass config=SIGELConfig.preset(...) alone."
+        raise InputError("preset", found, "one of the two", fix)
     if not isinstance(config, SIGELConfig | dict | None):
         fix = 'For example config={"train": {"pretrain_epochs": 20}}.'
         raise InputError("config", repr(config), "a SIGELConfig or a nested dict", fix)
@@ -132,4 +152,4 @@ def _settled(config: SIGELConfig | dict[str, Any] | None, **given: Any) -> SIGEL
             fix = f"Give {name} once."
             raise InputError(name, f"{value!r}, and {said!r} in config", "one of the two", fix)
         settings[name] = value
-    return SIGELConfig.from_dict(settings)
+    return SIGELConfig.from_dict({"preset": preset, **settings})

@@ -10,28 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
-from sigel.config import SIGELConfig, TrainConfig
-from sigel.errors import InputError, TrainingError
-from sigel.nn.contrast import (
-    KernelAssignment,
-    cluster_loss,
-    effective_rank,
-    graph_loss,
-    instance_contrast,
-    mutual_neighbors,
-    size_loss,
-    target_distribution,
-)
-from sigel.nn.mae import MaskedAutoencoder, reconstruction_loss, visible_patches
+from sigel.config import SIGELConfig
+from sigel.errors import ConfigError, InputError, TrainingError
+from sigel.nn.contrast import KernelAssignment, effective_rank, mutual_neighbors, target_distribution
+from sigel.nn.encoder import GeneEncoder
+from sigel.nn.mae import visible_patches
 from sigel.nn.mixture import TMixture
 from sigel.nn.patches import Patches
 from sigel.nn.select import select_n_groups
-from sigel.runtime import Progress, make_fabric
-from sigel.views import ImageViews
-
-Assignment = TMixture | KernelAssignment
+from sigel.objectives import Assignment, EpochTargets, GroupLoss, ViewLoss
+from sigel.optimise import Means, Step, batches
+from sigel.preflight import KEPT_VALUES
+from sigel.resume import Checkpoint
+from sigel.runtime import Progress, fast_products, make_fabric
+from sigel.views import ImageViews, View
 
 
 @dataclass
@@ -59,111 +54,33 @@ class Fit:
     bic: dict[int, float] = field(default_factory=dict)
 
 
-class ViewLoss(nn.Module):
-    """Module I on two views of each gene: masked reconstruction and instance contrast.
-
-    Parameters
-    ----------
-    model
-        The autoencoder.
-    grid
-        Tissue patches.
-    config
-        Weights of the terms.
-    """
-
-    def __init__(self, model: MaskedAutoencoder, grid: Patches, config: TrainConfig) -> None:
-        super().__init__()
-        self.model, self.grid, self.config = model, grid, config
-
-    def forward(self, first: Tensor, second: Tensor, keeps: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Loss terms of images `(batch, n_pixels)` whose patches `keeps`, `(batch, kept)`, are visible."""
-        a, b = self.grid.split(first), self.grid.split(second)  # (batch, n_patches, patch pixels)
-        z, predicted = self.model.masked_view(a, self.grid, keeps[0])
-        terms = {"reconstruct": reconstruction_loss(predicted, b, self.grid, keeps[0])}
-        if self.config.contrast_weight > 0:
-            other = self.model.masked_view_z(b, self.grid, keeps[1])
-            terms["contrast"] = instance_contrast(z, other, self.config.temperature)
-        return terms
-
-
-class GroupLoss(nn.Module):
-    """Modules II and III on whole images: assignment, likelihood, sizes and the gene graph.
-
-    Parameters
-    ----------
-    model
-        The autoencoder.
-    assignment
-        The mixture, whose posterior is differentiable.
-    grid
-        Tissue patches.
-    """
-
-    def __init__(self, model: MaskedAutoencoder, assignment: Assignment, grid: Patches) -> None:
-        super().__init__()
-        self.model, self.assignment, self.grid = model, assignment, grid
-
-    def forward(self, images: Tensor, epoch: EpochTargets, rows: Tensor) -> dict[str, Tensor]:
-        """Loss terms of images `(batch, n_pixels)` of the genes `rows`."""
-        z = self.model(self.grid.split(images), self.grid)  # (batch, n_dims)
-        joint = self.assignment.log_joint(z.double())  # (batch, n_groups)
-        likelihood = torch.logsumexp(joint, dim=1)
-        share = len(rows) / len(epoch.target)
-        return {
-            "cluster": cluster_loss(epoch.target[rows], joint - likelihood[:, None]).float(),
-            "likelihood": -likelihood.mean().float() / z.shape[1],
-            "size": size_loss(joint.softmax(dim=1), epoch.sizes, share).float(),
-            "graph": graph_loss(z, epoch.neighborhood[rows], epoch.has_neighbors[rows]),
-        }
-
-
-@dataclass
-class EpochTargets:
-    """What stays constant within a refinement epoch.
-
-    Parameters
-    ----------
-    target
-        P, `(n_genes, n_groups)`.
-    sizes
-        Mean of Q, `(n_groups,)`.
-    neighborhood
-        `sum_j a_ij z_j`, `(n_genes, n_dims)`.
-    has_neighbors
-        `(n_genes,)`, 1 or 0.
-    """
-
-    target: Tensor
-    sizes: Tensor
-    neighborhood: Tensor
-    has_neighbors: Tensor
-
-
 @torch.no_grad()
-def encode_images(model: MaskedAutoencoder, views: ImageViews, grid: Patches) -> Tensor:
-    """Representations of all genes, `(n_genes, n_dims)`; leaves the model in evaluation mode.
+def encode_images(model: GeneEncoder, views: ImageViews, grid: Patches, rows: Tensor | None = None) -> Tensor:
+    """Representations of genes, `(n_genes, n_dims)`; leaves the model in evaluation mode.
 
     Parameters
     ----------
     model
-        The autoencoder.
+        The encoder.
     views
         Gene images.
     grid
         Their tissue patches.
+    rows
+        Row numbers of genes; None: all.
     """
     model.eval()
-    return torch.cat([model(grid.split(images), grid) for images in views.batches()])
+    rows = torch.arange(views.n_genes) if rows is None else rows
+    return torch.cat([model(*views.view(part), grid) for part in rows.split(512)])
 
 
 class Trainer:
-    """Runs one fit.
+    """Runs one fit, on one process or as one of several that share every batch.
 
     Parameters
     ----------
     model
-        Autoencoder with fresh weights; trained in place.
+        Encoder with fresh weights; trained in place.
     views
         Gene images.
     grid
@@ -176,19 +93,25 @@ class Trainer:
         Where to run.
     progress
         Called after each step of a stage, or None.
+    checkpoint
+        Keeps the state after every epoch, and goes on from what it holds; None keeps nothing.
     """
 
     def __init__(
         self,
-        model: MaskedAutoencoder,
+        model: GeneEncoder,
         views: ImageViews,
         grid: Patches,
         config: SIGELConfig,
         random: dict[str, torch.Generator],
         device: torch.device,
         progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.fabric = make_fabric(device)
+        if self.fabric.world_size > 1 and config.train.contrast_weight > 0:
+            msg = "setting `contrast_weight`: found > 0 with several processes; wanted 0, or one process."
+            raise ConfigError(msg)
         self.model = model.to(device)
         self.views, self.grid = views, grid.to(device)
         self.config, self.random, self.device = config, random, device
@@ -196,8 +119,11 @@ class Trainer:
             found = f"{config.n_groups} groups for {views.n_genes} genes"
             fix = f'Use n_groups="auto" or at most {views.n_genes}.'
             raise InputError("n_groups", found, "at most one group per gene", fix)
-        self.report: Progress = progress or (lambda stage, step, total, text: None)
+        main = self.fabric.global_rank == 0
+        self.report: Progress = (progress if main else None) or (lambda stage, step, total, text: None)
+        self.checkpoint = checkpoint
         self.history: list[dict[str, Any]] = []
+        self.bic: dict[int, float] = {}
         self.weights = {
             "reconstruct": config.train.reconstruct_weight,
             "contrast": config.train.contrast_weight,
@@ -208,13 +134,24 @@ class Trainer:
 
     def run(self) -> Fit:
         """Module I, then II and III in turn; returns representations and groups."""
-        self.pretrain()
-        z = self.encode("pretrain")
-        assignment, bic = self.start_groups(z)
-        self.refine(assignment, z)
+        with fast_products(self.device):
+            return self._run()
+
+    def _run(self) -> Fit:
+        saved = self._saved()
+        if saved is None:
+            self.start()
+        if saved is None or saved["stage"] == "pretrain":
+            self.pretrain(saved)
+            assignment = self.start_groups(self.encode("pretrain"))
+            saved = None
+        else:
+            assignment = self._assignment(saved["n_groups"])
+            assignment.load_state_dict(saved["assignment"])
+        self.refine(assignment, saved)
         z = self.encode("refine")
         if isinstance(assignment, TMixture):
-            assignment.fit_em(z.double())
+            self._em(assignment, z)
         posterior = assignment.log_joint(z.double()).detach().softmax(dim=1)
         n_groups = posterior.shape[1]
         sizes = torch.bincount(posterior.argmax(dim=1), minlength=n_groups)
@@ -225,126 +162,256 @@ class Trainer:
             posterior=posterior[:, order].float().cpu().numpy(),
             assignment=assignment.cpu(),
             history=self.history,
-            bic=bic,
+            bic=self.bic,
         )
+
+    # --- state ---
+
+    def _saved(self) -> dict[str, Any] | None:
+        """State of an interrupted run, put back in place as far as it is the same for all stages."""
+        saved = self.checkpoint.load() if self.checkpoint is not None else None
+        if saved is not None:
+            self.model.load_state_dict(saved["model"])
+            for name, state in saved["random"].items():
+                self.random[name].set_state(state)
+            self.history, self.bic = saved["history"], saved["bic"]
+        return saved
+
+    def _keep(self, stage: str, done: int, **more: Any) -> None:
+        """Write what the rest of the run hangs on."""
+        if self.checkpoint is None or self.fabric.global_rank != 0:
+            return
+        common = {
+            "model": self.model.state_dict(),
+            "random": {name: generator.get_state() for name, generator in self.random.items()},
+            "history": self.history,
+            "bic": self.bic,
+        }
+        self.checkpoint.save({"stage": stage, "done": done, **common, **more})
+
+    # --- Module I ---
+
+    def start(self) -> None:
+        """Eigenimages of the section, where the encoder has them."""
+        if self.model.eigen is None:
+            return
+        started, encoder = time.perf_counter(), self.config.encoder
+        kept: list[View] = []
+        # Images that fit are made once for all sweeps.
+        if self.views.n_genes * self.views.n_pixels <= KEPT_VALUES:
+            kept = list(self.views.batches())
+        self.model.eigen.fit(
+            lambda: iter(kept or self.views.batches()),
+            self.grid.places,
+            lambda x: self.views.spread(x, encoder.spread),
+            lambda x: self.views.spread(x, encoder.spread, adjoint=True),
+            sharp=encoder.sharp,
+            pole=encoder.pole,
+            generator=self.random["eigenimages"],
+        )
+        self.history.append({"stage": "eigenimages", "epoch": 1, "seconds": time.perf_counter() - started})
+        self.report("eigenimages", 1, 1, f"{len(self.model.eigen.spectrum)} eigenimages")
 
     def encode(self, stage: str) -> Tensor:
         """Representations of all genes after some epochs of a stage, `(n_genes, n_dims)`."""
-        z = encode_images(self.model, self.views, self.grid)
+        own = torch.arange(self.views.n_genes).tensor_split(self.fabric.world_size)[self.fabric.global_rank]
+        z = encode_images(self.model, self.views, self.grid, own)
+        if self.fabric.world_size > 1:
+            whole = z.new_zeros(self.views.n_genes, z.shape[1])
+            whole[own.to(self.device)] = z
+            z = self._sum(whole)
         self.model.train()
         if not z.isfinite().all():
             msg = f"after {stage}: representations are not finite; lower `{stage}_lr` (TrainConfig)."
             raise TrainingError(msg)
         return z
 
-    def pretrain(self) -> None:
-        """Module I alone. Without the contrast, as in the published code, the head keeps its random start."""
+    def pretrain(self, saved: dict[str, Any] | None = None) -> None:
+        """Module I alone, on all genes but some that are held out; the best epoch on those is kept."""
         train, generator = self.config.train, self.random["pretrain"]
+        if self.model.mae is None or train.pretrain_epochs == 0:
+            return
         loss = ViewLoss(self.model, self.grid, train)
-        batches = math.ceil(self.views.n_genes / train.pretrain_batch)
-        step = self._optimiser(loss, train.pretrain_lr, train.pretrain_epochs * batches)
-        for epoch in range(train.pretrain_epochs):
-            started, seen = time.perf_counter(), _Means()
-            for rows in _batches(self.views.n_genes, batches, generator):
-                seen.add(step(self._view_terms(loss, rows, generator), self.weights), len(rows))
+        n = self.views.n_genes
+        mixed = torch.randperm(n, generator=generator) if saved is None else saved["mixed"]
+        n_held = round(train.holdout * n)
+        held, learn = mixed[:n_held], mixed[n_held:]
+        n_batches = math.ceil(len(learn) / train.pretrain_batch)
+        step = Step(self.fabric, loss, train.pretrain_lr, train.pretrain_epochs * n_batches, train)
+        best: dict[str, Any]
+        if saved is None:
+            at_start = self._held_out(loss, held)
+            best = {"epoch": 0, "loss": at_start, "start": at_start, "model": _copy(self.model)}
+        else:
+            step.load_state_dict(saved["step"])
+            best = saved["best"]
+        for epoch in range(0 if saved is None else saved["done"], train.pretrain_epochs):
+            started, seen = time.perf_counter(), Means()
+            for part in batches(len(learn), n_batches, generator):
+                rows = learn[part]
+                terms, own = self._view_terms(loss, rows, generator)
+                seen.add(step(terms, self.weights, len(own) / len(rows)), len(own))
             means = self._checked("pretrain", epoch, seen)
+            means["held_out"] = self._held_out(loss, held)
+            if n_held == 0 or means["held_out"] < best["loss"]:
+                best |= {"epoch": epoch + 1, "loss": means["held_out"], "model": _copy(self.model)}
             self._record("pretrain", epoch, train.pretrain_epochs, means, started)
+            self._keep("pretrain", epoch + 1, step=step.state_dict(), mixed=mixed, best=best)
+        self.model.load_state_dict(best["model"])
+        # What the eigenimages alone reach, and the epoch that went on: 0 where training did not help.
+        self.history[-1] |= {"held_out_start": best["start"], "kept_epoch": best["epoch"]}
 
-    def start_groups(self, z: Tensor) -> tuple[Assignment, dict[int, float]]:
+    @torch.no_grad()
+    def _held_out(self, loss: ViewLoss, held: Tensor) -> float:
+        """Loss on genes that are held out, by the same halves and masks each time; infinite without any."""
+        if len(held) == 0:
+            return math.inf
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        for rows in held.split(self.config.train.pretrain_batch):
+            terms, own = self._view_terms(loss, rows, generator)
+            value = sum((self.weights[name] * term for name, term in terms.items()), torch.zeros(()))
+            total += float(value) * len(own)
+        totals = torch.tensor(total, dtype=torch.float64, device=self.device)
+        if self.fabric.world_size > 1:
+            totals = self._sum(totals)
+        return float(totals) / len(held)
+
+    # --- Modules II and III ---
+
+    def _assignment(self, n_groups: int) -> Assignment:
+        if self.config.assignment == "mixture":
+            return TMixture(n_groups, self.config.n_dims, self.config.mixture).double().to(self.device)
+        return KernelAssignment(n_groups, self.config.n_dims).to(self.device)
+
+    def start_groups(self, z: Tensor) -> Assignment:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
-        config, generator = self.config, self.random["groups"]
-        bic: dict[int, float] = {}
+        config, generator, started = self.config, self.random["groups"], time.perf_counter()
         n_groups: int | str = config.n_groups
+        mixture: TMixture | None = None
         if n_groups == "auto":
-            mixture, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
+            mixture, self.bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
             n_groups = mixture.n_groups
-        elif config.assignment == "mixture":
-            mixture = TMixture(int(n_groups), config.n_dims, config.mixture).double().to(self.device)
-            mixture.set_prior(z.double())
-            mixture.initialise(z.double(), generator)
-            mixture.fit_em(z.double())
+        assignment = self._assignment(int(n_groups))
+        if isinstance(assignment, KernelAssignment):
+            assignment.initialise(z, generator)
+        elif mixture is not None:
+            assignment = mixture
+        else:
+            assignment.set_prior(z.double())
+            assignment.initialise(z.double(), generator)
+            self._em(assignment, z)
+        self.history.append({"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started})
         self.report("groups", 1, 1, f"{n_groups} groups")
-        if config.assignment == "mixture":
-            return mixture, bic
-        kernel = KernelAssignment(int(n_groups), config.n_dims).to(self.device)
-        kernel.initialise(z, generator)
-        return kernel, bic
+        return assignment
 
-    def refine(self, assignment: Assignment, z: Tensor) -> None:
+    def _em(self, mixture: TMixture, z: Tensor, max_iter: int | None = None) -> None:
+        """EM on all genes; each process makes the sums over its own."""
+        if self.fabric.world_size == 1:
+            mixture.fit_em(z.double(), max_iter=max_iter)
+            return
+        own = z.double().tensor_split(self.fabric.world_size)[self.fabric.global_rank]
+        mixture.fit_em(own, max_iter=max_iter, reduce=self._sum)
+
+    def _sum(self, value: Tensor) -> Tensor:
+        """Sum over the processes."""
+        total = self.fabric.all_reduce(value, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        return total
+
+    def refine(self, assignment: Assignment, saved: dict[str, Any] | None = None) -> None:
         """Modules II and III: EM on all genes, then gradients through the posterior, epoch by epoch."""
         train, generator = self.config.train, self.random["refine"]
-        if train.refine_epochs == 0:
+        if train.refine_epochs == 0 or self.model.mae is None:
             return
-        graph = mutual_neighbors(self._patch_means(), train.graph_neighbors)
         view_loss = ViewLoss(self.model, self.grid, train)
         group_loss = GroupLoss(self.model, assignment, self.grid)
         both = nn.ModuleList([view_loss, group_loss])
-        batches = math.ceil(self.views.n_genes / train.refine_batch)
-        step = self._optimiser(both, train.refine_lr, train.refine_epochs * batches)
-        first_rank, calm, before = effective_rank(z), 0, None
-        for epoch in range(train.refine_epochs):
-            started, seen = time.perf_counter(), _Means()
+        n_batches = math.ceil(self.views.n_genes / train.refine_batch)
+        step = Step(self.fabric, both, train.refine_lr, train.refine_epochs * n_batches, train)
+        z = self.encode("refine")
+        if saved is None:
+            graph = mutual_neighbors(z, train.graph_neighbors)
+            run: dict[str, Any] = {
+                "graph": _pieces(graph),
+                "rank": effective_rank(z),
+                "calm": 0,
+                "labels": None,
+            }
+            self._keep("refine", 0, step=step.state_dict(), run=run, **_about(assignment))
+        else:
+            step.load_state_dict(saved["step"])
+            run, graph = saved["run"], _graph(saved["run"]["graph"])
+        first = 0 if saved is None else saved["done"]
+        for epoch in range(first, train.refine_epochs):
+            if run.get("stopped"):
+                break
+            started, seen = time.perf_counter(), Means()
             good = copy.deepcopy((self.model.state_dict(), assignment.state_dict()))
             targets, labels = self._epoch_targets(assignment, z, graph)
             weights = self.weights | {"graph": train.graph_weight * math.exp(-epoch / train.graph_decay)}
-            for rows in _batches(self.views.n_genes, batches, generator):
-                terms = self._view_terms(view_loss, rows, generator)
-                terms |= group_loss(self.views.whole(rows), targets, rows.to(self.device))
-                seen.add(step(terms, weights), len(rows))
+            for rows in batches(self.views.n_genes, n_batches, generator):
+                terms, own = self._view_terms(view_loss, rows, generator)
+                terms |= group_loss(self.views.view(own), targets, own.to(self.device))
+                seen.add(step(terms, weights, len(own) / len(rows)), len(own))
             means = self._checked("refine", epoch, seen)
             z = self.encode("refine")
             rank = effective_rank(z)
             more = {"rank": rank, "n_groups": len(labels.unique())}
-            if before is not None:
-                more["changed"] = float((labels != before).double().mean())
-            before = labels
+            if run["labels"] is not None:
+                more["changed"] = float((labels != run["labels"].to(labels.device)).double().mean())
+            run["labels"] = labels
             self._record("refine", epoch, train.refine_epochs, means, started, **more)
-            if rank < train.min_rank * first_rank:
+            run["calm"] = run["calm"] + 1 if more.get("changed", math.inf) < train.tolerance else 0
+            if rank < train.min_rank * run["rank"]:
                 self.model.load_state_dict(good[0])
                 assignment.load_state_dict(good[1])
-                self.history[-1]["stopped"] = "collapse: the last good epoch was restored"
-                break
-            calm = calm + 1 if more.get("changed", math.inf) < train.tolerance else 0
-            if calm >= train.patience:
-                self.history[-1]["stopped"] = "groups no longer change"
-                break
+                run["stopped"] = "collapse: the last good epoch was restored"
+            elif run["calm"] >= train.patience:
+                run["stopped"] = "groups no longer change"
+            if run.get("stopped"):
+                self.history[-1]["stopped"] = run["stopped"]
+            self._keep("refine", epoch + 1, step=step.state_dict(), run=run, **_about(assignment))
 
     def _epoch_targets(self, assignment: Assignment, z: Tensor, graph: Any) -> tuple[EpochTargets, Tensor]:
         """EM (Module II) at the present representations, then P and what else the epoch holds constant."""
         if isinstance(assignment, TMixture):
             assignment.reseed_empty(z.double(), self.random["groups"])
-            assignment.fit_em(z.double(), max_iter=self.config.train.em_steps)
+            self._em(assignment, z, max_iter=self.config.train.em_steps)
         with torch.no_grad():
             posterior = assignment.log_joint(z.double()).softmax(dim=1)
         near = torch.from_numpy(graph @ z.cpu().numpy()).to(self.device)
         linked = torch.from_numpy((np.diff(graph.indptr) > 0).astype(np.float32)).to(self.device)
+        # A mean over genes that have neighbours, whatever batch or part of one they fall into.
+        linked = linked / linked.mean().clamp_min(1 / len(linked))
         targets = EpochTargets(target_distribution(posterior), posterior.mean(dim=0), near, linked)
         return targets, posterior.argmax(dim=1)
 
-    def _view_terms(self, loss: ViewLoss, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    # --- batches ---
+
+    def _view_terms(
+        self, loss: ViewLoss, rows: Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Loss terms of this process's part of a batch, and the genes in it.
+
+        Masks are drawn for the whole batch, so that the number of processes changes nothing.
+        """
         train, grid = self.config.train, self.grid
+        part = torch.arange(len(rows)).tensor_split(self.fabric.world_size)[self.fabric.global_rank]
+        own = rows[part]
         if train.thin is not None and self.views.integer:
-            first, second = self.views.halves(rows, train.thin, generator)
+            first, second = self.views.halves(rows, train.thin, generator, part)
         else:
-            first = second = self.views.whole(rows)
+            first = second = self.views.view(own)
         ratio = self.config.encoder.mask_ratio
         keeps = tuple(
-            visible_patches(len(rows), grid.n_patches, ratio, generator).to(self.device) for _ in range(2)
+            visible_patches(len(rows), grid.n_patches, ratio, generator)[part].to(self.device)
+            for _ in range(2 if train.contrast_weight > 0 else 1)
         )
-        return loss(first, second, (keeps[0], keeps[1]))
+        return loss(first, second, (keeps[0], keeps[-1])), own
 
-    @torch.no_grad()
-    def _patch_means(self) -> Tensor:
-        """Mean of each tissue patch of each image, `(n_genes, n_patches)`: smoothed images, small."""
-        share = self.grid.inside / self.grid.inside.sum(dim=1, keepdim=True)
-        return torch.cat([(self.grid.split(images) * share).sum(dim=2) for images in self.views.batches()])
-
-    def _optimiser(self, loss: nn.Module, rate: float, steps: int) -> _Step:
-        return _Step(self.fabric, loss, rate, steps, self.config.train)
-
-    def _checked(self, stage: str, epoch: int, seen: _Means) -> dict[str, float]:
+    def _checked(self, stage: str, epoch: int, seen: Means) -> dict[str, float]:
         """Mean terms of an epoch, whose loss is finite."""
-        means = seen.result()
+        means = seen.result(self.fabric)
         if not math.isfinite(means["loss"]):
             msg = f"{stage}, epoch {epoch + 1}: the loss is not finite; lower `{stage}_lr` (TrainConfig)."
             raise TrainingError(msg)
@@ -358,49 +425,22 @@ class Trainer:
         self.report(stage, epoch + 1, total, f"loss {means['loss']:.3f}")
 
 
-class _Step:
-    """One optimiser with warm-up and cosine decay; called with loss terms, it makes a step."""
-
-    def __init__(self, fabric: Any, loss: nn.Module, rate: float, steps: int, config: TrainConfig) -> None:
-        parameters = [p for p in loss.parameters() if p.requires_grad]
-        optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=config.weight_decay)
-        warm = max(min(20, steps // 10), 1)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser,
-            lambda i: min((i + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(i / max(steps, 1), 1.0))) + 1e-3),
-        )
-        self.fabric, self.parameters, self.clip = fabric, parameters, config.grad_clip
-        self.optimiser = fabric.setup_optimizers(optimiser)
-
-    def __call__(self, terms: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
-        total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        self.optimiser.zero_grad()
-        self.fabric.backward(total)
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        self.optimiser.step()
-        self.schedule.step()
-        return {"loss": total.detach(), **{name: term.detach() for name, term in terms.items()}}
+def _copy(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-class _Means:
-    """Means of loss terms over an epoch, kept on the device until the end."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.n = 0
-
-    def add(self, terms: dict[str, Tensor], n: int) -> None:
-        for name, term in terms.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term * n
-        self.n += n
-
-    def result(self) -> dict[str, float]:
-        return {name: float(total) / self.n for name, total in self.sums.items()}
+def _about(assignment: Assignment) -> dict[str, Any]:
+    return {"n_groups": len(assignment.means), "assignment": assignment.state_dict()}
 
 
-def _batches(n: int, n_batches: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Shuffled rows in batches whose sizes differ by one at most, so that none is empty."""
-    return torch.randperm(n, generator=generator).tensor_split(n_batches)
+def _pieces(graph: sparse.csr_matrix) -> dict[str, Any]:
+    parts = {name: torch.from_numpy(getattr(graph, name)) for name in ("data", "indices", "indptr")}
+    return {**parts, "shape": tuple(graph.shape)}
+
+
+def _graph(pieces: dict[str, Any]) -> sparse.csr_matrix:
+    parts = tuple(pieces[name].numpy() for name in ("data", "indices", "indptr"))
+    return sparse.csr_matrix(parts, shape=pieces["shape"])
 
 
 def _reorder(assignment: Assignment, order: Tensor) -> None:

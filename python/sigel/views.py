@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +17,19 @@ from sigel.images import GeneImages
 # Theta of the negative binomial variance mu + mu^2 / theta; UMI counts of one tissue are near Poisson
 # (Lause, Berens and Kobak 2021 use 100 as well).
 OVERDISPERSION = 100.0
+# Weight of the neighbours in images that are drawn.
+SHOWN = 0.5
+# Share of the roughness of an image that is signal, and the largest share of an image that may be noise.
+ROUGH_SIGNAL = 0.1
+MAX_NOISE = 0.999
+
+
+class View(NamedTuple):
+    """A batch of gene images with what is known of their noise."""
+
+    image: Tensor  # (n, n_pixels)
+    noise: Tensor  # variance of the noise of a pixel, in the units of the image, (n, 1)
+    amplitude: Tensor  # what the image was divided by, (n, 1)
 
 
 class ImageViews:
@@ -52,8 +67,32 @@ class ImageViews:
             is_coalesced=True,
         ).to(self.device)
 
-    def whole(self, rows: Tensor) -> Tensor:
+    def whole(self, rows: Tensor, smooth: float | None = None) -> Tensor:
         """Images of some genes, shape `(len(rows), n_pixels)`.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes, int64.
+        smooth
+            Weight of the mean of the neighbours, for the eye; default: that of the settings.
+        """
+        row, pixel, count = self._take(rows)
+        return self._finish(len(rows), row, pixel, count, 1.0, smooth)[0]
+
+    def shown(self, rows: Tensor) -> Tensor:
+        """Images for the eye, `(len(rows), n_pixels)`: smoothed, as single spots are mostly counting noise.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes, int64.
+        """
+        eye = 0.0 if self.config.normalize == "none" else SHOWN  # values as given are shown as given
+        return self.whole(rows, self.config.smooth or eye)
+
+    def view(self, rows: Tensor) -> View:
+        """Images of some genes, their noise and their amplitude.
 
         Parameters
         ----------
@@ -61,10 +100,11 @@ class ImageViews:
             Row numbers of genes, int64.
         """
         row, pixel, count = self._take(rows)
-        return self._finish(len(rows), row, pixel, count, 1.0)
+        image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
+        return View(image, self.noise[rows.to(self.device)], amplitude)
 
-    def batches(self, size: int = 512) -> Iterator[Tensor]:
-        """Images of all genes in their order, `(at most size, n_pixels)` at a time.
+    def batches(self, size: int = 512) -> Iterator[View]:
+        """Images of all genes in their order, at most `size` at a time.
 
         Parameters
         ----------
@@ -72,10 +112,47 @@ class ImageViews:
             Genes in a batch.
         """
         for rows in torch.arange(self.n_genes).split(size):
-            yield self.whole(rows)
+            yield self.view(rows)
 
-    def halves(self, rows: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Two images of each gene from a binomial split of its counts, both `(len(rows), n_pixels)`.
+    @cached_property
+    def noise(self) -> Tensor:
+        """Variance of the noise of each gene's image, in the image's units, `(n_genes, 1)`.
+
+        Read off the difference between a pixel and the mean of its neighbours, which shares little of the
+        signal but all of the noise; a tenth is left for what signal it does share.
+        """
+        # Noise of a difference: that of the pixel itself, and the share of it in the neighbours' mean.
+        squares = torch.zeros(self.n_pixels, device=self.device)
+        indices, values = self._neighbors.indices(), self._neighbors.values()
+        squares.index_add_(0, indices[0], values.square())
+        own = 1 + float(squares.mean())
+        parts = []
+        for rows in torch.arange(self.n_genes).split(512):
+            image = self.whole(rows)
+            rough = image - self.spread(image.T, 1.0).T  # (n, n_pixels)
+            noise = (1 - ROUGH_SIGNAL) * rough.var(dim=1, unbiased=False) / own
+            parts.append(torch.minimum(noise, MAX_NOISE * image.var(dim=1, unbiased=False)))
+        return torch.cat(parts)[:, None].clamp_min(1e-6)
+
+    def spread(self, columns: Tensor, weight: float, *, adjoint: bool = False) -> Tensor:
+        """Mix images with the means of their neighbours.
+
+        Parameters
+        ----------
+        columns
+            `(n_pixels, k)`.
+        weight
+            Of the neighbours.
+        adjoint
+            The transpose of the operation instead.
+        """
+        graph = self._neighbors.t() if adjoint else self._neighbors
+        return torch.lerp(columns, graph @ columns, weight)
+
+    def halves(
+        self, rows: Tensor, share: float, generator: torch.Generator, part: Tensor | None = None
+    ) -> tuple[View, View]:
+        """Two views of each gene from a binomial split of its counts.
 
         For Poisson counts the two parts are independent experiments on the same tissue.
 
@@ -87,15 +164,32 @@ class ImageViews:
             Probability with which a count goes to the first part.
         generator
             CPU generator: the split is the same on every device.
+        part
+            Positions within `rows` that are wanted; the split is that of all, whatever part is asked for.
         """
         row, pixel, count = self._take(rows)
         first = torch.binomial(count.cpu(), torch.full(count.shape, share), generator=generator).to(
             self.device
         )
-        return (
-            self._finish(len(rows), row, pixel, first, share),
-            self._finish(len(rows), row, pixel, count - first, 1.0 - share),
-        )
+        if part is not None and len(part) < len(rows):
+            place = torch.full((len(rows),), -1, device=self.device)
+            place[part.to(self.device)] = torch.arange(len(part), device=self.device)
+            mine = place[row] >= 0
+            row, pixel, count, first = place[row][mine], pixel[mine], count[mine], first[mine]
+            rows = rows[part]
+        noise = self.noise[rows.to(self.device)]
+        views = []
+        for part, kept in ((first, share), (count - first, 1.0 - share)):
+            image, amplitude = self._finish(len(rows), row, pixel, part, kept)
+            views.append(View(image, self._thinned_noise(noise, kept), amplitude))
+        return views[0], views[1]
+
+    def _thinned_noise(self, noise: Tensor, share: float) -> Tensor:
+        """Noise of images from a share of the counts: the signal shrinks with them, its noise does not."""
+        if self.config.scale != "zscore":
+            return noise / share
+        signal = (1 - noise).clamp_min(0)
+        return (noise / (noise + share * signal)).clamp_max(MAX_NOISE)
 
     def _take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Non-zero entries of some genes: batch row, pixel, count, all `(nnz,)`."""
@@ -107,7 +201,10 @@ class ImageViews:
         entry = torch.arange(len(row), device=self.device) - first[row] + start[row]
         return row, self._indices[entry], self._data[entry]
 
-    def _finish(self, n: int, row: Tensor, pixel: Tensor, count: Tensor, share: float) -> Tensor:
+    def _finish(
+        self, n: int, row: Tensor, pixel: Tensor, count: Tensor, share: float, smooth: float | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Images `(n, n_pixels)` from non-zero entries, and their amplitudes `(n, 1)`."""
         image = torch.zeros(n, self.n_pixels, device=self.device)  # (n, pixels)
         if self.config.normalize == "pearson":
             image[row, pixel] = count
@@ -115,16 +212,18 @@ class ImageViews:
         else:
             value = count * self._factor[pixel] / share
             image[row, pixel] = torch.log1p(value) if self.config.normalize == "log" else value
-        if self.config.smooth > 0:
-            near = (self._neighbors @ image.T).T  # (n, pixels)
-            image = torch.lerp(image, near, self.config.smooth)
+        smooth = self.config.smooth if smooth is None else smooth
+        if smooth > 0:
+            image = self.spread(image.T, smooth).T  # (n, pixels)
+        amplitude = torch.ones(n, 1, device=self.device)
         if self.config.scale == "zscore":
             image = image - image.mean(dim=1, keepdim=True)
-            image = image / image.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
-            image = image.clamp(-self.config.clip, self.config.clip)
+            amplitude = image.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
+            image = (image / amplitude).clamp_(-self.config.clip, self.config.clip)
         elif self.config.scale == "max":
-            image = image / image.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
-        return image.contiguous()
+            amplitude = image.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
+            image = image / amplitude
+        return image.contiguous(), amplitude
 
     def _residuals(self, count: Tensor) -> Tensor:
         """Pearson residuals of `(n, n_pixels)` counts, given genes' sums and pixels' shares of all."""

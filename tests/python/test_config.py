@@ -43,7 +43,7 @@ def test_settings_are_frozen_and_named(part):
         ({"n_groups": True}, ["n_groups", "True"]),
         ({"assignment": "kmeans"}, ["assignment", "'kmeans'", "mixture", "dec"]),
         ({"encoder": {"mask_ratio": 1.0}}, ["mask_ratio", "1.0"]),
-        ({"encoder": {"dim": 30}}, ["dim", "30", "multiple of", "16"]),
+        ({"encoder": {"dim": 30}}, ["dim", "30", "multiple of", "8"]),
         ({"encoder": {"pool": "max"}}, ["pool", "'max'"]),
         ({"image": {"smooth": -0.1}}, ["smooth", "-0.1"]),
         ({"image": {"pixel_size": 0}}, ["pixel_size", "0"]),

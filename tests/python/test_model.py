@@ -50,8 +50,8 @@ def test_a_model_describes_a_section_of_another_grid(fitted, toy):
 
 
 def test_images_made_in_another_way_are_refused(fitted, toy):
-    with pytest.raises(InputError, match=r"smooth=0\.0") as error:
-        fitted.transform(images_of(toy(), smooth=0.0))
+    with pytest.raises(InputError, match=r"smooth=0\.5") as error:
+        fitted.transform(images_of(toy(), smooth=0.5))
     assert "config.image" in str(error.value)
     with pytest.raises(InputError, match="aggregate='sum'"):
         fitted.transform(images_of(toy(), aggregate="sum"))

@@ -222,7 +222,7 @@ def test_the_mean_image_is_the_mean_of_the_group(fitted):
     figure = pl.gene_groups(fitted, n_genes=1, max_groups=1)
     label = titles(figure)[0].split(":")[0].removeprefix("Group ")
     members = fitted.var_names[fitted.var["sigel_group"] == label]
-    wanted = ImageViews(images).whole(torch.from_numpy(images.index(list(members)))).mean(dim=0)
+    wanted = ImageViews(images).shown(torch.from_numpy(images.index(list(members)))).mean(dim=0)
     shown = drawn(figure.axes[0])[0].get_array()
     assert np.allclose(shown, wanted, atol=1e-5)
 

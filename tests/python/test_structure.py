@@ -21,10 +21,10 @@ LIBRARY = ROOT / "python" / "sigel"
 
 # From the ground up. A module may import from its own layer (without a cycle) and from those before it.
 LAYERS = (
-    "isolation _version errors config keys runtime provenance progress",
+    "isolation _version errors config keys runtime checkpoint preflight provenance progress",
     "lattice raster images views datasets r",
     "nn",
-    "train",
+    "train objectives optimise resume",
     "model nulls",
     "tasks",
     "tl pp pl bridge report",

@@ -52,7 +52,8 @@ def test_results_stand_under_their_keys_in_the_order_of_the_object(section):
     info = section.uns["sigel"]
     assert json.loads(info["params"])["n_dims"] == 8
     assert info["provenance"]["seed"] == 0
-    assert list(info["history"]["stage"]) == ["pretrain"] * 2 + ["refine"] * 2
+    stages = ["eigenimages", "pretrain", "pretrain", "groups", "refine", "refine"]
+    assert list(info["history"]["stage"]) == stages
 
 
 def test_spot_embedding_is_the_weighted_mean_of_the_genes(section):

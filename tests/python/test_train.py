@@ -13,11 +13,11 @@ from sklearn.metrics import adjusted_rand_score
 import sigel
 from conftest import QUICK, images_of
 from sigel.errors import InputError, TrainingError
-from sigel.nn.mae import MaskedAutoencoder
+from sigel.nn.encoder import GeneEncoder
 from sigel.nn.mixture import TMixture
 from sigel.nn.patches import Patches
+from sigel.objectives import EpochTargets, GroupLoss, ViewLoss
 from sigel.runtime import streams
-from sigel.train import EpochTargets, GroupLoss, ViewLoss
 from sigel.views import ImageViews
 
 
@@ -88,8 +88,9 @@ def test_order_of_spots_does_not_matter_to_the_images_and_so_not_to_the_result(t
 def pieces(toy):
     images = images_of(toy())
     config = settings(n_groups=3)
-    grid = Patches.from_raster(images.raster, config.encoder.patch_size)
-    model = MaskedAutoencoder(config.encoder, 8, streams(0)["weights"], grid.n_patches)
+    grid = Patches.from_raster(images.raster, 4)
+    encoder = dataclasses.replace(config.encoder, start="random", patch_size=4)
+    model = GeneEncoder(encoder, 8, grid, streams(0)["weights"], images.n_genes)
     return images, config, grid, model
 
 
@@ -98,7 +99,7 @@ def test_the_gradient_of_module_three_reaches_encoder_head_and_mixture(pieces):
     views = ImageViews(images)
     rows = torch.arange(images.n_genes)
     with torch.no_grad():
-        z = model(grid.split(views.whole(rows)), grid)
+        z = model(*views.view(rows), grid)
     mixture = TMixture(3, 8, config.mixture).double()
     mixture.set_prior(z.double())
     mixture.initialise(z.double(), torch.Generator().manual_seed(0))
@@ -106,7 +107,7 @@ def test_the_gradient_of_module_three_reaches_encoder_head_and_mixture(pieces):
         posterior = mixture.log_joint(z.double()).softmax(dim=1)
     target = posterior.roll(1, dims=1)
     epoch = EpochTargets(target, posterior.mean(dim=0), torch.zeros_like(z), torch.zeros(len(z)))
-    GroupLoss(model, mixture, grid)(views.whole(rows), epoch, rows)["cluster"].backward()
+    GroupLoss(model, mixture, grid)(views.view(rows), epoch, rows)["cluster"].backward()
     reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert any("head" in name for name in reached)
     assert any("block" in name for name in reached)
@@ -114,9 +115,32 @@ def test_the_gradient_of_module_three_reaches_encoder_head_and_mixture(pieces):
 
 
 def test_module_one_learns_to_fill_in_what_is_hidden(toy):
-    history = fit(toy(n_genes=90), train={"pretrain_epochs": 12, "refine_epochs": 0}).history
+    train = {"pretrain_epochs": 12, "refine_epochs": 0, "contrast_weight": 1.0}
+    model = fit(toy(n_genes=90), train=train, encoder={"start": "random"})
+    history = [row for row in model.history if row["stage"] == "pretrain"]
     assert history[-1]["reconstruct"] < 0.9 * history[0]["reconstruct"]
     assert history[-1]["contrast"] < history[0]["contrast"]
+
+
+def test_module_one_keeps_the_epoch_that_predicts_held_out_genes_best(toy):
+    """At an absurd rate training only harms; what went before it is kept."""
+    train = {"pretrain_epochs": 3, "refine_epochs": 0, "pretrain_lr": 3.0, "holdout": 0.3}
+    section = toy(n_genes=90)
+    trained = fit(section, train=train)
+    last = [row for row in trained.history if row["stage"] == "pretrain"][-1]
+    assert last["kept_epoch"] == 0
+    assert last["held_out"] > last["held_out_start"]
+    start = fit(section, train={"pretrain_epochs": 0, "refine_epochs": 0})
+    assert np.array_equal(trained.representations, start.representations)
+    free = fit(section, train={**train, "holdout": 0.0})
+    assert not np.array_equal(free.representations, start.representations)
+
+
+def test_the_linear_encoder_needs_no_training(toy):
+    model = fit(toy(n_genes=90), encoder={"branch": False})
+    assert {row["stage"] for row in model.history} == {"eigenimages", "groups"}
+    start = fit(toy(n_genes=90), train={"pretrain_epochs": 0, "refine_epochs": 0})
+    assert np.array_equal(model.representations, start.representations)
 
 
 def test_views_of_a_gene_are_compared_with_those_of_others(pieces):
@@ -124,10 +148,10 @@ def test_views_of_a_gene_are_compared_with_those_of_others(pieces):
     views = ImageViews(images)
     rows = torch.arange(images.n_genes)
     keep = torch.arange(grid.n_patches - 1).expand(images.n_genes, -1)
-    loss = ViewLoss(model, grid, config.train)
-    whole = views.whole(rows)
+    loss = ViewLoss(model, grid, dataclasses.replace(config.train, contrast_weight=1.0))
+    whole = views.view(rows)
     same = loss(whole, whole, (keep, keep))
-    other = loss(whole, whole.roll(1, dims=0), (keep, keep))
+    other = loss(whole, whole._replace(image=whole.image.roll(1, dims=0)), (keep, keep))
     assert same["contrast"] < other["contrast"]
 
 
@@ -138,11 +162,11 @@ def test_history_tells_every_epoch(toy):
     seen = []
     model = sigel.SIGEL(settings(), seed=0, device="cpu")
     model.fit(images_of(toy()), progress=lambda *report: seen.append(report))
-    assert [(row["stage"], row["epoch"]) for row in model.history] == [
-        (stage, epoch) for stage in ("pretrain", "refine") for epoch in (1, 2)
-    ]
-    assert [report[0] for report in seen] == ["pretrain", "pretrain", "groups", "refine", "refine"]
-    refine = model.history[2:]
+    stages = ["eigenimages", "pretrain", "pretrain", "groups", "refine", "refine"]
+    assert [row["stage"] for row in model.history] == stages
+    assert [row["epoch"] for row in model.history] == [1, 1, 2, 1, 1, 2]
+    assert [report[0] for report in seen] == ["memory", *stages]
+    refine = model.history[4:]
     assert "changed" not in refine[0]
     assert 0 <= refine[1]["changed"] <= 1
     for row in refine:
@@ -171,12 +195,13 @@ def test_collapse_is_undone(toy):
     """A Laplacian term without counterweight pulls all genes to one place."""
     changes = {"graph_weight": 1e4, "graph_decay": 1e6, "graph_neighbors": 40, "refine_lr": 0.1}
     changes |= {"refine_epochs": 20, "cluster_weight": 0, "contrast_weight": 0, "reconstruct_weight": 0}
-    before = fit(toy(), train={"refine_epochs": 0, "contrast_weight": 0})
-    guarded = fit(toy(), train={**changes, "min_rank": 0.9})
+    alone = {"start": "random"}
+    before = fit(toy(), train={"refine_epochs": 0, "contrast_weight": 0}, encoder=alone)
+    guarded = fit(toy(), train={**changes, "min_rank": 0.9}, encoder=alone)
     assert guarded.history[-1]["stopped"].startswith("collapse")
     assert guarded.history[-1]["rank"] < 0.9 * sigel_rank(before)
     assert sigel_rank(guarded) >= 0.9 * sigel_rank(before)
-    free = fit(toy(), train={**changes, "min_rank": 0.0})
+    free = fit(toy(), train={**changes, "min_rank": 0.0}, encoder=alone)
     assert sigel_rank(free) < sigel_rank(guarded)
 
 
@@ -247,7 +272,11 @@ def test_values_that_are_not_counts_train_without_thinning(toy):
     "parts",
     [
         {"train": {"thin": None}},
-        {"train": {"contrast_weight": 0.0}},
+        {"train": {"contrast_weight": 1.0}},
+        {"train": {"holdout": 0.0}},
+        {"encoder": {"start": "random"}},
+        {"encoder": {"branch": False}},
+        {"encoder": {"rank": 3, "sharp": 1, "spread": 0.0}},
         {"train": {"refine_epochs": 0}},
         {"train": {"pretrain_epochs": 0}},
         {"mixture": {"covariance": "full"}},

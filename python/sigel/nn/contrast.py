@@ -77,7 +77,7 @@ def size_loss(posterior: Tensor, usual: Tensor, share: float) -> Tensor:
 
 
 def graph_loss(z: Tensor, neighborhood: Tensor, has_neighbors: Tensor) -> Tensor:
-    """Laplacian term `z_i . (z_i - sum_j a_ij z_j) / n_dims`, mean over genes that have neighbours.
+    """Laplacian term `z_i . (z_i - sum_j a_ij z_j) / n_dims`, weighted mean over the genes of a batch.
 
     Parameters
     ----------
@@ -86,10 +86,10 @@ def graph_loss(z: Tensor, neighborhood: Tensor, has_neighbors: Tensor) -> Tensor
     neighborhood
         `sum_j a_ij z_j` from the start of the epoch, `(batch, n_dims)`, constant.
     has_neighbors
-        `(batch,)`, 1 or 0.
+        Weights, `(batch,)`: 0 for genes without neighbours.
     """
     rough = (z * (z - neighborhood)).mean(dim=1)  # (batch,)
-    return (rough * has_neighbors).sum() / has_neighbors.sum().clamp_min(1.0)
+    return (rough * has_neighbors).mean()
 
 
 def mutual_neighbors(features: Tensor, n_neighbors: int) -> sparse.csr_matrix:

@@ -104,7 +104,7 @@ class TokenDecoder(nn.Module):
         self.from_pooled = nn.Linear(pooled_dim, config.dim)
         self.block = Block(config.dim, config.heads, config.mlp_ratio)
         self.norm = nn.LayerNorm(config.dim)
-        self.out = nn.Linear(config.dim, config.patch_size**2)
+        self.out = nn.Linear(config.dim, int(config.patch_size) ** 2)
 
     def forward(self, tokens: Tensor, pooled: Tensor, keep: Tensor, position: Tensor) -> Tensor:
         """`(batch, kept, dim)` tokens to `(batch, n_patches, patch_size ** 2)`."""
@@ -136,7 +136,7 @@ class BottleneckDecoder(nn.Module):
         self.mlp = nn.Sequential(*layers)
         self.skip = nn.Linear(pooled_dim, 512)
         self.out = nn.Sequential(
-            nn.Linear(512, 1024), nn.GELU(), nn.Linear(1024, n_patches * config.patch_size**2)
+            nn.Linear(512, 1024), nn.GELU(), nn.Linear(1024, n_patches * int(config.patch_size) ** 2)
         )
 
     def forward(self, tokens: Tensor, pooled: Tensor, keep: Tensor, position: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ class MaskedAutoencoder(nn.Module):
     Parameters
     ----------
     config
-        Settings of the encoder.
+        Settings of the encoder, `patch_size` a number.
     n_dims
         Length of the representation.
     generator
@@ -170,7 +170,7 @@ class MaskedAutoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.n_dims = n_dims
-        pixels = config.patch_size**2
+        pixels = int(config.patch_size) ** 2
         spatial = config.pool == "spatial"
         self.pooled_dim = config.dim * (config.frequencies**2 if spatial else 1)
         with torch.random.fork_rng(devices=[]):  # layers draw from the global state; ours replace them below
@@ -223,38 +223,13 @@ class MaskedAutoencoder(nn.Module):
         share = weight[keep] / total[keep].sum(dim=1)[:, None, None]  # (batch, kept, waves)
         return torch.einsum("blm,bld->bmd", share, tokens).flatten(1)
 
-    def project(self, pooled: Tensor) -> Tensor:
-        """`(batch, pooled_dim)` to representations `(batch, n_dims)` of length `sqrt(n_dims)`."""
-        return F.normalize(self.head(pooled), dim=1) * math.sqrt(self.n_dims)
-
-    def forward(self, patches: Tensor, grid: Patches) -> Tensor:
-        """Representations of whole images, `(batch, n_patches, pixels)` to `(batch, n_dims)`."""
-        return self.project(self.pool(self.tokens(patches, grid), grid))
-
-    def masked_view(self, patches: Tensor, grid: Patches, keep: Tensor) -> tuple[Tensor, Tensor]:
-        """What visible patches say: the representation `(batch, n_dims)` and all patches predicted.
-
-        Parameters
-        ----------
-        patches
-            `(batch, n_patches, patch_size ** 2)`.
-        grid
-            Where they lie.
-        keep
-            `(batch, kept)`: the visible ones.
-
-        Returns
-        -------
-        z, predicted
-            `(batch, n_dims)` and `(batch, n_patches, patch_size ** 2)`.
-        """
-        tokens = self.tokens(patches, grid, keep)
-        pooled = self.pool(tokens, grid, keep)
-        return self.project(pooled), self.decoder(tokens, pooled, keep, grid.position)
-
-    def masked_view_z(self, patches: Tensor, grid: Patches, keep: Tensor) -> Tensor:
-        """Representation `(batch, n_dims)` from visible patches, without the decoder's work."""
-        return self.project(self.pool(self.tokens(patches, grid, keep), grid, keep))
+    def silence(self) -> None:
+        """Let the head and the decoder's last layer say nothing, until training gives them something."""
+        for layer in (self.head, self.decoder.out):
+            last = [part for part in layer.modules() if isinstance(part, nn.Linear)][-1]
+            with torch.no_grad():
+                last.weight.zero_()
+                last.bias.zero_()
 
 
 def visible_patches(n: int, n_patches: int, mask_ratio: float, generator: torch.Generator) -> Tensor:
@@ -276,7 +251,7 @@ def visible_patches(n: int, n_patches: int, mask_ratio: float, generator: torch.
 
 
 def reconstruction_loss(predicted: Tensor, target: Tensor, grid: Patches, keep: Tensor) -> Tensor:
-    """Mean squared error over the tissue pixels of hidden patches.
+    """Mean squared error over the tissue pixels of a gene's hidden patches, mean over genes.
 
     Parameters
     ----------
@@ -289,7 +264,8 @@ def reconstruction_loss(predicted: Tensor, target: Tensor, grid: Patches, keep: 
     """
     hidden = torch.ones(target.shape[:2], device=target.device).scatter(1, keep, 0.0)
     weight = hidden[..., None] * grid.inside  # (batch, n_patches, pixels)
-    return ((predicted - target).square() * weight).sum() / weight.sum().clamp_min(1.0)
+    error = ((predicted - target).square() * weight).sum(dim=(1, 2))  # (batch,)
+    return (error / weight.sum(dim=(1, 2)).clamp_min(1.0)).mean()
 
 
 def initialise(module: nn.Module, generator: torch.Generator) -> None:

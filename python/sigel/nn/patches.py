@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import count
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from sigel.raster import Raster
+
+# Attention costs the square of the number of patches; more than this tell a gene image nothing new.
+MAX_AUTO = 64
 
 
 @dataclass(frozen=True)
@@ -23,14 +29,19 @@ class Patches:
         Same shape, float: 1 on tissue, 0 elsewhere. Loss and attention weights come from it.
     position
         `(n_patches, 2)`: row and column of the patch centre, in shares of the grid's longer side.
-    n_pixels
-        Number of tissue pixels.
+    places
+        `(n_pixels, 2)`: row and column of each tissue pixel, in the same shares.
     """
 
     index: Tensor
     inside: Tensor
     position: Tensor
-    n_pixels: int
+    places: Tensor
+
+    @property
+    def n_pixels(self) -> int:
+        """Number of tissue pixels."""
+        return self.places.shape[0]
 
     @property
     def n_patches(self) -> int:
@@ -38,7 +49,7 @@ class Patches:
         return self.index.shape[0]
 
     @classmethod
-    def from_raster(cls, raster: Raster, patch_size: int) -> Patches:
+    def from_raster(cls, raster: Raster, patch_size: int | Literal["auto"]) -> Patches:
         """Cut a raster into patches; the grid is padded to a multiple of the patch size.
 
         Parameters
@@ -46,21 +57,29 @@ class Patches:
         raster
             Grid and tissue mask.
         patch_size
-            Side of a patch in pixels.
+            Side of a patch in pixels; `"auto"`: the smallest from 4 that gives at most 64 tissue patches.
         """
-        n_across = -(-raster.shape[1] // patch_size)
-        patch = (raster.rows // patch_size) * n_across + raster.cols // patch_size
-        cell = (raster.rows % patch_size) * patch_size + raster.cols % patch_size
+        side = _auto_side(raster) if patch_size == "auto" else int(patch_size)
+        n_across = -(-raster.shape[1] // side)
+        patch = (raster.rows // side) * n_across + raster.cols // side
+        cell = (raster.rows % side) * side + raster.cols % side
         used, token = np.unique(patch, return_inverse=True)
-        index = np.full((len(used), patch_size**2), raster.n_pixels, dtype=np.int64)
+        index = np.full((len(used), side**2), raster.n_pixels, dtype=np.int64)
         index[token.reshape(-1), cell] = np.arange(raster.n_pixels)
-        centre = (np.stack([used // n_across, used % n_across], axis=1) + 0.5) * patch_size
+        centre = (np.stack([used // n_across, used % n_across], axis=1) + 0.5) * side
+        places = np.stack([raster.rows, raster.cols], axis=1) + 0.5
+        longer = max(raster.shape)
         return cls(
             index=torch.from_numpy(index),
             inside=torch.from_numpy((index < raster.n_pixels).astype(np.float32)),
-            position=torch.from_numpy((centre / max(raster.shape)).astype(np.float32)),
-            n_pixels=raster.n_pixels,
+            position=torch.from_numpy((centre / longer).astype(np.float32)),
+            places=torch.from_numpy((places / longer).astype(np.float32)),
         )
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        return math.isqrt(self.index.shape[1])
 
     def to(self, device: torch.device | str) -> Patches:
         """Same patches on another device.
@@ -70,7 +89,8 @@ class Patches:
         device
             Where to.
         """
-        return Patches(self.index.to(device), self.inside.to(device), self.position.to(device), self.n_pixels)
+        parts = (self.index, self.inside, self.position, self.places)
+        return Patches(*(part.to(device) for part in parts))
 
     def split(self, images: Tensor) -> Tensor:
         """`(batch, n_pixels)` to `(batch, n_patches, patch_size ** 2)`; zero off the tissue.
@@ -83,14 +103,10 @@ class Patches:
         padded = torch.nn.functional.pad(images, (0, 1))  # (batch, n_pixels + 1)
         return padded[:, self.index.reshape(-1)].reshape(len(images), *self.index.shape)
 
-    def join(self, patches: Tensor) -> Tensor:
-        """Back from `(batch, n_patches, patch_size ** 2)` to `(batch, n_pixels)`.
 
-        Parameters
-        ----------
-        patches
-            Values on patches.
-        """
-        out = patches.new_zeros(len(patches), self.n_pixels + 1)
-        out[:, self.index.reshape(-1)] = patches.reshape(len(patches), -1)
-        return out[:, :-1]
+def _auto_side(raster: Raster) -> int:
+    return next(side for side in count(4) if _n_patches(raster, side) <= MAX_AUTO)
+
+
+def _n_patches(raster: Raster, side: int) -> int:
+    return len(np.unique((raster.rows // side) * raster.shape[1] + raster.cols // side))

@@ -13,7 +13,7 @@ from sigel.nn.mixture import TMixture
 from sigel.nn.mixture_density import MixtureParameters
 
 # Share of the best gain in BIC over one group that a smaller number of groups may forgo.
-SLACK = 0.02
+SLACK = 0.005
 
 
 def select_n_groups(
@@ -23,7 +23,7 @@ def select_n_groups(
     generator: torch.Generator,
     max_genes: int = 4000,
 ) -> tuple[TMixture, dict[int, float]]:
-    """Choose the number of groups: the smallest that reaches 98 % of the best gain in BIC over one group.
+    """Choose the number of groups: the smallest that reaches 99.5 % of the best gain in BIC over one group.
 
     Beyond that number BIC falls, if at all, by splitting the cloud of genes without a pattern.
 

@@ -30,7 +30,7 @@ def gene_images(
     config: ImageConfig | None = None,
     key: str = "sigel",
 ) -> Figure:
-    """Images of genes: normalised, smoothed and scaled as the model sees them.
+    """Images of genes: normalised and scaled as the model sees them, and smoothed for the eye.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def gene_images(
     if ncols < 1:
         raise InputError("ncols", repr(ncols), "a whole number >= 1", "Use ncols=5.")
     images = images_of(adata, key, layer, spatial_key, config)
-    values = ImageViews(images).whole(torch.from_numpy(images.index(genes))).numpy()
+    values = ImageViews(images).shown(torch.from_numpy(images.index(genes))).numpy()
 
     n_cols = min(ncols, len(genes))
     n_rows = math.ceil(len(genes) / n_cols)

@@ -71,6 +71,7 @@ def embed_section(
     device: str | torch.device = "auto",
     progress: Progress | None = None,
     save: str | Path | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Embedding:
     """Fit a model to the images of a section and describe its genes and spots.
 
@@ -86,11 +87,14 @@ def embed_section(
         As in `SIGEL`.
     save
         Folder for the fitted model, or None.
+    checkpoint
+        Folder for the state after each epoch, or None.
     """
     model = SIGEL(config, seed=seed, device=device)
-    if save is not None:
-        _check_folder(Path(save))
-    model.fit(images, progress=progress)
+    for argument, folder in (("save", save), ("checkpoint", checkpoint)):
+        if folder is not None:
+            _check_folder(Path(folder), argument)
+    model.fit(images, progress=progress, checkpoint=checkpoint)
     kept = images.kept
     representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
     representations[kept] = model.representations
@@ -105,7 +109,7 @@ def embed_section(
     return Embedding(representations, spots, group, prob, images.status, model)
 
 
-def _check_folder(path: Path) -> None:
+def _check_folder(path: Path, argument: str) -> None:
     """A folder that cannot be written must be known before minutes of training, not after."""
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
@@ -113,7 +117,7 @@ def _check_folder(path: Path) -> None:
             pass
     except OSError as error:
         found = f"{str(path)!r} ({error.strerror})"
-        raise InputError("save", found, "a folder that can be written", "Name another.") from error
+        raise InputError(argument, found, "a folder that can be written", "Name another.") from error
 
 
 def embed_spots(

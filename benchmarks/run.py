@@ -1,0 +1,84 @@
+"""Run the benchmarks, each beside its baselines; tables in benchmarks/results/.
+
+Usage: python benchmarks/run.py [--quick] [--only NAME ...] [--seed 0] [--pairs N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+# Idle threads sleep: spinning ones slow everything down where cores are shared.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from ablation import ablation
+from annotations import annotations
+from common import RESULTS, Table, say, write
+from job import Job
+from planted import planted
+from representations import agreement, ceiling, stability
+from speed import speed
+
+# Representations first, then time; every name is a file of results.
+BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
+    "agreement": agreement,
+    "ceiling": ceiling,
+    "stability": stability,
+    "annotations": annotations,
+    "planted": planted,
+    "ablation": ablation,
+    "speed": speed,
+}
+
+
+def run(names: Iterable[str], job: Job, folder: Path = RESULTS) -> list[str]:
+    """Run some benchmarks and write their tables.
+
+    Parameters
+    ----------
+    names
+        Keys of `BENCHMARKS`.
+    job
+        Seed and size.
+    folder
+        Where the tables go; those of a quick call have names of their own.
+
+    Returns
+    -------
+    list of str
+        Markdown of each that had the data it needs.
+    """
+    texts = []
+    for name in names:
+        tables = BENCHMARKS[name](job)
+        if tables:
+            file = f"{name}-quick" if job.quick else name
+            texts.append(write(file, tables, folder, seed=job.seed, pairs=job.n_pairs or "all"))
+            say(texts[-1])
+    return texts
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="small simulated sections; the figures mean nothing"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=BENCHMARKS,
+        default=list(BENCHMARKS),
+        metavar="NAME",
+        help=f"some of: {', '.join(BENCHMARKS)}",
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pairs", type=int, help="how many pairs of sections; default all")
+    given = parser.parse_args()
+    run(given.only, Job(seed=given.seed, quick=given.quick, n_pairs=given.pairs))
+
+
+if __name__ == "__main__":
+    main()
