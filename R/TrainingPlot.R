@@ -1,6 +1,7 @@
 # What the columns of the history mean; a term that is not named here keeps its own name.
 TERMS <- c(
   loss = "total loss",
+  held_out = "genes held out",
   reconstruct = "hidden patches",
   contrast = "two views of a gene",
   cluster = "distance to target groups",
@@ -33,12 +34,14 @@ TERMS <- c(
 TrainingPlot <- function(object, reduction = "sigel") {
   needs_ggplot()
   history <- SeuratObject::Misc(sigel_results(object, reduction))$history
+  history <- history[!history$stage %in% c("eigenimages", "groups"), , drop = FALSE]
   if (!nrow(history)) {
-    sigel_abort("object", "a history without epochs", "at least one epoch", "Train for one epoch or more.")
+    fix <- "Train for one epoch or more; `preset = \"fast\"` trains nothing."
+    sigel_abort("object", "a history without epochs", "at least one epoch", fix)
   }
   terms <- setdiff(
     names(history)[vapply(history, is.numeric, logical(1L))],
-    c("epoch", "seconds", "n_groups")
+    c("epoch", "seconds", "n_groups", "held_out_start", "kept_epoch")
   )
   terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
   history$step <- seq_len(nrow(history))

@@ -36,6 +36,7 @@ PHRASES <- c(
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
   "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
   "\\bSIGELConfig\\b" = "config",
+  "`(encoder|train)[.](\\w+)`" = "`config$\\1$\\2`",
   "\\ba dict\\b" = "a named list",
   "Use grid=(\"\\w+\")" = "Use `config = list(image = list(grid = \\1))`",
   "a smaller `pixel_size`" = "a smaller `config = list(image = list(pixel_size = ...))`",
@@ -66,5 +67,6 @@ in_r_words <- function(text, name = "embed") {
 # Which argument of R's a refusal of the engine, already in R's words, is about.
 refused_argument <- function(message) {
   found <- regmatches(message, regexec("^`([^`]+)`: ", message))[[1L]]
-  if (!length(found) || found[2L] %in% IMAGE_SETTINGS) "config" else found[2L]
+  ours <- length(found) && !found[2L] %in% IMAGE_SETTINGS && !startsWith(found[2L], "config$")
+  if (ours) found[2L] else "config"
 }

@@ -31,7 +31,7 @@ def main() -> None:
     section = datasets.simulated_section(seed=0)
     tl.embed(section, seed=0)
     images = GeneImages.from_anndata(section)
-    every = ImageViews(images).whole(torch.arange(images.n_genes)).numpy()
+    every = ImageViews(images).shown(torch.arange(images.n_genes)).numpy()
     group = section.var["sigel_group"].loc[images.genes]
     labels = list(group.cat.categories)
 

@@ -214,3 +214,24 @@ test_that("coordinates with the cells in a column work", {
   loadings <- function(places) SeuratObject::Loadings(run_quick(counts, places))
   expect_equal(loadings(column), loadings(places))
 })
+
+test_that("a preset sets what is not said; what it trains can be plotted, and nothing is otherwise", {
+  skip_if_no_engine()
+  section <- small_section()
+  fast <- RunSIGEL(section, n.dims = 4, n.groups = 3, preset = "fast", verbose = FALSE)
+  expect_equal(SeuratObject::Misc(fast[["sigel"]])$history$stage, c("eigenimages", "groups"))
+  expect_equal(fast@commands[["RunSIGEL.Spatial"]]@params$preset, "fast")
+  expect_error(TrainingPlot(fast), "trains nothing", class = "sigel_error")
+  expect_error(RunSIGEL(section, preset = "quick", verbose = FALSE), "thorough", class = "sigel_error")
+})
+
+test_that("a run goes on from its checkpoint, and another run is refused it", {
+  skip_if_no_engine()
+  section <- small_section()
+  folder <- withr::local_tempdir()
+  first <- run_quick(section, checkpoint = folder)
+  expect_equal(list.files(folder), "checkpoint.safetensors")
+  again <- run_quick(section, checkpoint = folder)
+  expect_identical(SeuratObject::Loadings(again[["sigel"]]), SeuratObject::Loadings(first[["sigel"]]))
+  expect_error(run_quick(section, checkpoint = folder, seed.use = 5), "checkpoint", class = "sigel_error")
+})

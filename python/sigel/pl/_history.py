@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TITLES = {
     "loss": "total loss",
     "reconstruct": "hidden patches",
+    "held_out": "genes held out",
     "contrast": "two views of a gene",
     "cluster": "distance to target groups",
     "likelihood": "-log likelihood of groups",
@@ -31,7 +32,8 @@ _TITLES = {
     "rank": "effective dimensions",
     "n_groups": "groups in use",
 }
-_NO_CURVE = ("stage", "epoch", "seconds", "stopped")
+_NO_CURVE = ("stage", "epoch", "seconds", "stopped", "held_out_start", "kept_epoch")
+_NO_EPOCHS = ("eigenimages", "groups")
 _COLOURS = ("#3b6ea8", "#c8553d", "#5b8e4b", "#8a5a9e")
 
 
@@ -60,7 +62,7 @@ def history(
     Raises
     ------
     InputError
-        When there is no history.
+        When there is no history, or nothing was trained (`preset="fast"`).
 
     Examples
     --------
@@ -77,7 +79,11 @@ def history(
         *(name for name in _TITLES if name in columns),
         *(name for name in columns if name not in _TITLES),
     ]
-    curves = {name: np.asarray(columns[name], dtype=float) for name in names if name not in _NO_CURVE}
+    trained = ~np.isin(stage, _NO_EPOCHS)
+    stage = stage[trained]
+    curves = {
+        name: np.asarray(columns[name], dtype=float)[trained] for name in names if name not in _NO_CURVE
+    }
     curves = {name: curve for name, curve in curves.items() if np.isfinite(curve).any()}
     if ax is not None:
         _draw(ax, stage, curves["loss"])
@@ -109,7 +115,7 @@ def _columns(source: AnnData | Mapping[str, Any], key: str) -> Mapping[str, Any]
         check_section(source)
         columns = source.uns.get(Keys(key).info, {}).get("history")
     if not columns or not {"stage", "loss"} <= set(columns) or len(columns["stage"]) == 0:
-        fix = "Call sigel.tl.embed(adata) first, or train for at least one epoch."
+        fix = "Call sigel.tl.embed(adata) first, with a preset that trains for at least one epoch."
         raise InputError("source", "no training history", 'columns "stage" and "loss"', fix)
     return columns
 
