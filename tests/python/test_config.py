@@ -97,3 +97,20 @@ def test_every_setting_is_read_somewhere():
             pattern = rf"\.{field.name}\b|[\"']{field.name}[\"']"
             built = field.name in ("pretrain_lr", "refine_lr", "graph_weight") or re.search(pattern, code)
             assert built, f"{part.__name__}.{field.name} is read nowhere"
+
+
+def test_presets_are_changed_by_what_is_said():
+    fast = SIGELConfig.from_dict({"preset": "fast", "n_dims": 16, "encoder": {"rank": 50}})
+    assert (fast.n_dims, fast.encoder.rank, fast.encoder.branch) == (16, 50, False)
+    assert SIGELConfig.from_dict({"preset": "fast", "encoder": {"branch": True}}).encoder.branch
+    assert SIGELConfig.preset() == SIGELConfig.preset("default") == SIGELConfig()
+    thorough = SIGELConfig.preset("thorough")
+    assert thorough.train.refine_epochs > SIGELConfig().train.refine_epochs
+    for wrong in ("quick", None, 3):
+        with pytest.raises(ConfigError, match=r'preset.*"fast" or "default" or "thorough"'):
+            SIGELConfig.from_dict({"preset": wrong})
+
+
+def test_something_has_to_encode():
+    with pytest.raises(ConfigError, match="branch"):
+        SIGELConfig.from_dict({"encoder": {"start": "random", "branch": False}})

@@ -57,3 +57,28 @@ def test_a_job_of_many_tasks_on_a_cluster_is_no_reason_to_stop(monkeypatch):
         monkeypatch.setenv(name, value)
     fabric = make_fabric(resolve_device("cpu"))
     assert fabric.world_size == 1
+
+
+def test_processes_are_those_of_torchrun_alone(monkeypatch):
+    """A cluster's job may set WORLD_SIZE for something else."""
+    from sigel.runtime import is_main, n_processes
+
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "3")
+    assert n_processes() == 1
+    assert is_main()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert n_processes() == 4
+    assert not is_main()
+
+
+def test_fast_products_leave_the_callers_setting():
+    from sigel.runtime import fast_products
+
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    for name, inside in (("cpu", before), ("cuda", True)):
+        with fast_products(torch.device(name)):
+            assert matmul.allow_tf32 is inside
+        assert matmul.allow_tf32 is before

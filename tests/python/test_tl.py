@@ -293,3 +293,19 @@ def test_a_spot_far_off_the_section_is_looked_for(section):
     section.obsm["spatial"][0] = 1e9
     with pytest.raises(InputError, match="far off"):
         embed(section)
+
+
+def test_presets_and_checkpoints_reach_the_fit(section, tmp_path):
+    sigel.tl.embed(
+        section, n_dims=8, n_groups=3, preset="fast", progress=False, checkpoint=tmp_path / "state"
+    )
+    assert list(section.uns["sigel"]["history"]["stage"]) == ["eigenimages", "groups"]
+    assert json.loads(section.uns["sigel"]["params"])["encoder"]["branch"] is False
+    with pytest.raises(InputError, match="preset"):
+        sigel.tl.embed(section, preset="fast", config=sigel.SIGELConfig(), progress=False)
+    with pytest.raises(ConfigError, match="thorough"):
+        sigel.tl.embed(section, preset="slow", progress=False)
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(InputError, match="`checkpoint`"):
+        sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, checkpoint=blocked)
