@@ -4,8 +4,8 @@
 #' learns what the pictures mean, and gives every gene a vector, the SIGEL gene
 #' representation (SGR), and a group of genes that share a spatial pattern.
 #'
-#' Three modules learn in turn: a masked autoencoder that fills in hidden parts
-#' of the pictures (Module I); a mixture of Student t distributions over the
+#' Three modules learn in turn: eigenimages of the section, and beside them a
+#' masked autoencoder that fills in hidden parts of the pictures (Module I); a mixture of Student t distributions over the
 #' representations, whose components are the groups (Module II); and a
 #' contrastive refinement that draws a gene to the genes of its group, the
 #' surest pairs first (Module III).
@@ -20,7 +20,8 @@
 #'   `FindNeighbors(reduction = "sigel")` works;
 #' * `Misc()` of the reduction: `params` and `provenance` (JSON: settings,
 #'   versions, seed, device, hash of the data, time), `history` (data frame, one
-#'   row an epoch), `features` (data frame, one row a gene: `gene`, `group`,
+#'   row an epoch, and one
+#'   each for the eigenimages and the first groups), `features` (data frame, one row a gene: `gene`, `group`,
 #'   `prob`, `status`), `bic` (data frame of `n.groups` and `bic`, the numbers of
 #'   groups that were tried; only with `n.groups = "auto"`), `raster` (JSON: the
 #'   grid of pixels) and `layer`;

@@ -18,6 +18,7 @@ ARGUMENTS <- local({
       n_groups = "n.groups",
       seed = "seed.use",
       save = "save.model",
+      preset = "preset",
       path = "save.model",
       key_added = "reduction.name"
     ),
@@ -37,6 +38,7 @@ PHRASES <- c(
   "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
   "\\bSIGELConfig\\b" = "config",
   "`(encoder|train)[.](\\w+)`" = "`config$\\1$\\2`",
+  "\\b(encoder|train)[.](\\w+)=(\\d+)" = "`config = list(\\1 = list(\\2 = \\3))`",
   "\\ba dict\\b" = "a named list",
   "Use grid=(\"\\w+\")" = "Use `config = list(image = list(grid = \\1))`",
   "a smaller `pixel_size`" = "a smaller `config = list(image = list(pixel_size = ...))`",
@@ -66,6 +68,9 @@ in_r_words <- function(text, name = "embed") {
 
 # Which argument of R's a refusal of the engine, already in R's words, is about.
 refused_argument <- function(message) {
+  if (startsWith(message, "setting `preset`")) {
+    return("preset")
+  }
   found <- regmatches(message, regexec("^`([^`]+)`: ", message))[[1L]]
   ours <- length(found) && !found[2L] %in% IMAGE_SETTINGS && !startsWith(found[2L], "config$")
   if (ours) found[2L] else "config"

@@ -208,7 +208,7 @@ class EncoderConfig(_Config):
         Whether there is a transformer beside the eigenimages; without it Module I is linear and needs no
         training.
     rank
-        Number of eigenimages; beyond 128 they hold noise.
+        Number of eigenimages; beyond 128 they hold mostly noise, and add 0.01 at 128 dimensions and more.
     sharp, spread
         The first `sharp` eigenimages are kept as they are, as cell types give rough pictures too; the
         covariance that is left is spread to neighbouring pixels with weight `spread`, which takes the
@@ -339,7 +339,7 @@ class TrainConfig(_Config):
         signal; with `start="random"` it is what gives the projection head its first gradient.
     holdout
         Share of the genes that Module I does not learn from; the epoch that predicts them best is kept, the
-        start included.
+        start included. Refinement then learns from all genes.
     refine_epochs, refine_batch, refine_lr
         Modules II and III.
     em_steps

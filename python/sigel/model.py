@@ -27,7 +27,7 @@ from sigel.preflight import check_memory
 from sigel.provenance import provenance
 from sigel.raster import Raster
 from sigel.resume import Checkpoint
-from sigel.runtime import Progress, is_main, resolve_device, streams
+from sigel.runtime import Progress, is_main, n_processes, resolve_device, streams
 from sigel.train import Trainer, encode_images
 from sigel.views import ImageViews
 
@@ -56,13 +56,17 @@ class SIGEL:
     posterior : numpy.ndarray
         float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few.
     history : list of dict
-        One entry per epoch: stage, epoch, loss and its terms, seconds.
+        One entry per epoch: stage, epoch, loss and its terms, seconds; in Module I also `held_out`, the loss
+        on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
+        and `kept_epoch`, 0 where training did not help. `eigenimages` and the first `groups` have an entry
+        with their seconds.
     bic : dict
         BIC by number of groups, where `n_groups="auto"`.
 
     Notes
     -----
-    Genome Biology 2025, 26:287. Module I is a masked autoencoder, Module II a Student t mixture fitted
+    Genome Biology 2025, 26:287. Module I is eigenimages and a masked
+    autoencoder, Module II a Student t mixture fitted
     by MAP-EM, Module III self-paced contrastive refinement.
 
     Examples
@@ -82,7 +86,7 @@ class SIGEL:
         if not isinstance(config, SIGELConfig | None):
             fix = "Use SIGELConfig.from_dict(...)."
             raise InputError("config", f"a {type(config).__name__}", "a SIGELConfig", fix)
-        self.config = config or SIGELConfig()
+        self.config = self._asked = config or SIGELConfig()
         self.device = resolve_device(device)
         self._random = streams(seed)
         self.seed = int(seed)
@@ -113,7 +117,8 @@ class SIGEL:
             Called as `progress(stage, step, total, text)` after each epoch.
         checkpoint
             Folder that keeps the state after every epoch. A fit with the same settings, seed and data goes
-            on from what it holds, to the numbers of a fit that was never interrupted.
+            on from what it holds, to the numbers of a fit that was never interrupted. Where nothing is
+            trained (`preset="fast"`) there is nothing to keep.
 
         Returns
         -------
@@ -131,9 +136,10 @@ class SIGEL:
         _check_images(images)
         started = time.perf_counter()
         self._random = streams(self.seed)
-        grid = Patches.from_raster(images.raster, self.config.encoder.patch_size)
-        encoder = dataclasses.replace(self.config.encoder, patch_size=grid.patch_size)
-        config = dataclasses.replace(self.config, image=images.config, encoder=encoder)
+        # What was asked for, not what an earlier fit made of it.
+        grid = Patches.from_raster(images.raster, self._asked.encoder.patch_size)
+        encoder = dataclasses.replace(self._asked.encoder, patch_size=grid.patch_size)
+        config = dataclasses.replace(self._asked, image=images.config, encoder=encoder)
         sizes = {"n_genes": images.n_genes, "n_pixels": grid.n_pixels, "n_patches": grid.n_patches}
         memory = check_memory(config, self.device, **sizes, n_counts=images.counts.nnz)
         if progress is not None and is_main():
@@ -169,6 +175,7 @@ class SIGEL:
             "seed": str(self.seed),
             "device": self.device.type,
             "data": images.data_hash,
+            "processes": str(n_processes()),
         }
         return Checkpoint(folder, identity)
 

@@ -72,8 +72,10 @@ class Step:
         """One sum of all gradients over the processes, types apart."""
         # In the order of the parameters: all processes must sum the same things in turn.
         for dtype in dict.fromkeys(p.dtype for p in self.parameters):
-            own = [p for p in self.parameters if p.dtype == dtype]
-            flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in own])
+            own = [p for p in self.parameters if p.dtype == dtype and p.grad is not None]
+            if not own:
+                continue
+            flat = torch.cat([p.grad.reshape(-1) for p in own if p.grad is not None])
             flat = self.fabric.all_reduce(flat, reduce_op="sum")
             for p, part in zip(own, flat.split([p.numel() for p in own]), strict=True):
                 p.grad = part.view_as(p).clone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ import torch
 
 from sigel.config import EncoderConfig, SIGELConfig, TrainConfig
 from sigel.errors import InputError
+from sigel.runtime import n_processes
 
 # What importing the libraries and starting their threads, or a GPU's workspaces, adds to a process.
 LIBRARIES = 300_000_000
@@ -40,7 +42,9 @@ def available_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     free, room = psutil.virtual_memory().available, cgroup_room()
-    return free if room is None else min(free, room)
+    # Processes that share a fit on this machine share its memory too.
+    here = int(os.environ["LOCAL_WORLD_SIZE"]) if n_processes() > 1 else 1
+    return (free if room is None else min(free, room)) // here
 
 
 def cgroup_room(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -250,8 +254,8 @@ def _n_groups(config: SIGELConfig, n_genes: int) -> int:
 
 def _n_weights(config: SIGELConfig, n_pixels: int, n_patches: int) -> float:
     encoder = config.encoder
-    # Automatic patches are at most 128.
-    side2 = n_pixels / 128 + 16 if encoder.patch_size == "auto" else int(encoder.patch_size) ** 2
+    # Automatic patches are at most 64 (nn/patches.py).
+    side2 = n_pixels / 64 + 16 if encoder.patch_size == "auto" else int(encoder.patch_size) ** 2
     pooled = _pooled_dim(encoder)
     blocks = (encoder.depth + 1) * (4 + 2 * encoder.mlp_ratio) * encoder.dim**2
     head = pooled * (encoder.head_hidden or config.n_dims) + encoder.head_hidden * config.n_dims

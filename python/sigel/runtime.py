@@ -38,13 +38,15 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     if str(device) == "auto":
         if not torch.cuda.is_available():
             return torch.device("cpu")
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) if n_processes() > 1 else 0)
+        device = "cuda" if n_processes() > 1 else "cuda:0"
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise InputError("device", repr(device), '"auto", "cpu" or "cuda"', 'Use device="auto".') from error
     if found.type not in ("cpu", "cuda"):
         raise InputError("device", repr(device), '"auto", "cpu" or "cuda"', 'Use device="auto".')
+    if found.type == "cuda" and n_processes() > 1:
+        found = _own_device(found)
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         n = torch.cuda.device_count()
         raise InputError(
@@ -53,9 +55,18 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     return found
 
 
+def _own_device(device: torch.device) -> torch.device:
+    """The device of this one of several processes."""
+    local = int(os.environ["LOCAL_RANK"])
+    if device.index not in (None, local):
+        found = f"{str(device)!r} for process {local} of several on this machine"
+        raise InputError("device", found, "a device of its own for each", 'Use device="cuda".')
+    return torch.device("cuda", local)
+
+
 @contextmanager
 def fast_products(device: torch.device) -> Iterator[None]:
-    """TensorFloat-32 for matrix products on a GPU while a fit runs; the caller's setting comes back.
+    """TensorFloat-32 for matrix products on a GPU while gradients are taken; the caller's setting comes back.
 
     Parameters
     ----------

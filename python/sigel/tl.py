@@ -69,7 +69,7 @@ def embed(
         eigenimages. What `config` says goes before the preset.
     checkpoint
         Folder that keeps the state after every epoch; the same call goes on from there after an
-        interruption, to the same numbers.
+        interruption, to the same numbers. With `preset="fast"` there is nothing to keep.
 
     Returns
     -------
@@ -142,6 +142,9 @@ def _settled(config: SIGELConfig | dict[str, Any] | None, preset: str, **given: 
         fix = 'For example config={"train": {"pretrain_epochs": 20}}.'
         raise InputError("config", repr(config), "a SIGELConfig or a nested dict", fix)
     settings = config.to_dict() if isinstance(config, SIGELConfig) else dict(config or {})
+    if preset != "default" and settings.get("preset", preset) != preset:
+        found = f"{preset!r}, and {settings['preset']!r} in config"
+        raise InputError("preset", found, "one of the two", "Give preset once.")
     for name, value in given.items():
         if value is None:
             continue

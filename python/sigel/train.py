@@ -28,6 +28,9 @@ from sigel.resume import Checkpoint
 from sigel.runtime import Progress, fast_products, make_fabric
 from sigel.views import ImageViews, View
 
+# Genes that every one of several processes must have in every batch.
+LEAST_GENES = 20
+
 
 @dataclass
 class Fit:
@@ -42,7 +45,7 @@ class Fit:
     assignment
         The fitted mixture (or kernel), its groups in that order.
     history
-        One dict per epoch.
+        One dict per epoch, and one each for the eigenimages and the first groups.
     bic
         BIC by number of groups where `n_groups="auto"`.
     """
@@ -110,8 +113,14 @@ class Trainer:
     ) -> None:
         self.fabric = make_fabric(device)
         if self.fabric.world_size > 1 and config.train.contrast_weight > 0:
-            msg = "setting `contrast_weight`: found > 0 with several processes; wanted 0, or one process."
+            msg = (
+                f"setting `contrast_weight`: found {config.train.contrast_weight} with several processes; "
+                "wanted 0. Use contrast_weight=0, or one process."
+            )
             raise ConfigError(msg)
+        if views.n_genes < LEAST_GENES * self.fabric.world_size > LEAST_GENES:
+            found = f"{views.n_genes} genes for {self.fabric.world_size} processes"
+            raise InputError("genes", found, f"at least {LEAST_GENES} for each", "Use fewer processes.")
         self.model = model.to(device)
         self.views, self.grid = views, grid.to(device)
         self.config, self.random, self.device = config, random, device
@@ -134,21 +143,19 @@ class Trainer:
 
     def run(self) -> Fit:
         """Module I, then II and III in turn; returns representations and groups."""
-        with fast_products(self.device):
-            return self._run()
-
-    def _run(self) -> Fit:
         saved = self._saved()
         if saved is None:
             self.start()
         if saved is None or saved["stage"] == "pretrain":
-            self.pretrain(saved)
+            with fast_products(self.device):
+                self.pretrain(saved)
             assignment = self.start_groups(self.encode("pretrain"))
             saved = None
         else:
             assignment = self._assignment(saved["n_groups"])
             assignment.load_state_dict(saved["assignment"])
-        self.refine(assignment, saved)
+        with fast_products(self.device):
+            self.refine(assignment, saved)
         z = self.encode("refine")
         if isinstance(assignment, TMixture):
             self._em(assignment, z)
@@ -209,6 +216,8 @@ class Trainer:
             pole=encoder.pole,
             generator=self.random["eigenimages"],
         )
+        # One set for all processes: rounding may turn a sign.
+        self.model.eigen.load_state_dict(self._shared(self.model.eigen.state_dict()))
         self.history.append({"stage": "eigenimages", "epoch": 1, "seconds": time.perf_counter() - started})
         self.report("eigenimages", 1, 1, f"{len(self.model.eigen.spectrum)} eigenimages")
 
@@ -234,7 +243,7 @@ class Trainer:
         loss = ViewLoss(self.model, self.grid, train)
         n = self.views.n_genes
         mixed = torch.randperm(n, generator=generator) if saved is None else saved["mixed"]
-        n_held = round(train.holdout * n)
+        n_held = min(round(train.holdout * n), n - 1)
         held, learn = mixed[:n_held], mixed[n_held:]
         n_batches = math.ceil(len(learn) / train.pretrain_batch)
         step = Step(self.fabric, loss, train.pretrain_lr, train.pretrain_epochs * n_batches, train)
@@ -252,14 +261,17 @@ class Trainer:
                 terms, own = self._view_terms(loss, rows, generator)
                 seen.add(step(terms, self.weights, len(own) / len(rows)), len(own))
             means = self._checked("pretrain", epoch, seen)
-            means["held_out"] = self._held_out(loss, held)
-            if n_held == 0 or means["held_out"] < best["loss"]:
-                best |= {"epoch": epoch + 1, "loss": means["held_out"], "model": _copy(self.model)}
+            now = self._held_out(loss, held)
+            if n_held > 0:
+                means["held_out"] = now
+            if n_held == 0 or now < best["loss"]:
+                best |= {"epoch": epoch + 1, "loss": now, "model": _copy(self.model)}
             self._record("pretrain", epoch, train.pretrain_epochs, means, started)
             self._keep("pretrain", epoch + 1, step=step.state_dict(), mixed=mixed, best=best)
         self.model.load_state_dict(best["model"])
         # What the eigenimages alone reach, and the epoch that went on: 0 where training did not help.
-        self.history[-1] |= {"held_out_start": best["start"], "kept_epoch": best["epoch"]}
+        if n_held > 0:
+            self.history[-1] |= {"held_out_start": best["start"], "kept_epoch": best["epoch"]}
 
     @torch.no_grad()
     def _held_out(self, loss: ViewLoss, held: Tensor) -> float:
@@ -267,7 +279,7 @@ class Trainer:
         if len(held) == 0:
             return math.inf
         generator, total = torch.Generator().manual_seed(0), 0.0
-        for rows in held.split(self.config.train.pretrain_batch):
+        for rows in held.tensor_split(math.ceil(len(held) / self.config.train.pretrain_batch)):
             terms, own = self._view_terms(loss, rows, generator)
             value = sum((self.weights[name] * term for name, term in terms.items()), torch.zeros(()))
             total += float(value) * len(own)
@@ -291,14 +303,17 @@ class Trainer:
         if n_groups == "auto":
             mixture, self.bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
             n_groups = mixture.n_groups
+        n_groups, self.bic = self._shared((n_groups, self.bic))
         assignment = self._assignment(int(n_groups))
         if isinstance(assignment, KernelAssignment):
             assignment.initialise(z, generator)
-        elif mixture is not None:
+        elif mixture is not None and mixture.n_groups == n_groups:
             assignment = mixture
         else:
             assignment.set_prior(z.double())
             assignment.initialise(z.double(), generator)
+        assignment.load_state_dict(self._shared(assignment.state_dict()))
+        if isinstance(assignment, TMixture) and mixture is None:
             self._em(assignment, z)
         self.history.append({"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started})
         self.report("groups", 1, 1, f"{n_groups} groups")
@@ -311,6 +326,10 @@ class Trainer:
             return
         own = z.double().tensor_split(self.fabric.world_size)[self.fabric.global_rank]
         mixture.fit_em(own, max_iter=max_iter, reduce=self._sum)
+
+    def _shared(self, value: Any) -> Any:
+        """What the first process has, on all of them."""
+        return value if self.fabric.world_size == 1 else self.fabric.broadcast(value)
 
     def _sum(self, value: Tensor) -> Tensor:
         """Sum over the processes."""
@@ -393,7 +412,8 @@ class Trainer:
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Loss terms of this process's part of a batch, and the genes in it.
 
-        Masks are drawn for the whole batch, so that the number of processes changes nothing.
+        Halves and masks are drawn for the whole batch, so that the number of processes changes neither. Only
+        the size term, which is not a mean over genes, sees a part otherwise than the whole.
         """
         train, grid = self.config.train, self.grid
         part = torch.arange(len(rows)).tensor_split(self.fabric.world_size)[self.fabric.global_rank]

@@ -263,3 +263,13 @@ def test_what_is_no_path_is_refused(fitted, path):
         sigel.SIGEL.load(path)
     with pytest.raises(InputError, match="`path`"):
         fitted.save(path)
+
+
+def test_a_second_fit_knows_nothing_of_the_first(toy):
+    """The automatic size of patches is that of each section."""
+    large = images_of(toy(height=40, width=40))
+    config = sigel.SIGELConfig.from_dict({**QUICK, "n_dims": 8, "n_groups": 3})
+    again = sigel.SIGEL(config, device="cpu").fit(images_of(toy())).fit(large)
+    fresh = sigel.SIGEL(config, device="cpu").fit(large)
+    assert again.config == fresh.config
+    assert np.array_equal(again.representations, fresh.representations)

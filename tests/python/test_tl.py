@@ -303,6 +303,8 @@ def test_presets_and_checkpoints_reach_the_fit(section, tmp_path):
     assert json.loads(section.uns["sigel"]["params"])["encoder"]["branch"] is False
     with pytest.raises(InputError, match="preset"):
         sigel.tl.embed(section, preset="fast", config=sigel.SIGELConfig(), progress=False)
+    with pytest.raises(InputError, match=r"preset.*'fast', and 'thorough'"):
+        sigel.tl.embed(section, preset="fast", config={"preset": "thorough"}, progress=False)
     with pytest.raises(ConfigError, match="thorough"):
         sigel.tl.embed(section, preset="slow", progress=False)
     blocked = tmp_path / "file"

@@ -274,6 +274,7 @@ def test_values_that_are_not_counts_train_without_thinning(toy):
         {"train": {"thin": None}},
         {"train": {"contrast_weight": 1.0}},
         {"train": {"holdout": 0.0}},
+        {"train": {"holdout": 0.99}},
         {"encoder": {"start": "random"}},
         {"encoder": {"branch": False}},
         {"encoder": {"rank": 3, "sharp": 1, "spread": 0.0}},

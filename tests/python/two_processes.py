@@ -10,7 +10,8 @@ import torch
 import sigel
 
 torch.set_num_threads(1)
-adata = sigel.datasets.simulated_section(14, 14, 3, 30, 30, seed=2)
+# 510 genes: 51 are held out, one more than a batch holds.
+adata = sigel.datasets.simulated_section(14, 14, 3, 150, 66, seed=2)
 # The size term alone sees a part of a batch otherwise than the whole.
 settings = {
     "n_dims": 8,

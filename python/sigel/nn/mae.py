@@ -233,7 +233,7 @@ class MaskedAutoencoder(nn.Module):
 
 
 def visible_patches(n: int, n_patches: int, mask_ratio: float, generator: torch.Generator) -> Tensor:
-    """Patches that stay visible in each image, `(n, kept)`; at least one is kept and one hidden.
+    """Patches that stay visible in each image, `(n, kept)`: at least one, and not all where there are two.
 
     Parameters
     ----------
