@@ -309,5 +309,8 @@ def test_presets_and_checkpoints_reach_the_fit(section, tmp_path):
         sigel.tl.embed(section, preset="slow", progress=False)
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(InputError, match="`checkpoint`"):
-        sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, checkpoint=blocked)
+    for wrong in (blocked, 5):
+        with pytest.raises(InputError, match="`checkpoint`"):
+            sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, checkpoint=wrong)
+    with pytest.raises(InputError, match="`save`"):
+        sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, save=5)

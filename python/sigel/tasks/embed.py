@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def embed_section(
     model = SIGEL(config, seed=seed, device=device)
     for argument, folder in (("save", save), ("checkpoint", checkpoint)):
         if folder is not None:
-            _check_folder(Path(folder), argument)
+            _check_folder(folder, argument)
     model.fit(images, progress=progress, checkpoint=checkpoint)
     kept = images.kept
     representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
@@ -109,8 +110,11 @@ def embed_section(
     return Embedding(representations, spots, group, prob, images.status, model)
 
 
-def _check_folder(path: Path, argument: str) -> None:
+def _check_folder(folder: object, argument: str) -> None:
     """A folder that cannot be written must be known before minutes of training, not after."""
+    if not isinstance(folder, str | PathLike):
+        raise InputError(argument, repr(folder), "the path of a folder", "Name one, or leave it out.")
+    path = Path(folder)
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest):
