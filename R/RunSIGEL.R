@@ -5,10 +5,11 @@
 #' representation (SGR), and a group of genes that share a spatial pattern.
 #'
 #' Three modules learn in turn: eigenimages of the section, and beside them a
-#' masked autoencoder that fills in hidden parts of the pictures (Module I); a mixture of Student t distributions over the
-#' representations, whose components are the groups (Module II); and a
-#' contrastive refinement that draws a gene to the genes of its group, the
-#' surest pairs first (Module III).
+#' masked autoencoder that fills in hidden parts of the pictures (Module I); a
+#' mixture of Student t distributions over the representations, whose components
+#' are the groups (Module II); and a contrastive refinement that draws a gene to
+#' the genes of its group, the surest pairs first (Module III). With
+#' `preset = "fast"` Module I is the eigenimages alone and nothing is refined.
 #'
 #' Genes detected in few spots, mitochondrial genes and spike-ins are left out;
 #' `sigel.status` says why for every gene that was.
