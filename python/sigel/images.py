@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,7 +74,7 @@ class GeneImages:
         """Bool of shape `(n_all_genes,)`: which of `all_genes` have an image."""
         return self.status == EMBEDDED
 
-    @property
+    @cached_property
     def data_hash(self) -> str:
         """Short hash of all that images are made of: the same input gives the same hash."""
         digest = hashlib.sha256()

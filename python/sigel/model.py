@@ -147,7 +147,7 @@ class SIGEL:
         state = (
             None
             if checkpoint is None
-            else self._checkpoint(_as_path(checkpoint, "checkpoint"), config, images)
+            else self._checkpoint(as_path(checkpoint, "checkpoint"), config, images)
         )
         model = GeneEncoder(encoder, config.n_dims, grid, self._random["weights"], images.n_genes)
         views = ImageViews(images, self.device)
@@ -284,7 +284,7 @@ class SIGEL:
 
         model = self._fitted()
         assert self._assignment is not None
-        path = _as_path(path)
+        path = as_path(path)
         tensors = {f"encoder.{k}": v.cpu().numpy() for k, v in model.state_dict().items()}
         tensors |= {f"groups.{k}": v.cpu().numpy() for k, v in self._assignment.state_dict().items()}
         tensors |= {"representations": self.representations, "posterior": self.posterior}
@@ -331,7 +331,7 @@ class SIGEL:
         ModelFormatError
             When files are missing or damaged, or versions, genes or shapes don't fit each other.
         """
-        path = _as_path(path)
+        path = as_path(path)
         missing = [name for name in FILES if not (path / name).is_file()]
         if missing:
             msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
@@ -414,7 +414,14 @@ def _check_images(images: object) -> None:
         raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
 
 
-def _as_path(path: object, argument: str = "path") -> Path:
+def as_path(path: object, argument: str = "path") -> Path:
+    """A path that a caller gave, or a refusal of what is none.
+
+    Parameters
+    ----------
+    path, argument
+        What was given, and under which name.
+    """
     if not isinstance(path, str | PathLike):
         raise InputError(argument, repr(path), "the path of a folder", "Name one.")
     return Path(path)

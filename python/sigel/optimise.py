@@ -30,12 +30,8 @@ class Step:
 
     def __init__(self, fabric: Any, loss: nn.Module, rate: float, steps: int, config: TrainConfig) -> None:
         self.parameters = [p for p in loss.parameters() if p.requires_grad]
-        self.fabric, self.clip, self.warm, self.steps = (
-            fabric,
-            config.grad_clip,
-            max(min(20, steps // 10), 1),
-            steps,
-        )
+        self.fabric, self.clip = fabric, config.grad_clip
+        self.steps, self.warm = steps, max(min(20, steps // 10), 1)
         self.inner = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=config.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.inner, self._share)
         self.optimiser = fabric.setup_optimizers(self.inner)
@@ -82,8 +78,7 @@ class Step:
 
     def state_dict(self) -> dict[str, Any]:
         """State of optimiser and schedule."""
-        schedule = {"last_epoch": self.schedule.last_epoch, "_step_count": self.schedule._step_count}
-        return {"optimiser": self.inner.state_dict(), "schedule": schedule}
+        return {"optimiser": self.inner.state_dict(), "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`.
@@ -94,9 +89,7 @@ class Step:
             What `state_dict` returned.
         """
         self.inner.load_state_dict(state["optimiser"])
-        self.schedule.last_epoch = state["schedule"]["last_epoch"]
-        self.schedule._step_count = state["schedule"]["_step_count"]
-        self.schedule._last_lr = [group["lr"] for group in self.inner.param_groups]
+        self.schedule.load_state_dict(state["schedule"])
 
 
 class Means:
@@ -120,22 +113,18 @@ class Means:
             self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term * n
         self.n += n
 
-    def result(self, fabric: Any = None) -> dict[str, float]:
+    def result(self, fabric: Any) -> dict[str, float]:
         """The means, over all processes where there are several.
 
         Parameters
         ----------
         fabric
-            Sums over processes; None where there is one.
+            Sums over processes.
         """
         names = list(self.sums)
-        values = torch.stack(
-            [
-                *(self.sums[name].double() for name in names),
-                torch.tensor(float(self.n)).to(self.sums[names[0]].device).double(),
-            ]
-        )
-        if fabric is not None and fabric.world_size > 1:
+        sums = [self.sums[name].double() for name in names]
+        values = torch.stack([*sums, torch.full_like(sums[0], self.n)])
+        if fabric.world_size > 1:
             values = fabric.all_reduce(values, reduce_op="sum")
         return {name: float(values[i] / values[-1]) for i, name in enumerate(names)}
 

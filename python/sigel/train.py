@@ -149,14 +149,17 @@ class Trainer:
         if saved is None or saved["stage"] == "pretrain":
             with fast_products(self.device):
                 self.pretrain(saved)
-            assignment = self.start_groups(self.encode("pretrain"))
+            z = self.encode("pretrain")
+            assignment = self.start_groups(z)
             saved = None
         else:
             assignment = self._assignment(saved["n_groups"])
             assignment.load_state_dict(saved["assignment"])
-        with fast_products(self.device):
-            self.refine(assignment, saved)
-        z = self.encode("refine")
+            z = self.encode("refine")
+        if self.config.train.refine_epochs > 0 and self.model.mae is not None:
+            with fast_products(self.device):
+                self.refine(assignment, z, saved)
+            z = self.encode("refine")
         if isinstance(assignment, TMixture):
             self._em(assignment, z)
         posterior = assignment.log_joint(z.double()).detach().softmax(dim=1)
@@ -225,10 +228,9 @@ class Trainer:
         """Representations of all genes after some epochs of a stage, `(n_genes, n_dims)`."""
         own = torch.arange(self.views.n_genes).tensor_split(self.fabric.world_size)[self.fabric.global_rank]
         z = encode_images(self.model, self.views, self.grid, own)
-        if self.fabric.world_size > 1:
-            whole = z.new_zeros(self.views.n_genes, z.shape[1])
-            whole[own.to(self.device)] = z
-            z = self._sum(whole)
+        whole = z.new_zeros(self.views.n_genes, z.shape[1])
+        whole[own.to(self.device)] = z
+        z = self._sum(whole)
         self.model.train()
         if not z.isfinite().all():
             msg = f"after {stage}: representations are not finite; lower `{stage}_lr` (TrainConfig)."
@@ -284,9 +286,7 @@ class Trainer:
             value = sum((self.weights[name] * term for name, term in terms.items()), torch.zeros(()))
             total += float(value) * len(own)
         totals = torch.tensor(total, dtype=torch.float64, device=self.device)
-        if self.fabric.world_size > 1:
-            totals = self._sum(totals)
-        return float(totals) / len(held)
+        return float(self._sum(totals)) / len(held)
 
     # --- Modules II and III ---
 
@@ -298,22 +298,22 @@ class Trainer:
     def start_groups(self, z: Tensor) -> Assignment:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
         config, generator, started = self.config, self.random["groups"], time.perf_counter()
-        n_groups: int | str = config.n_groups
-        mixture: TMixture | None = None
-        if n_groups == "auto":
-            mixture, self.bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
-            n_groups = mixture.n_groups
-        n_groups, self.bic = self._shared((n_groups, self.bic))
-        assignment = self._assignment(int(n_groups))
-        if isinstance(assignment, KernelAssignment):
-            assignment.initialise(z, generator)
-        elif mixture is not None and mixture.n_groups == n_groups:
-            assignment = mixture
+        found: Assignment
+        if config.n_groups == "auto":
+            found, self.bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
         else:
-            assignment.set_prior(z.double())
-            assignment.initialise(z.double(), generator)
-        assignment.load_state_dict(self._shared(assignment.state_dict()))
-        if isinstance(assignment, TMixture) and mixture is None:
+            found = self._assignment(int(config.n_groups))
+        if config.assignment == "dec":
+            found = self._assignment(len(found.means))
+        if isinstance(found, KernelAssignment):
+            found.initialise(z, generator)
+        elif config.n_groups != "auto":
+            found.set_prior(z.double())
+            found.initialise(z.double(), generator)
+        n_groups, state, self.bic = self._shared((len(found.means), found.state_dict(), self.bic))
+        assignment = self._assignment(n_groups)
+        assignment.load_state_dict(state)
+        if isinstance(assignment, TMixture) and config.n_groups != "auto":
             self._em(assignment, z)
         self.history.append({"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started})
         self.report("groups", 1, 1, f"{n_groups} groups")
@@ -321,9 +321,6 @@ class Trainer:
 
     def _em(self, mixture: TMixture, z: Tensor, max_iter: int | None = None) -> None:
         """EM on all genes; each process makes the sums over its own."""
-        if self.fabric.world_size == 1:
-            mixture.fit_em(z.double(), max_iter=max_iter)
-            return
         own = z.double().tensor_split(self.fabric.world_size)[self.fabric.global_rank]
         mixture.fit_em(own, max_iter=max_iter, reduce=self._sum)
 
@@ -333,21 +330,20 @@ class Trainer:
 
     def _sum(self, value: Tensor) -> Tensor:
         """Sum over the processes."""
+        if self.fabric.world_size == 1:
+            return value
         total = self.fabric.all_reduce(value, reduce_op="sum")
         assert isinstance(total, Tensor)
         return total
 
-    def refine(self, assignment: Assignment, saved: dict[str, Any] | None = None) -> None:
+    def refine(self, assignment: Assignment, z: Tensor, saved: dict[str, Any] | None = None) -> None:
         """Modules II and III: EM on all genes, then gradients through the posterior, epoch by epoch."""
         train, generator = self.config.train, self.random["refine"]
-        if train.refine_epochs == 0 or self.model.mae is None:
-            return
         view_loss = ViewLoss(self.model, self.grid, train)
         group_loss = GroupLoss(self.model, assignment, self.grid)
         both = nn.ModuleList([view_loss, group_loss])
         n_batches = math.ceil(self.views.n_genes / train.refine_batch)
         step = Step(self.fabric, both, train.refine_lr, train.refine_epochs * n_batches, train)
-        z = self.encode("refine")
         if saved is None:
             graph = mutual_neighbors(z, train.graph_neighbors)
             run: dict[str, Any] = {

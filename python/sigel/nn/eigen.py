@@ -187,9 +187,9 @@ class Eigenimages(nn.Module):
         sharp = min(sharp, rank)
         first, noise = draw(min(sharp + 12, n_pixels)), 0.0
         for _ in range(SWEEPS if sharp else 1):
-            product, noise = times(torch.linalg.qr(first)[0])
-            basis, first = torch.linalg.qr(first)[0], product
-        values, turn = _ritz(basis, product)
+            basis = torch.linalg.qr(first)[0]
+            first, noise = times(basis)
+        values, turn = _ritz(basis, first)
         top = basis @ turn[:, :sharp]  # (n_pixels, sharp)
         gain = (values[:sharp] - noise).clamp_min(0)
 

@@ -60,8 +60,7 @@ class Patches:
             Side of a patch in pixels; `"auto"`: the smallest from 4 that gives at most 64 tissue patches.
         """
         side = _auto_side(raster) if patch_size == "auto" else int(patch_size)
-        n_across = -(-raster.shape[1] // side)
-        patch = (raster.rows // side) * n_across + raster.cols // side
+        n_across, patch = _patch_of_pixels(raster, side)
         cell = (raster.rows % side) * side + raster.cols % side
         used, token = np.unique(patch, return_inverse=True)
         index = np.full((len(used), side**2), raster.n_pixels, dtype=np.int64)
@@ -105,8 +104,10 @@ class Patches:
 
 
 def _auto_side(raster: Raster) -> int:
-    return next(side for side in count(4) if _n_patches(raster, side) <= MAX_AUTO)
+    return next(n for n in count(4) if len(np.unique(_patch_of_pixels(raster, n)[1])) <= MAX_AUTO)
 
 
-def _n_patches(raster: Raster, side: int) -> int:
-    return len(np.unique((raster.rows // side) * raster.shape[1] + raster.cols // side))
+def _patch_of_pixels(raster: Raster, side: int) -> tuple[int, np.ndarray]:
+    """Patches from left to right, and the number of the patch of each tissue pixel, `(n_pixels,)`."""
+    n_across = -(-raster.shape[1] // side)
+    return n_across, (raster.rows // side) * n_across + raster.cols // side

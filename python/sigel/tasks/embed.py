@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from scipy import sparse
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.model import SIGEL
+from sigel.model import SIGEL, as_path
 from sigel.runtime import Progress
 
 
@@ -112,9 +111,7 @@ def embed_section(
 
 def _check_folder(folder: object, argument: str) -> None:
     """A folder that cannot be written must be known before minutes of training, not after."""
-    if not isinstance(folder, str | PathLike):
-        raise InputError(argument, repr(folder), "the path of a folder", "Name one, or leave it out.")
-    path = Path(folder)
+    path = as_path(folder, argument)
     nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     try:
         with tempfile.TemporaryFile(dir=nearest):
