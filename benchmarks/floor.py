@@ -103,7 +103,7 @@ def forward_flops(config: sigel.SIGELConfig, n_patches: int) -> float:
     encoder, tokens = config.encoder, n_patches
     pixels = tokens * int(encoder.patch_size) ** 2
     linear = rank(config) * pixels + (rank(config) + 1) * config.n_dims if rank(config) else 0
-    if not getattr(encoder, "branch", True):
+    if not encoder.branch:
         return 2.0 * linear
     d = encoder.dim
     hidden = int(d * encoder.mlp_ratio)
@@ -123,7 +123,7 @@ def rank(config: sigel.SIGELConfig) -> int:
         Settings.
     """
     encoder = config.encoder
-    return encoder.rank if getattr(encoder, "start", "random") == "eigen" else 0
+    return encoder.rank if encoder.start == "eigen" else 0
 
 
 def floor(

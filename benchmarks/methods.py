@@ -103,9 +103,7 @@ def engine_pixels(section: Section, config: sigel.SIGELConfig) -> np.ndarray:
         As in `engine_images`.
     """
     views = ImageViews(engine_images(section, config))
-    # A batch is the images, or the images and what is known of their noise.
-    batches = (getattr(batch, "image", batch) for batch in views.batches())
-    return np.concatenate([batch.numpy() for batch in batches])
+    return np.concatenate([batch.image.numpy() for batch in views.batches()])
 
 
 def with_sigel(config: sigel.SIGELConfig, seed: int) -> Method:
