@@ -16,7 +16,9 @@ TERMS <- c(
 #'
 #' One panel for each term of the loss, epoch by epoch, coloured by stage, and for
 #' the share of genes that changed group and the effective number of dimensions.
-#' Curves that have levelled off tell that training was long enough.
+#' Training starts from the eigenimages, so that the default preset takes few
+#' epochs; with more of them, curves that have levelled off tell that it was long
+#' enough.
 #'
 #' @param object A Seurat object after [RunSIGEL()], or its reduction.
 #' @param reduction Name of the reduction.

@@ -114,7 +114,7 @@ cli::cli_text("In {.file {folder}/}:")
 cli::cli_ul(c(
   "{.file gene-groups.png}: look here first. A row for each group, its most typical genes: do they share a pattern?",
   "{.file gene-map.png}: all genes in two dimensions, near where their pictures are alike",
-  "{.file training.png}: curves that have levelled off",
+  "{.file training.png}: the losses of the epochs that followed the eigenimages",
   "{.file section.rds}: the Seurat object with the reduction {.val sigel}",
   "{.file genes.csv}: group, probability and status of each gene{if (simulated) ', and the planted programme'}",
   "{.file representations.csv}, {.file spots.csv}, {.file history.csv}: the numbers behind",
