@@ -1,6 +1,6 @@
 """Run the benchmarks, each beside its baselines; tables in benchmarks/results/.
 
-Usage: python benchmarks/run.py [--quick] [--only NAME ...] [--seed 0] [--pairs N]
+Usage: python benchmarks/run.py [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pairs", type=int, help="how many pairs of sections; default all")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the tables go")
     given = parser.parse_args()
-    run(given.only, Job(seed=given.seed, quick=given.quick, n_pairs=given.pairs))
+    run(given.only, Job(seed=given.seed, quick=given.quick, n_pairs=given.pairs), given.results)
 
 
 if __name__ == "__main__":

@@ -134,8 +134,11 @@ def solve_dof(
     Root of `-psi(nu/2) + ln(nu/2) + 1 + sum_i xi (ln zeta - zeta) / N + psi(h) - ln(h)
     + 2/N ((a - 1)/nu - b)`, where `h = (nu_old + D)/2` (Peel and McLachlan 2000; Liu and Rubin 1995). It
     is multiplied by `N/2` here, so that an empty group is decided by the prior without a division by 0.
-    The left side falls strictly in nu.
+    The left side falls strictly in nu. The few numbers are solved for on the host: some 400 kernels, each
+    for one number a group, would cost a GPU more than the rest of an EM step.
     """
+    device = old.device
+    size, tail, old = size.cpu(), tail.cpu(), old.cpu()
     half = (old + n_dims) / 2
     known = tail + size * (torch.digamma(half) - half.log())
     low, high = (torch.full_like(old, math.log(bound)) for bound in bounds)
@@ -151,4 +154,4 @@ def solve_dof(
     silent = (
         (size <= torch.finfo(size.dtype).tiny) if prior is None else torch.zeros_like(size, dtype=torch.bool)
     )
-    return torch.where(silent, old.clamp(*bounds), found)
+    return torch.where(silent, old.clamp(*bounds), found).to(device)
