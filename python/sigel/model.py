@@ -7,6 +7,7 @@ import hashlib
 import json
 import tempfile
 import time
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from sigel.provenance import provenance
 from sigel.raster import Raster
 from sigel.resume import Checkpoint
 from sigel.runtime import Progress, is_main, n_processes, resolve_device, streams
-from sigel.train import Trainer, encode_images
-from sigel.views import ImageViews
+from sigel.train import Trainer
+from sigel.views import ImageViews, View
 
 FORMAT = 2
 FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
@@ -225,9 +226,33 @@ class SIGEL:
             if mine != theirs:
                 fix = "Make the images with config=model.config.image."
                 raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
-        grid = Patches.from_raster(images.raster, self.config.encoder.patch_size).to(self.device)
-        views = ImageViews(images, self.device)
-        return encode_images(model.to(self.device), views, grid).cpu().numpy()
+        return self.encode(ImageViews(images, self.device).batches(), images.raster)
+
+    def encode(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
+        """Representations of images that no section holds, such as null images or a drawn pattern.
+
+        Parameters
+        ----------
+        batches
+            Images with their noise and amplitude, as `ImageViews` makes them; `(n, n_pixels)` each.
+        raster
+            Grid of their pixels.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(n_images, n_dims)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        model = self._fitted().to(self.device).eval()
+        grid = Patches.from_raster(raster, self.config.encoder.patch_size).to(self.device)
+        with torch.no_grad():
+            parts = [model(*(part.to(self.device) for part in view), grid) for view in batches]
+        return torch.cat(parts).cpu().numpy()
 
     def predict_groups(self, representations: np.ndarray) -> np.ndarray:
         """Group posteriors of representations.

@@ -1,0 +1,48 @@
+"""Plain pieces of R as what the engine works on, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sigel.config import ImageConfig
+from sigel.errors import InputError
+from sigel.images import GeneImages
+
+
+def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:
+    """The columns of a genes x cells dgCMatrix are the rows of a cells x genes CSR: no copy of structure."""
+    n_genes, n_cells = (int(n) for n in dim)
+    parts = (
+        np.asarray(x, dtype=np.float32).reshape(-1),
+        np.asarray(i, dtype=np.int32).reshape(-1),
+        np.asarray(p).reshape(-1),
+    )
+    return sparse.csr_matrix(parts, shape=(n_cells, n_genes))
+
+
+def images_of(
+    counts: sparse.csr_matrix, genes: Sequence[str], coordinates: Any, lattice: Any, config: ImageConfig
+) -> GeneImages:
+    genes = [genes] if isinstance(genes, str) else list(genes)
+    places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)
+    array = None if lattice is None else np.asarray(lattice, dtype=np.float64)
+    return GeneImages.from_arrays(counts, genes, places, array, config)
+
+
+def whole_numbers(settings: Any) -> Any:
+    """R has no integer literals without L: whole doubles become int, all the way down."""
+    if isinstance(settings, dict):
+        return {name: whole_numbers(value) for name, value in settings.items()}
+    if isinstance(settings, float) and settings.is_integer():
+        return int(settings)
+    return settings
+
+
+def whole(number: float) -> int:
+    if not float(number).is_integer():
+        raise InputError("seed", repr(number), "a whole number >= 0", "Use seed.use = 0.")
+    return int(number)

@@ -1,0 +1,128 @@
+"""Sections and their gene images, for R."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from sigel import datasets
+from sigel.bridge._pieces import images_of, spots_by_genes, whole, whole_numbers
+from sigel.config import ImageConfig
+from sigel.errors import InputError
+from sigel.views import ImageViews
+
+
+def gene_images(
+    i: Any,
+    p: Any,
+    x: Any,
+    dim: Sequence[int],
+    genes: Sequence[str],
+    cells: Sequence[str],
+    coordinates: Any,
+    lattice: Any,
+    settings: dict[str, Any],
+    features: Sequence[str],
+) -> dict[str, Any]:
+    """Images of some genes, smoothed for the eye; arguments as in `embed`.
+
+    Parameters
+    ----------
+    features
+        Names of genes.
+
+    Returns
+    -------
+    dict
+        `values` `(n_features, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
+        `x` and `y` of the pixels in the section's coordinates.
+    """
+    config = ImageConfig.from_dict(whole_numbers(settings))
+    images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
+    rows = torch.from_numpy(images.index(list(features)))
+    places = images.raster.coordinates()
+    return {
+        "values": ImageViews(images).shown(rows).double().numpy(),
+        "row": images.raster.rows.tolist(),
+        "col": images.raster.cols.tolist(),
+        "x": places[:, 0],
+        "y": places[:, 1],
+        "shape": list(images.raster.shape),
+    }
+
+
+def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:
+    """A simulated section in plain pieces; see `sigel.datasets.simulated_section`.
+
+    Parameters
+    ----------
+    settings
+        Arguments of `simulated_section`.
+    seed
+        Its seed.
+    """
+    adata = datasets.simulated_section(**whole_numbers(settings), seed=whole(seed))
+    pieces = _pieces(adata)
+    return pieces | {
+        "programme": adata.var["programme"].astype(str).tolist(),
+        "region": adata.obs["region"].astype(str).tolist(),
+    }
+
+
+def read_h5ad(path: str) -> dict[str, Any]:
+    """An h5ad file in plain pieces, counts as in `X`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    import anndata
+
+    if not Path(path).is_file():
+        raise InputError("path", repr(path), "an .h5ad file", "Check the path.")
+    return _pieces(anndata.read_h5ad(path))
+
+
+def _pieces(adata: Any) -> dict[str, Any]:
+    if adata.X is None:
+        raise InputError("path", "a file without X", "raw counts in X", "Write the counts to X first.")
+    matrix = sparse.csr_matrix(adata.X, copy=True)  # spots x genes by rows is genes x cells by columns
+    matrix.sum_duplicates()  # sorts, too: R wants increasing indices
+    if matrix.nnz > np.iinfo(np.int32).max:
+        fix = "Read it in Python, or take fewer spots or genes."
+        raise InputError("path", f"{matrix.nnz} counts above zero", "fewer than 2^31, R's limit", fix)
+    spatial = adata.obsm.get("spatial")
+    lattice = None
+    if {"array_row", "array_col"} <= set(adata.obs.columns):
+        lattice = adata.obs[["array_row", "array_col"]].to_numpy(dtype=np.float64)
+    return {
+        "i": matrix.indices.astype(np.int32),
+        "p": matrix.indptr.astype(np.int32),
+        "x": matrix.data.astype(np.float64),
+        "dim": [matrix.shape[1], matrix.shape[0]],
+        "genes": [str(name) for name in adata.var_names],
+        "cells": [str(name) for name in adata.obs_names],
+        "coordinates": None if spatial is None else _plane(spatial),
+        "lattice": lattice,
+        "obs": {str(name): _column(adata.obs[name]) for name in adata.obs.columns},
+    }
+
+
+def _plane(spatial: Any) -> np.ndarray:
+    places = np.asarray(spatial, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2:
+        fix = "Keep the two columns of the section's plane in the file."
+        raise InputError("path", f'obsm["spatial"] of shape {places.shape}', "x and y of every spot", fix)
+    return places
+
+
+def _column(column: Any) -> list[Any]:
+    if column.dtype.kind in "iufb":
+        return column.astype(float).tolist()
+    return ["" if value is None or value != value else str(value) for value in column]
