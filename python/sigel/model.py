@@ -219,7 +219,7 @@ class SIGEL:
         InputError
             When the images were made with other settings.
         """
-        model = self._fitted()
+        self._fitted()
         _check_images(images)
         for name in ("normalize", "scale", "smooth", "clip", "aggregate"):
             mine, theirs = getattr(self.config.image, name), getattr(images.config, name)

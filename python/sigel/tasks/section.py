@@ -50,7 +50,7 @@ def section_model(
     known = set(model.genes)
     shared = sum(gene in known for gene in images.genes)
     if shared < LEAST_SHARED * len(images.genes):
-        found = f"a model of {len(known)} genes, {shared} of them among the {len(images.genes)} of the section"
+        found = f"a model of {len(known)} genes, {shared} of them among the section's {len(images.genes)}"
         fix = "Use model=None, or a model that was fitted to this section."
         raise InputError("model", found, "a model fitted to the genes of the section", fix)
     return model
