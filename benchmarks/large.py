@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,9 @@ def write_section(path: Path, seed: int, **parameters: Any) -> tuple[int, int]:
     return adata.shape
 
 
-def scattered_cells(
+def cell_blocks(
     n_cells: int, n_genes: int, counts: float = 200.0, *, seed: int = 0, chunk: int = 4_000
-) -> tuple[sparse.csr_matrix, np.ndarray]:
+) -> tuple[np.ndarray, Iterator[sparse.csr_matrix]]:
     """Scattered cells whose genes peak at places of their own, drawn a chunk of cells at a time.
 
     Parameters
@@ -72,26 +73,82 @@ def scattered_cells(
 
     Returns
     -------
-    counts, coordinates
-        CSR float32 `(n_cells, n_genes)`; x and y, `(n_cells, 2)`.
+    coordinates, blocks
+        x and y, `(n_cells, 2)`; CSR blocks of chunk x n_genes.
     """
     rng = np.random.default_rng(seed)
     level = np.exp(rng.normal(0, 1.2, n_genes)).astype(np.float32)
     centre = rng.random((2, n_genes), dtype=np.float32)
     sharp = (-0.5 / rng.uniform(0.1, 0.3, n_genes) ** 2).astype(np.float32)
     coordinates = rng.random((n_cells, 2), dtype=np.float32)
+
+    def blocks() -> Iterator[sparse.csr_matrix]:
+        for start in range(0, n_cells, chunk):
+            at = coordinates[start : start + chunk]
+            square = (at[:, :1] - centre[0]) ** 2 + (at[:, 1:] - centre[1]) ** 2  # (chunk, n_genes)
+            rate = level * (1 + 4 * np.exp(square * sharp))
+            depth = counts * np.exp(0.3 * rng.standard_normal(len(at)) - 0.045) / rate.sum(axis=1)
+            yield sparse.csr_matrix(rng.poisson(rate * depth[:, None].astype(np.float32)))
+
+    return 10 * np.sqrt(n_cells) * coordinates.astype(np.float64), blocks()
+
+
+def scattered_cells(
+    n_cells: int, n_genes: int, counts: float = 200.0, *, seed: int = 0, chunk: int = 4_000
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """All cells of `cell_blocks` in memory.
+
+    Parameters
+    ----------
+    n_cells, n_genes, counts, seed, chunk
+        As there.
+
+    Returns
+    -------
+    counts, coordinates
+        CSR float32 `(n_cells, n_genes)`; x and y, `(n_cells, 2)`.
+    """
+    coordinates, blocks = cell_blocks(n_cells, n_genes, counts, seed=seed, chunk=chunk)
     indptr = np.zeros(n_cells + 1, dtype=np.int64)
     # Room for every count to be a gene of its own: pages that are never written take no memory.
     room = min(n_cells * n_genes, int(1.2 * counts * n_cells) + 100_000)
-    indices, data, filled = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.float32), 0
-    for start in range(0, n_cells, chunk):
-        at = coordinates[start : start + chunk]
-        square = (at[:, :1] - centre[0]) ** 2 + (at[:, 1:] - centre[1]) ** 2  # (chunk, n_genes)
-        rate = level * (1 + 4 * np.exp(square * sharp))
-        depth = counts * np.exp(0.3 * rng.standard_normal(len(at)) - 0.045) / rate.sum(axis=1)
-        block = sparse.csr_matrix(rng.poisson(rate * depth[:, None].astype(np.float32)))
-        indptr[start + 1 : start + len(at) + 1] = filled + block.indptr[1:]
+    indices, data, filled, row = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.float32), 0, 0
+    for block in blocks:
+        indptr[row + 1 : row + block.shape[0] + 1] = filled + block.indptr[1:]
         indices[filled : filled + block.nnz], data[filled : filled + block.nnz] = block.indices, block.data
-        filled += block.nnz
+        filled, row = filled + block.nnz, row + block.shape[0]
     matrix = sparse.csr_matrix((data[:filled], indices[:filled], indptr), shape=(n_cells, n_genes))
-    return matrix, 10 * np.sqrt(n_cells) * coordinates.astype(np.float64)
+    return matrix, coordinates
+
+
+def write_cells(path: Path, n_cells: int, n_genes: int, counts: float = 200.0, *, seed: int = 0) -> int:
+    """Write the cells of `cell_blocks` to an h5ad file, a block at a time.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    n_cells, n_genes, counts, seed
+        As in `cell_blocks`.
+
+    Returns
+    -------
+    int
+        Number of stored counts.
+    """
+    import anndata
+    import h5py
+    import pandas as pd
+
+    coordinates, blocks = cell_blocks(n_cells, n_genes, counts, seed=seed)
+    obs = pd.DataFrame(index=[f"Cell{n}" for n in range(n_cells)])
+    var = pd.DataFrame(index=[f"Gene{n}" for n in range(n_genes)])
+    anndata.AnnData(obs=obs, var=var, obsm={"spatial": coordinates}).write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        for n, block in enumerate(blocks):
+            if n == 0:
+                anndata.io.write_elem(file, "X", block.astype(np.float32))
+                stored = anndata.io.sparse_dataset(file["X"])
+            else:
+                stored.append(block.astype(np.float32))
+        return len(file["X/data"])

@@ -19,6 +19,7 @@ from common import RESULTS, Table, say, write
 from job import Job
 from planted import planted
 from representations import agreement, ceiling, stability
+from spatial_genes import spatial
 from speed import speed
 
 # Representations first, then time; every name is a file of results.
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "annotations": annotations,
     "planted": planted,
     "ablation": ablation,
+    "spatial": spatial,
     "speed": speed,
 }
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,12 +166,51 @@ def cells(n_cells: int, n_genes: int, counts: float, seed: int) -> Result:
     return {"seconds": seconds, "before_gb": before, "entries": matrix.nnz, "shape": list(made.raster.shape)}
 
 
+def write_cells(path: str, n_cells: int, n_genes: int, counts: float, seed: int) -> Result:
+    """Write scattered cells to an h5ad file, for `streamed`.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    n_cells, n_genes, counts, seed
+        As in `large.cell_blocks`.
+    """
+    from large import write_cells
+
+    started = time.perf_counter()
+    entries = write_cells(Path(path), n_cells, n_genes, counts, seed=seed)
+    return {"seconds": time.perf_counter() - started, "entries": entries}
+
+
+def streamed(path: str) -> Result:
+    """Gene images of an h5ad file whose counts stay on disk; opening it is timed as well.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    import anndata
+
+    from sigel.images import GeneImages
+
+    before, started = memory_gb("VmRSS"), time.perf_counter()
+    adata = anndata.read_h5ad(path, backed="r")
+    made = GeneImages.from_anndata(adata)
+    seconds = time.perf_counter() - started
+    entries = len(adata.X.group["data"])
+    return {"seconds": seconds, "before_gb": before, "entries": entries, "shape": list(made.raster.shape)}
+
+
 STAGES: dict[str, Callable[..., Result]] = {
     "images": images,
     "embed": embed,
     "components": components,
     "filtered": filtered,
     "cells": cells,
+    "write_cells": write_cells,
+    "streamed": streamed,
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class SIGELError(Exception):
     """Base of all errors that this package raises on purpose."""
@@ -29,3 +32,27 @@ class ModelFormatError(SIGELError, ValueError):
 
 class TrainingError(SIGELError, RuntimeError):
     """Training could not go on, for example because the loss is no longer finite."""
+
+
+def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
+    """Words for a name that is not there, with the nearest spellings of those that are.
+
+    Parameters
+    ----------
+    name
+        The name that was given.
+    known
+        Those that there are.
+    n
+        Spellings named at most.
+
+    Examples
+    --------
+    >>> unknown_name("SLC17A7", ["Slc17a7", "Slc17a6", "Mbp"])
+    "'SLC17A7', unknown here (nearest: 'Slc17a7', 'Slc17a6')"
+    """
+    # Capitals tell species apart, so they must not make names look different.
+    spelt = {str(one).casefold(): str(one) for one in reversed(list(known))}
+    near = difflib.get_close_matches(str(name).casefold(), spelt, n=n, cutoff=0.7)
+    hint = ", ".join(repr(spelt[one]) for one in near)
+    return f"{name!r}, unknown here" + (f" (nearest: {hint})" if hint else "")

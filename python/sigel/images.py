@@ -6,13 +6,15 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from sigel.chunks import SpotRows
+from sigel.chunks import as_csr as as_csr  # known here as well
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.raster import Raster, rasterise
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 EMBEDDED = "embedded"
+# What is hashed at a time: 8 MB as float64.
+_HASHED = 2**20
+# Chunks of counts wait to be pooled until they hold this many values (64 MB), or half of what is pooled.
+_WAITING = 2**23
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,11 @@ class GeneImages:
         """Short hash of all that images are made of: the same input gives the same hash."""
         digest = hashlib.sha256()
         counts, raster = self.counts, self.raster
-        for part in (counts.data, counts.indices, counts.indptr, self.depth, raster.pixel_of_spot):
-            digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
-        for part in (raster.rows, raster.cols, raster.affine):
-            digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
+        parts = (counts.data, counts.indices, counts.indptr, self.depth, raster.pixel_of_spot)
+        for part in (*parts, raster.rows, raster.cols, raster.affine.ravel()):
+            # By pieces: as numbers of eight bytes all at once would be twice the images.
+            for start in range(0, len(part), _HASHED):
+                digest.update(part[start : start + _HASHED].astype(np.float64).tobytes())
         digest.update("\n".join([raster.kind, *self.genes]).encode())
         return digest.hexdigest()[:16]
 
@@ -101,7 +108,10 @@ class GeneImages:
         ----------
         adata
             Spots x genes; raw counts in `X` or in `layer`; `obsm[spatial_key]`, and `obs["array_row"]`,
-            `obs["array_col"]` where the platform has a lattice.
+            `obs["array_col"]` where the platform has a lattice. The counts may lie on disk: `X` of
+            a backed object (`anndata.read_h5ad(path, backed="r")`, whose layers anndata reads into memory),
+            or a sparse dataset, zarr or dask array as `X` or layer. They are read once, some spots at a
+            time; a subset of a backed object is read into memory by anndata itself.
         config
             Settings; default `ImageConfig()`.
         layer
@@ -145,7 +155,7 @@ class GeneImages:
     @classmethod
     def from_arrays(
         cls,
-        counts: sparse.spmatrix | np.ndarray,
+        counts: Any,
         genes: Sequence[str],
         coordinates: np.ndarray | None,
         lattice: np.ndarray | None = None,
@@ -158,7 +168,8 @@ class GeneImages:
         Parameters
         ----------
         counts
-            `(n_spots, n_genes)`, sparse or dense, not negative.
+            `(n_spots, n_genes)`, sparse or dense, not negative; in memory or on disk, as in
+            `sigel.chunks.SpotRows`.
         genes
             `n_genes` different names.
         coordinates
@@ -171,22 +182,23 @@ class GeneImages:
             What the caller calls the coordinates, for messages.
         """
         config = config or ImageConfig()
-        matrix = as_csr(counts)
-        names = _check_names(genes, matrix.shape[1])
+        spots = SpotRows(counts)
+        names = _check_names(genes, spots.shape[1])
         for argument, places in ((name, coordinates), ("array_row, array_col", lattice)):
-            if places is not None and len(places) != matrix.shape[0]:
-                found = f"{len(places)} places for {matrix.shape[0]} spots"
+            if places is not None and len(places) != spots.shape[0]:
+                found = f"{len(places)} places for {spots.shape[0]} spots"
                 raise InputError(argument, found, "one place for each spot", "Order them as the counts.")
-        if 0 in matrix.shape:
-            found = f"{matrix.shape[0]} spots x {matrix.shape[1]} genes"
+        if 0 in spots.shape:
+            found = f"{spots.shape[0]} spots x {spots.shape[1]} genes"
             raise InputError("counts", found, "at least one of both", "Check how the object was subset.")
-        integer = _check_values(matrix, config)
         raster = rasterise(coordinates, lattice, config, name=name)
-
         excluded = _matches(names, config.exclude)
-        detected = np.bincount(matrix.indices[matrix.data != 0], minlength=len(names))
+        sums = _sums(spots, ~excluded, raster, config)
+        if config.normalize != "none" and not sums.integer:
+            _warn_of_fractions()
+
         status = np.full(len(names), EMBEDDED, dtype=object)
-        status[detected < max(config.min_spots, 1)] = (
+        status[sums.detected < max(config.min_spots, 1)] = (
             f"detected in fewer than {max(config.min_spots, 1)} spots"
         )
         status[excluded] = "excluded by name"
@@ -201,18 +213,31 @@ class GeneImages:
             fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
             raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
 
-        library = matrix @ (~excluded).astype(matrix.dtype)
-        depth = np.bincount(raster.pixel_of_spot, weights=library, minlength=raster.n_pixels)
+        counts = sums.pooled.tocsc()[:, np.flatnonzero(kept)].T.tocsr().astype(np.float32)
+        counts.eliminate_zeros()
+        counts.sort_indices()
         return cls(
-            counts=_pool(matrix, kept, raster),
-            depth=depth,
+            counts=counts,
+            depth=np.bincount(raster.pixel_of_spot, weights=sums.library, minlength=raster.n_pixels),
             raster=raster,
             genes=names[kept],
             all_genes=names,
             status=status,
-            integer=integer,
+            integer=sums.integer,
             config=config,
         )
+
+    def take(self, rows: np.ndarray) -> GeneImages:
+        """Images of some genes alone, on the same grid and with the depth of the whole section.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes, or a mask over them.
+        """
+        genes = self.genes[rows]
+        status = np.full(len(genes), EMBEDDED, dtype=object)
+        return replace(self, counts=self.counts[rows], genes=genes, all_genes=genes, status=status)
 
     def index(self, genes: Sequence[str]) -> np.ndarray:
         """Rows of named genes, shape `(len(genes),)`.
@@ -263,33 +288,6 @@ def check_section(adata: object) -> None:
         raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
 
 
-def as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
-    """Counts of any sparse layout or dense, `(n_spots, n_genes)`, as floating-point CSR.
-
-    Parameters
-    ----------
-    counts
-        Not copied where it is that already.
-
-    Raises
-    ------
-    InputError
-        When it holds no numbers, or lies on disk.
-    """
-    if not sparse.issparse(counts):
-        if type(counts).__module__.partition(".")[0] in ("anndata", "h5py"):
-            found, fix = "counts on disk (a backed object)", "Call adata.to_memory() first."
-            raise InputError("counts", found, "counts in memory", fix)
-        counts = np.asarray(counts)
-        if counts.ndim != 2 or counts.dtype.kind not in "fiub":
-            found = f"an array of shape {counts.shape} and type {counts.dtype}"
-            raise InputError("counts", found, "numbers, spots x genes", "Pass a numeric matrix.")
-    if np.dtype(counts.dtype) == np.float16:  # scipy knows no sparse half precision
-        counts = counts.astype(np.float32)
-    matrix = sparse.csr_matrix(counts)
-    return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
-
-
 def _check_names(genes: Sequence[str], n: int) -> np.ndarray:
     names = np.array([str(gene) for gene in genes], dtype=object)
     if len(names) != n:
@@ -306,26 +304,28 @@ def _check_names(genes: Sequence[str], n: int) -> np.ndarray:
     return names
 
 
-def _check_values(matrix: sparse.csr_matrix, config: ImageConfig) -> bool:
+def _check_values(chunk: sparse.csr_matrix, where: slice, n_spots: int, config: ImageConfig) -> bool:
     """Refuse what cannot be expression; say whether it is counts."""
-    data = matrix.data
-    if not np.isfinite(data).all():
-        n = int((~np.isfinite(data)).sum())
-        raise InputError(
-            "counts", f"{n} values that are NaN or infinite", "finite values", "Use the raw counts."
-        )
-    if config.normalize != "none" and data.size and data.min() < 0:
+    data = chunk.data
+    among = "" if len(range(n_spots)[where]) == n_spots else f" in spots {where.start} to {where.stop - 1}"
+    finite = np.isfinite(data)
+    if not finite.all():
+        found = f"{int((~finite).sum())} values that are NaN or infinite{among}"
+        raise InputError("counts", found, "finite values", "Use the raw counts.")
+    least = data.min(initial=0)
+    if config.normalize != "none" and least < 0:
         fix = 'Pass the layer of raw counts, or ImageConfig(normalize="none") for values of another kind.'
-        raise InputError("counts", f"negative values (smallest {data.min():.3g})", "counts", fix)
-    integer = bool((data == np.round(data)).all()) and not (data.size and data.min() < 0)
-    if config.normalize != "none" and not integer:
-        warnings.warn(
-            "The values are not whole numbers: they are normalised as if they were counts, and thinning is "
-            'off. If they are log-normalised already, pass layer="counts" or ImageConfig(normalize="none").',
-            UserWarning,
-            stacklevel=4,
-        )
-    return integer
+        raise InputError("counts", f"negative values (smallest {least:.3g}){among}", "counts", fix)
+    return bool((data == np.round(data)).all()) and not least < 0
+
+
+def _warn_of_fractions() -> None:
+    warnings.warn(
+        "The values are not whole numbers: they are normalised as if they were counts, and thinning is "
+        'off. If they are log-normalised already, pass layer="counts" or ImageConfig(normalize="none").',
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _matches(names: np.ndarray, patterns: Sequence[str]) -> np.ndarray:
@@ -334,14 +334,46 @@ def _matches(names: np.ndarray, patterns: Sequence[str]) -> np.ndarray:
     return np.fromiter(found, dtype=bool, count=len(names))
 
 
-def _pool(matrix: sparse.csr_matrix, kept: np.ndarray, raster: Raster) -> sparse.csr_matrix:
-    """Sum the spots of each pixel: `(n_spots, n_genes)` to `(n_kept_genes, n_pixels)`, one sparse product."""
-    n_spots = matrix.shape[0]
-    place = sparse.csr_matrix(
-        (np.ones(n_spots, dtype=np.float32), (raster.pixel_of_spot, np.arange(n_spots))),
-        shape=(raster.n_pixels, n_spots),
-    )
-    pooled = (place @ matrix).tocsc()[:, np.flatnonzero(kept)].T.tocsr().astype(np.float32)
-    pooled.eliminate_zeros()
-    pooled.sort_indices()
-    return pooled
+class _Sums(NamedTuple):
+    """What one pass over the counts finds."""
+
+    pooled: sparse.csr_matrix  # (n_pixels, n_genes): the spots of each pixel added up
+    library: np.ndarray  # (n_spots,): counts of each spot over the genes that are not excluded
+    detected: np.ndarray  # (n_genes,): spots with the gene
+    integer: bool
+
+
+def _sums(spots: SpotRows, included: np.ndarray, raster: Raster, config: ImageConfig) -> _Sums:
+    n_spots, n_genes = spots.shape
+    detected, library, integer = np.zeros(n_genes, dtype=np.int64), [], True
+    pooled: sparse.csr_matrix | None = None
+    waiting: list[sparse.csr_matrix] = []
+    stored, begin = 0, 0
+    for where, chunk in spots:
+        integer &= _check_values(chunk, where, n_spots, config)
+        detected += np.bincount(chunk.indices[chunk.data != 0], minlength=n_genes)
+        library.append(chunk @ included.astype(chunk.dtype))
+        waiting.append(chunk)
+        stored += chunk.nnz
+        # What is pooled is written anew with each chunk: the larger it is, the more chunks at once.
+        if stored >= max(_WAITING, 0 if pooled is None else pooled.nnz // 2) or where.stop == n_spots:
+            pooled = _pool(pooled, waiting, raster.pixel_of_spot[begin : where.stop], raster.n_pixels)
+            waiting, stored, begin = [], 0, where.stop
+    assert pooled is not None  # there is a spot
+    return _Sums(pooled, np.concatenate(library), detected, integer)
+
+
+def _pool(
+    pooled: sparse.csr_matrix | None, chunks: list[sparse.csr_matrix], pixel: np.ndarray, n_pixels: int
+) -> sparse.csr_matrix:
+    """Add spots to their pixels by one sparse product: `(n_pixels, n_genes)`.
+
+    What is pooled already comes first in the sum of each pixel, so values are added in the order of the spots
+    and the result does not depend, to the last bit, on where a chunk ends.
+    """
+    if pooled is not None:
+        chunks, pixel = [pooled, *chunks], np.concatenate([np.arange(n_pixels), pixel])
+    spots = chunks[0] if len(chunks) == 1 else sparse.vstack(chunks, format="csr")
+    ones, at = np.ones(len(pixel), dtype=np.float32), np.arange(len(pixel))
+    place = sparse.csr_matrix((ones, (pixel, at)), shape=(n_pixels, len(pixel)))
+    return place @ spots

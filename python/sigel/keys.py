@@ -33,6 +33,11 @@ class Keys:
         return f"{self.base}_group_prob"
 
     @property
+    def posterior(self) -> str:
+        """`varm` key with the group posteriors of each gene, genes x groups."""
+        return f"{self.base}_posterior"
+
+    @property
     def status(self) -> str:
         """`var` column that says whether a gene was embedded and, if not, why."""
         return f"{self.base}_status"
@@ -41,3 +46,13 @@ class Keys:
     def info(self) -> str:
         """`uns` key with parameters, provenance and training history."""
         return self.base
+
+    def spatial(self, column: str) -> str:
+        """`var` column with one column of the table of spatial genes.
+
+        Parameters
+        ----------
+        column
+            For example `"qval"`.
+        """
+        return f"{self.base}_spatial_{column}"

@@ -121,18 +121,61 @@ class ImageViews:
         Read off the difference between a pixel and the mean of its neighbours, which shares little of the
         signal but all of the noise; a tenth is left for what signal it does share.
         """
-        # Noise of a difference: that of the pixel itself, and the share of it in the neighbours' mean.
+        parts = [self._noise_of(self.whole(rows)) for rows in torch.arange(self.n_genes).split(512)]
+        return torch.cat(parts)
+
+    def _noise_of(self, image: Tensor) -> Tensor:
+        """Variance of the noise of images `(n, n_pixels)`, `(n, 1)`."""
+        rough = image - self.spread(image.T, 1.0).T  # (n, n_pixels)
+        noise = (1 - ROUGH_SIGNAL) * _variance(rough) / (1 + self._neighbor_share)
+        noise = torch.minimum(noise, MAX_NOISE * _variance(image))
+        return noise[:, None].clamp_min(1e-6)
+
+    @cached_property
+    def _neighbor_share(self) -> float:
+        """Noise of the mean of a pixel's neighbours, as a share of the pixel's own; mean over pixels."""
         squares = torch.zeros(self.n_pixels, device=self.device)
         indices, values = self._neighbors.indices(), self._neighbors.values()
         squares.index_add_(0, indices[0], values.square())
-        own = 1 + float(squares.mean())
-        parts = []
-        for rows in torch.arange(self.n_genes).split(512):
-            image = self.whole(rows)
-            rough = image - self.spread(image.T, 1.0).T  # (n, n_pixels)
-            noise = (1 - ROUGH_SIGNAL) * rough.var(dim=1, unbiased=False) / own
-            parts.append(torch.minimum(noise, MAX_NOISE * image.var(dim=1, unbiased=False)))
-        return torch.cat(parts)[:, None].clamp_min(1e-6)
+        return float(squares.mean())
+
+    # --- images that no section holds ---
+
+    def counts(self, rows: Tensor) -> Tensor:
+        """Counts of some genes, dense, `(len(rows), n_pixels)`.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes, int64.
+        """
+        row, pixel, count = self._take(rows)
+        dense = torch.zeros(len(rows), self.n_pixels, device=self.device)
+        dense[row, pixel] = count
+        return dense
+
+    def unscaled(self, counts: Tensor) -> Tensor:
+        """Normalised images of dense counts `(n, n_pixels)`, neither smoothed nor scaled; same shape."""
+        if self.config.normalize == "pearson":
+            return self._residuals(counts)
+        value = counts * self._factor
+        return torch.log1p(value) if self.config.normalize == "log" else value
+
+    def view_of(self, unscaled: Tensor) -> View:
+        """What the encoder sees of such images: smoothed and scaled, with their own noise.
+
+        Parameters
+        ----------
+        unscaled
+            From `unscaled`, `(n, n_pixels)`; its pixels may have changed their places.
+        """
+        image, amplitude = self._scaled(unscaled, self.config.smooth)
+        return View(image, self._noise_of(image), amplitude)
+
+    @property
+    def depth_share(self) -> Tensor:
+        """Share of each pixel in the section's counts, `(n_pixels,)`."""
+        return self._depth_share
 
     def spread(self, columns: Tensor, weight: float, *, adjoint: bool = False) -> Tensor:
         """Mix images with the means of their neighbours.
@@ -212,10 +255,13 @@ class ImageViews:
         else:
             value = count * self._factor[pixel] / share
             image[row, pixel] = torch.log1p(value) if self.config.normalize == "log" else value
-        smooth = self.config.smooth if smooth is None else smooth
+        return self._scaled(image, self.config.smooth if smooth is None else smooth)
+
+    def _scaled(self, image: Tensor, smooth: float) -> tuple[Tensor, Tensor]:
+        """Smoothed and scaled images `(n, n_pixels)`, and what they were divided by, `(n, 1)`."""
         if smooth > 0:
             image = self.spread(image.T, smooth).T  # (n, pixels)
-        amplitude = torch.ones(n, 1, device=self.device)
+        amplitude = torch.ones(len(image), 1, device=self.device)
         if self.config.scale == "zscore":
             image = image - image.mean(dim=1, keepdim=True)
             amplitude = image.square().mean(dim=1, keepdim=True).sqrt().clamp_min(1e-6)
@@ -231,6 +277,11 @@ class ImageViews:
         spread = (expected + expected.square() / OVERDISPERSION).clamp_min(1e-12).sqrt()
         largest = math.sqrt(self.n_pixels)
         return ((count - expected) / spread).clamp_(-largest, largest)
+
+
+def _variance(image: Tensor) -> Tensor:
+    """Variance of each row `(n,)`; of values near mean 0 and variance 1, so that no digits are lost."""
+    return (image.square().mean(dim=1) - image.mean(dim=1).square()).clamp_min(0)
 
 
 def _pixel_factor(images: GeneImages) -> np.ndarray:

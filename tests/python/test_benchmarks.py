@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 
@@ -468,6 +469,21 @@ def test_scattered_cells_have_the_counts_asked_for_whatever_the_chunk():
     assert counts.has_canonical_format
     images = sigel.GeneImages.from_arrays(counts, [f"g{n}" for n in range(40)], places)
     assert images.depth.sum() == pytest.approx(counts.sum())
+
+
+def test_cells_streamed_from_disk_are_those_in_memory(tmp_path):
+    from large import scattered_cells
+    from processes import measure
+
+    size = {"n_cells": 9000, "n_genes": 30, "counts": 20.0, "seed": 2}
+    written = measure("write_cells", alone=False, path=str(tmp_path / "cells.h5ad"), **size)
+    streamed = measure("streamed", alone=False, path=str(tmp_path / "cells.h5ad"))
+    counts, places = scattered_cells(**size)
+    stored = anndata.read_h5ad(tmp_path / "cells.h5ad")
+    assert (counts != stored.X).nnz == 0
+    assert np.array_equal(stored.obsm["spatial"], places)
+    assert counts.nnz == written["entries"] == streamed["entries"]
+    assert streamed["shape"] == measure("cells", alone=False, **size)["shape"]
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,13 @@ def test_files_that_r_cannot_use_are_refused(small, tmp_path, case):
     adata.write_h5ad(tmp_path / "section.h5ad")
     with pytest.raises(InputError, match="`path`"):
         bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+
+
+def test_the_mean_image_is_that_of_the_genes_named(pieces):
+    genes = [name for name in pieces["genes"] if name.startswith("Gene")]
+    alone = bridge.gene_images(**pieces, settings={}, features=genes[:1])
+    assert alone["mean"] is None
+    both = bridge.gene_images(**pieces, settings={}, features=genes[:1], average=genes)
+    assert np.array_equal(both["values"], alone["values"])
+    every = bridge.gene_images(**pieces, settings={}, features=genes)["values"]
+    assert np.allclose(both["mean"], every.mean(axis=0), atol=1e-6)

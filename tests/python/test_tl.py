@@ -238,13 +238,6 @@ def test_numbers_of_numpy_are_numbers(section, tmp_path):
     assert np.array_equal(plain.varm["X_sigel"], section.varm["X_sigel"], equal_nan=True)
 
 
-def test_a_backed_object_is_refused_with_the_fix(section, tmp_path):
-    section.write_h5ad(tmp_path / "section.h5ad")
-    backed = anndata.read_h5ad(tmp_path / "section.h5ad", backed="r")
-    with pytest.raises(InputError, match="to_memory"):
-        embed(backed)
-
-
 def test_sections_on_top_of_each_other_are_refused():
     one = sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
     both = anndata.concat([one, one], label="section", index_unique="-")

@@ -2,6 +2,23 @@
 
 from sigel.bridge._about import sitrep, version
 from sigel.bridge._embed import embed
+from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
+from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._section import gene_images, read_h5ad, simulate
+from sigel.bridge._similar import similar_genes
+from sigel.bridge._spatial import spatial_genes
 
-__all__ = ["embed", "gene_images", "read_h5ad", "simulate", "sitrep", "version"]
+__all__ = [
+    "embed",
+    "gene_groups",
+    "gene_images",
+    "group_enrichment",
+    "group_stability",
+    "pattern_genes",
+    "read_h5ad",
+    "similar_genes",
+    "simulate",
+    "sitrep",
+    "spatial_genes",
+    "version",
+]

@@ -70,6 +70,7 @@ def embed(
         "spot_embedding": result.spots.astype(np.float64),
         "group": result.group.tolist(),
         "group_prob": result.group_prob.astype(np.float64),
+        "posterior": result.posterior.astype(np.float64),
         "status": result.status.tolist(),
         "history": {name: column.tolist() for name, column in result.history.items()},
         "params": result.params,

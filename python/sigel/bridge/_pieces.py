@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from sigel.config import ImageConfig
@@ -42,7 +43,21 @@ def whole_numbers(settings: Any) -> Any:
     return settings
 
 
-def whole(number: float) -> int:
+def whole(number: float, argument: str = "seed") -> int:
     if not float(number).is_integer():
-        raise InputError("seed", repr(number), "a whole number >= 0", "Use seed.use = 0.")
+        fix = "Use seed.use = 0." if argument == "seed" else "Leave out what follows the point."
+        raise InputError(argument, repr(number), "a whole number >= 0", fix)
     return int(number)
+
+
+def names_of(names: Any) -> list[str]:
+    """R's vector of one name comes as text."""
+    return [names] if isinstance(names, str) else [str(name) for name in names]
+
+
+def columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The columns of a table as lists; no text becomes `""`."""
+    return {
+        str(name): column.fillna("").tolist() if column.dtype == object else column.tolist()
+        for name, column in table.items()
+    }

@@ -28,6 +28,7 @@ def gene_images(
     lattice: Any,
     settings: dict[str, Any],
     features: Sequence[str],
+    average: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Images of some genes, smoothed for the eye; arguments as in `embed`.
 
@@ -35,25 +36,37 @@ def gene_images(
     ----------
     features
         Names of genes.
+    average
+        Names of genes whose mean image is wanted, too.
 
     Returns
     -------
     dict
         `values` `(n_features, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
-        `x` and `y` of the pixels in the section's coordinates.
+        `x` and `y` of the pixels in the section's coordinates, `mean` `(n_pixels,)` of `average` or None.
     """
     config = ImageConfig.from_dict(whole_numbers(settings))
     images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
     rows = torch.from_numpy(images.index(list(features)))
+    views = ImageViews(images)
     places = images.raster.coordinates()
     return {
-        "values": ImageViews(images).shown(rows).double().numpy(),
+        "values": views.shown(rows).double().numpy(),
+        "mean": _mean_image(views, torch.from_numpy(images.index(list(average)))) if len(average) else None,
         "row": images.raster.rows.tolist(),
         "col": images.raster.cols.tolist(),
         "x": places[:, 0],
         "y": places[:, 1],
         "shape": list(images.raster.shape),
     }
+
+
+def _mean_image(views: ImageViews, rows: torch.Tensor) -> np.ndarray:
+    """Mean of the images for the eye of some genes, a batch of them at a time."""
+    total = torch.zeros(views.n_pixels, dtype=torch.float64)
+    for batch in rows.split(512):
+        total += views.shown(batch).double().sum(dim=0)
+    return (total / len(rows)).numpy()
 
 
 def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:

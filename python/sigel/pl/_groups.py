@@ -96,7 +96,7 @@ def gene_groups(
         members = np.flatnonzero(group == label)
         typical = members[np.argsort(-_likeness(z[members]), kind="stable")][:n_genes]
         pages.append(
-            (members, typical, _mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy())
+            (members, typical, mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy())
         )
     limits = limits_of(np.concatenate([genes for *_, genes in pages]))
     for row, label, (members, typical, mean, genes) in zip(axes, shown, pages, strict=True):
@@ -124,7 +124,7 @@ def _likeness(z: np.ndarray) -> np.ndarray:
     return unit @ unit.mean(axis=0)
 
 
-def _mean_image(views: ImageViews, members: np.ndarray) -> np.ndarray:
+def mean_image(views: ImageViews, members: np.ndarray) -> np.ndarray:
     total = torch.zeros(views.n_pixels, dtype=torch.float64)
     for rows in torch.from_numpy(members).split(_BATCH):
         total += views.shown(rows).double().sum(dim=0)

@@ -83,7 +83,7 @@ def gene_map(
         if gene not in row.index:
             found = f"{gene!r}, which is not among the {len(row)} embedded genes"
             raise InputError("labels", found, "names of embedded genes", f'See adata.var["{keys.status}"].')
-    place = _plane(z[embedded], method, seed)
+    place = plane(z[embedded], method, seed)
 
     if ax is None:
         ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")[1]
@@ -102,7 +102,7 @@ def gene_map(
     return ax
 
 
-def _plane(z: np.ndarray, method: Method, seed: int) -> np.ndarray:
+def plane(z: np.ndarray, method: Method, seed: int) -> np.ndarray:
     """Two coordinates for each representation, `(n, 2)`."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from sigel.chunks import SpotRows
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
@@ -33,6 +34,8 @@ class Embedding:
         Group of each gene as text, `""` where not embedded.
     group_prob
         Its posterior, NaN where not embedded.
+    posterior
+        float32 `(n_all_genes, n_groups)`, group k in column k - 1; NaN rows where not embedded.
     status
         `"embedded"`, or why not.
     model
@@ -43,6 +46,7 @@ class Embedding:
     spots: np.ndarray
     group: np.ndarray
     group_prob: np.ndarray
+    posterior: np.ndarray
     status: np.ndarray
     model: SIGEL
 
@@ -64,7 +68,7 @@ class Embedding:
 
 def embed_section(
     images: GeneImages,
-    counts: sparse.csr_matrix,
+    counts: Any,
     config: SIGELConfig,
     *,
     seed: int = 0,
@@ -80,7 +84,7 @@ def embed_section(
     images
         Gene images.
     counts
-        What the images were made of, `(n_spots, n_all_genes)`.
+        What the images were made of, `(n_spots, n_all_genes)`, in memory or on disk.
     config
         Settings.
     seed, device, progress
@@ -102,11 +106,13 @@ def embed_section(
     group[kept] = model.groups.astype(str)
     prob = np.full(len(kept), np.nan, dtype=np.float32)
     prob[kept] = model.group_prob
-    counts = counts[:, np.flatnonzero(kept)]
-    spots = embed_spots(counts, model.representations, normalize=config.image.normalize != "none")
+    posterior = np.full((len(kept), model.posterior.shape[1]), np.nan, dtype=np.float32)
+    posterior[kept] = model.posterior
+    normalize = config.image.normalize != "none"
+    spots = embed_spots(counts, model.representations, genes=kept, normalize=normalize)
     if save is not None:
         model.save(save)
-    return Embedding(representations, spots, group, prob, images.status, model)
+    return Embedding(representations, spots, group, prob, posterior, images.status, model)
 
 
 def _check_folder(folder: object, argument: str) -> None:
@@ -122,16 +128,19 @@ def _check_folder(folder: object, argument: str) -> None:
 
 
 def embed_spots(
-    counts: sparse.csr_matrix, representations: np.ndarray, *, normalize: bool = True
+    counts: Any, representations: np.ndarray, *, genes: np.ndarray | None = None, normalize: bool = True
 ) -> np.ndarray:
     """Expression-weighted mean of the representations of a spot's genes, centred over spots.
 
     Parameters
     ----------
     counts
-        `(n_spots, n_genes)`.
+        `(n_spots, n_all_genes)`, in memory or on disk, as in `sigel.chunks.SpotRows`; read twice, some spots
+        at a time.
     representations
         `(n_genes, n_dims)`.
+    genes
+        Bool `(n_all_genes,)`: which of the genes the representations are of; default all.
     normalize
         Weigh a gene by `log1p` of its counts at the median library size; False: by its values as they are,
         for input that is not counts (negative ones weigh nothing).
@@ -141,18 +150,32 @@ def embed_spots(
     numpy.ndarray
         float32 `(n_spots, n_dims)`; a spot without counts lies at the centre, zero.
     """
-    weight = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
-    weight.data = np.maximum(weight.data, 0)
-    library = np.asarray(weight.sum(axis=1)).ravel()
+    rows = SpotRows(counts)
+    columns = np.arange(rows.shape[1]) if genes is None else np.flatnonzero(genes)
+    library = np.concatenate([_row_sums(_positive(chunk, columns)) for _, chunk in rows])
     filled = library > 0
-    if normalize:
-        target = np.median(library[filled]) if filled.any() else 1.0
-        factor = np.repeat(target / np.where(filled, library, 1.0), np.diff(weight.indptr))
-        weight.data = np.log1p(weight.data * factor).astype(np.float32)
-    total = np.asarray(weight.sum(axis=1)).ravel()[:, None]
-    spots = (weight @ representations) / np.where(total > 0, total, 1.0)
+    target = np.median(library[filled]) if filled.any() else np.float32(1)
+    spots = np.empty((len(library), representations.shape[1]), np.result_type(np.float32, representations))
+    for where, chunk in rows:
+        weight = _positive(chunk, columns)
+        if normalize:
+            factor = target / np.where(filled[where], library[where], 1.0)
+            weight.data = np.log1p(weight.data * np.repeat(factor, np.diff(weight.indptr)))
+        total = _row_sums(weight)[:, None]
+        spots[where] = (weight @ representations) / np.where(total > 0, total, 1.0)
     centre = spots[filled].mean(axis=0) if filled.any() else 0.0
     return np.where(filled[:, None], spots - centre, 0.0).astype(np.float32)
+
+
+def _positive(chunk: sparse.csr_matrix, columns: np.ndarray) -> sparse.csr_matrix:
+    """Some genes of a chunk, a copy in which nothing is below zero."""
+    weight = chunk[:, columns].astype(np.float32)
+    weight.data = np.maximum(weight.data, 0)
+    return weight
+
+
+def _row_sums(chunk: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(chunk.sum(axis=1)).ravel()
 
 
 def history_columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:

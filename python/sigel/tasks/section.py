@@ -24,6 +24,7 @@ def section_model(
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
+    smooth: bool = False,
 ) -> SIGEL:
     """A fitted model for the images of a section.
 
@@ -36,6 +37,9 @@ def section_model(
         without groups), which take seconds.
     seed, device, progress
         As in `SIGEL`; used where a model is loaded or made.
+    smooth
+        Where eigenimages are made: only of what neighbouring pixels share. Genes that vary together without
+        a pattern in space then leave no trace in them.
 
     Raises
     ------
@@ -43,7 +47,9 @@ def section_model(
         When the model was fitted to other genes.
     """
     if model is None:
-        config = dataclasses.replace(SIGELConfig.preset("fast"), n_groups=1, image=images.config)
+        fast = SIGELConfig.preset("fast")
+        encoder = dataclasses.replace(fast.encoder, sharp=0, spread=1.0) if smooth else fast.encoder
+        config = dataclasses.replace(fast, n_groups=1, image=images.config, encoder=encoder)
         return SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
     if not isinstance(model, SIGEL):
         model = SIGEL.load(model, device=device)

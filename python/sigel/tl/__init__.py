@@ -1,5 +1,17 @@
 """The scverse-style door: an AnnData goes in, keys are written; nothing is computed here."""
 
 from sigel.tl._embed import embed
+from sigel.tl._groups import gene_groups, group_enrichment, group_stability
+from sigel.tl._patterns import pattern_genes
+from sigel.tl._similar import similar_genes
+from sigel.tl._spatial import spatial_genes
 
-__all__ = ["embed"]
+__all__ = [
+    "embed",
+    "gene_groups",
+    "group_enrichment",
+    "group_stability",
+    "pattern_genes",
+    "similar_genes",
+    "spatial_genes",
+]

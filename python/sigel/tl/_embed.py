@@ -10,7 +10,7 @@ import torch
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages, as_csr
+from sigel.images import GeneImages
 from sigel.keys import Keys
 from sigel.progress import shown
 from sigel.tasks.embed import embed_section
@@ -41,7 +41,8 @@ def embed(
     ----------
     adata
         Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
-        in `obs["array_row"]`, `obs["array_col"]` where the platform has them.
+        in `obs["array_row"]`, `obs["array_col"]` where the platform has them. Counts on disk, as those of
+        a backed object, are read some spots at a time; results are written to the object in memory.
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups
@@ -77,6 +78,7 @@ def embed(
         Writes, only after everything succeeded:
 
         - `varm["X_sigel"]`: representations, float32 `(n_vars, n_dims)`, NaN rows for genes not embedded
+        - `varm["sigel_posterior"]`: posterior of each group, float32 `(n_vars, n_groups)`, NaN rows alike
         - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
         - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `provenance`, `history`, `raster`,
@@ -100,7 +102,7 @@ def embed(
         raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
     config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
-    counts = as_csr(adata.X if layer is None else adata.layers[layer])
+    counts = adata.X if layer is None else adata.layers[layer]
     with shown(progress) as report:
         result = embed_section(
             images,
@@ -117,6 +119,7 @@ def embed(
     categories = [str(k + 1) for k in range(result.model.posterior.shape[1])]
     group = pd.Categorical(result.group, categories=categories).remove_unused_categories()
     adata.varm[keys.representation] = result.representations
+    adata.varm[keys.posterior] = result.posterior
     adata.obsm[keys.representation] = result.spots
     adata.var[keys.group] = pd.Series(group, index=adata.var_names)
     adata.var[keys.group_prob] = result.group_prob

@@ -1,0 +1,173 @@
+"""Gene groups, their gene sets and their stability, for R."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sigel.bridge._pieces import columns, images_of, names_of, spots_by_genes, whole, whole_numbers
+from sigel.config import SIGELConfig
+from sigel.runtime import Progress
+from sigel.tasks import enrichment, groups, stability
+
+
+def gene_groups(
+    representations: Any,
+    genes: Sequence[str],
+    n_groups: float | None,
+    resolution: float | None,
+    settings: dict[str, Any] | str,
+    seed: float,
+    group: Sequence[str] | None = None,
+    group_prob: Any = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Groups described, or made anew; see `sigel.tl.gene_groups`.
+
+    Parameters
+    ----------
+    representations
+        `(n_genes, n_dims)`; rows of NaN for genes that were not embedded.
+    genes
+        Their names.
+    n_groups, resolution, seed, device
+        As in `sigel.tl.gene_groups`.
+    settings
+        Nested settings of `SIGELConfig`, or their JSON as `embed` returned it in `params`.
+    group, group_prob
+        The present groups as text (`""`: none) and their posterior; used where neither `n_groups` nor
+        `resolution` is given.
+
+    Returns
+    -------
+    dict
+        `table` (its columns as lists), `group` (text, `""`: none), `group_prob`, `posterior`
+        `(n_genes, n_groups)`, `n_groups`, `bic`. Of groups that are only described, `table` alone.
+    """
+    z = np.asarray(representations, dtype=np.float64)
+    names = names_of(genes)
+    if n_groups is None and resolution is None:
+        prob = None if group_prob is None else np.asarray(group_prob, dtype=np.float64).reshape(-1)
+        return {"table": columns(groups.describe_groups(z, names, names_of(group or []), prob))}
+    made = groups.regroup(
+        z,
+        config_of(settings),
+        n_groups=None if n_groups is None else whole(n_groups, "n_groups"),
+        resolution=resolution,
+        seed=whole(seed),
+        device=device,
+    )
+    return {
+        "table": columns(groups.describe_groups(z, names, made.group, made.group_prob)),
+        "group": made.group.tolist(),
+        "group_prob": made.group_prob.astype(np.float64),
+        "posterior": made.posterior.astype(np.float64),
+        "n_groups": made.posterior.shape[1],
+        "bic": {str(k): value for k, value in made.bic.items()},
+    }
+
+
+def config_of(settings: dict[str, Any] | str) -> SIGELConfig:
+    """Settings from a nested list of R, or from the JSON of an earlier fit."""
+    if isinstance(settings, str):
+        return SIGELConfig.from_dict(json.loads(settings))
+    return SIGELConfig.from_dict(whole_numbers(settings))
+
+
+def group_enrichment(
+    genes: Sequence[str],
+    group: Sequence[str],
+    gene_sets: dict[str, Any] | str,
+    min_size: float,
+    max_size: float,
+) -> dict[str, list[Any]]:
+    """Gene sets in groups; see `sigel.tl.group_enrichment`.
+
+    Parameters
+    ----------
+    genes
+        Names.
+    group
+        Group of each as text; `""`: none.
+    gene_sets
+        Path of a GMT file, or names of genes by name of the set.
+    min_size, max_size
+        As in `sigel.tl.group_enrichment`.
+
+    Returns
+    -------
+    dict
+        The columns of the table as lists.
+    """
+    if isinstance(gene_sets, dict):
+        gene_sets = {name: names_of(one) for name, one in gene_sets.items()}
+    table = enrichment.group_enrichment(
+        names_of(genes),
+        names_of(group),
+        gene_sets,
+        min_size=whole(min_size, "min_size"),
+        max_size=whole(max_size, "max_size"),
+    )
+    return columns(table)
+
+
+def group_stability(
+    i: Any,
+    p: Any,
+    x: Any,
+    dim: Sequence[int],
+    genes: Sequence[str],
+    cells: Sequence[str],
+    coordinates: Any,
+    lattice: Any,
+    settings: dict[str, Any] | str,
+    group: Sequence[str],
+    n_seeds: float,
+    seed: float,
+    device: str,
+    progress: Progress | None,
+    fit_seed: float | None = None,
+    made_anew: bool = False,  # noqa: FBT001, FBT002  # R names it
+) -> dict[str, Any]:
+    """Groups against those of fits at other seeds; see `sigel.tl.group_stability`.
+
+    Parameters
+    ----------
+    i, p, x, dim, genes, cells, coordinates, lattice
+        The section, as in `embed`.
+    settings
+        Nested settings of `SIGELConfig`, or their JSON as `embed` returned it in `params`.
+    group
+        Group of each of `genes` as text; `""`: none.
+    n_seeds, seed, device
+        As in `sigel.tl.group_stability`.
+    progress
+        As in `embed`.
+    fit_seed
+        Seed of the fit that made the groups, which is not used again.
+    made_anew
+        Whether `gene_groups` made them.
+
+    Returns
+    -------
+    dict
+        The columns of the table as lists, `ari`, `ari_by_seed` and `seeds`.
+    """
+    config, names = config_of(settings), names_of(genes)
+    images = images_of(spots_by_genes(i, p, x, dim), names, coordinates, lattice, config.image)
+    label = dict(zip(names, names_of(group), strict=True))
+    table = stability.group_stability(
+        images,
+        config,
+        [label[gene] for gene in images.genes],
+        n_seeds=whole(n_seeds, "n_seeds"),
+        seed=whole(seed),
+        fit_seed=None if fit_seed is None else whole(fit_seed),
+        made_anew=made_anew,
+        device=device,
+        progress=progress,
+    )
+    return {**columns(table), **table.attrs}

@@ -1,0 +1,126 @@
+"""Spatially variable genes at a glance: how sure against how strong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sigel.errors import InputError
+from sigel.images import check_section
+from sigel.pl._base import pyplot
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CALLED = 0.05
+_CALLED, _OTHERS = "#c8553d", "#9aa5b1"
+_LOWEST = 1e-300  # where a p-value is below what numbers can hold
+
+
+def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> Figure:
+    """Score against effect, a dot for each gene; called genes in colour, the first of them by name.
+
+    Parameters
+    ----------
+    adata
+        An AnnData with the results of `sigel.tl.spatial_genes`; only read.
+    n_labels
+        Genes named, those of rank 1 on; 0 names none.
+    key
+        `key` of `sigel.tl.spatial_genes`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; not shown. Across: the share of a gene's variance that is spatial. Up: the SIGEL score,
+        or -log10 of the p-value where no score was asked for. In colour: genes with q < 0.05.
+
+    Raises
+    ------
+    InputError
+        When there are no results under `key`.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> table = sigel.tl.spatial_genes(adata, progress=False)
+    >>> figure = sigel.pl.spatial_genes(adata)
+    """
+    plt = pyplot()
+    check_section(adata)
+    if isinstance(n_labels, bool) or not isinstance(n_labels, int | np.integer) or n_labels < 0:
+        raise InputError("n_labels", repr(n_labels), "a whole number >= 0", "Use n_labels=10.")
+    columns = {name: f"{key}_spatial_{name}" for name in ("score", "effect", "pval", "qval", "rank")}
+    missing = [column for column in columns.values() if column not in adata.var]
+    if len(missing) == len(columns) or columns["effect"] in missing:
+        fix = f'Call sigel.tl.spatial_genes(adata, key="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of spatial_genes", fix)
+    found = {
+        name: adata.var[column].to_numpy(dtype=np.float64)
+        if column in adata.var
+        else np.full(adata.n_vars, np.nan)
+        for name, column in columns.items()
+    }
+    height, label = found["score"], "SIGEL score (z)"
+    if not np.isfinite(height).any():
+        height, label = -np.log10(np.maximum(found["pval"], _LOWEST)), r"$-\log_{10}$ p"
+    shown = np.isfinite(height) & np.isfinite(found["effect"])
+    if not shown.any():
+        fix = f'See adata.var["{key}_spatial_status"].'
+        raise InputError("key", f"{key!r}, with no gene that has an answer", "genes with an answer", fix)
+    called = shown & (found["qval"] < CALLED)
+
+    figure, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
+    size = float(np.clip(15000 / shown.sum(), 4, 22))
+    for genes, shade, name in (
+        (shown & ~called, _OTHERS, "not called"),
+        (called, _CALLED, f"q < {CALLED:g}"),
+    ):
+        ax.scatter(
+            found["effect"][genes],
+            height[genes],
+            s=size,
+            color=shade,
+            alpha=0.7,
+            linewidths=0,
+            label=f"{name}: {int(genes.sum())}",
+            rasterized=True,
+        )
+    ax.set_xlabel("share of variance that is spatial")
+    ax.set_ylabel(label)
+    ax.set_title(f"{int(shown.sum())} genes", fontsize=11)
+    ax.grid(visible=True, alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="upper left", markerscale=1.5, fontsize=9)
+    ax.margins(0.04)
+    order = np.argsort(np.where(shown, found["rank"], np.inf), kind="stable")
+    first = [gene for gene in order[:n_labels] if shown[gene] and np.isfinite(found["rank"][gene])]
+    _name(ax, adata.var_names.to_numpy()[first], found["effect"][first], height[first])
+    return figure
+
+
+def _name(ax: Axes, names: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+    """Names in a column beside the axes, each with a line to its dot, so that none covers another."""
+    low, high = ax.get_ylim()
+    at = (y - low) / (high - low)  # share of the height of the axes
+    order = np.argsort(-at, kind="stable")
+    step = min(0.055, 1.0 / max(len(names), 1))
+    free = 1.0
+    for rank, gene in enumerate(order):
+        rest = (len(order) - 1 - rank) * step  # room that the names below need
+        place = max(min(float(at[gene]), free), rest)
+        free = place - step
+        ax.annotate(
+            names[gene],
+            (x[gene], y[gene]),
+            xytext=(1.02, place),
+            textcoords="axes fraction",
+            fontsize=9,
+            fontstyle="italic",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkA": 1, "relpos": (0, 0.5)},
+        )

@@ -1,0 +1,82 @@
+"""How stable the gene groups are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sigel.errors import InputError
+from sigel.keys import Keys
+from sigel.pl._base import pyplot, results
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.figure import Figure
+
+# Hennig 2007: a group below the first has dissolved, one above the second is found again.
+DISSOLVED, FOUND_AGAIN = 0.5, 0.75
+
+
+def group_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
+    """Stability of each gene group over the fits of `sigel.tl.group_stability`, the most stable first.
+
+    Parameters
+    ----------
+    adata
+        An AnnData with the results of `sigel.tl.group_stability`; only read.
+    key
+        The `key` of that call.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; not shown. A dot is the mean over fits of the Jaccard index with the most similar group,
+        its area the number of genes; the line goes down to the worst fit. Dashed: where a group counts as
+        found again (0.75) and as dissolved (0.5).
+
+    Raises
+    ------
+    InputError
+        When there is no stability under `key`.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> sigel.tl.embed(adata, preset="fast", progress=False)
+    >>> table = sigel.tl.group_stability(adata, n_seeds=1, progress=False)
+    >>> figure = sigel.pl.group_stability(adata)
+    """
+    plt = pyplot()
+    results(adata, key)
+    found = adata.uns.get(Keys(key).info, {}).get("stability")
+    if found is None:
+        fix = f'Call sigel.tl.group_stability(adata, key="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is no stability", "groups that were tried", fix)
+    mean, lowest = np.asarray(found["stability"], float), np.asarray(found["lowest"], float)
+    n_genes, label = np.asarray(found["n_genes"], float), np.asarray(found["group"]).astype(str)
+    order = np.lexsort((-n_genes, -mean))
+    mean, lowest, n_genes, label = mean[order], lowest[order], n_genes[order], label[order]
+    place = np.arange(len(mean))
+
+    figure, ax = plt.subplots(figsize=(max(4.5, 0.28 * len(mean) + 1.8), 3.4), layout="constrained")
+    for limit, text in ((FOUND_AGAIN, "found again"), (DISSOLVED, "dissolved")):
+        ax.axhline(limit, ls="--", lw=0.8, color="0.6", zorder=0)
+        side = "bottom" if limit == FOUND_AGAIN else "top"
+        right = ax.get_yaxis_transform()
+        ax.text(1.01, limit, text, transform=right, fontsize=8, color="0.4", va=side)
+    ax.vlines(place, lowest, mean, color="#3b6ea8", lw=1.5, alpha=0.6)
+    area = 15 + 105 * n_genes / n_genes.max()
+    ax.scatter(place, mean, s=area, color="#3b6ea8", zorder=3, linewidths=0)
+    many = len(mean) > 30
+    ax.set_xticks(place, label, rotation=90 if many else 0, fontsize=7 if many else 8)
+    ax.set_xlim(-0.7, len(mean) - 0.3)
+    ax.set_ylim(0, 1.04)
+    ax.set_xlabel("gene group (area of the dot: number of genes)", fontsize=9)
+    ax.set_ylabel("Jaccard index, mean and lowest", fontsize=9)
+    n_fits = np.size(found["seeds"])
+    fits = "one more fit" if n_fits == 1 else f"{n_fits} more fits"
+    ax.set_title(f"Groups in {fits}: adjusted Rand index {float(found['ari']):.2f}", fontsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,160 @@
+"""Spatially variable genes: a kernel test, and the distance from null images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+from torch import Tensor
+
+from sigel.errors import InputError
+from sigel.images import GeneImages
+from sigel.kernels import RasterKernel
+from sigel.model import SIGEL
+from sigel.nulls import Null, check_null
+from sigel.residuals import stabilised
+from sigel.runtime import Progress, resolve_device
+from sigel.tasks.spatial_score import spatial_score
+from sigel.tasks.spatial_test import permutation_test
+from sigel.views import ImageViews
+
+TESTED = "tested"
+COLUMNS = (
+    "score",
+    "score_pval",
+    "statistic",
+    "effect",
+    "length_scale",
+    "pval",
+    "qval",
+    "rank",
+    "status",
+)
+BATCH = 512
+# Fewest pixels that a pattern can be told from chance on.
+LEAST_PIXELS = 20
+
+
+def spatial_genes(
+    images: GeneImages,
+    *,
+    covariates: np.ndarray | None = None,
+    null: Null = "permute",
+    n_nulls: int = 1,
+    score: bool = True,
+    model: SIGEL | str | Path | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Test every gene of a section for a spatial pattern.
+
+    Parameters
+    ----------
+    images
+        Gene images.
+    covariates
+        `(n_pixels, n_covariates)`, from `pixel_covariates`: what a pattern must not be explained by.
+    null, n_nulls
+        Kind of null images for the score, and how many of each gene; the null of the test is always that
+        pixels may change places.
+    score
+        Whether to compute the SIGEL score; the test alone takes a fraction of the time.
+    model, seed, device, progress
+        As in `sigel.tasks.section.section_model`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `images.all_genes`; columns as in `COLUMNS`. NaN where a gene was not tested;
+        `status` says why.
+
+    Notes
+    -----
+    Test: Q = z'Kz of variance-stabilised residuals z with a positive definite K of several length scales.
+    The permutation mean and variance of Q are right up to terms of order 1/n, its third moment uses the
+    gene's own skewness; the p-value is that of the gamma distribution with these three (Pearson III).
+    Score: the distance of a gene's representation from the mean of the null images of genes of its
+    level, over the spread of theirs.
+    """
+    check_null(null)
+    if not isinstance(n_nulls, int | np.integer) or isinstance(n_nulls, bool) or n_nulls < 1:
+        raise InputError("n_nulls", repr(n_nulls), "a whole number >= 1", "Use n_nulls=1.")
+    n = images.raster.n_pixels
+    if n < LEAST_PIXELS:
+        found = f"a section of {n} pixels"
+        raise InputError("images", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
+    where = resolve_device(device)
+    views = ImageViews(images, where)
+    kernel = RasterKernel(images.raster, covariates, where)
+    table = _tested(views, kernel, progress)
+    if score:
+        table["score"], table["score_pval"] = spatial_score(
+            images, views, null, n_nulls, model, seed, where, progress
+        )
+    flat = table["statistic"].isna().to_numpy()
+    status = np.array(images.status, dtype=object)
+    status[images.kept] = np.where(flat, "the same in all pixels", TESTED).astype(object)
+    whole = table.set_axis(images.genes).reindex(images.all_genes).assign(status=status)
+    whole.loc[status != TESTED, ["score", "score_pval"]] = np.nan
+    return with_ranks(whole)
+
+
+def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
+    """Add q-values (Benjamini and Hochberg) and ranks, by the statistic, and put the columns in order.
+
+    Parameters
+    ----------
+    table
+        With `pval` and `statistic`; NaN where a gene was not tested.
+    """
+    tested = table["pval"].notna().to_numpy()
+    qval = np.full(len(table), np.nan)
+    if tested.any():
+        qval[tested] = stats.false_discovery_control(table["pval"].to_numpy()[tested])
+    rank = table["statistic"].rank(ascending=False, method="first")
+    return table.assign(qval=qval, rank=rank)[list(COLUMNS)]
+
+
+def _tested(views: ImageViews, kernel: RasterKernel, progress: Progress | None) -> pd.DataFrame:
+    """Statistic, effect, length scale and p-value of every gene that has an image."""
+    n, parts = views.n_pixels, []
+    batches = torch.arange(views.n_genes).split(BATCH)
+    scales = np.asarray(kernel.scales)
+    for done, rows in enumerate(batches, start=1):
+        z = kernel.clear(_cleared_input(views, rows))
+        forms = kernel.forms(z).double().cpu().numpy()  # (n, n_scales)
+        skew = z.pow(3).mean(dim=1).double().cpu().numpy()
+        kurtosis = z.pow(4).mean(dim=1).double().cpu().numpy()
+        flat = (z == 0).all(dim=1).cpu().numpy()
+        statistic, log_p = permutation_test(
+            forms.sum(axis=1), kernel.moments, n, skew, kurtosis, kernel.nuisance.shape[1]
+        )
+        # Covariance of neighbours over the variance: what is shared is no noise.
+        shared = (forms[:, 0] / kernel.weights[0] - n) / n + 1 / (n - 1)
+        strongest = (forms - kernel.traces).argmax(axis=1)
+        part: dict[str, np.ndarray] = {
+            "statistic": statistic,
+            "effect": shared.clip(0, 1),
+            "length_scale": scales[strongest],
+            "pval": np.exp(log_p),
+        }
+        parts.append(pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in part.items()}))
+        if progress is not None:
+            progress("test", done, len(batches), f"{min(done * BATCH, views.n_genes)} genes")
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(score=np.nan, score_pval=np.nan)
+
+
+def _cleared_input(views: ImageViews, rows: Tensor) -> Tensor:
+    """What is tested, `(n, n_pixels)`: residuals of counts, or the image itself where there are none."""
+    counts = views.counts(rows)
+    if not views.integer:
+        return views.unscaled(counts)
+    # Counts that shall not be normalised are taken as those of pixels of one depth.
+    share = views.depth_share
+    even = views.config.normalize == "none"
+    return stabilised(counts, torch.full_like(share, 1 / len(share)) if even else share)

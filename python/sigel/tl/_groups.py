@@ -1,0 +1,271 @@
+"""Gene groups: described, made anew at another number, their gene sets, their stability."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sigel.config import SIGELConfig
+from sigel.errors import InputError
+from sigel.images import GeneImages, check_section
+from sigel.keys import Keys
+from sigel.progress import shown
+from sigel.tasks.enrichment import GeneSets
+from sigel.tasks.enrichment import group_enrichment as enrichment
+from sigel.tasks.groups import describe_groups, regroup
+from sigel.tasks.stability import group_stability as stability
+
+if TYPE_CHECKING:
+    import torch
+    from anndata import AnnData
+
+
+def gene_groups(
+    adata: AnnData,
+    *,
+    n_groups: int | None = None,
+    resolution: float | None = None,
+    key: str = "sigel",
+    key_added: str | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+) -> pd.DataFrame:
+    """Describe the gene groups, or make more or fewer of them from the same representations.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes with the results of `sigel.tl.embed`.
+    n_groups
+        Group again into that many; at most one a gene.
+    resolution
+        Or: into this times as many as BIC chooses on the representations. 1 is that choice, 2 about twice
+        as many groups, 0.5 half as many. With neither, the present groups are described and nothing is
+        written.
+    key
+        `key_added` of `sigel.tl.embed`.
+    key_added
+        Base of the keys that are written; default: `key`, in place of the present groups. Another name
+        keeps both, and takes along what other functions need to be called with `key=key_added`.
+    seed
+        Same seed and device give the same groups.
+    device
+        `"auto"`: a CUDA device if there is one, else the CPU.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each group that has genes, from many genes to few: `group`, `n_genes`, `medoid` (the gene
+        nearest to the mean of the group's representations), `mean_prob` (mean posterior of its genes),
+        `cohesion` (mean cosine of its genes to their mean, of representations centred on the mean of all
+        genes; 1: all alike), `typical` (the five genes nearest to the mean, comma-joined).
+
+        With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
+        `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded) and
+        `uns["sigel"]["groups"]` (how they were made, BIC by number of groups).
+
+    Raises
+    ------
+    InputError
+        When there are no results under `key`, or a number is out of range; nothing is written.
+
+    Notes
+    -----
+    A Student t mixture of many components is merged two by two (Figueiredo and Jain 2002; BIC after Fraley
+    and Raftery 2007) down to the number asked for and fitted to all genes; it is kept unless one that
+    starts from k-means at that number has the higher posterior. The network is not touched, so that the
+    representations stay what they are.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> sigel.tl.embed(adata, preset="fast", progress=False)
+    >>> table = sigel.tl.gene_groups(adata, n_groups=3)
+    >>> list(table["group"])
+    ['1', '2', '3']
+    """
+    keys, z = groups_under(adata, key)
+    if n_groups is None and resolution is None:
+        if key_added is not None:
+            found, fix = f"{key_added!r}, but no new groups", "Give n_groups or resolution too."
+            raise InputError("key_added", found, "a name for new groups", fix)
+        prob = adata.var.get(keys.group_prob)
+        return describe_groups(z, adata.var_names, adata.var[keys.group].astype(object), prob)
+    key_added = key if key_added is None else key_added
+    if not isinstance(key_added, str) or not key_added or "/" in key_added:
+        raise InputError("key_added", repr(key_added), "a name without slashes", "Leave key_added out.")
+    info = adata.uns.get(keys.info, {})
+    config = SIGELConfig.from_dict(json.loads(info["params"])) if "params" in info else SIGELConfig()
+    made = regroup(z, config, n_groups=n_groups, resolution=resolution, seed=seed, device=device)
+    table = describe_groups(z, adata.var_names, made.group, made.group_prob)
+
+    new = Keys(key_added)
+    about: dict[str, Any] = {"n_groups": made.posterior.shape[1], "seed": int(seed)}
+    about |= {} if resolution is None else {"resolution": float(resolution)}
+    about["bic"] = {str(k): value for k, value in made.bic.items()}
+    # What was found about the groups before is not about these.
+    info = {name: value for name, value in info.items() if name != "stability"}
+    categories = [str(k + 1) for k in range(made.posterior.shape[1])]
+    group = pd.Categorical(made.group, categories=categories).remove_unused_categories()
+    if new.base != keys.base:
+        adata.varm[new.representation] = adata.varm[keys.representation].copy()
+        if keys.status in adata.var:
+            adata.var[new.status] = adata.var[keys.status]
+    adata.var[new.group] = pd.Series(group, index=adata.var_names)
+    adata.var[new.group_prob] = made.group_prob
+    adata.varm[new.posterior] = made.posterior
+    adata.uns[new.info] = {**info, "groups": about}
+    return table
+
+
+def groups_under(adata: AnnData, key: str) -> tuple[Keys, np.ndarray]:
+    """Keys and representations `(n_vars, n_dims)`, or a refusal that says what to call first."""
+    check_section(adata)
+    keys = Keys(key)
+    if keys.representation not in adata.varm or keys.group not in adata.var:
+        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
+    return keys, np.asarray(adata.varm[keys.representation], dtype=np.float64)
+
+
+def group_enrichment(
+    adata: AnnData,
+    gene_sets: GeneSets,
+    *,
+    key: str = "sigel",
+    min_size: int = 5,
+    max_size: int = 500,
+) -> pd.DataFrame:
+    """Which gene sets the gene groups are rich in, with the embedded genes as background.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes with the results of `sigel.tl.embed`; only read.
+    gene_sets
+        Path of a GMT file (`.gmt`, `.gmt.gz`), or a dict of names of genes by name of the set.
+    key
+        `key_added` of `sigel.tl.embed` or `sigel.tl.gene_groups`.
+    min_size, max_size
+        Sets with fewer or more embedded genes are left out. 5 and 500: smaller sets cannot reach
+        significance among many, larger ones say little.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each pair of group and set that share a gene, smallest p-value first: `group`, `term`,
+        `overlap`, `term_size` and `group_size` (embedded genes), `expected` (overlap by chance),
+        `odds_ratio`, `pval` (hypergeometric, one-sided), `qval` (Benjamini-Hochberg over all pairs),
+        `genes` (comma-joined). `attrs["n_background"]`, `attrs["n_terms"]`.
+
+    Raises
+    ------
+    InputError
+        When the sets cannot be read, or none of their genes is measured (with both spellings).
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> sigel.tl.embed(adata, preset="fast", progress=False)
+    >>> ring = list(adata.var_names[adata.var["programme"] == "ring"])
+    >>> table = sigel.tl.group_enrichment(adata, {"ring": ring})
+    >>> table["term"][0]
+    'ring'
+    """
+    keys, _ = groups_under(adata, key)
+    group = adata.var[keys.group].astype(object).to_numpy()
+    return enrichment(adata.var_names, group, gene_sets, min_size=min_size, max_size=max_size)
+
+
+def group_stability(
+    adata: AnnData,
+    *,
+    n_seeds: int = 5,
+    layer: str | None = None,
+    spatial_key: str | None = None,
+    key: str = "sigel",
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """How much of each gene group comes back when the section is fitted again at other seeds.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes with the results of `sigel.tl.embed`, and its counts and coordinates.
+    n_seeds
+        Fits, with the stored settings and the present number of groups; each takes as long as the first.
+    layer, spatial_key
+        Layer with raw counts and key in `obsm` of the coordinates; default: those of the fit under `key`.
+    key
+        `key_added` of `sigel.tl.embed` or `sigel.tl.gene_groups`. Groups that the latter made are compared
+        with groups made likewise.
+    seed
+        The fits use this seed and the following, without that of the first fit.
+    device
+        As in `sigel.tl.embed`.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each group: `group`, `n_genes`, `stability` (mean over fits of the Jaccard index with the
+        most similar group, 0 to 1), `lowest` (its minimum). `attrs["ari"]`: mean adjusted Rand index over
+        all genes; `attrs["ari_by_seed"]`, `attrs["seeds"]`.
+
+        Also writes `uns["sigel"]["stability"]`: these columns as arrays, `ari` and `seeds`.
+
+    Raises
+    ------
+    InputError
+        When there are no results under `key`, or the counts cannot be used; nothing is written.
+
+    Notes
+    -----
+    Largest Jaccard index after Hennig 2007 (Computational Statistics and Data Analysis 52:258): below 0.5 a
+    group is dissolved, from about 0.75 it is found again.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> sigel.tl.embed(adata, preset="fast", progress=False)
+    >>> table = sigel.tl.group_stability(adata, n_seeds=2, progress=False)
+    >>> bool(table["stability"].between(0, 1).all())
+    True
+    """
+    keys, _ = groups_under(adata, key)
+    info = adata.uns.get(keys.info, {})
+    if "params" not in info:
+        found = f"{key!r}, which has no settings"
+        fix = f'Call sigel.tl.embed(adata, key_added="{key}") again.'
+        raise InputError("key", found, "results of sigel.tl.embed", fix)
+    config = SIGELConfig.from_dict(json.loads(info["params"]))
+    layer = info.get("layer") or None if layer is None else layer
+    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
+    images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
+    group = adata.var[keys.group].astype(object).to_numpy()[adata.var_names.get_indexer(images.genes)]
+    with shown(progress) as report:
+        table = stability(
+            images,
+            config,
+            group,
+            n_seeds=n_seeds,
+            seed=seed,
+            fit_seed=info.get("provenance", {}).get("seed"),
+            made_anew="groups" in info,
+            device=device,
+            progress=report,
+        )
+    kept: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
+    kept["group"] = kept["group"].astype(str)
+    kept |= {"ari": table.attrs["ari"], "seeds": np.array(table.attrs["seeds"])}
+    adata.uns[keys.info] = {**info, "stability": kept}
+    return table

@@ -1,0 +1,98 @@
+"""Similar genes: the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sigel.errors import InputError
+from sigel.images import check_section
+from sigel.keys import Keys
+from sigel.tasks.similar import Combine, check_queries, expression_level
+from sigel.tasks.similar import similar_genes as nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def similar_genes(
+    adata: AnnData,
+    genes: Sequence[str] | str,
+    *,
+    n: int = 20,
+    combine: Combine = "mean",
+    layer: str | None = None,
+    key: str = "sigel",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Genes whose images mean most nearly the same as those of some genes, and where to stop.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes with the results of `sigel.tl.embed`; only read.
+    genes
+        Name of an embedded gene, or several.
+    n
+        Genes found for each query; 20 by default, which is more than usually lie above random ones.
+    combine
+        `"mean"` (default): the genes nearest to the mean of those given, for a set that belongs together.
+        `"each"`: those nearest to each.
+    layer
+        Layer with raw counts, for the expression level; default: that of the fit under `key`.
+    key
+        `key_added` of `sigel.tl.embed`.
+    seed
+        Decides between genes of equal expression.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each found gene, nearest first: `query`, `gene`, `rank`; `similarity`, the cosine of
+        representations centred on the mean of all genes, -1 to 1; `random_mean` and `random_95`, mean and
+        95 % quantile of the similarity that 200 other genes of the same mean expression reach; `pval`, the
+        share of those that are at least as similar (the found gene counted, so never 0); `above_random`,
+        whether `similarity > random_95`: where it no longer is, one random gene in twenty is as alike, be
+        it by chance or because the pattern is that common; `group`, where there are groups.
+        `attrs["queries"]` holds the genes asked about, which are left out.
+
+    Raises
+    ------
+    InputError
+        When a gene is unknown (with the nearest spellings) or was not embedded (with the reason), or
+        there are no results under `key`.
+
+    Notes
+    -----
+    Cosine of representations as in Genome Biology 2025, 26:287; the comparison with genes of the same
+    expression is this package's.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
+    >>> sigel.tl.embed(adata, preset="fast", progress=False)
+    >>> table = sigel.tl.similar_genes(adata, "Gene0001", n=5)
+    >>> len(table)
+    5
+    """
+    check_section(adata)
+    keys = Keys(key)
+    if keys.representation not in adata.varm:
+        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
+    z = np.asarray(adata.varm[keys.representation], dtype=np.float64)
+    embedded = np.isfinite(z).all(axis=1)
+    names = adata.var_names.to_numpy(dtype=object)
+    status = adata.var[keys.status].astype(object).to_numpy() if keys.status in adata.var else None
+    asked = check_queries(genes, names, names[embedded], status)
+    layer = (adata.uns.get(keys.info, {}).get("layer") or None) if layer is None else layer
+    if layer is not None and layer not in adata.layers:
+        known = ", ".join(map(repr, adata.layers)) or "none"
+        raise InputError("layer", repr(layer), "a layer of adata", f"There are: {known}.")
+    groups = adata.var[keys.group].astype(object).to_numpy() if keys.group in adata.var else None
+    level = expression_level(adata.X if layer is None else adata.layers[layer])
+    return nearest(z, names, level, asked, n=n, combine=combine, groups=groups, seed=seed)

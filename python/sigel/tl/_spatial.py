@@ -1,0 +1,168 @@
+"""Spatially variable genes: the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sigel.config import ImageConfig
+from sigel.errors import InputError, unknown_name
+from sigel.images import check_section
+from sigel.keys import Keys
+from sigel.model import SIGEL
+from sigel.nulls import Null
+from sigel.progress import shown
+from sigel.tasks.spatial import spatial_genes as spatial_genes_of
+from sigel.tasks.spatial_sections import combine_sections, pixel_covariates
+from sigel.tl._section import images_as_fitted, model_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+WRITTEN = ("score", "effect", "pval", "qval", "rank", "status")
+
+
+def spatial_genes(
+    adata: AnnData,
+    *,
+    layer: str | None = None,
+    spatial_key: str | None = None,
+    covariates: str | Sequence[str] | None = None,
+    section_key: str | None = None,
+    null: Null = "permute",
+    n_nulls: int = 1,
+    score: bool = True,
+    model: SIGEL | str | Path | None = None,
+    key: str = "sigel",
+    config: ImageConfig | dict[str, Any] | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Find the genes whose expression has a spatial pattern.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts; `sigel.tl.embed` need not have run.
+    layer, spatial_key
+        As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
+    covariates
+        Columns of `obs`, numbers or text such as a cell type: a gene that they explain has no pattern left.
+    section_key
+        Column of `obs` that tells several sections apart: each is tested alone, and the answers are combined.
+    null
+        What the score is held against. `"permute"` (default: it needs no model of the counts): pixels in
+        a new order. `"nb"`, `"zinb"`: counts drawn at the pixels' depth with the gene's own mean and
+        dispersion.
+    n_nulls
+        Null images of each gene; genes of the same level share theirs, so that one is enough.
+    score
+        False leaves out the SIGEL score, and most of the time.
+    model
+        A fitted `SIGEL` or the folder of one for the score. Default: eigenimages made of half of the genes
+        judge the other half, so that genes without a pattern score about 0; a model that has seen a gene's
+        noise scores it higher.
+    key
+        `key_added` of `sigel.tl.embed`, and base of the keys that are written.
+    config
+        How images are made, an `ImageConfig` or a dict; default: as in the fit under `key`.
+        `{"normalize": "none"}` takes counts as they are, as small panels may need.
+    seed
+        Same seed and device give the same numbers.
+    device
+        `"auto"`: a CUDA device if there is one, else the CPU.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `var_names`, in their order:
+
+        - `score`: distance of the gene's representation from those of its null images, as a z-score;
+          `score_pval`: its empirical p-value
+        - `statistic`: standardised quadratic form of a kernel with several length scales; `pval` from its
+          permutation moments, `qval` (Benjamini-Hochberg), `rank` by the statistic
+        - `effect`: share of the variance that neighbouring pixels have in common, 0 to 1
+        - `length_scale`: the scale at which the pattern is clearest, in the units of the coordinates
+        - `status`: `"tested"`, or why there is no answer (NaN in the other columns)
+
+        Written into the object, too: `var["sigel_spatial_score"]`, `..._effect`, `..._pval`, `..._qval`,
+        `..._rank`, `..._status`.
+
+    Raises
+    ------
+    InputError
+        When counts, coordinates or an argument cannot be used; nothing is written.
+
+    Notes
+    -----
+    A positive definite kernel has power against every pattern (Su et al., arXiv 2602.02825). The counts are
+    made residuals of equal variance first, given the library sizes.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(n_rows=20, n_cols=20, genes_per_programme=20)
+    >>> table = sigel.tl.spatial_genes(adata, progress=False)
+    >>> adata.var.loc[table["rank"].idxmin(), "programme"] != "background"
+    True
+    """
+    check_section(adata)
+    columns = _covariates(adata, covariates)
+    fitted = model_of(model, device)
+    tables, sizes = [], []
+    with shown(progress) as report:
+        for chosen in _sections(adata, section_key):
+            part = adata if chosen is None else adata[chosen]
+            images = images_as_fitted(
+                part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
+            )
+            own = {name: part.obs[name].to_numpy() for name in columns}
+            table = spatial_genes_of(
+                images,
+                covariates=pixel_covariates(images.raster, own) if own else None,
+                null=null,
+                n_nulls=n_nulls,
+                score=score,
+                model=fitted,
+                seed=seed,
+                device=device,
+                progress=report,
+            )
+            tables.append(table)
+            sizes.append(images.raster.n_pixels)
+    table = tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
+    for column in WRITTEN:
+        values = table[column].to_numpy()
+        adata.var[Keys(key).spatial(column)] = pd.Categorical(values) if column == "status" else values
+    return table
+
+
+def _covariates(adata: AnnData, covariates: str | Sequence[str] | None) -> list[str]:
+    names = [covariates] if isinstance(covariates, str) else list(covariates or ())
+    for name in names:
+        if name not in adata.obs:
+            found = unknown_name(name, adata.obs)
+            raise InputError("covariates", found, "columns of adata.obs", "See adata.obs.columns.")
+    return names
+
+
+def _sections(adata: AnnData, section_key: str | None) -> list[np.ndarray | None]:
+    """A mask for each section; None stands for all spots."""
+    if section_key is None:
+        return [None]
+    if section_key not in adata.obs:
+        found = unknown_name(section_key, adata.obs)
+        raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
+    column = adata.obs[section_key]
+    if column.isna().any():
+        found = f"{section_key!r} with {int(column.isna().sum())} missing values"
+        raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
+    return [(column == value).to_numpy() for value in pd.unique(column)]
