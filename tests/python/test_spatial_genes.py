@@ -346,6 +346,20 @@ def test_covariates_with_gaps_are_refused(section):
         sigel.tl.spatial_genes(adata, covariates="age", progress=False)
 
 
+def test_covariates_that_tell_every_spot_apart_are_refused(section):
+    adata = section.copy()
+    adata.obs["name"] = adata.obs_names
+    with pytest.raises(InputError, match=r"`covariates`: found \d+ columns.* wanted at most half as many"):
+        sigel.tl.spatial_genes(adata, covariates="name", progress=False)
+
+
+def test_a_refusal_names_the_section(section):
+    adata = section.copy()
+    adata.obs["slide"] = np.where(np.arange(adata.n_obs) < 15, "tiny", "whole")
+    with pytest.raises(InputError, match=r"\(in section 'tiny'\)"):
+        sigel.tl.spatial_genes(adata, section_key="slide", progress=False)
+
+
 def test_a_handful_of_spots_is_no_section(section):
     with pytest.raises(InputError, match="wanted at least 20"):
         sigel.tl.spatial_genes(section[:15].copy(), config={"min_spots": 1}, progress=False)

@@ -12,7 +12,7 @@ from sigel.config import ImageConfig
 from sigel.model import SIGEL
 from sigel.runtime import Progress
 from sigel.tasks.spatial import spatial_genes as spatial_genes_of
-from sigel.tasks.spatial_sections import combine_sections, pixel_covariates
+from sigel.tasks.spatial_sections import combine_sections, in_section, pixel_covariates
 
 
 def spatial_genes(
@@ -67,25 +67,26 @@ def spatial_genes(
     tables, sizes = [], []
     for value in dict.fromkeys(label.tolist()):
         chosen = np.flatnonzero(label == value)
-        images = images_of(
-            counts[chosen] if section is not None else counts,
-            genes,
-            None if place is None else place[chosen],
-            None if array is None else array[chosen],
-            config,
-        )
-        own = {name: np.asarray(values)[chosen] for name, values in (covariates or {}).items()}
-        table = spatial_genes_of(
-            images,
-            covariates=pixel_covariates(images.raster, own) if own else None,
-            null=null,  # type: ignore[arg-type]  # checked there
-            n_nulls=whole(n_nulls, "n_nulls"),
-            score=score,
-            model=fitted,
-            seed=whole(seed),
-            device=device,
-            progress=progress,
-        )
+        with in_section(None if section is None else value):
+            images = images_of(
+                counts[chosen] if section is not None else counts,
+                genes,
+                None if place is None else place[chosen],
+                None if array is None else array[chosen],
+                config,
+            )
+            own = {name: np.asarray(values)[chosen] for name, values in (covariates or {}).items()}
+            table = spatial_genes_of(
+                images,
+                covariates=pixel_covariates(images.raster, own) if own else None,
+                null=null,  # type: ignore[arg-type]  # checked there
+                n_nulls=whole(n_nulls, "n_nulls"),
+                score=score,
+                model=fitted,
+                seed=whole(seed),
+                device=device,
+                progress=progress,
+            )
         tables.append(table)
         sizes.append(images.raster.n_pixels)
     table = tables[0] if len(tables) == 1 else combine_sections(tables, sizes)

@@ -49,7 +49,8 @@ def random_fields(raster: Raster, n: int, length: float, rng: np.random.Generato
     places = raster.coordinates()
     step = np.sqrt(abs(np.linalg.det(raster.affine[:, :2])))
     step *= np.sqrt(2.0) if raster.kind == "hexagonal" else 1.0  # two lattice columns for each pixel
-    places = (places / max(step * length, 1e-12)).astype(np.float32)
+    # About their middle: where the origin lies must not matter, nor cost digits.
+    places = ((places - places.mean(axis=0)) / max(step * length, 1e-12)).astype(np.float32)
     fields = np.empty((n, len(places)), dtype=np.float32)
     for field in fields:
         waves = rng.standard_normal((2, WAVES), dtype=np.float32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.nd
     Raises
     ------
     InputError
-        When a column has missing values or another length.
+        When a column has missing values or another length, or when there are too many columns for the pixels.
     """
     found = []
     for name, given in columns.items():
@@ -43,9 +44,30 @@ def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.nd
         table = column.to_frame().astype(float) if numeric else pd.get_dummies(column).astype(float)
         found.append(table.to_numpy())
     values = np.concatenate(found, axis=1)  # (n_spots, n)
+    if values.shape[1] > raster.n_pixels / 2:
+        many = f"{values.shape[1]} columns, one for each level of text, on {raster.n_pixels} pixels"
+        fix = "Use columns with few levels."
+        raise InputError("covariates", many, "at most half as many", fix)
     total = np.zeros((raster.n_pixels, values.shape[1]))
     np.add.at(total, raster.pixel_of_spot, values)
     return total / raster.spots_per_pixel[:, None]
+
+
+@contextmanager
+def in_section(name: object) -> Iterator[None]:
+    """What is refused inside says which section it was.
+
+    Parameters
+    ----------
+    name
+        Of the section; None where there is one only.
+    """
+    try:
+        yield
+    except InputError as error:
+        if name is not None:
+            error.args = (f"{error} (in section {name!r})",)
+        raise
 
 
 def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from sigel.model import SIGEL
 from sigel.nulls import Null
 from sigel.progress import shown
 from sigel.tasks.spatial import spatial_genes as spatial_genes_of
-from sigel.tasks.spatial_sections import combine_sections, pixel_covariates
+from sigel.tasks.spatial_sections import combine_sections, in_section, pixel_covariates
 from sigel.tl._section import images_as_fitted, model_of
 
 if TYPE_CHECKING:
@@ -119,23 +119,24 @@ def spatial_genes(
     fitted = model_of(model, device)
     tables, sizes = [], []
     with shown(progress) as report:
-        for chosen in _sections(adata, section_key):
+        for name, chosen in _sections(adata, section_key):
             part = adata if chosen is None else adata[chosen]
-            images = images_as_fitted(
-                part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
-            )
-            own = {name: part.obs[name].to_numpy() for name in columns}
-            table = spatial_genes_of(
-                images,
-                covariates=pixel_covariates(images.raster, own) if own else None,
-                null=null,
-                n_nulls=n_nulls,
-                score=score,
-                model=fitted,
-                seed=seed,
-                device=device,
-                progress=report,
-            )
+            with in_section(name):
+                images = images_as_fitted(
+                    part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
+                )
+                own = {name: part.obs[name].to_numpy() for name in columns}
+                table = spatial_genes_of(
+                    images,
+                    covariates=pixel_covariates(images.raster, own) if own else None,
+                    null=null,
+                    n_nulls=n_nulls,
+                    score=score,
+                    model=fitted,
+                    seed=seed,
+                    device=device,
+                    progress=report,
+                )
             tables.append(table)
             sizes.append(images.raster.n_pixels)
     table = tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
@@ -154,10 +155,10 @@ def _covariates(adata: AnnData, covariates: str | Sequence[str] | None) -> list[
     return names
 
 
-def _sections(adata: AnnData, section_key: str | None) -> list[np.ndarray | None]:
-    """A mask for each section; None stands for all spots."""
+def _sections(adata: AnnData, section_key: str | None) -> list[tuple[object, np.ndarray | None]]:
+    """Name and mask of each section; None and None for all spots."""
     if section_key is None:
-        return [None]
+        return [(None, None)]
     if section_key not in adata.obs:
         found = unknown_name(section_key, adata.obs)
         raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
@@ -165,4 +166,4 @@ def _sections(adata: AnnData, section_key: str | None) -> list[np.ndarray | None
     if column.isna().any():
         found = f"{section_key!r} with {int(column.isna().sum())} missing values"
         raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
-    return [(column == value).to_numpy() for value in pd.unique(column)]
+    return [(value, (column == value).to_numpy()) for value in pd.unique(column)]
