@@ -3,7 +3,7 @@
 #' `GeneImagePlot()` draws the pictures of named genes as the model sees them,
 #' normalised and scaled, all on one colour scale. `GeneGroupPlot()` draws a page
 #' with a row for each group and the genes most typical of it, those whose
-#' representations lie nearest (by cosine) to the group's mean.
+#' representations lie nearest to the group's mean.
 #'
 #' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
@@ -131,14 +131,12 @@ GeneGroupPlot <- function(
     )
 }
 
-# The genes of a group whose representations point most nearly where the group's mean does.
+# The genes of a group whose representations lie nearest to their mean, as in the table of `GeneGroups()`.
 typical_genes <- function(results, group, n) {
-  features <- SeuratObject::Misc(results)$features
   loadings <- SeuratObject::Loadings(results)
-  genes <- intersect(features$gene[which(features$group == group)], rownames(loadings))
+  genes <- rownames(loadings)[which(groups_of(results) == group)]
   own <- loadings[genes, , drop = FALSE]
-  mean <- colMeans(own)
-  cosine <- drop(own %*% mean) / pmax(sqrt(rowSums(own^2) * sum(mean^2)), .Machine$double.eps)
-  nearest <- utils::head(genes[order(-cosine)], n)
+  distance <- rowSums(sweep(own, 2L, colMeans(own))^2)
+  nearest <- utils::head(genes[order(distance)], n)
   data.frame(gene = nearest, group = rep(group, length(nearest)), rank = seq_along(nearest))
 }

@@ -23,7 +23,8 @@
 #'   versions, seed, device, hash of the data, time), `history` (data frame, one
 #'   row an epoch, and one
 #'   each for the eigenimages and the first groups), `features` (data frame, one row a gene: `gene`, `group`,
-#'   `prob`, `status`), `bic` (data frame of `n.groups` and `bic`, the numbers of
+#'   `prob`, `status`), `posterior` (matrix, embedded genes x groups: the probability
+#'   of each group), `bic` (data frame of `n.groups` and `bic`, the numbers of
 #'   groups that were tried; only with `n.groups = "auto"`), `raster` (JSON: the
 #'   grid of pixels) and `layer`;
 #' * feature metadata of the assay, named after the reduction: `sigel.group`,
@@ -394,6 +395,9 @@ as_reduction <- function(result, counts, assay, key) {
     provenance = result$provenance,
     history = as_history(result$history),
     features = features,
+    posterior = if (!is.null(result$posterior)) {
+      as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded])
+    },
     bic = as_bic(result$bic),
     raster = result$raster
   )

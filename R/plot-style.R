@@ -49,6 +49,8 @@ group_colours <- function(groups) {
 theme_sigel <- function() {
   ggplot2::theme_minimal(base_size = 11) +
     ggplot2::theme(
+      # A saved picture is white in dark surroundings, too.
+      plot.background = ggplot2::element_rect(fill = "white", colour = NA),
       plot.title = ggplot2::element_text(face = "bold"),
       plot.title.position = "plot",
       plot.subtitle = ggplot2::element_text(colour = "grey35"),
@@ -84,49 +86,33 @@ fill_pixels <- function(values) {
   )
 }
 
-# Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel.
-gene_pixels <- function(object, features, reduction, assay, image, coordinates, layer, call) {
+# Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`,
+# also `mean`, the mean image of those genes.
+gene_pixels <- function(
+  object,
+  features,
+  reduction,
+  assay,
+  image,
+  coordinates,
+  layer,
+  call,
+  average = NULL
+) {
   sigel_engine(call)
   results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
-  layer <- layer %||% if (!is.null(results)) SeuratObject::Misc(results)$layer
-  layer <- layer %||% "counts"
-  assay <- choose_assay(object, assay %||% if (!is.null(results)) SeuratObject::DefaultAssay(results), call)
-  counts <- as_counts(read_counts(object[[assay]], layer, call), "layer", call)
-  select_features(counts, features, call)
-  if (!is.null(results) && assay == SeuratObject::DefaultAssay(results)) {
-    counts <- seen_by_model(counts, features, results, call)
-  }
-  cells <- colnames(counts)
-  places <- if (is.null(coordinates)) {
-    places_from_images(object, image, cells, call)
-  } else {
-    places_from_table(coordinates, cells, call)
-  }
-  settings <- reticulate::dict(convert = FALSE)
-  if (!is.null(results)) {
-    json <- reticulate::import("json", convert = FALSE)
-    settings <- json$loads(SeuratObject::Misc(results)$params)[["image"]]
-  }
+  section <- section_of_run(object, results, assay, image, coordinates, layer, call, c(features, average))
   arguments <- c(
     "gene_images",
-    engine_pieces(counts, places),
-    list(settings, as.list(features), .call = call)
+    engine_pieces(section$counts, section$places),
+    list(settings_of_run(results, "image"), as.list(features), .call = call),
+    if (length(average)) list(average = as.list(average))
   )
   images <- do.call(sigel_call, arguments, quote = TRUE)
   values <- images$values
   rownames(values) <- features
-  list(values = values, corners = pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y))
-}
-
-# The library of a spot, by which counts are normalised, is that of the genes the run was given.
-seen_by_model <- function(counts, features, results, call) {
-  seen <- SeuratObject::Misc(results)$features$gene
-  outside <- setdiff(features, seen)
-  if (length(outside)) {
-    found <- sprintf("%s, not among the `features` of the run", some(outside))
-    sigel_abort("features", found, "genes that the model saw", "Call `RunSIGEL()` with them.", call)
-  }
-  counts[rownames(counts) %in% seen, , drop = FALSE]
+  corners <- pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y)
+  list(values = values, corners = corners, mean = images$mean)
 }
 
 # Corners of pixels (data frame `pixel`, `x`, `y`) from their centres. Places are linear in row and column; on a
@@ -181,8 +167,9 @@ pixel_table <- function(images) {
   )
 }
 
-# Pixels as polygons; the border, in the colour of the fill, closes hairlines between neighbours.
-pixel_layers <- function(table) {
+# Pixels as polygons; the border, in the colour of the fill, closes hairlines between neighbours. `values`: those
+# that share the scale.
+pixel_layers <- function(table, values = table$value) {
   list(
     ggplot2::geom_polygon(
       ggplot2::aes(
@@ -195,7 +182,7 @@ pixel_layers <- function(table) {
       data = table,
       linewidth = 0.1
     ),
-    fill_pixels(table$value),
+    fill_pixels(values),
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse(),
     ggplot2::coord_fixed(expand = FALSE, clip = "off"),

@@ -7,7 +7,11 @@ STAGES <- c(
   pretrain = "Module I: masked autoencoder",
   groups = "Number of groups",
   refine = "Modules II and III: groups and refinement",
-  mixture = "Module II: final groups"
+  mixture = "Module II: final groups",
+  test = "Test of every gene",
+  "null images" = "Scores against null images",
+  patterns = "Random patterns",
+  stability = "Stability of groups"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

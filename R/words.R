@@ -23,7 +23,47 @@ ARGUMENTS <- local({
       key_added = "reduction.name"
     ),
     # There the engine looks for the genes to be drawn; the object's own names were checked before.
-    gene_images = replace(section, "genes", "features")
+    gene_images = replace(section, "genes", "features"),
+    similar_genes = c(genes = "features", seed = "seed.use"),
+    spatial_genes = c(
+      section,
+      images = "object",
+      section_key = "section",
+      null = "null",
+      n_nulls = "n.nulls",
+      model = "model",
+      path = "model",
+      seed = "seed.use"
+    ),
+    pattern_genes = c(
+      section,
+      images = "object",
+      region_key = "region",
+      regions = "region",
+      levels = "levels",
+      unit = "unit",
+      background = "background",
+      n_draws = "n.draws",
+      null = "null",
+      n_null = "n.null",
+      similarity = "similarity",
+      model = "model",
+      path = "model",
+      seed = "seed.use"
+    ),
+    gene_groups = c(
+      n_groups = "n.groups",
+      resolution = "resolution",
+      seed = "seed.use",
+      settings = "config"
+    ),
+    group_enrichment = c(
+      gene_sets = "gene.sets",
+      min_size = "min.size",
+      max_size = "max.size",
+      genes = "object"
+    ),
+    group_stability = c(section, n_seeds = "n.seeds", seed = "seed.use")
   )
 })
 
@@ -37,9 +77,14 @@ PHRASES <- c(
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
   "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
   "\\bSIGELConfig\\b" = "config",
+  "adata[.]obs\\[[.]{3}\\][.]astype\\(str\\)[.]astype\\(\"category\"\\)" = "`as.character()`",
+  "\\bor NaN for the background" = "or NA for the background",
+  "\\bSIGEL[.]save\\b" = "`RunSIGEL(save.model = ...)`",
+  "levels=\\{'([^']+)': ([0-9.]+)\\}" = "levels = c(\"\\1\" = \\2)",
   "`(encoder|train)[.](\\w+)`" = "`config$\\1$\\2`",
   "\\b(encoder|train)[.](\\w+)=(\\d+)" = "`config = list(\\1 = list(\\2 = \\3))`",
   "\\ba dict\\b" = "a named list",
+  "a larger max_size" = "a larger `max.size`",
   "Use grid=(\"\\w+\")" = "Use `config = list(image = list(grid = \\1))`",
   "a smaller `pixel_size`" = "a smaller `config = list(image = list(pixel_size = ...))`",
   "Call adata[.]var_names_make_unique\\(\\) first" = "Use `make.unique()` on the row names first",

@@ -2,5 +2,7 @@
   # SeuratObject 4 has no StdAssay, the parent class of Assay5.
   if (methods::isClass("StdAssay", where = asNamespace("SeuratObject"))) {
     registerS3method("RunSIGEL", "StdAssay", RunSIGEL.StdAssay)
+    registerS3method("FindSpatialGenes", "StdAssay", FindSpatialGenes.StdAssay)
+    registerS3method("FindPatternGenes", "StdAssay", FindPatternGenes.StdAssay)
   }
 }

@@ -8,11 +8,13 @@ from anndata import AnnData
 from scipy import sparse, stats
 from spatial_stages import apply, why_not
 
+from sigel.images import GeneImages
+
 N_DECILES = 10
 # Most genes of a section that a slow method is given many times over.
 SLOW = {"FlashS": 2000}
-# Spots of like library between which genes of a mixed section move.
-STRATUM = 25
+# Share of spots that are left out as not deep enough where all are thinned to the same counts.
+LEAST_DEEP = 0.1
 # 95 % point of the Kolmogorov-Smirnov distance of n uniform draws from the uniform, times the root of n.
 NOISE = 1.358
 
@@ -32,46 +34,79 @@ def permuted(adata: AnnData, rng: np.random.Generator) -> AnnData:
     return made
 
 
-def within_strata(library: np.ndarray, rng: np.random.Generator, size: int = STRATUM) -> np.ndarray:
-    """A permutation of spots that moves each to one of much the same library, `(n_spots,)`.
+def thinned(counts: sparse.csr_matrix, depth: int, rng: np.random.Generator) -> sparse.csr_matrix:
+    """Every spot's counts drawn down to the same sum without replacement; spots with less keep all.
 
     Parameters
     ----------
-    library
-        Counts of each spot, `(n_spots,)`.
+    counts
+        Whole numbers, `(n_spots, n_genes)`.
+    depth
+        Counts that a spot keeps.
     rng
-        Of the permutation.
-    size
-        Spots that change places with each other.
+        Of the draws.
     """
-    order = np.argsort(library, kind="stable")
-    stratum = np.arange(len(order)) // size
-    moved = np.empty(len(order), dtype=np.int64)
-    moved[order] = order[np.lexsort((rng.random(len(order)), stratum))]
-    return moved
+    counts = sparse.csr_matrix(counts)
+    times = counts.data.astype(np.int64)
+    spot = np.repeat(np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)), times)
+    gene = np.repeat(counts.indices, times)
+    order = np.lexsort((rng.random(len(spot)), spot))
+    first = np.searchsorted(spot, np.arange(counts.shape[0]))
+    kept = order[np.arange(len(spot)) - first[spot] < depth]
+    made = sparse.coo_matrix(
+        (np.ones(len(kept), dtype=np.float32), (spot[kept], gene[kept])), shape=counts.shape
+    )
+    return made.tocsr()
+
+
+def even(counts: sparse.csr_matrix) -> int:
+    """Counts to which spots are thinned: those that nine spots of ten have.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_genes)`.
+    """
+    return max(int(np.quantile(np.asarray(counts.sum(axis=1)).ravel(), LEAST_DEEP)), 1)
+
+
+def counted(adata: AnnData) -> AnnData:
+    """The genes that count for the library everywhere: some methods leave mitochondrial genes out.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts.
+    """
+    return adata[:, GeneImages.from_anndata(adata).status != "excluded by name"].copy()
 
 
 def mixed(adata: AnnData, rng: np.random.Generator) -> AnnData:
     """A section in which a random half of the genes is permuted, in `var["permuted"]`.
 
-    The permuted half moves between spots of like library: what a spot has of the real half says how deeply it
-    was sequenced, and a gene that follows another depth than its spot's is no null gene.
+    Both halves have the same counts in all spots, so that no library size tells a permuted gene where it is:
+    of genes with the depth of one spot at the place of another none would be a null gene. Spots that are not
+    deep enough are left out.
 
     Parameters
     ----------
     adata
         Spots x genes, raw counts.
     rng
-        Of the halves and of the permutation.
+        Of the halves, of thinning and of the permutation.
     """
-    counts = sparse.csc_matrix(adata.X)
-    library = np.asarray(counts.sum(axis=1)).ravel()
+    adata = counted(adata)
     chosen = np.zeros(adata.n_vars, dtype=bool)
     chosen[rng.permutation(adata.n_vars)[: adata.n_vars // 2]] = True
-    moved = sparse.csr_matrix(counts[:, chosen])[within_strata(library, rng)]
+    halves = [sparse.csr_matrix(adata.X[:, part]) for part in (~chosen, chosen)]
+    depths = [even(half) for half in halves]
+    deep = np.logical_and(
+        *(np.asarray(half.sum(axis=1)).ravel() >= depth for half, depth in zip(halves, depths, strict=True))
+    )
+    real, moved = (thinned(half[deep], depth, rng) for half, depth in zip(halves, depths, strict=True))
     order = np.concatenate([np.flatnonzero(~chosen), np.flatnonzero(chosen)])
-    both = sparse.hstack([counts[:, ~chosen], moved], format="csc")[:, np.argsort(order)]
-    made = adata.copy()
+    both = sparse.hstack([real, moved[rng.permutation(moved.shape[0])]], format="csc")[:, np.argsort(order)]
+    made = adata[deep].copy()
     made.X = sparse.csr_matrix(both)
     made.var["permuted"] = chosen
     return made

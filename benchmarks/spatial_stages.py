@@ -30,7 +30,7 @@ from spatial_peers import CEILING, PEERS, TESTS_ALONE
 
 import sigel
 
-METHODS = PEERS | {"ceiling": CEILING, "SIGEL without score": TESTS_ALONE}
+METHODS = PEERS | {"ceiling": CEILING, "SIGEL, test alone": TESTS_ALONE}
 SMALL: dict[str, Any] = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 5, "n_background_genes": 10}
 
 

@@ -66,6 +66,27 @@ small_section <- function(...) {
   made[[key]]
 }
 
+# A section whose programmes the groups find, run once without training.
+grouped_section <- function() {
+  if (is.null(made$grouped)) {
+    section <- SimulateSection(
+      seed = 1,
+      n_rows = 20,
+      n_cols = 20,
+      n_programmes = 3,
+      genes_per_programme = 20,
+      n_background_genes = 25
+    )
+    made$grouped <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast", verbose = FALSE)
+  }
+  made$grouped
+}
+
+# The planted programme of each gene, by name.
+truth_of <- function(object) {
+  stats::setNames(object[["Spatial"]][[]]$programme, rownames(object))
+}
+
 counts_of <- function(object) {
   assay <- object[[SeuratObject::DefaultAssay(object)]]
   if (inherits(assay, "Assay")) {

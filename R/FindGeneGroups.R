@@ -1,0 +1,217 @@
+#' Groups of genes, again
+#'
+#' Makes the groups of genes anew from the representations that [RunSIGEL()] left,
+#' more of them or fewer, without training again.
+#'
+#' The groups are a mixture of Student t distributions over the representations.
+#' `resolution` sets how many there are in terms of the number that BIC chooses on
+#' these representations: 1 gives that number, 2 twice as many, 0.5 half as many.
+#' Components are merged two by two on the way, so that coarser groups are largely
+#' unions of finer ones.
+#'
+#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#'   representations, genes x dimensions.
+#' @param n.groups Number of groups.
+#' @param resolution Number of groups in terms of what BIC chooses; above 0.
+#'   Default: 1, unless `n.groups` is given.
+#' @param reduction Name of the reduction.
+#' @param reduction.name,reduction.key Name and key of a copy of the reduction that
+#'   takes the new groups; default: they replace those of `reduction`. With a copy
+#'   coarse and fine groups stand side by side.
+#' @param seed.use Seed.
+#' @param device `"auto"` (a CUDA device if there is one, else the CPU),
+#'   `"cpu"`, `"cuda"`.
+#' @param config For a matrix: settings as in [RunSIGEL()]; of interest is the part
+#'   `mixture`. The others keep those of the run.
+#' @param ... Passed from method to method; anything unknown is an error.
+#' @return For a Seurat object, the object: the feature metadata `sigel.group` and
+#'   `sigel.group.prob` are replaced, and in `Misc()` of the reduction `features`
+#'   and `posterior` (matrix, embedded genes x groups); `groups` there says how they
+#'   were made (list of `n.groups`, `resolution`, `seed` and `bic`). For a reduction,
+#'   the reduction. For a matrix, a list: `features` (data frame of `gene`, `group`
+#'   and `prob`), `posterior`, `groups` (the table of [GeneGroups()]) and `about`.
+#' @seealso [GeneGroups()] for the table of groups, [GeneGroupPlot()],
+#'   [GeneGroupPage()], [GeneGroupStability()], [GeneGroupEnrichment()]
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
+#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
+#'     verbose = FALSE)
+#'   section <- FindGeneGroups(section, n.groups = 6)
+#'   GeneGroups(section)
+#' }
+#' @export
+FindGeneGroups <- function(object, ...) {
+  UseMethod("FindGeneGroups", object)
+}
+
+#' @rdname FindGeneGroups
+#' @export
+FindGeneGroups.default <- function(
+  object,
+  n.groups = NULL,
+  resolution = NULL,
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindGeneGroups.default)), call = call)
+  check_representations(object, call)
+  check_new_groups(n.groups, resolution, call)
+  check_whole(seed.use, "seed.use", 0L, call = call)
+  check_string(device, "device", "Use `device = \"auto\"`.", call)
+  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
+    fix <- "For example `config = list(mixture = list(covariance = \"full\"))`."
+    sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
+  }
+  sigel_engine(call)
+  grouped(object, n.groups, resolution, as_settings(config), seed.use, device, call)
+}
+
+#' @rdname FindGeneGroups
+#' @export
+FindGeneGroups.DimReduc <- function(
+  object,
+  n.groups = NULL,
+  resolution = NULL,
+  seed.use = 0,
+  device = "auto",
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindGeneGroups.DimReduc)), call = call)
+  results <- sigel_results(object, "sigel", call)
+  check_new_groups(n.groups, resolution, call)
+  check_whole(seed.use, "seed.use", 0L, call = call)
+  check_string(device, "device", "Use `device = \"auto\"`.", call)
+  # Before anything else speaks to Python: where there is none, this says so best.
+  sigel_engine(call)
+  loadings <- SeuratObject::Loadings(results)
+  settings <- SeuratObject::Misc(results)$params
+  new <- speaking_for(call, grouped(loadings, n.groups, resolution, settings, seed.use, device, call))
+  misc <- methods::slot(results, "misc")
+  rows <- match(misc$features$gene, new$features$gene)
+  misc$features$group <- new$features$group[rows]
+  misc$features$prob <- new$features$prob[rows]
+  misc$posterior <- new$posterior
+  misc$groups <- new$about
+  methods::slot(results, "misc") <- misc
+  results
+}
+
+#' @rdname FindGeneGroups
+#' @export
+FindGeneGroups.Seurat <- function(
+  object,
+  n.groups = NULL,
+  resolution = NULL,
+  reduction = "sigel",
+  reduction.name = reduction,
+  reduction.key = NULL,
+  seed.use = 0,
+  device = "auto",
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindGeneGroups.Seurat)), call = call)
+  results <- sigel_results(object, reduction, call)
+  check_reduction_name(object, reduction.name, call)
+  if (reduction.name != reduction) {
+    reduction.key <- reduction.key %||% paste0(gsub("[^[:alnum:]]", "", reduction.name), "_")
+    check_string(reduction.key, "reduction.key", "Leave it out.", call)
+    SeuratObject::Key(results) <- reduction.key
+  }
+  results <- speaking_for(call, {
+    FindGeneGroups(
+      results,
+      n.groups = n.groups,
+      resolution = resolution,
+      seed.use = seed.use,
+      device = device
+    )
+  })
+  assay <- SeuratObject::DefaultAssay(results)
+  object[[reduction.name]] <- results
+  object[[assay]] <- replace_groups(object[[assay]], results, reduction, reduction.name)
+  SeuratObject::LogSeuratCommand(object)
+}
+
+# The engine's groups of representations, as R keeps them.
+grouped <- function(representations, n.groups, resolution, settings, seed, device, call) {
+  if (is.null(n.groups) && is.null(resolution)) {
+    resolution <- 1
+  }
+  genes <- rownames(representations)
+  result <- sigel_call(
+    "gene_groups",
+    unname(representations),
+    as.list(genes),
+    n.groups,
+    resolution,
+    settings,
+    seed,
+    device = device,
+    .call = call
+  )
+  features <- data.frame(
+    gene = genes,
+    group = as_group(as.character(result$group)),
+    prob = as.double(result$group_prob),
+    row.names = genes
+  )
+  about <- list(n.groups = result$n_groups, resolution = resolution, seed = seed, bic = as_bic(result$bic))
+  list(
+    features = features,
+    posterior = as_posterior(result$posterior, genes),
+    groups = group_table(result$table),
+    about = Filter(Negate(is.null), about)
+  )
+}
+
+# Posteriors of genes, with the names that their groups have everywhere: 1, 2, 3, ...
+as_posterior <- function(posterior, genes) {
+  dimnames(posterior) <- list(genes, as.character(seq_len(ncol(posterior))))
+  posterior
+}
+
+group_table <- function(columns) {
+  table <- engine_table(columns)
+  table$group <- as_group(as.character(table$group))
+  table
+}
+
+check_new_groups <- function(n.groups, resolution, call) {
+  if (!is.null(n.groups)) {
+    if (!is.null(resolution)) {
+      fix <- "Give one of them."
+      sigel_abort("resolution", "a resolution beside `n.groups`", "one of the two", fix, call)
+    }
+    check_whole(n.groups, "n.groups", 1L, 20L, call)
+  }
+  ok <- is.null(resolution) ||
+    is.numeric(resolution) && length(resolution) == 1L && is.finite(resolution) && resolution > 0
+  if (!ok) {
+    fix <- "Use, for example, `resolution = 2` for about twice as many groups."
+    sigel_abort("resolution", describe(resolution), "one number above 0", fix, call)
+  }
+}
+
+# The columns of an assay that hold the groups, as they are now; under a new name the status goes with them.
+replace_groups <- function(assay, results, from, to) {
+  known <- SeuratObject::Misc(results)$features
+  rows <- match(rownames(assay), known$gene)
+  metadata <- data.frame(known$group[rows], known$prob[rows], row.names = rownames(assay))
+  names(metadata) <- paste0(to, c(".group", ".group.prob"))
+  status <- assay[[]][[paste0(from, ".status")]]
+  if (to != from && !is.null(status)) {
+    metadata[[paste0(to, ".status")]] <- status
+  }
+  # A factor that is there already would keep its levels.
+  for (column in intersect(names(metadata), names(assay[[]]))) {
+    assay[[column]] <- NULL
+  }
+  SeuratObject::AddMetaData(assay, metadata = metadata)
+}

@@ -1,0 +1,296 @@
+#' Genes like given genes
+#'
+#' Finds the genes whose spatial pictures are most like those of the genes given,
+#' by the cosine of their representations, and says for each whether it is more
+#' alike than genes of the same expression level are by chance.
+#'
+#' Similarity is the cosine of two representations after the mean of all genes is
+#' taken off, so that 0 is what two unrelated genes have. Chance is the similarity
+#' to the query of the 200 genes nearest in expression level to the gene found.
+#' Strong genes resemble one another, because their pictures have little noise;
+#' compared with genes of its own level a gene gains nothing by being strong.
+#'
+#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#'   representations, genes x dimensions.
+#' @param features Names of one or more genes.
+#' @param n Number of genes to find.
+#' @param combine `"mean"`: the genes nearest to the mean of the given ones;
+#'   `"each"`: those nearest to each.
+#' @param reduction Name of the reduction.
+#' @param layer Layer with the raw counts, from which the expression levels are
+#'   taken; default: that of the run. Its assay is that of the run.
+#' @param level Expression level of each gene, such as the logarithm of its mean
+#'   count: a numeric vector, named or in the order of the genes. A Seurat object
+#'   has the counts, so that only the others need it.
+#' @param groups Group of each gene in the order of the genes, for the column
+#'   `group`; the reduction brings its own.
+#' @param seed.use Seed.
+#' @param ... Passed from method to method; anything unknown is an error.
+#' @return A data frame ordered by `query` and `rank`. Columns: `query`; `gene`;
+#'   `rank`, 1 is the nearest; `similarity`; `random_mean` and `random_95`, the
+#'   mean and the 95 percent quantile of the similarity of genes of the same level;
+#'   `pval`, the share of those that are at least as similar (with the gene itself
+#'   counted among them); `above_random`, whether `similarity` is above
+#'   `random_95`; and `group`. The genes given are left out of what is found.
+#' @seealso [SimilarGenePlot()], [FindPatternGenes()], [FindGeneGroups()]
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
+#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
+#'     verbose = FALSE)
+#'   FindSimilarGenes(section, "Gene0001", n = 5)
+#' }
+#' @export
+FindSimilarGenes <- function(object, ...) {
+  UseMethod("FindSimilarGenes", object)
+}
+
+#' @rdname FindSimilarGenes
+#' @export
+FindSimilarGenes.default <- function(
+  object,
+  features,
+  n = 20,
+  combine = c("mean", "each"),
+  level = NULL,
+  groups = NULL,
+  seed.use = 0,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindSimilarGenes.default)), call = call)
+  check_representations(object, call)
+  features <- if (missing(features)) NULL else features
+  if (!is.character(features) || !length(features) || anyNA(features)) {
+    fix <- "Name the genes, as in `features = \"Mbp\"`."
+    sigel_abort(
+      "features",
+      if (is.null(features)) "nothing" else describe(features),
+      "names of genes",
+      fix,
+      call
+    )
+  }
+  check_whole(n, "n", 1L, 20L, call = call)
+  combine <- check_choice(combine, c("mean", "each"), "combine", call)
+  check_whole(seed.use, "seed.use", 0L, call = call)
+  genes <- rownames(object)
+  level <- check_level(level, genes, call)
+  if (!is.null(groups) && length(groups) != length(genes)) {
+    found <- sprintf("%d groups for %d genes", length(groups), length(genes))
+    sigel_abort("groups", found, "one group for each gene", "Give them in the order of the genes.", call)
+  }
+  result <- sigel_call(
+    "similar_genes",
+    unname(object),
+    as.list(genes),
+    as_vector(level),
+    as.list(unique(features)),
+    n,
+    combine,
+    if (!is.null(groups)) as_labels(groups),
+    seed.use,
+    .call = call
+  )
+  table <- engine_table(result)
+  if (!is.null(table$group)) {
+    table$group <- if (is.factor(groups)) factor(table$group, levels(groups)) else as_group(table$group)
+  }
+  table
+}
+
+#' @rdname FindSimilarGenes
+#' @export
+FindSimilarGenes.DimReduc <- function(object, features, level = NULL, ...) {
+  call <- rlang::current_env()
+  results <- sigel_results(object, "sigel", call)
+  features <- if (missing(features)) NULL else features
+  check_has_representation(features, results, call)
+  loadings <- SeuratObject::Loadings(results)
+  speaking_for(call, {
+    FindSimilarGenes(loadings, features = features, level = level, groups = groups_of(results), ...)
+  })
+}
+
+#' @rdname FindSimilarGenes
+#' @export
+FindSimilarGenes.Seurat <- function(
+  object,
+  features,
+  n = 20,
+  combine = c("mean", "each"),
+  reduction = "sigel",
+  layer = NULL,
+  seed.use = 0,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindSimilarGenes.Seurat)), call = call)
+  results <- sigel_results(object, reduction, call)
+  features <- if (missing(features)) NULL else features
+  counts <- counts_of_run(object, results, NULL, layer, call)
+  speaking_for(call, {
+    FindSimilarGenes(
+      results,
+      features = features,
+      n = n,
+      combine = combine,
+      level = expression_level(counts)[rownames(SeuratObject::Loadings(results))],
+      seed.use = seed.use
+    )
+  })
+}
+
+#' Pictures of similar genes
+#'
+#' Draws the genes that were asked about beside those that [FindSimilarGenes()]
+#' found, all on one colour scale, with the similarity above each.
+#'
+#' @param object A Seurat object after [RunSIGEL()].
+#' @param table What [FindSimilarGenes()] returned for that object.
+#' @param n.genes Genes shown for each query, the nearest first.
+#' @param ncol Number of columns.
+#' @param reduction,image,coordinates,layer As in [GeneImagePlot()].
+#' @return A ggplot.
+#' @examples
+#' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
+#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
+#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
+#'     verbose = FALSE)
+#'   SimilarGenePlot(section, FindSimilarGenes(section, "Gene0001", n = 9))
+#' }
+#' @export
+SimilarGenePlot <- function(
+  object,
+  table,
+  n.genes = 9,
+  ncol = 5,
+  reduction = "sigel",
+  image = NULL,
+  coordinates = NULL,
+  layer = NULL
+) {
+  needs_ggplot()
+  call <- rlang::current_env()
+  check_seurat(object, call)
+  check_whole(n.genes, "n.genes", 1L, 9L, call)
+  check_whole(ncol, "ncol", 1L, 5L, call)
+  needed <- c("query", "gene", "rank", "similarity")
+  if (missing(table) || !is.data.frame(table) || !all(needed %in% names(table)) || !nrow(table)) {
+    fix <- "Give what `FindSimilarGenes()` returned."
+    found <- if (missing(table)) "nothing" else describe(table)
+    sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
+  }
+  results <- sigel_results(object, reduction, call)
+  panels <- similar_panels(table, n.genes, rownames(SeuratObject::Loadings(results)))
+  genes <- unique(panels$gene)
+  assay <- SeuratObject::DefaultAssay(results)
+  images <- gene_pixels(object, genes, reduction, assay, image, coordinates, layer, call)
+  # A gene may be shown for several queries.
+  pixels <- pixel_table(images)
+  rows <- split(seq_len(nrow(pixels)), pixels$gene)[panels$gene]
+  pixels <- pixels[unlist(rows), ]
+  pixels$panel <- rep(panels$panel, lengths(rows))
+  ggplot2::ggplot() +
+    pixel_layers(pixels) +
+    ggplot2::facet_wrap(
+      ggplot2::vars(.data$panel),
+      ncol = ncol,
+      labeller = ggplot2::as_labeller(stats::setNames(panels$label, panels$panel))
+    ) +
+    ggplot2::labs(
+      title = "Similar genes",
+      subtitle = "Cosine of representations; the genes asked about come first"
+    )
+}
+
+# One row a panel, the genes asked about before those found: `gene`, `panel` (a factor) and `label`.
+similar_panels <- function(table, n, known) {
+  blocks <- lapply(unique(table$query), function(query) {
+    found <- table[table$query == query, , drop = FALSE]
+    found <- utils::head(found[order(found$rank), ], n)
+    asked <- queries_of(query, known)
+    data.frame(
+      gene = c(asked, found$gene),
+      label = c(sprintf("%s (asked)", asked), sprintf("%s  %.2f", found$gene, found$similarity))
+    )
+  })
+  panels <- do.call(rbind, blocks)
+  panels$panel <- factor(seq_len(nrow(panels)))
+  panels
+}
+
+# The engine names a mean by its genes, with commas between them.
+queries_of <- function(query, known) {
+  if (query %in% known) query else strsplit(query, ", ?")[[1L]]
+}
+
+check_representations <- function(x, call) {
+  wanted <- "a Seurat object, its reduction, or a matrix of representations, genes x dimensions"
+  if (!is.matrix(x) || !is.numeric(x)) {
+    sigel_abort("object", describe(x), wanted, "Pass what `RunSIGEL()` returned.", call)
+  }
+  check_names(rownames(x), "object", "row", "gene", call)
+  bad <- sum(!is.finite(x))
+  if (bad) {
+    found <- sprintf("%d values that are NA, NaN or infinite", bad)
+    sigel_abort("object", found, "finite values", "Leave out genes without a representation.", call)
+  }
+}
+
+# Expression levels in the order of the genes.
+check_level <- function(level, genes, call) {
+  fix <- "Pass the Seurat object, or the logarithm of each gene's mean count."
+  wanted <- "the expression level of each gene"
+  if (!is.numeric(level)) {
+    sigel_abort("level", if (is.null(level)) "nothing" else describe(level), wanted, fix, call)
+  }
+  if (!is.null(names(level))) {
+    level <- level[match(genes, names(level))]
+  } else if (length(level) != length(genes)) {
+    found <- sprintf("%d numbers for %d genes", length(level), length(genes))
+    sigel_abort("level", found, wanted, fix, call)
+  }
+  lost <- which(!is.finite(level))
+  if (length(lost)) {
+    found <- sprintf("no finite number for %d genes: %s", length(lost), some(genes[lost]))
+    sigel_abort("level", found, wanted, fix, call)
+  }
+  unname(level)
+}
+
+# Genes of the run that were not embedded: why not. Names that nobody knows are left to the engine, which names
+# the nearest ones.
+check_has_representation <- function(features, results, call) {
+  known <- SeuratObject::Misc(results)$features
+  loadings <- rownames(SeuratObject::Loadings(results))
+  lost <- setdiff(intersect(features, known$gene), loadings)
+  if (length(lost)) {
+    why <- known$status[match(lost[1L], known$gene)]
+    why <- if (why == "embedded") "no longer in the reduction" else why
+    fix <- "Name other genes; `sigel.status` of the assay's feature metadata says which are embedded."
+    found <- sprintf("%s without a representation (%s)", some(lost), why)
+    sigel_abort("features", found, "genes that were embedded", fix, call)
+  }
+}
+
+# Logarithm of the mean count of each gene, as the engine takes it; the mean itself where values may be negative.
+expression_level <- function(counts) {
+  mean <- Matrix::rowMeans(counts)
+  if (any(mean < 0)) mean else log(pmax(mean, .Machine$double.xmin))
+}
+
+# Group of each gene that has a representation, in their order.
+groups_of <- function(results) {
+  known <- SeuratObject::Misc(results)$features
+  known$group[match(rownames(SeuratObject::Loadings(results)), known$gene)]
+}
+
+# Groups as the engine takes them: text, empty where there is none.
+as_labels <- function(groups) {
+  labels <- as.character(groups)
+  labels[is.na(labels)] <- ""
+  as.list(labels)
+}

@@ -1,0 +1,183 @@
+# What the questions asked of a section have in common: what they take up from an earlier run, where there was one,
+# the checks of their arguments, and their tables.
+
+# What a question takes up from a Seurat object, and whether its images are those of the run.
+asked_section <- function(
+  object,
+  assay,
+  image,
+  coordinates,
+  features,
+  layer,
+  reduction,
+  config,
+  call
+) {
+  check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
+  # The default is a name to look under; another one was meant.
+  asked <- reduction != "sigel" || reduction %in% SeuratObject::Reductions(object)
+  results <- if (asked) sigel_results(object, reduction, call)
+  run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
+  run_layer <- SeuratObject::Misc(results %||% object)$layer
+  assay <- choose_assay(object, assay %||% run_assay, call)
+  layer <- layer %||% run_layer %||% "counts"
+  cells <- colnames(object[[assay]])
+  if (is.null(coordinates)) {
+    places <- places_from_images(object, image, cells, call)
+  } else {
+    if (!is.null(image)) {
+      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
+    }
+    places <- places_from_table(coordinates, cells, call)
+  }
+  of_run <- identical(assay, run_assay) && is.null(features) && is.null(config)
+  if (of_run) {
+    seen <- SeuratObject::Misc(results)$features$gene
+    features <- intersect(seen, rownames(object[[assay]]))
+    sigel_engine(call)
+    config <- list(image = settings_of_run(results, "image"))
+  }
+  list(
+    assay = assay,
+    layer = layer,
+    cells = cells,
+    coordinates = do.call(cbind, unname(places)),
+    features = features,
+    config = config,
+    of_run = of_run && identical(layer, run_layer)
+  )
+}
+
+# The folder of the model: the one given, else the one that the run saved, unless it has been changed or moved since.
+model_of_run <- function(object, model, section, call) {
+  if (!is.null(model)) {
+    return(model)
+  }
+  saved <- SeuratObject::Tool(object, "RunSIGEL")
+  there <- section$of_run && !is.null(saved$path) && all(file.exists(file.path(saved$path, MODEL_FILES)))
+  if (there && identical(model_record(saved$path)$hash, saved$hash)) saved$path
+}
+
+# Counts and places for the engine from what the `.default` methods are given.
+plain_section <- function(object, coordinates, features, call) {
+  if (is.character(object)) {
+    fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
+    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
+  }
+  if (is.null(coordinates)) {
+    wanted <- "a data frame with columns x and y, and the cells as row names"
+    sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
+  }
+  counts <- select_features(as_counts(object, call = call), features, call)
+  list(counts = counts, places = places_from_table(coordinates, colnames(counts), call))
+}
+
+# Arguments that all questions have.
+check_question <- function(model, seed.use, device, verbose, call) {
+  if (!is.null(model)) {
+    check_string(model, "model", "Give the folder of a saved model, or NULL.", call)
+  }
+  check_whole(seed.use, "seed.use", 0L, call = call)
+  check_string(device, "device", "Use `device = \"auto\"`.", call)
+  check_flag(verbose, "verbose", call)
+}
+
+# The part `image` of `config`, the only one that a question without training has use for.
+image_settings <- function(config, call) {
+  config <- config %||% list()
+  example <- "For example `config = list(image = list(min_spots = 5))`."
+  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
+    sigel_abort("config", describe(config), "a nested named list of settings", example, call)
+  }
+  other <- setdiff(names(config), "image")
+  if (length(other)) {
+    sigel_abort("config", sprintf("the part %s", some(other)), "the part \"image\" alone", example, call)
+  }
+  as_settings(config$image %||% list())
+}
+
+# Ask the engine a question of a section; progress is the last argument of all questions.
+ask_section <- function(name, section, ..., verbose, call) {
+  sigel_engine(call)
+  reporter <- progress_reporter(verbose)
+  on.exit(close_progress(reporter), add = TRUE)
+  callback <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
+  arguments <- c(
+    name,
+    engine_pieces(section$counts, section$places),
+    list(...),
+    list(callback, .call = call)
+  )
+  do.call(sigel_call, arguments, quote = TRUE)
+}
+
+# A Python dict from a named list, whatever the names; NULL stays NULL.
+as_py_dict <- function(x) {
+  if (!is.null(x)) reticulate::py_dict(as.list(names(x)), unname(x), convert = FALSE)
+}
+
+# One of some words; an argument left at its default, all of them, means the first.
+check_choice <- function(x, choices, argument, call) {
+  if (identical(x, choices)) {
+    return(choices[1L])
+  }
+  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
+    fix <- sprintf("Use `%s = \"%s\"`.", argument, choices[1L])
+    sigel_abort(argument, describe(x), paste("one of", some(choices, 10L)), fix, call)
+  }
+  x
+}
+
+# Columns of the meta data, for the cells of the assay.
+meta_columns <- function(object, names, cells, argument, call) {
+  metadata <- object[[]]
+  if (!is.character(names) || !length(names) || anyNA(names)) {
+    fix <- "See `names(object[[]])`."
+    sigel_abort(argument, describe(names), "names of columns of the meta data", fix, call)
+  }
+  unknown <- setdiff(names, names(metadata))
+  if (length(unknown)) {
+    nearest <- nearest_names(unknown[1L], names(metadata))
+    fix <- if (length(nearest)) sprintf("Did you mean %s?", some(nearest)) else "See `names(object[[]])`."
+    sigel_abort(argument, some(unknown), "names of columns of the meta data", fix, call)
+  }
+  metadata[cells, names, drop = FALSE]
+}
+
+# The known names that differ from an unknown one in at most a third of its letters, nearest first.
+nearest_names <- function(name, known) {
+  distance <- drop(utils::adist(name, known, ignore.case = TRUE))
+  near <- which(distance <= max(1, nchar(name) %/% 3L))
+  utils::head(known[near[order(distance[near])]], 3L)
+}
+
+# Values of each cell, in the order of the cells: as they stand, or by the cells' names.
+per_cell <- function(x, cells, argument, call) {
+  x <- if (is.factor(x)) stats::setNames(as.character(x), names(x)) else x
+  lawful <- is.atomic(x) && is.null(dim(x)) && (is.numeric(x) || is.character(x) || is.logical(x))
+  wanted <- "one value for each cell"
+  if (!lawful) {
+    sigel_abort(argument, describe(x), wanted, "Give numbers, text or a factor.", call)
+  }
+  if (!is.null(names(x))) {
+    missing <- setdiff(cells, names(x))
+    if (length(missing)) {
+      found <- sprintf("no value for %d of %d cells: %s", length(missing), length(cells), some(missing))
+      fix <- "Name every value by its cell, or `unname()` them where they are in the order of the cells."
+      sigel_abort(argument, found, wanted, fix, call)
+    }
+    x <- x[match(cells, names(x))]
+  } else if (length(x) != length(cells)) {
+    found <- sprintf("%d values for %d cells", length(x), length(cells))
+    sigel_abort(argument, found, wanted, "Give them in the order of the cells, or name them by cell.", call)
+  }
+  unname(x)
+}
+
+# The engine's answer as a data frame by rank, genes without an answer last.
+as_gene_table <- function(result, columns) {
+  table <- engine_table(result[c("gene", columns)])
+  table$rank <- as.integer(table$rank)
+  rownames(table) <- table$gene
+  table[order(table$rank), , drop = FALSE]
+}

@@ -1,0 +1,55 @@
+# The section of a run: its counts and places out of a Seurat object, its settings, and tables of the engine.
+
+# Counts as the run under `results` (or NULL) was given them, and the place of every cell.
+section_of_run <- function(object, results, assay, image, coordinates, layer, call, features = NULL) {
+  counts <- counts_of_run(object, results, assay, layer, call, features)
+  cells <- colnames(counts)
+  places <- if (is.null(coordinates)) {
+    places_from_images(object, image, cells, call)
+  } else {
+    places_from_table(coordinates, cells, call)
+  }
+  list(counts = counts, places = places)
+}
+
+# Counts in the layer of the run, of the genes that it was given; `features` are checked to be among them.
+counts_of_run <- function(object, results, assay, layer, call, features = NULL) {
+  of_run <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
+  layer <- layer %||% if (!is.null(results)) SeuratObject::Misc(results)$layer
+  layer <- layer %||% "counts"
+  assay <- choose_assay(object, assay %||% of_run, call)
+  counts <- as_counts(read_counts(object[[assay]], layer, call), "layer", call)
+  select_features(counts, features, call)
+  if (identical(assay, of_run)) seen_by_model(counts, features, results, call) else counts
+}
+
+# The library of a spot, by which counts are normalised, is that of the genes the run was given; in their order.
+seen_by_model <- function(counts, features, results, call) {
+  seen <- SeuratObject::Misc(results)$features$gene
+  outside <- setdiff(features, seen)
+  if (length(outside)) {
+    found <- sprintf("%s, not among the `features` of the run", some(outside))
+    sigel_abort("features", found, "genes that the model saw", "Call `RunSIGEL()` with them.", call)
+  }
+  counts[seen[seen %in% rownames(counts)], , drop = FALSE]
+}
+
+# Settings of the run, or one part of them, as a Python dict; empty where there is no run. They stay Python's: in R a
+# list of one element could not be told from the element.
+settings_of_run <- function(results, part = NULL) {
+  if (is.null(results)) {
+    return(reticulate::dict(convert = FALSE))
+  }
+  json <- reticulate::import("json", convert = FALSE)
+  settings <- json$loads(SeuratObject::Misc(results)$params)
+  if (is.null(part)) settings else settings[[part]]
+}
+
+# A data frame from the columns that the engine returns as lists; one without rows keeps its columns.
+engine_table <- function(columns) {
+  columns <- lapply(columns, function(column) {
+    column <- if (length(column)) unlist(column) else character()
+    if (is.numeric(column)) replace(column, is.nan(column), NA) else column
+  })
+  data.frame(columns, check.names = FALSE, stringsAsFactors = FALSE)
+}

@@ -1,0 +1,104 @@
+build <- function(plot) ggplot2::ggplot_build(plot)
+
+test_that("similar genes are drawn behind the genes asked about", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- grouped_section()
+  before <- rlang::hash(section)
+  table <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 6)
+  drawn <- build(SimilarGenePlot(section, table, n.genes = 3))
+  expect_identical(rlang::hash(section), before)
+  expect_equal(nrow(drawn$layout$layout), 5L)
+  shown <- drawn$plot$layers[[1]]$data
+  panels <- unique(shown[c("panel", "gene")])
+  expect_equal(as.character(panels$gene), c("Gene0001", "Gene0003", table$gene[1:3]))
+  # Each pixel is drawn once in each panel, with its corners in their order.
+  expect_equal(unname(c(table(shown$panel))), rep(6L * ncol(section), 5))
+  image <- build(GeneImagePlot(section, table$gene[1]))$plot$layers[[1]]$data
+  expect_equal(shown[shown$panel == 3, c("x", "y", "value")], image[c("x", "y", "value")], ignore_attr = TRUE)
+  each <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 2, combine = "each")
+  expect_equal(nrow(build(SimilarGenePlot(section, each))$layout$layout), 6L)
+})
+
+test_that("a table that is not of similar genes is refused", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- grouped_section()
+  table <- FindSimilarGenes(section, "Gene0001", n = 2)
+  expect_refused(SimilarGenePlot(section), "table", "FindSimilarGenes()")
+  expect_refused(SimilarGenePlot(section, "Gene0001"), "table")
+  expect_refused(SimilarGenePlot(section, table[0, ]), "table")
+  expect_refused(SimilarGenePlot(section, table[1:2]), "table", "similarity")
+  expect_refused(SimilarGenePlot(section, table, n.genes = 0), "n.genes")
+  expect_refused(SimilarGenePlot(section, table, ncol = 0), "ncol")
+  expect_refused(SimilarGenePlot(section[["sigel"]], table), "object", "DimReduc")
+  expect_refused(SimilarGenePlot(section, transform(table, gene = "nogene")), "features", "nogene")
+})
+
+test_that("the page of a group has its mean image, its genes and its place on the map", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  section <- grouped_section()
+  page <- GeneGroupPage(section, 2, n.genes = 3, method = "pca")
+  expect_s3_class(page, "ggplot")
+  features <- SeuratObject::Misc(section[["sigel"]])$features
+  members <- features$gene[which(features$group == "2")]
+  typical <- page[[2]]$layers[[1]]$data
+  expect_setequal(as.character(unique(typical$gene)), strsplit(GeneGroups(section)$typical[2], ",")[[1]][1:3])
+  # The mean image is the mean of its members' images.
+  values <- GeneImagePlot(section, members)$layers[[1]]$data
+  corners <- table(values$gene)[[1]]
+  mean <- rowMeans(matrix(values$value, nrow = corners))
+  expect_equal(page[[1]][[1]]$layers[[1]]$data$value, mean, tolerance = 1e-5)
+  dots <- page[[1]][[2]]$layers
+  expect_setequal(dots[[2]]$data$gene, members)
+  expect_equal(nrow(dots[[1]]$data) + nrow(dots[[2]]$data), sum(features$status == "embedded"))
+  expect_match(page$patches$annotation$subtitle, sprintf("%d genes", length(members)))
+  expect_no_match(page$patches$annotation$subtitle, "stability")
+  file <- withr::local_tempfile(fileext = ".png")
+  expect_no_error(ggplot2::ggsave(file, page, width = 7, height = 7, dpi = 40))
+})
+
+test_that("the page tells the stability where it is known", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  section <- grouped_section()
+  stability <- data.frame(group = factor(1:2), stability = c(0.25, 0.75))
+  subtitle <- function(group, ...) {
+    GeneGroupPage(section, group, n.genes = 1, method = "pca", ...)$patches$annotation$subtitle
+  }
+  expect_match(subtitle("2", stability = stability), "stability 0.75", fixed = TRUE)
+  expect_no_match(subtitle("3", stability = stability), "stability", fixed = TRUE)
+  expect_refused(subtitle("1", stability = 0.5), "stability", "GeneGroupStability()")
+  expect_refused(subtitle("99"), "group", "\"1\"")
+  expect_refused(subtitle(NA), "group")
+  expect_refused(subtitle(c("1", "2")), "group")
+  expect_refused(subtitle("1", ncol = 0), "ncol")
+  expect_refused(subtitle("1", seed.use = "a"), "seed.use")
+  expect_refused(GeneGroupPage(section, method = "pca"), "group", "found nothing")
+  expect_refused(GeneGroupPage(section, 1, method = "tsne"), "method", "\"umap\"")
+  expect_refused(GeneGroupPage(section, 1, n.genes = 0), "n.genes")
+  expect_refused(GeneGroupPage(section[["sigel"]], 1), "object", "DimReduc")
+})
+
+test_that("stability is drawn with the most stable group first", {
+  skip_without("ggplot2")
+  table <- data.frame(
+    group = factor(1:4),
+    n_genes = c(90, 40, 12, 30),
+    stability = c(0.6, 0.8, 0.4, 0.95),
+    lowest = c(0.5, 0.6, 0.2, 0.9)
+  )
+  plot <- GeneGroupStabilityPlot(table)
+  expect_equal(levels(plot$data$group), c("4", "2", "1", "3"))
+  expect_null(plot$labels$subtitle)
+  expect_no_warning(build(plot))
+  told <- structure(table, ari = 0.876, seeds = 1:5)
+  expect_equal(GeneGroupStabilityPlot(told)$labels$subtitle, "5 more fits, adjusted Rand index 0.88")
+  expect_no_warning(build(GeneGroupStabilityPlot(table[1, ])))
+  expect_refused(GeneGroupStabilityPlot(), "table", "GeneGroupStability()")
+  expect_refused(GeneGroupStabilityPlot(table[1:2]), "table", "stability")
+  expect_refused(GeneGroupStabilityPlot(table[0, ]), "table")
+})
