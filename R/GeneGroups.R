@@ -39,7 +39,7 @@
 #' @return Data frames.
 #'
 #'   `GeneGroups()`, one row a group, the largest first: `group`, `n_genes`, `medoid` (the gene nearest
-#'   to the group's mean), `mean_prob` (mean posterior of its genes), `cohesion`
+#'   to the group's mean by cosine), `mean_prob` (mean posterior of its genes), `cohesion`
 #'   (mean cosine to the group's mean, of representations about the mean of all
 #'   genes) and `typical` (the five genes nearest to the group's mean,
 #'   comma-joined).

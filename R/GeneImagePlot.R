@@ -3,7 +3,8 @@
 #' `GeneImagePlot()` draws the pictures of named genes as the model sees them,
 #' normalised and scaled, all on one colour scale. `GeneGroupPlot()` draws a page
 #' with a row for each group and the genes most typical of it, those whose
-#' representations lie nearest to the group's mean.
+#' representations lie nearest to the group's mean (cosine, about the mean of all
+#' genes).
 #'
 #' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
@@ -131,12 +132,13 @@ GeneGroupPlot <- function(
     )
 }
 
-# The genes of a group whose representations lie nearest to their mean, as in the table of `GeneGroups()`.
+# The genes of a group that point most nearly where it points, seen from the mean of all genes, as in the table of
+# `GeneGroups()`.
 typical_genes <- function(results, group, n) {
   loadings <- SeuratObject::Loadings(results)
-  genes <- rownames(loadings)[which(groups_of(results) == group)]
-  own <- loadings[genes, , drop = FALSE]
-  distance <- rowSums(sweep(own, 2L, colMeans(own))^2)
-  nearest <- utils::head(genes[order(distance)], n)
+  unit <- sweep(loadings, 2L, colMeans(loadings))
+  unit <- unit / pmax(sqrt(rowSums(unit^2)), 1e-12)
+  own <- unit[which(groups_of(results) == group), , drop = FALSE]
+  nearest <- utils::head(rownames(own)[order(-drop(own %*% colMeans(own)))], n)
   data.frame(gene = nearest, group = rep(group, length(nearest)), rank = seq_along(nearest))
 }

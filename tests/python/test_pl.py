@@ -237,7 +237,8 @@ def test_typical_genes_point_where_the_group_points(fitted):
     adata.varm["X_sigel"] = z.astype(np.float32)
     named = titles(pl.gene_groups(adata, n_genes=2))
     head = next(i for i, t in enumerate(named) if t.startswith(f"Group {label}:"))
-    unit = z[members] / np.linalg.norm(z[members], axis=1, keepdims=True)
+    unit = (z - np.nanmean(z, axis=0))[members]  # about the mean of all genes
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     best = members[np.argmax(unit @ unit.mean(axis=0))]
     assert named[head + 1] == adata.var_names[best]
 

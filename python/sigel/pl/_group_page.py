@@ -13,6 +13,7 @@ from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplo
 from sigel.pl._groups import mean_image
 from sigel.pl._map import Method, plane
 from sigel.tasks.groups import describe_groups, typical_genes
+from sigel.tasks.similar import centred
 from sigel.views import ImageViews
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def group_page(
         known = ", ".join(table.index[:20]) + (", ..." if len(table) > 20 else "")
         raise InputError("group", unknown_name(group, ()), "the name of a group", f"There are: {known}.")
     members = np.flatnonzero(labels[position] == group)
-    typical = members[typical_genes(z[position[members]])][:n_genes]
+    typical = members[typical_genes(centred(z[position])[members])][:n_genes]
     views = ImageViews(images)
     mean, genes = mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy()
     limits = limits_of(genes)

@@ -10,6 +10,8 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results
+from sigel.tasks.groups import typical_genes
+from sigel.tasks.similar import centred
 from sigel.views import ImageViews
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def gene_groups(
     images = images_of(adata, key, layer, spatial_key, config)
     position = adata.var_names.get_indexer(images.genes)
     group = adata.var[keys.group].astype(object).to_numpy()[position]
-    z = np.asarray(adata.varm[keys.representation])[position]
+    unit = centred(np.asarray(adata.varm[keys.representation], dtype=np.float64)[position])
     labels, sizes = np.unique([str(g) for g in group if isinstance(g, str) and g], return_counts=True)
     n_groups = len(labels)
     shown = labels[np.lexsort((labels, -sizes))][:max_groups]
@@ -94,7 +96,7 @@ def gene_groups(
     pages = []
     for label in shown:
         members = np.flatnonzero(group == label)
-        typical = members[np.argsort(-_likeness(z[members]), kind="stable")][:n_genes]
+        typical = members[typical_genes(unit[members])][:n_genes]
         pages.append(
             (members, typical, mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy())
         )
@@ -116,12 +118,6 @@ def gene_groups(
     label = "z-score" if images.config.scale == "zscore" else "scaled expression"
     figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / len(shown)), aspect=15, label=label, pad=0.02)
     return figure
-
-
-def _likeness(z: np.ndarray) -> np.ndarray:
-    """Cosine of each representation `(n, d)` with the direction of their mean."""
-    unit = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-    return unit @ unit.mean(axis=0)
 
 
 def mean_image(views: ImageViews, members: np.ndarray) -> np.ndarray:

@@ -165,22 +165,21 @@ def describe_groups(
     Returns
     -------
     pandas.DataFrame
-        `group`, `n_genes`, `medoid` (the gene nearest to the mean of the group's representations),
-        `mean_prob`, `cohesion` (mean cosine to the group's mean, of representations centred on the mean of
-        all genes), `typical` (the five nearest, comma-joined). Groups in the order of their numbers.
+        `group`, `n_genes`, `medoid` (the gene nearest to the group's mean, by the cosine of representations
+        centred on the mean of all genes), `mean_prob`, `cohesion` (mean of that cosine), `typical` (the five
+        nearest, comma-joined). Groups in the order of their numbers.
     """
     z = np.asarray(representations, dtype=np.float64)
     kept, labels, code = grouped(z, group)
     z, name = z[kept], np.asarray(names, dtype=object)[kept]
     size = np.bincount(code, minlength=len(labels))
     unit = centred(z)
-    distance = np.linalg.norm(z - _means(z, code, size)[code], axis=1)
     middle = _means(unit, code, size)
     middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-12)
     cosine = (unit * middle[code]).sum(axis=1)
     prob = np.full(len(z), np.nan) if group_prob is None else np.asarray(group_prob, dtype=float)[kept]
 
-    order = np.lexsort((distance, code))  # group by group, the nearest first
+    order = np.lexsort((-cosine, code))  # group by group, the nearest first
     first = np.concatenate([[0], np.cumsum(size)])
     typical = [name[order[a:b]][:N_TYPICAL].tolist() for a, b in itertools.pairwise(first)]
     return pd.DataFrame(
@@ -216,9 +215,17 @@ def _numbers_first(label: str) -> tuple[bool, int, str]:
     return not label.isdecimal(), int(label) if label.isdecimal() else 0, label
 
 
-def typical_genes(z: np.ndarray) -> np.ndarray:
-    """Rows of the genes of a group `(n, n_dims)`, from the nearest to its mean to the farthest."""
-    return np.argsort(np.linalg.norm(z - z.mean(axis=0), axis=1), kind="stable")
+def typical_genes(unit: np.ndarray) -> np.ndarray:
+    """Order of the genes of a group, from the nearest to its mean to the farthest.
+
+    Plain distances would put the genes of the weakest pattern first: they lie in the middle.
+
+    Parameters
+    ----------
+    unit
+        Their representations, centred on the mean of all genes and of unit length, `(n, n_dims)`.
+    """
+    return np.argsort(-(unit @ unit.mean(axis=0)), kind="stable")
 
 
 def _means(z: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:
