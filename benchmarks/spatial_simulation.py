@@ -217,7 +217,7 @@ def draw(made: Surfaces, design: Design, rng: np.random.Generator, weights: np.n
     -------
     AnnData
         `var["family"]` the gene and `var["weight"]`; the rest has the family `"rest"`. `obsm["surface"]`, one
-        column a family, named in `uns["families"]`.
+        column a family, named in `uns["families"]`, and `uns["dispersions"]` of each.
     """
     if design == "library":
         surface, phi, size = made.rate, made.rate_dispersion, made.library[:, None]
@@ -245,7 +245,7 @@ def draw(made: Surfaces, design: Design, rng: np.random.Generator, weights: np.n
         obs=made.adata.obs[lattice].copy(),
         var=var,
         obsm={"spatial": places, "surface": surface * size},
-        uns={"families": np.asarray(made.genes, dtype=str)},
+        uns={"families": np.asarray(made.genes, dtype=str), "dispersions": phi},
     )
 
 

@@ -26,11 +26,11 @@ import anndata
 import pandas as pd
 from common import ROOT
 from processes import memory_gb
-from spatial_peers import CEILING, PEERS, TESTS_ALONE
+from spatial_peers import KNOWN, PEERS, TESTS_ALONE
 
 import sigel
 
-METHODS = PEERS | {"ceiling": CEILING, "SIGEL, test alone": TESTS_ALONE}
+METHODS = PEERS | {"surface": KNOWN, "SIGEL, test alone": TESTS_ALONE}
 SMALL: dict[str, Any] = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 5, "n_background_genes": 10}
 
 
@@ -154,7 +154,7 @@ def _plain(adata: anndata.AnnData) -> anndata.AnnData:
     lattice = [key for key in ("array_row", "array_col") if key in adata.obs]
     known = [key for key in ("family", "weight") if key in adata.var]
     obsm = {key: adata.obsm[key] for key in ("spatial", "surface") if key in adata.obsm}
-    uns = {key: adata.uns[key] for key in ("families",) if key in adata.uns}
+    uns = {key: adata.uns[key] for key in ("families", "dispersions") if key in adata.uns}
     return anndata.AnnData(adata.X, obs=adata.obs[lattice], var=adata.var[known], obsm=obsm, uns=uns)
 
 
@@ -179,7 +179,7 @@ def main(method: str, folder: str, *files: str) -> None:
     *files
         h5ad files.
     """
-    if method != "ceiling":  # what is compiled or imported at the first call is no part of the time
+    if method != "surface":  # what is compiled or imported at the first call is no part of the time
         _timed(method, sigel.datasets.simulated_section(**SMALL))
     before, seconds = memory_gb("VmRSS"), []
     for n, file in enumerate(files):
