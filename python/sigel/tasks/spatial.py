@@ -90,7 +90,7 @@ def spatial_genes(
     where = resolve_device(device)
     views = ImageViews(images, where)
     kernel = RasterKernel(images.raster, covariates, where)
-    table = _tested(views, kernel, progress)
+    table = _tested(views, kernel, _share(images, views), progress)
     if score:
         table["score"], table["score_pval"] = spatial_score(
             images, views, null, n_nulls, model, seed, where, progress
@@ -119,13 +119,17 @@ def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(qval=qval, rank=rank)[list(COLUMNS)]
 
 
-def _tested(views: ImageViews, kernel: RasterKernel, progress: Progress | None) -> pd.DataFrame:
+def _tested(
+    views: ImageViews, kernel: RasterKernel, share: Tensor, progress: Progress | None
+) -> pd.DataFrame:
     """Statistic, effect, length scale and p-value of every gene that has an image."""
     n, parts = views.n_pixels, []
     batches = torch.arange(views.n_genes).split(BATCH)
     scales = np.asarray(kernel.scales)
     for done, rows in enumerate(batches, start=1):
-        z = kernel.clear(_cleared_input(views, rows))
+        counts = views.counts(rows)
+        # Values that are no counts are tested as the images that they are.
+        z = kernel.clear(stabilised(counts, share) if views.integer else views.unscaled(counts))
         forms = kernel.forms(z).double().cpu().numpy()  # (n, n_scales)
         skew = z.pow(3).mean(dim=1).double().cpu().numpy()
         kurtosis = z.pow(4).mean(dim=1).double().cpu().numpy()
@@ -149,12 +153,10 @@ def _tested(views: ImageViews, kernel: RasterKernel, progress: Progress | None) 
     return table.assign(score=np.nan, score_pval=np.nan)
 
 
-def _cleared_input(views: ImageViews, rows: Tensor) -> Tensor:
-    """What is tested, `(n, n_pixels)`: residuals of counts, or the image itself where there are none."""
-    counts = views.counts(rows)
-    if not views.integer:
-        return views.unscaled(counts)
-    # Counts that shall not be normalised are taken as those of pixels of one depth.
-    share = views.depth_share
-    even = views.config.normalize == "none"
-    return stabilised(counts, torch.full_like(share, 1 / len(share)) if even else share)
+def _share(images: GeneImages, views: ImageViews) -> Tensor:
+    """Share of each pixel in the counts of a gene without a pattern, `(n_pixels,)`."""
+    if images.config.normalize != "none":
+        return views.depth_share
+    # Counts that shall not be normalised: every spot is worth the same.
+    spots = images.raster.spots_per_pixel
+    return torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(views.device)
