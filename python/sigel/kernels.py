@@ -13,8 +13,11 @@ from torch import Tensor
 
 from sigel.raster import Raster
 
-# Rows of the kernel over which its moments are taken; a section with more pixels is represented by so many.
-MOMENT_ROWS = 4096
+# Rows of the kernel over which its moments are taken; so many represent a section with more pixels, to within
+# 1 % of any moment.
+MOMENT_ROWS = 1024
+# Entries of a block of rows, 32 MB.
+BLOCK = 4_000_000
 # Frequencies up to this over the finest length scale: beyond it less than 1 % of the spectrum is left.
 SPECTRUM = 2.8
 
@@ -105,18 +108,28 @@ class RasterKernel:
         # Columns that others explain already leave nothing.
         u, s, _ = np.linalg.svd(basis / np.maximum(np.linalg.norm(basis, axis=0), 1e-12), full_matrices=False)
         self.nuisance = u[:, s > 1e-6 * s[0]]  # (n_pixels, n_nuisance), orthonormal
-        sums = np.array([self._sums_of(k) for k in range(len(self.scales))])
-        self.weights = 1 / np.sqrt(sums[:, 0])
-        self.traces = sums[:, 1] * self.weights
+        every = range(len(self.scales))
+        self._nuisance_images = np.stack([self._image_of_nuisance(k) for k in every])  # K_s Q
+        sums = self._sums()
+        self.weights = 1 / np.sqrt(sums[0])
+        self.traces = sums[1] * self.weights * self.n_pixels / self.freedom
+
+    @property
+    def freedom(self) -> int:
+        """Dimensions that are left to a cleared image."""
+        return self.n_pixels - self.nuisance.shape[1]
 
     # --- quadratic forms ---
 
     def clear(self, image: Tensor) -> Tensor:
         """Images `(n, n_pixels)` without their mean and covariates, of unit variance; zero where flat."""
         nuisance = torch.from_numpy(self.nuisance).to(image)
+        before = image.square().mean(dim=1, keepdim=True)
         image = image - (image @ nuisance) @ nuisance.T
         variance = image.square().mean(dim=1, keepdim=True)
-        return torch.where(variance > 1e-10, image * variance.clamp_min(1e-10).rsqrt(), 0.0)
+        # Rounding leaves so much of what is flat, whatever the unit.
+        there = variance > 1e-10 * before
+        return torch.where(there, image * torch.where(there, variance, 1.0).rsqrt(), 0.0)
 
     def forms(self, z: Tensor) -> Tensor:
         """Quadratic form of every scale, `(n, n_scales)`, for cleared images `(n, n_pixels)`."""
@@ -136,21 +149,20 @@ class RasterKernel:
 
     # --- moments ---
 
-    def _sums_of(self, scale: int) -> tuple[float, float]:
-        """Sum of the squares off the diagonal, and trace, of one scale's centred kernel."""
-        weights = np.zeros(len(self.scales))
-        weights[scale] = 1.0
-        square = trace = 0.0
-        for index, rows in self._blocks(weights):
-            own = rows[np.arange(len(index)), index]
-            square += float(np.vdot(rows, rows) - np.vdot(own, own))
-            trace += float(own.sum())
-        return square * self._share, trace * self._share
+    def _sums(self) -> np.ndarray:
+        """Squares off the diagonal and trace of every scale's centred kernel, added up, `(2, n_scales)`."""
+        sums = np.zeros((2, len(self.scales)))
+        for index in self._blocks():
+            at = np.arange(len(index))
+            for k, rows in enumerate(self._rows_by_scale(index)):
+                own = rows[at, index]
+                sums[:, k] += np.vdot(rows, rows) - np.vdot(own, own), own.sum()
+        return sums * self._share
 
-    def _blocks(self, weights: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows of the centred kernel, some hundred at a time, with their numbers."""
-        for index in np.array_split(self._chosen, math.ceil(len(self._chosen) / 512)):
-            yield index, self._rows_of(index, weights)
+    def _blocks(self) -> list[np.ndarray]:
+        """Numbers of the rows that stand for all, so many at a time that a block stays small."""
+        size = max(1, BLOCK // self.n_pixels)
+        return np.array_split(self._chosen, math.ceil(len(self._chosen) / size))
 
     @cached_property
     def _chosen(self) -> np.ndarray:
@@ -161,23 +173,27 @@ class RasterKernel:
     def _share(self) -> float:
         return self.n_pixels / len(self._chosen)
 
-    def _rows_of(self, index: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Rows of the centred kernel, `(len(index), n_pixels)`."""
+    def _rows_by_scale(self, index: np.ndarray) -> Iterator[np.ndarray]:
+        """Rows of each scale's centred kernel, `(len(index), n_pixels)`, not weighted."""
         gap_rows = np.abs(self._rows[index][:, None] - self._rows)
         gap_cols = np.abs(self._cols[index][:, None] - self._cols)
-        plain = np.zeros((len(index), self.n_pixels))
-        for k, weight in enumerate(weights[1:]):
-            if weight:
-                down, across = self._factors(k)
-                plain += weight * down[gap_rows] * across[gap_cols]
-        if weights[0]:
-            near = np.asarray(self._near[index].todense())
-            near[np.arange(len(index)), index] += 1
-            plain += weights[0] * near
         q = self.nuisance
-        image = self._image_of_nuisance(weights)  # K Q
-        middle = q.T @ image
-        return plain - image[index] @ q.T - q[index] @ image.T + q[index] @ middle @ q.T
+        for k, image in enumerate(self._nuisance_images):
+            if k == 0:
+                plain = np.asarray(self._near[index].todense(), dtype=np.float64)
+                plain[np.arange(len(index)), index] += 1
+            else:
+                down, across = self._factors(k - 1)
+                plain = down[gap_rows] * across[gap_cols]
+            middle = q[index] @ (q.T @ image) - image[index]
+            yield plain + middle @ q.T - q[index] @ image.T
+
+    def _rows_of(self, index: np.ndarray) -> np.ndarray:
+        """Rows of the weighted sum of all scales, `(len(index), n_pixels)`."""
+        total = np.zeros((len(index), self.n_pixels))
+        for weight, rows in zip(self.weights, self._rows_by_scale(index), strict=True):
+            total += weight * rows
+        return total
 
     def _factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The Gaussian kernel of a length as a function of the steps along rows and along columns."""
@@ -190,20 +206,17 @@ class RasterKernel:
             found.append(density[:n_cos, k] @ basis[:n_cos])
         return found[0], found[1]
 
-    def _image_of_nuisance(self, weights: np.ndarray) -> np.ndarray:
-        grid = np.zeros((self.nuisance.shape[1], *self._shape))
-        grid[:, self._rows, self._cols] = self.nuisance.T
-        spectrum = self._along_rows @ grid @ self._along_cols.T  # (n_nuisance, n_row_waves, n_col_waves)
-        density = np.einsum("rk,ck,k->rc", self._density_rows, self._density_cols, weights[1:])
-        back = self._along_rows.T @ (spectrum * density) @ self._along_cols
-        near = self._near @ self.nuisance + self.nuisance
-        return back[:, self._rows, self._cols].T + weights[0] * near
+    def _image_of_nuisance(self, scale: int) -> np.ndarray:
+        weights = np.zeros(len(self.scales))
+        weights[scale] = 1.0
+        return self._apply(self.nuisance.T, weights).T
 
     @cached_property
     def moments(self) -> Moments:
         """Of the sum of all scales."""
         sums = np.zeros(7)
-        for index, rows in self._blocks(self.weights):
+        for index in self._blocks():
+            rows = self._rows_of(index)
             own = rows[np.arange(len(index)), index]
             square = np.einsum("ij,ij->i", rows, rows)
             triangle = np.vdot(self._apply(rows, self.weights), rows)

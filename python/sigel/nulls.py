@@ -50,9 +50,9 @@ def null_view(views: ImageViews, rows: Tensor, null: Null, generator: torch.Gene
     rows
         Row numbers of genes, int64, `(n,)`.
     null
-        `"permute"`: the pixels of each gene in a new order, each with its depth, independent between
-        genes. `"nb"`, `"zinb"`: counts drawn at the pixels' own depths, with the gene's own mean,
-        dispersion and, for the latter, share of zeros.
+        `"permute"`: the pixels of each gene in a new order, each with its depth; one random order, begun
+        by each gene at another place. `"nb"`, `"zinb"`: counts drawn at the pixels' own depths, with the
+        gene's own mean, dispersion and, for the latter, share of zeros.
     generator
         CPU generator: the images are the same on every device.
 
@@ -71,8 +71,8 @@ def null_view(views: ImageViews, rows: Tensor, null: Null, generator: torch.Gene
         start = torch.randint(n, (len(image), 1), generator=generator)
         place = order[(torch.arange(n) + start) % n].to(image.device)  # (n_genes, n_pixels)
         return views.view_of(image.gather(1, place))
-    model = fit_counts(counts, views.depth_share, zeros=null == "zinb")
-    return views.view_of(views.unscaled(draw_counts(model, views.depth_share, generator)))
+    model = fit_counts(counts, views.gene_share, zeros=null == "zinb")
+    return views.view_of(views.unscaled(draw_counts(model, views.gene_share, generator)))
 
 
 def fit_counts(counts: Tensor, depth_share: Tensor, *, zeros: bool = False) -> CountModel:

@@ -57,6 +57,8 @@ class ImageViews:
         self._factor = torch.from_numpy(_pixel_factor(images)).to(self.device)
         depth = images.depth / max(images.depth.sum(), 1e-12)
         self._depth_share = torch.from_numpy(depth.astype(np.float32)).to(self.device)
+        spots = images.raster.spots_per_pixel
+        self._spot_share = torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(self.device)
         graph = images.raster.neighbors
         place = graph.tocoo()
         self._neighbors = torch.sparse_coo_tensor(
@@ -173,9 +175,12 @@ class ImageViews:
         return View(image, self._noise_of(image), amplitude)
 
     @property
-    def depth_share(self) -> Tensor:
-        """Share of each pixel in the section's counts, `(n_pixels,)`."""
-        return self._depth_share
+    def gene_share(self) -> Tensor:
+        """Share of each pixel in the counts of a gene without a pattern, `(n_pixels,)`: that of its depth.
+
+        Where counts shall not be normalised, every spot is worth the same.
+        """
+        return self._spot_share if self.config.normalize == "none" else self._depth_share
 
     def spread(self, columns: Tensor, weight: float, *, adjoint: bool = False) -> Tensor:
         """Mix images with the means of their neighbours.

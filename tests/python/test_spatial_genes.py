@@ -12,6 +12,7 @@ import sigel
 from sigel import bridge
 from sigel.errors import InputError
 from sigel.tasks.spatial import COLUMNS
+from sigel.tasks.spatial import spatial_genes as spatial_genes_of
 from sigel.tasks.spatial_score import score_against_nulls
 from sigel.tasks.spatial_sections import combine_sections, pixel_covariates
 
@@ -101,6 +102,7 @@ def test_without_a_pattern_p_values_are_uniform(lattice):
     # 900 genes of one order of the spots are not 900 independent draws: programmes move together.
     assert stats.kstest(pd.concat(ps), "uniform").statistic < 0.06
     assert (pd.concat(ps) < 0.01).mean() < 0.02
+    # One order of the spots alone: the programmes are three draws, not 450.
     assert (pd.concat(scores) < 0.01).mean() < 0.05
 
 
@@ -165,7 +167,7 @@ def test_known_markers_come_first_and_their_permuted_copies_do_not(real_section,
     permuted = sigel.tl.spatial_genes(shuffled(adata), score=False, progress=False)
     n = (table["status"] == "tested").sum()
     # Prox1 is rare, and all 500 genes of the cortex section were chosen for their patterns.
-    assert (table.loc[chosen, "rank"].nsmallest(3) < 0.06 * n).all()
+    assert (table.loc[chosen, "rank"].nsmallest(3) < 0.1 * n).all()
     assert (table.loc[chosen, "qval"] < 0.01).all()
     assert (permuted.loc[chosen, "statistic"] < table["statistic"].quantile(0.75)).all()
     assert (permuted.loc[chosen, "pval"] > 1e-3).all()
@@ -363,6 +365,53 @@ def test_a_refusal_names_the_section(section):
 def test_a_handful_of_spots_is_no_section(section):
     with pytest.raises(InputError, match="wanted at least 20"):
         sigel.tl.spatial_genes(section[:15].copy(), config={"min_spots": 1}, progress=False)
+
+
+def test_few_genes_have_no_score(section):
+    few = section[:, section.var_names[:30]].copy()
+    found = sigel.tl.spatial_genes(few, progress=False)
+    assert found["score"].isna().all()
+    assert found["pval"].notna().all()
+    one = sigel.tl.spatial_genes(section[:, ["Gene0003"]].copy(), progress=False)
+    assert one["pval"].notna().all()
+
+
+def test_a_gradient_of_depth_makes_no_pattern_of_scattered_counts():
+    """Negative binomial genes of one rate, where the depth falls along the rows."""
+    rng = np.random.default_rng(0)
+    rows, cols = np.divmod(np.arange(1600), 40)
+    depth = np.geomspace(1, 6, 40)[rows]
+    level = rng.uniform(0.5, 8, size=300)
+    counts = rng.poisson(depth[:, None] * level * rng.gamma(2, 0.5, size=(1600, 300)))
+    lattice = np.column_stack([rows, cols])
+    images = sigel.GeneImages.from_arrays(counts, [f"g{n}" for n in range(300)], lattice * 1.0, lattice)
+    found = spatial_genes_of(images, score=False)
+    assert (found["pval"] < 0.05).mean() < 0.1
+    assert (found["pval"] < 0.001).mean() < 0.01
+
+
+def test_uneven_numbers_of_cells_make_no_pattern_of_counts_as_they_are():
+    rng = np.random.default_rng(0)
+    places = np.column_stack([rng.beta(1, 3, size=6000), rng.uniform(size=6000)]) * 1000
+    counts = rng.poisson(0.5, size=(6000, 60))
+    config = sigel.ImageConfig(normalize="none", pixel_size=25.0)
+    images = sigel.GeneImages.from_arrays(counts, [f"g{n}" for n in range(60)], places, None, config)
+    assert images.raster.spots_per_pixel.max() > 5 * np.median(images.raster.spots_per_pixel)
+    found = spatial_genes_of(images, null="nb")
+    assert (found["pval"] < 0.05).mean() < 0.15
+    assert abs(found["score"].median()) < 1
+
+
+def test_the_unit_of_values_does_not_matter(section):
+    values = section.copy()
+    values.X = values.X * 0.5
+    small = values.copy()
+    small.X = values.X * 1e-6
+    one, two = (
+        sigel.tl.spatial_genes(a, config={"normalize": "none"}, score=False, progress=False)
+        for a in (values, small)
+    )
+    np.testing.assert_allclose(one["statistic"], two["statistic"], rtol=1e-3, atol=1e-3)
 
 
 def test_few_genes_and_values_that_are_no_counts_have_answers_too(section):

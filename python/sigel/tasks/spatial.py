@@ -89,8 +89,9 @@ def spatial_genes(
         raise InputError("images", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
     where = resolve_device(device)
     views = ImageViews(images, where)
-    kernel = RasterKernel(images.raster, covariates, where)
-    table = _tested(views, kernel, _share(images, views), progress)
+    share = views.gene_share
+    kernel = RasterKernel(images.raster, _nuisance(share, covariates), where)
+    table = _tested(views, kernel, share, progress)
     if score:
         table["score"], table["score_pval"] = spatial_score(
             images, views, null, n_nulls, model, seed, where, progress
@@ -153,10 +154,8 @@ def _tested(
     return table.assign(score=np.nan, score_pval=np.nan)
 
 
-def _share(images: GeneImages, views: ImageViews) -> Tensor:
-    """Share of each pixel in the counts of a gene without a pattern, `(n_pixels,)`."""
-    if images.config.normalize != "none":
-        return views.depth_share
-    # Counts that shall not be normalised: every spot is worth the same.
-    spots = images.raster.spots_per_pixel
-    return torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(views.device)
+def _nuisance(share: Tensor, covariates: np.ndarray | None) -> np.ndarray:
+    """Covariates, and the depth: counts that scatter more than Poisson's keep a trace of it."""
+    depth = share.double().cpu().numpy() * len(share)
+    columns = np.column_stack([np.sqrt(depth), np.log(np.maximum(depth, 1e-3))])
+    return columns if covariates is None else np.column_stack([columns, covariates])

@@ -17,8 +17,8 @@ from sigel.views import ImageViews
 BATCH = 512
 # Genes of the same level whose null images one gene's are judged by.
 PEERS = 200
-# Fewest genes of which half are enough to make the eigenimages by which the other half is judged.
-LEAST_CROSSED = 20
+# Fewest genes that can be told from one another's null images.
+LEAST_GENES = 20
 
 
 def spatial_score(
@@ -49,13 +49,15 @@ def spatial_score(
     Returns
     -------
     tuple
-        z-scores and p-values, both `(n_genes,)`.
+        z-scores and p-values, both `(n_genes,)`; NaN where there are too few genes to tell.
     """
     generator = torch.Generator().manual_seed(seed)
     first = torch.rand(views.n_genes, generator=generator) < 0.5
-    crossed = model is None and views.n_genes >= LEAST_CROSSED
+    crossed = model is None
     folds = [first, ~first] if crossed else [torch.ones_like(first)]
-    score, pval = np.empty(views.n_genes), np.empty(views.n_genes)
+    score, pval = np.full(views.n_genes, np.nan), np.full(views.n_genes, np.nan)
+    if min(int(fold.sum()) for fold in folds) < LEAST_GENES:
+        return score, pval
     level = np.asarray(images.counts.sum(axis=1)).ravel()
     for done, fold in enumerate(folds, start=1):
         # A gene's own noise is part of eigenimages that were made of it, that of its null images is not.
@@ -100,18 +102,20 @@ def score_against_nulls(
     width = min(peers, n)
     first = np.clip(np.arange(n) - width // 2, 0, n - width)  # window of each place in the order
 
-    def windowed(values: np.ndarray) -> np.ndarray:
-        """Means over the windows, for values in the order of level."""
+    def of_peers(values: np.ndarray) -> np.ndarray:
+        """Means over the genes of nearly the same level, each gene itself left out; any order."""
+        values = values[order]
         total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0, dtype=np.float64)])
-        return (total[first + width] - total[first]) / width
+        found = np.empty_like(values)
+        found[order] = (total[first + width] - total[first] - values) / (width - 1)
+        return found
 
-    centre = np.empty_like(real, dtype=np.float64)
-    centre[order] = windowed(nulls[order].mean(axis=1))
+    # A gene's own null image is not among those that its distances are held against, as its real one is not.
+    centre = of_peers(nulls.mean(axis=1, dtype=np.float64))
     away = np.linalg.norm(real - centre, axis=1)
     null_away = np.linalg.norm(nulls - centre[:, None], axis=2)  # (n_genes, n_nulls)
-    mean, square = np.empty(n), np.empty(n)
-    mean[order] = windowed(null_away[order].mean(axis=1))
-    square[order] = windowed((null_away[order] ** 2).mean(axis=1))
+    mean = of_peers(null_away.mean(axis=1))
+    square = of_peers((null_away**2).mean(axis=1))
     spread = np.sqrt(np.maximum(square - mean**2, 1e-12))
     # Null distances as z-scores at their own level are alike at all levels: all of them make the p-value.
     chance = np.sort(((null_away - mean[:, None]) / spread[:, None]).ravel())

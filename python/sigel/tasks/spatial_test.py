@@ -31,13 +31,16 @@ def permutation_test(
     n_nuisance
         Columns that z was cleared of, the constant among them.
     """
-    m = moments
-    mean = m.trace * n / (n - n_nuisance)
+    m, free = moments, n - n_nuisance
+    mean = m.trace * n / free
     apart = m.square - m.diagonal  # sum of K_ij^2 over i != j
+    # The variance of all orders, and what fewer dimensions make of it: nothing where only the mean is gone.
     variance = 2 * apart * (n - kurtosis) / (n - 1) + (kurtosis - 1) * (m.diagonal - m.trace**2 / n)
+    fewer = (n**2 - 1) / (free * (free + 2))
+    variance = fewer * (variance - 2 * m.trace**2 * (1 / (free + 1) - 1 / n))
     # i != j != k, then the pairs that meet twice: they count where values are skewed.
     chains = m.triangle - 3 * m.mixed + 2 * m.diagonal_cube
-    third = 8 * chains + 4 * skew**2 * (m.cube - m.diagonal_cube)
+    third = fewer**1.5 * (8 * chains + 4 * skew**2 * (m.cube - m.diagonal_cube))
     spread = np.sqrt(np.maximum(variance, 1e-12))
     statistic = (form - mean) / spread
     return statistic, log_upper_tail(statistic, np.maximum(third / spread**3, 1e-3))

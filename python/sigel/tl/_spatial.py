@@ -72,7 +72,8 @@ def spatial_genes(
         `key_added` of `sigel.tl.embed`, and base of the keys that are written.
     config
         How images are made, an `ImageConfig` or a dict; default: as in the fit under `key`.
-        `{"normalize": "none"}` takes counts as they are, as small panels may need.
+        `{"normalize": "none"}` takes counts as they are, for small panels in which the sum over all genes
+        follows a few genes rather than how much was captured.
     seed
         Same seed and device give the same numbers.
     device
@@ -85,8 +86,8 @@ def spatial_genes(
     pandas.DataFrame
         One row for each of `var_names`, in their order:
 
-        - `score`: distance of the gene's representation from those of its null images, as a z-score;
-          `score_pval`: its empirical p-value
+        - `score`: distance of the gene's representation from those of null images of genes of its level, as
+          a z-score; `score_pval`: its empirical p-value. NaN in panels of fewer than some 40 genes
         - `statistic`: standardised quadratic form of a kernel with several length scales; `pval` from its
           permutation moments, `qval` (Benjamini-Hochberg), `rank` by the statistic
         - `effect`: share of the variance that neighbouring pixels have in common, 0 to 1
@@ -104,7 +105,8 @@ def spatial_genes(
     Notes
     -----
     A positive definite kernel has power against every pattern (Su et al., arXiv 2602.02825). The counts are
-    made residuals of equal variance first, given the library sizes.
+    made residuals of equal variance first, given the library sizes, and cleared of what depth and covariates
+    explain.
 
     Examples
     --------
