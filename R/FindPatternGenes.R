@@ -180,7 +180,8 @@ FindPatternGenes.Seurat <- function(
     slot %||% layer,
     reduction,
     config,
-    call
+    call,
+    model
   )
   values <- meta_columns(object, region, seen$cells, "region", call)[[1L]]
   table <- speaking_for(call, {
@@ -325,7 +326,7 @@ pattern_words <- function(pattern) {
   shown <- utils::head(levels, 4L)
   words <- paste(names(shown), format(shown, trim = TRUE, digits = 3L), collapse = ", ")
   more <- if (length(levels) > 4L) sprintf(" and %d more", length(levels) - 4L) else ""
-  unit <- if (pattern$unit == "quantile") "quantiles" else "times the background"
+  unit <- if (pattern$unit == "quantile") "quantiles" else "times the median gene"
   sprintf("%s at %s%s (%s)", pattern$region, words, more, unit)
 }
 

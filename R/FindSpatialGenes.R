@@ -44,7 +44,8 @@ SPATIAL_COLUMNS <- c(
 #'   cells, sparse or dense. For `SpatialGenes()` a Seurat object or its assay;
 #'   for `SpatialGenePlot()` also the table.
 #' @param coordinates,assay,image As in [RunSIGEL()].
-#' @param features Genes to use; default: those that the run was given, or all.
+#' @param features Genes to use; default: those that the run was given; all where
+#'   there was none, or where `config` is given.
 #'   The others are left out before anything is computed.
 #' @param covariates What a pattern must not be explained by, such as a cell type:
 #'   names of columns of the meta data, numbers or text. For a matrix or an assay,
@@ -174,7 +175,7 @@ FindSpatialGenes.Seurat <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindSpatialGenes.Seurat)), call = call)
   layer <- slot %||% layer
-  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call)
+  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call, model)
   assay <- seen$assay
   if (!is.null(covariates)) {
     columns <- meta_columns(object, covariates, seen$cells, "covariates", call)

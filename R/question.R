@@ -11,7 +11,8 @@ asked_section <- function(
   layer,
   reduction,
   config,
-  call
+  call,
+  model = NULL
 ) {
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
   # The default is a name to look under; another one was meant.
@@ -35,7 +36,8 @@ asked_section <- function(
     seen <- SeuratObject::Misc(results)$features$gene
     features <- intersect(seen, rownames(object[[assay]]))
     sigel_engine(call)
-    config <- list(image = settings_of_run(results, "image"))
+    # A model that was named has settings of its own, which the engine takes up.
+    config <- if (is.null(model)) list(image = settings_of_run(results, "image"))
   }
   list(
     assay = assay,

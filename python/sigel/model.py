@@ -221,12 +221,27 @@ class SIGEL:
         """
         self._fitted()
         _check_images(images)
+        self.check_settings(images)
+        return self.encode(ImageViews(images, self.device).batches(), images.raster)
+
+    def check_settings(self, images: GeneImages) -> None:
+        """Refuse images that the encoder would misread.
+
+        Parameters
+        ----------
+        images
+            Gene images.
+
+        Raises
+        ------
+        InputError
+            When they were made with other settings than those of the model.
+        """
         for name in ("normalize", "scale", "smooth", "clip", "aggregate"):
             mine, theirs = getattr(self.config.image, name), getattr(images.config, name)
             if mine != theirs:
                 fix = "Make the images with config=model.config.image."
                 raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
-        return self.encode(ImageViews(images, self.device).batches(), images.raster)
 
     def encode(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
         """Representations of images that no section holds, such as null images or a drawn pattern.

@@ -53,8 +53,9 @@ def gene_dispersions(images: GeneImages) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     dispersion, information
-        Both `(n_genes,)`. Dispersions are unbiased and may be negative; `sqrt(2 / information)` is their
-        standard error for Poisson counts. Both are 0 where a gene says nothing.
+        Both `(n_genes,)`. Dispersions may be negative; large ones come out somewhat low, as a block has few
+        pixels. `sqrt(2 / information)` is their standard error for Poisson counts. Both are 0 where a gene
+        says nothing.
 
     Notes
     -----

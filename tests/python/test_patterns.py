@@ -337,6 +337,30 @@ def test_what_cannot_be_asked_is_told_and_nothing_is_written(section, model, arg
     pd.testing.assert_frame_equal(adata.obs, before)
 
 
+def test_gaps_in_columns_of_pandas_own_types_are_background(section, model):
+    adata = section.copy()
+    ring = (adata.obs["region"] == "ring").to_numpy()
+    gap = np.arange(adata.n_obs) % 9 == 0
+    text = pd.Series(np.where(ring, "in", "out"), index=adata.obs_names)
+    adata.obs["text"] = text.astype("string").mask(gap)
+    adata.obs["plain"] = text.astype(object).mask(gap)
+    adata.obs["number"] = pd.Series(ring.astype(int), index=adata.obs_names).astype("Int64").mask(gap)
+    adata.obs["flag"] = pd.Series(ring, index=adata.obs_names).astype("boolean").mask(gap)
+    adata.obs["float"] = np.where(gap, np.nan, ring.astype(float))
+    one, two = (ask(adata, name, {"in": 0.9}, model=model) for name in ("text", "plain"))
+    pd.testing.assert_frame_equal(one, two)
+    wanted = ask(adata, "float", model=model)
+    for name in ("number", "flag"):
+        pd.testing.assert_frame_equal(ask(adata, name, model=model), wanted)
+
+
+def test_a_region_may_be_called_background(section, model):
+    adata = section.copy()
+    adata.obs["region"] = adata.obs["region"].astype(str).replace("ring", "background")
+    table = ask(adata, "region", {"background": 0.8}, model=model)
+    assert table.attrs["levels"]["background"] == 0.8
+
+
 def test_a_model_of_other_genes_is_refused(section, model):
     adata = section.copy()
     adata.var_names = [f"other{k}" for k in range(adata.n_vars)]

@@ -362,6 +362,33 @@ def test_a_refusal_names_the_section(section):
         sigel.tl.spatial_genes(adata, section_key="slide", progress=False)
 
 
+def test_codes_of_categories_are_names(section):
+    adata = section.copy()
+    code = np.arange(adata.n_obs) * 7 % 5
+    adata.obs["code"] = pd.Categorical(code)
+    adata.obs["text"] = code.astype(str)
+    adata.obs["number"] = code
+    found = {
+        name: sigel.tl.spatial_genes(adata.copy(), covariates=name, score=False, progress=False)
+        for name in ("code", "text", "number")
+    }
+    pd.testing.assert_frame_equal(found["code"], found["text"])
+    assert not found["code"]["statistic"].equals(found["number"]["statistic"])
+
+
+def test_a_model_of_other_images_is_refused(section):
+    model = sigel.SIGEL(sigel.SIGELConfig.from_dict({"preset": "fast", "n_groups": 2}))
+    model.fit(sigel.GeneImages.from_anndata(section))
+    with pytest.raises(InputError, match=r"`images`: found scale='max'; wanted scale='zscore'"):
+        sigel.tl.spatial_genes(section.copy(), model=model, config={"scale": "max"}, progress=False)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5])
+def test_what_is_no_seed_is_refused(section, seed):
+    with pytest.raises(InputError, match="`seed`: found"):
+        sigel.tl.spatial_genes(section.copy(), seed=seed, score=False, progress=False)
+
+
 def test_a_handful_of_spots_is_no_section(section):
     with pytest.raises(InputError, match="wanted at least 20"):
         sigel.tl.spatial_genes(section[:15].copy(), config={"min_spots": 1}, progress=False)

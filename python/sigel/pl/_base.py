@@ -101,3 +101,8 @@ def panel_shape(raster: Raster, width: float) -> tuple[float, float]:
     across, down = np.ptp(raster.coordinates(), axis=0)
     ratio = down / across if across > 0 else 1.0
     return width, width * float(np.clip(ratio, 0.4, 2.5))
+
+
+def scale_label(images: GeneImages) -> str:
+    """What the colours of gene images stand for."""
+    return {"zscore": "z-score", "max": "share of maximum", "none": "expression"}[images.config.scale]

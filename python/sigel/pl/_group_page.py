@@ -9,7 +9,7 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results
+from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results, scale_label
 from sigel.pl._groups import mean_image
 from sigel.pl._map import Method, plane
 from sigel.tasks.groups import describe_groups, typical_genes
@@ -92,7 +92,10 @@ def group_page(
         known = ", ".join(table.index[:20]) + (", ..." if len(table) > 20 else "")
         raise InputError("group", unknown_name(group, ()), "the name of a group", f"There are: {known}.")
     members = np.flatnonzero(labels[position] == group)
-    typical = members[typical_genes(centred(z[position])[members])][:n_genes]
+    unit = np.zeros_like(z)
+    fitted = np.isfinite(z).all(axis=1)
+    unit[fitted] = centred(z[fitted])
+    typical = members[typical_genes(unit[position[members]])][:n_genes]
     views = ImageViews(images)
     mean, genes = mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy()
     limits = limits_of(genes)
@@ -116,7 +119,7 @@ def group_page(
     for ax, gene, image in zip(panels.flat, images.genes[typical], genes, strict=False):
         draw_pixels(ax, images.raster, image, limits, cmap)
         ax.set_title(gene, fontsize=9, fontstyle="italic")
-    label = {"zscore": "z-score", "max": "share of maximum", "none": "expression"}[images.config.scale]
+    label = scale_label(images)
     below.colorbar(drawn, ax=panels, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
     figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold")
     return figure

@@ -10,7 +10,7 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot
+from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, scale_label
 from sigel.views import ImageViews
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def gene_images(
     size = (n_cols * width + (0.7 if shared_scale else 0.0), n_rows * (height + 0.3))
     figure, axes = plt.subplots(n_rows, n_cols, figsize=size, squeeze=False, layout="constrained")
     limits = limits_of(values)
-    label = {"zscore": "z-score", "max": "share of maximum", "none": "expression"}[images.config.scale]
+    label = scale_label(images)
     for ax, gene, image in zip(axes.flat, genes, values, strict=False):
         drawn = draw_pixels(ax, images.raster, image, limits if shared_scale else limits_of(image), cmap)
         ax.set_title(gene, fontsize=10, fontstyle="italic")

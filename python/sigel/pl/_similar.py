@@ -11,7 +11,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot
+from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, scale_label
 from sigel.views import ImageViews
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def similar_genes(
             drawn = draw_pixels(ax, images.raster, next(images_left), limits, cmap)
             shade = "black" if found.above_random else "0.55"
             ax.set_title(f"{found.gene}\n{found.similarity:.2f}", fontsize=9, color=shade)
-    label = {"zscore": "z-score", "max": "share of maximum", "none": "expression"}[images.config.scale]
+    label = scale_label(images)
     figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
     if not table["above_random"].all():
         note = "grey: not above the similarity of random genes of the same expression"

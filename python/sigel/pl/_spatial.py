@@ -8,6 +8,7 @@ import numpy as np
 
 from sigel.errors import InputError
 from sigel.images import check_section
+from sigel.keys import Keys
 from sigel.pl._base import pyplot
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     check_section(adata)
     if isinstance(n_labels, bool) or not isinstance(n_labels, int | np.integer) or n_labels < 0:
         raise InputError("n_labels", repr(n_labels), "a whole number >= 0", "Use n_labels=10.")
-    columns = {name: f"{key}_spatial_{name}" for name in ("score", "effect", "pval", "qval", "rank")}
+    columns = {name: Keys(key).spatial(name) for name in ("score", "effect", "pval", "qval", "rank")}
     missing = [column for column in columns.values() if column not in adata.var]
     if len(missing) == len(columns) or columns["effect"] in missing:
         fix = f'Call sigel.tl.spatial_genes(adata, key="{key}") first.'
@@ -70,7 +71,7 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
         height, label = -np.log10(np.maximum(found["pval"], _LOWEST)), r"$-\log_{10}$ p"
     shown = np.isfinite(height) & np.isfinite(found["effect"])
     if not shown.any():
-        fix = f'See adata.var["{key}_spatial_status"].'
+        fix = f"See adata.var[{Keys(key).spatial('status')!r}]."
         raise InputError("key", f"{key!r}, with no gene that has an answer", "genes with an answer", fix)
     called = shown & (found["qval"] < CALLED)
 

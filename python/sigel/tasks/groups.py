@@ -72,7 +72,7 @@ def regroup(
     resolution
         Instead: this times the number that BIC chooses on these representations, rounded, at least 1.
     seed
-        Seed of the start; that of the fit gives the groups that the fit would have begun with.
+        Seed of the start.
     device
         As in `SIGEL`.
 

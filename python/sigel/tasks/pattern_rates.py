@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
@@ -131,7 +132,8 @@ def region_rates(
         )
     else:
         rates = asked * np.quantile(_mean_rates(images), BASE_QUANTILE)
-    told = {**wanted, "background": background} if there[-1] else wanted
+    # A region may itself be called so.
+    told = {"background": background, **wanted} if there[-1] else wanted
     return PatternRates(_some_pattern(here @ rates, "levels", told), told)
 
 
@@ -236,4 +238,4 @@ def _check_length(images: GeneImages, values: Sequence[Any]) -> None:
 
 
 def _is_missing(name: Any) -> bool:
-    return name is None or name != name  # NaN is the one thing that differs from itself
+    return bool(pd.isna(name))

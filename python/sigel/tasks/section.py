@@ -44,7 +44,7 @@ def section_model(
     Raises
     ------
     InputError
-        When the model was fitted to other genes.
+        When the model was fitted to other genes, or to images made in another way.
     """
     if model is None:
         fast = SIGELConfig.preset("fast")
@@ -59,4 +59,5 @@ def section_model(
         found = f"a model of {len(known)} genes, {shared} of them among the section's {len(images.genes)}"
         fix = "Use model=None, or a model that was fitted to this section."
         raise InputError("model", found, "a model fitted to the genes of the section", fix)
+    model.check_settings(images)
     return model

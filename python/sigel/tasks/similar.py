@@ -11,6 +11,7 @@ import pandas as pd
 
 from sigel.chunks import SpotRows
 from sigel.errors import InputError, unknown_name
+from sigel.runtime import streams
 
 Combine = Literal["mean", "each"]
 
@@ -88,6 +89,7 @@ def similar_genes(
     rows = pd.Index(every[kept]).get_indexer(asked)
     # Each row: the genes of one query, which are neither found nor matched.
     members = rows[None] if combine == "mean" else rows[:, None]
+    streams(seed)  # refuses what is no seed
     match = _Matches(level[kept], np.random.default_rng(seed))
     parts = []
     for block in np.array_split(members, -(-len(members) // _QUERIES)):

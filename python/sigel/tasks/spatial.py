@@ -16,7 +16,7 @@ from sigel.kernels import RasterKernel
 from sigel.model import SIGEL
 from sigel.nulls import Null, check_null
 from sigel.residuals import stabilised
-from sigel.runtime import Progress, resolve_device
+from sigel.runtime import Progress, resolve_device, streams
 from sigel.tasks.spatial_score import spatial_score
 from sigel.tasks.spatial_test import permutation_test
 from sigel.views import ImageViews
@@ -88,6 +88,7 @@ def spatial_genes(
         found = f"a section of {n} pixels"
         raise InputError("images", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
     where = resolve_device(device)
+    streams(seed)  # refuses what is no seed
     views = ImageViews(images, where)
     share = views.gene_share
     kernel = RasterKernel(images.raster, _nuisance(share, covariates), where)

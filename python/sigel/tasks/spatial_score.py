@@ -10,7 +10,7 @@ import torch
 from sigel.images import GeneImages
 from sigel.model import SIGEL
 from sigel.nulls import Null, null_view
-from sigel.runtime import Progress
+from sigel.runtime import Progress, streams
 from sigel.tasks.section import section_model
 from sigel.views import ImageViews
 
@@ -51,7 +51,7 @@ def spatial_score(
     tuple
         z-scores and p-values, both `(n_genes,)`; NaN where there are too few genes to tell.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = streams(seed)["nulls"]
     first = torch.rand(views.n_genes, generator=generator) < 0.5
     crossed = model is None
     folds = [first, ~first] if crossed else [torch.ones_like(first)]

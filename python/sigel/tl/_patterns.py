@@ -135,7 +135,8 @@ def pattern_genes(
     column = adata.obs[region_key]
     if column.dtype.kind == "b" and levels is not None:
         column = column.astype(str)
-    regions = column.to_numpy() if column.dtype.kind in "fiub" else column.astype(object).to_numpy()
+    numbers = column.dtype.kind in "fiub"  # pandas' own types with gaps among them
+    regions = column.to_numpy(dtype=float, na_value=np.nan) if numbers else column.astype(object).to_numpy()
     fitted = model_of(model, device)
     images = images_as_fitted(
         adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted

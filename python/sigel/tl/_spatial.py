@@ -127,7 +127,7 @@ def spatial_genes(
                 images = images_as_fitted(
                     part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
                 )
-                own = {name: part.obs[name].to_numpy() for name in columns}
+                own = {name: _values(part.obs[name]) for name in columns}
                 table = spatial_genes_of(
                     images,
                     covariates=pixel_covariates(images.raster, own) if own else None,
@@ -155,6 +155,12 @@ def _covariates(adata: AnnData, covariates: str | Sequence[str] | None) -> list[
             found = unknown_name(name, adata.obs)
             raise InputError("covariates", found, "columns of adata.obs", "See adata.obs.columns.")
     return names
+
+
+def _values(column: pd.Series) -> np.ndarray:
+    """Numbers, or text: categories are names, also where they look like numbers."""
+    named = isinstance(column.dtype, pd.CategoricalDtype)
+    return (column.astype(object).where(column.isna(), column.astype(str)) if named else column).to_numpy()
 
 
 def _sections(adata: AnnData, section_key: str | None) -> list[tuple[object, np.ndarray | None]]:
