@@ -18,7 +18,7 @@ BATCH = 512
 # Genes of the same level whose null images one gene's are judged by.
 PEERS = 200
 # Fewest genes that can be told from one another's null images.
-LEAST_GENES = 20
+LEAST_GENES = 10
 
 
 def spatial_score(
