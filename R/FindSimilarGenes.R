@@ -31,7 +31,9 @@
 #'   mean and the 95 percent quantile of the similarity of genes of the same level;
 #'   `pval`, the share of those that are at least as similar (with the gene itself
 #'   counted among them); `above_random`, whether `similarity` is above
-#'   `random_95`; and `group`. The genes given are left out of what is found.
+#'   `random_95`; and `group`. Genes that are truly alike are among those compared
+#'   with, so about one gene in twenty is above, whatever the query: where it no
+#'   longer is, one random gene in twenty is as alike. The genes given are left out of what is found.
 #' @seealso [SimilarGenePlot()], [FindPatternGenes()], [FindGeneGroups()]
 #' @examples
 #' if (sigel_available()) {

@@ -48,9 +48,10 @@ SPATIAL_COLUMNS <- c(
 #'   there was none, or where `config` is given.
 #'   The others are left out before anything is computed.
 #' @param covariates What a pattern must not be explained by, such as a cell type:
-#'   names of columns of the meta data, numbers or text. For a matrix or an assay,
+#'   names of columns of the meta data, numbers or text. They count in the test; the
+#'   score does not know them. For a matrix or an assay,
 #'   a data frame with the cells as row names.
-#' @param section Where the object holds several sections: the name of the column
+#' @param section Where the object holds several sections, as after `merge()`: the name of the column
 #'   of the meta data that tells them apart. For a matrix or an assay, a vector
 #'   with the section of each cell. Each is tested alone, and the answers are
 #'   combined.
@@ -175,6 +176,9 @@ FindSpatialGenes.Seurat <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindSpatialGenes.Seurat)), call = call)
   layer <- slot %||% layer
+  if (!is.null(section) && is.null(coordinates) && is.null(image)) {
+    coordinates <- places_of_sections(object, call)
+  }
   seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call, model)
   assay <- seen$assay
   if (!is.null(covariates)) {
@@ -214,7 +218,8 @@ FindSpatialGenes.Seurat <- function(
 SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
   if (inherits(object, "Seurat")) {
-    assay <- choose_assay(object, assay, call)
+    # Refused before `[[`, whose dispatch would wrap the message.
+    assay <- spatial_assay(object, assay, reduction, call)
     object <- object[[assay]]
   }
   if (!inherits(object, c("Assay", "StdAssay"))) {
@@ -231,6 +236,21 @@ SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   table <- stats::setNames(metadata[columns], SPATIAL_COLUMNS)
   table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
   table[order(table$rank), , drop = FALSE]
+}
+
+# The assay named; else the default one, or where that has no spatial genes one that has.
+spatial_assay <- function(object, assay, reduction, call) {
+  if (!is.null(assay) || !is.character(reduction) || length(reduction) != 1L) {
+    return(choose_assay(object, assay, call))
+  }
+  first <- SeuratObject::DefaultAssay(object)
+  assays <- unique(c(first, SeuratObject::Assays(object)))
+  has <- vapply(
+    assays,
+    function(name) spatial_names(reduction)[["rank"]] %in% names(object[[name]][[]]),
+    logical(1L)
+  )
+  if (any(has)) assays[has][1L] else first
 }
 
 #' @rdname FindSpatialGenes

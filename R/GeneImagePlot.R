@@ -84,11 +84,12 @@ GeneGroupPlot <- function(
     largest <- names(utils::head(sort(sizes, decreasing = TRUE), max.groups))
     groups <- names(sizes)[names(sizes) %in% largest]
   }
+  groups <- unique(as.character(groups))
   unknown <- setdiff(groups, names(sizes))
-  if (length(unknown)) {
+  if (length(unknown) || !length(groups)) {
     sigel_abort(
       "groups",
-      some(unknown),
+      if (length(unknown)) some(unknown) else "no name",
       paste("some of", some(names(sizes), 20L)),
       "Name groups of the object.",
       call

@@ -129,7 +129,11 @@ section_object <- function(pieces, assay, name, image, call = rlang::caller_env(
   )
   check_names(rownames(counts), "path", "row", "gene", call)
   check_names(colnames(counts), "path", "column", "cell", call)
-  obs <- as.data.frame(lapply(pieces$obs, unlist), row.names = colnames(counts), stringsAsFactors = FALSE)
+  # What is missing in a column of text crosses as empty text.
+  columns <- lapply(lapply(pieces$obs, unlist), function(x) {
+    if (is.character(x)) replace(x, !nzchar(x), NA) else x
+  })
+  obs <- as.data.frame(columns, row.names = colnames(counts), stringsAsFactors = FALSE)
   object <- SeuratObject::CreateSeuratObject(counts, assay = assay, meta.data = if (ncol(obs)) obs)
   has_visium <- requireNamespace("Seurat", quietly = TRUE)
   if (image == "auto") {

@@ -125,6 +125,29 @@ places_from_images <- function(object, image, cells, call = rlang::caller_env())
   places_from_table(table, cells, call)
 }
 
+# Where several images show a section each: the places of all cells in one table; NULL where there are fewer. Sections
+# may lie over one another, as each is looked at alone.
+places_of_sections <- function(object, call = rlang::caller_env()) {
+  images <- SeuratObject::Images(object)
+  if (length(images) < 2L) {
+    return(NULL)
+  }
+  tables <- lapply(images, function(name) as.data.frame(image_table(object[[name]])))
+  columns <- Reduce(intersect, lapply(tables, names))
+  table <- do.call(rbind, lapply(tables, function(table) table[columns]))
+  lost <- setdiff(colnames(object), rownames(table))
+  if (length(lost)) {
+    found <- sprintf("%d of %d cells that are in no image", length(lost), ncol(object))
+    fix <- "Give `coordinates`, a data frame with columns x and y and the cells as row names."
+    sigel_abort("image", found, "images that show all cells", fix, call)
+  }
+  table <- table[colnames(object), , drop = FALSE]
+  if (!all(LATTICE %in% names(table)) && all(LATTICE %in% names(object[[]]))) {
+    table <- cbind(table, object[[LATTICE]][rownames(table), , drop = FALSE])
+  }
+  table
+}
+
 # One image: the one named, or the only one that shows any of the cells.
 choose_image <- function(object, image, cells, call) {
   images <- SeuratObject::Images(object)

@@ -16,7 +16,7 @@ from scipy import sparse
 from sigel.chunks import SpotRows
 from sigel.chunks import as_csr as as_csr  # known here as well
 from sigel.config import ImageConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, unknown_name
 from sigel.raster import Raster, rasterise
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ class GeneImages:
                 found = (
                     f"{gene!r}, which has no image: {known[gene]}"
                     if gene in known
-                    else f"{gene!r}, unknown here"
+                    else unknown_name(gene, self.genes)
                 )
                 raise InputError(
                     "genes", found, "names of genes that have an image", "See `status` of each gene."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sigel.errors import InputError
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -56,3 +58,22 @@ class Keys:
             For example `"qval"`.
         """
         return f"{self.base}_spatial_{column}"
+
+
+def check_key(key: object, argument: str) -> None:
+    """Refuse what cannot be the base of keys.
+
+    Parameters
+    ----------
+    key
+        What a caller gave.
+    argument
+        What the caller calls it.
+
+    Raises
+    ------
+    InputError
+        When it is no text, empty, or has a slash, which h5ad files have no room for.
+    """
+    if not isinstance(key, str) or not key or "/" in key:
+        raise InputError(argument, repr(key), "a name without slashes", f'Use {argument}="sigel".')

@@ -332,6 +332,9 @@ def test_the_bridge_gives_the_same_numbers(section):
         ({"section_key": "slide"}, r"`section_key`: found 'slide', unknown here"),
         ({"layer": "raw"}, r"`layer`: found 'raw'"),
         ({"config": 3}, r"`config`: found 3"),
+        ({"covariates": 3}, r"`covariates`: found 3"),
+        ({"key": "a/b"}, r"`key`: found 'a/b'"),
+        ({"key": ""}, r"`key`: found ''"),
     ],
 )
 def test_bad_arguments_are_refused_and_nothing_is_written(section, arguments, message):

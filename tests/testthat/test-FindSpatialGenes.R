@@ -322,3 +322,26 @@ test_that("known genes of the hippocampus are called, and not once the spots are
   expect_lt(mean(without$qval < 0.05, na.rm = TRUE), 0.05)
   expect_true(all(table[known, "effect"] > without[known, "effect"]))
 })
+
+test_that("a merged object is tested section by section", {
+  skip_if_no_engine()
+  one <- small_section()
+  two <- SeuratObject::RenameCells(small_section(), add.cell.id = "b")
+  both <- merge(one, two)
+  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+  expect_length(SeuratObject::Images(both), 2L)
+  found <- SpatialGenes(FindSpatialGenes(both, section = "slide", score = FALSE, verbose = FALSE))
+  alone <- SpatialGenes(FindSpatialGenes(one, score = FALSE, verbose = FALSE))[found$gene, ]
+  # The same section twice: by Stouffer's method the statistic grows by the root of two.
+  expect_equal(found$statistic, alone$statistic * sqrt(2), tolerance = 1e-5)
+})
+
+test_that("the table is found in the assay that it was written to", {
+  skip_if_no_engine()
+  section <- FindSpatialGenes(small_section(), score = FALSE, verbose = FALSE)
+  section[["other"]] <- SeuratObject::CreateAssayObject(counts_of(section)[1:10, ])
+  expected <- SpatialGenes(section)
+  SeuratObject::DefaultAssay(section) <- "other"
+  expect_equal(SpatialGenes(section), expected)
+  expect_refused(SpatialGenes(section, assay = "other"), "object", "FindSpatialGenes")
+})

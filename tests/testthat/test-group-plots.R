@@ -102,3 +102,17 @@ test_that("stability is drawn with the most stable group first", {
   expect_refused(GeneGroupStabilityPlot(table[1:2]), "table", "stability")
   expect_refused(GeneGroupStabilityPlot(table[0, ]), "table")
 })
+
+test_that("groups may come twice, as numbers or as a factor, but not not at all", {
+  skip_if_no_engine()
+  section <- grouped_section()
+  first <- GeneGroups(section)$group[1L]
+  once <- GeneGroupPlot(section, groups = as.character(first))
+  for (groups in list(c(first, first), factor(first), as.integer(as.character(first)))) {
+    expect_equal(
+      levels(GeneGroupPlot(section, groups = groups)$layers[[1L]]$data$group),
+      levels(once$layers[[1L]]$data$group)
+    )
+  }
+  expect_refused(GeneGroupPlot(section, groups = character()), "groups")
+})

@@ -58,6 +58,43 @@ def select_n_groups(
     return mixture_at(found[best], z, config), bic
 
 
+def mixture_of(
+    z: Tensor,
+    n_groups: int,
+    max_groups: int,
+    config: MixtureConfig,
+    generator: torch.Generator,
+    path: dict[int, MixtureParameters] | None = None,
+) -> TMixture:
+    """A fitted mixture of a given number of groups: begun at k-means or on the path of mergers.
+
+    Whichever has the higher posterior: k-means alone splits the largest patterns where there are fewer
+    groups than patterns.
+
+    Parameters
+    ----------
+    z
+        `(n_genes, n_dims)`.
+    n_groups
+        How many.
+    max_groups, config, generator
+        As in `select_n_groups`; more groups than the path begins with come from k-means.
+    path
+        From `groups_path`, where it was made already.
+    """
+    mixture = TMixture(n_groups, z.shape[1], config).to(z)
+    mixture.set_prior(z)
+    mixture.initialise(z, generator)
+    mixture.fit_em(z)
+    largest = max(1, min(max_groups, len(z) // 3))
+    if n_groups > largest:
+        return mixture
+    path = groups_path(z, largest, config, generator)[0] if path is None else path
+    merged = mixture_at(path[n_groups], z, config)
+    better = merged.penalised_log_likelihood(z) >= mixture.penalised_log_likelihood(z)
+    return merged if better else mixture
+
+
 def groups_path(
     z: Tensor, n_groups: int, config: MixtureConfig, generator: torch.Generator, max_genes: int = 4000
 ) -> tuple[dict[int, MixtureParameters], dict[int, float]]:

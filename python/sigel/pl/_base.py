@@ -57,6 +57,8 @@ def images_of(
     """Images made as those of the fit under `key`, where there is one and nothing else is given."""
     check_section(adata)
     info = adata.uns.get(Keys(key).info, {})
+    if isinstance(config, dict):
+        config = ImageConfig.from_dict(config)
     if config is None:
         config = SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else None
     layer = info.get("layer") or None if layer is None else layer

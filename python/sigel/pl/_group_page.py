@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
@@ -81,6 +81,8 @@ def group_page(
     plt = pyplot()
     if n_genes < 1:
         raise InputError("n_genes", repr(n_genes), "a whole number >= 1", "Leave n_genes out.")
+    if method not in get_args(Method):
+        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
     keys = results(adata, key)
     images = images_of(adata, key, layer, spatial_key, config)
     position = adata.var_names.get_indexer(images.genes)
@@ -118,7 +120,7 @@ def group_page(
         ax.set_axis_off()
     for ax, gene, image in zip(panels.flat, images.genes[typical], genes, strict=False):
         draw_pixels(ax, images.raster, image, limits, cmap)
-        ax.set_title(gene, fontsize=9, fontstyle="italic")
+        ax.set_title(gene, fontsize=9, fontstyle="italic", parse_math=False)
     label = scale_label(images)
     below.colorbar(drawn, ax=panels, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
     figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold")

@@ -110,7 +110,7 @@ def gene_groups(
         )
         for ax, gene, image in zip(row[1:], images.genes[typical], genes, strict=False):
             draw_pixels(ax, images.raster, image, limits, cmap)
-            ax.set_title(gene, fontsize=8, fontstyle="italic")
+            ax.set_title(gene, fontsize=8, fontstyle="italic", parse_math=False)
     which = (
         f"the {len(shown)} largest of {n_groups} groups" if n_groups > len(shown) else f"{n_groups} groups"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -72,6 +72,8 @@ def gene_images(
     plt = pyplot()
     if genes is None:
         raise InputError("genes", "None", "names of genes", "For example list(adata.var_names[:5]).")
+    if not isinstance(genes, Iterable):
+        raise InputError("genes", repr(genes), "names of genes", "For example list(adata.var_names[:5]).")
     genes = [genes] if isinstance(genes, str) else list(genes)
     if not genes:
         raise InputError("genes", "no name", "at least one gene", "For example list(adata.var_names[:5]).")
@@ -89,7 +91,7 @@ def gene_images(
     label = scale_label(images)
     for ax, gene, image in zip(axes.flat, genes, values, strict=False):
         drawn = draw_pixels(ax, images.raster, image, limits if shared_scale else limits_of(image), cmap)
-        ax.set_title(gene, fontsize=10, fontstyle="italic")
+        ax.set_title(gene, fontsize=10, fontstyle="italic", parse_math=False)
         if not shared_scale:
             figure.colorbar(drawn, ax=ax, shrink=0.6, label=label)
     for ax in axes.flat[len(genes) :]:

@@ -106,11 +106,11 @@ def similar_genes(
         here = [ax for _ in range(math.ceil(n_panels / n_cols)) for ax in next(free)]
         for ax, gene in zip(here, asked, strict=False):
             drawn = draw_pixels(ax, images.raster, next(images_left), limits, cmap)
-            ax.set_title(f"{gene}\nquery", fontsize=9, fontweight="bold")
+            ax.set_title(f"{gene}\nquery", fontsize=9, fontweight="bold", parse_math=False)
         for ax, found in zip(here[len(asked) :], part.itertuples(), strict=False):
             drawn = draw_pixels(ax, images.raster, next(images_left), limits, cmap)
             shade = "black" if found.above_random else "0.55"
-            ax.set_title(f"{found.gene}\n{found.similarity:.2f}", fontsize=9, color=shade)
+            ax.set_title(f"{found.gene}\n{found.similarity:.2f}", fontsize=9, color=shade, parse_math=False)
     label = scale_label(images)
     figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
     if not table["above_random"].all():

@@ -96,7 +96,10 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     ax.set_title(f"{int(shown.sum())} genes", fontsize=11)
     ax.grid(visible=True, alpha=0.25)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="upper left", markerscale=1.5, fontsize=9)
+    # Below the axes: dots may be anywhere in them.
+    ax.legend(
+        frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, markerscale=1.5, fontsize=9
+    )
     ax.margins(0.04)
     order = np.argsort(np.where(shown, found["rank"], np.inf), kind="stable")
     first = [gene for gene in order[:n_labels] if shown[gene] and np.isfinite(found["rank"][gene])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -17,6 +18,8 @@ from scipy.stats import false_discovery_control, hypergeom
 from sigel.errors import InputError
 
 GeneSets = str | Path | Mapping[str, Sequence[str]]
+
+WEIGHT = re.compile(r",\d+(?:\.\d+)?$")
 
 
 def group_enrichment(
@@ -72,7 +75,7 @@ def group_enrichment(
         raise InputError("genes", "no gene with a group", "genes with groups", fix)
     labels, code = np.unique(label.astype(str), return_inverse=True)
     member = _membership(sets, names)  # (n_terms, n_genes)
-    if member.nnz == 0:
+    if _spelt_otherwise(sets, names) > 2 * member.nnz or member.nnz == 0:
         raise _nothing_measured(sets, names)
     size = np.diff(member.indptr)
     right = np.flatnonzero((size >= min_size) & (size <= max_size))
@@ -148,7 +151,8 @@ def read_gmt(path: str | Path) -> dict[str, list[str]]:
     Parameters
     ----------
     path
-        `.gmt`, or `.gmt.gz`. A set that comes twice has the genes of both.
+        `.gmt`, or `.gmt.gz`; weights as Enrichr writes them (`GENE,1.0`) are left out. A set that comes
+        twice has the genes of both.
 
     Raises
     ------
@@ -172,7 +176,9 @@ def read_gmt(path: str | Path) -> dict[str, list[str]]:
         if len(rest) < 2 or not name:
             found = f"{str(path)!r}, whose line {number} is {line[:40]!r}"
             raise InputError("gene_sets", found, wanted, "Use tabs, and a description or an empty field.")
-        sets.setdefault(name, []).extend(gene for gene in rest[1:] if gene)
+        # Enrichr writes a weight behind each gene.
+        genes = (WEIGHT.sub("", gene) for gene in rest[1:])
+        sets.setdefault(name, []).extend(gene for gene in genes if gene)
     if not sets:
         raise InputError("gene_sets", f"{str(path)!r}, which is empty", wanted, "Use another file.")
     return sets
@@ -207,11 +213,21 @@ def _shared_names(
     return flat.reindex(pd.MultiIndex.from_arrays([term, column])).tolist()
 
 
+def _spelt_otherwise(sets: dict[str, list[str]], names: np.ndarray) -> int:
+    """How many entries would be measured genes if capitals did not count."""
+    return _membership(
+        {name: [gene.casefold() for gene in genes] for name, genes in sets.items()},
+        np.array(pd.unique(pd.Series(names, dtype=object).astype(str).str.casefold()), dtype=object),
+    ).nnz
+
+
 def _nothing_measured(sets: dict[str, list[str]], names: np.ndarray) -> InputError:
     """The commonest reason is another species' spelling, or identifiers of another kind: say which."""
     spelt = {str(name).casefold(): str(name) for name in names}
     theirs = [gene for genes in sets.values() for gene in genes]
-    twin = next(((gene, spelt[gene.casefold()]) for gene in theirs if gene.casefold() in spelt), None)
+    here = set(spelt.values())
+    pairs = ((gene, spelt[gene.casefold()]) for gene in theirs if gene.casefold() in spelt)
+    twin = next(((gene, own) for gene, own in pairs if gene not in here), None)
     ours, example = str(names[0]), theirs[0] if theirs else "nothing"
     found = f"no set with a gene of the section ({example!r} there, {ours!r} here)"
     fix = "Use sets with the same kind of names."

@@ -14,9 +14,8 @@ import torch
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.nn.mixture import TMixture
 from sigel.nn.mixture_density import MixtureParameters
-from sigel.nn.select import best_number, groups_path, mixture_at
+from sigel.nn.select import best_number, groups_path, mixture_of
 from sigel.runtime import resolve_device, streams
 from sigel.tasks.similar import centred
 
@@ -102,14 +101,7 @@ def regroup(
             assert resolution is not None
             n_groups = min(max(1, round(min(resolution, n_genes) * best_number(bic))), n_genes)
     n_groups = int(n_groups)
-    mixture = TMixture(n_groups, z.shape[1], config.mixture).to(z)
-    mixture.set_prior(z)
-    mixture.initialise(z, generator)
-    mixture.fit_em(z)
-    if n_groups <= largest:
-        merged = mixture_at(found[n_groups], z, config.mixture)
-        if merged.penalised_log_likelihood(z) >= mixture.penalised_log_likelihood(z):
-            mixture = merged
+    mixture = mixture_of(z, n_groups, config.max_groups, config.mixture, generator, found or None)
     with torch.no_grad():
         soft = mixture.posterior(z).float().cpu().numpy()
     sizes = np.bincount(soft.argmax(axis=1), minlength=n_groups)

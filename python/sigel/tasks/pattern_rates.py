@@ -134,6 +134,8 @@ def region_rates(
         rates = asked * np.quantile(_mean_rates(images), BASE_QUANTILE)
     # A region may itself be called so.
     told = {"background": background, **wanted} if there[-1] else wanted
+    if len(set(asked[there])) < 2:
+        raise _flat("levels", told)
     return PatternRates(_some_pattern(here @ rates, "levels", told), told)
 
 
@@ -163,6 +165,10 @@ def numeric_rates(
         raise InputError("region_key", found, "finite numbers, or NaN for the background", "Clip them first.")
     if np.isnan(numbers).all():
         raise InputError("region_key", "no number at all", "a number for some spots", "Name another column.")
+    if len(np.unique(numbers[~np.isnan(numbers)])) < 2:
+        found = f"one number, {np.nanmin(numbers):g}, in every spot that has one"
+        fix = "Write 0 where the pattern is not: a spot without a number counts as the lowest."
+        raise InputError("region_key", found, "at least two different numbers", fix)
     background = BACKGROUND_QUANTILE if background is None else background
     background = _checked_level("background", background, "quantile")
     low, high = float(np.nanmin(numbers)), float(np.nanmax(numbers))
@@ -191,17 +197,22 @@ def _shares(images: GeneImages, code: np.ndarray, n: int) -> np.ndarray:
 
 def _some_pattern(rates: np.ndarray, argument: str, levels: dict[str, float]) -> np.ndarray:
     if np.ptp(rates) <= 1e-9 * max(float(rates.max()), 1e-12):
-        found = f"the same expression in every spot ({', '.join(f'{k}: {v:g}' for k, v in levels.items())})"
-        fix = "Raise the level of one region, or set another background."
-        raise InputError(argument, found, "a pattern: at least two levels on the section", fix)
+        raise _flat(argument, levels)
     return rates
+
+
+def _flat(argument: str, levels: dict[str, float]) -> InputError:
+    found = f"the same expression in every spot ({', '.join(f'{k}: {v:g}' for k, v in levels.items())})"
+    fix = "Raise the level of one region, or set another background."
+    return InputError(argument, found, "a pattern: at least two levels on the section", fix)
 
 
 def _checked_levels(levels: Mapping[Any, float] | None, unit: str, there: list[str]) -> dict[str, float]:
     example = f"For example levels={{{there[0] if there else 'region'!r}: 0.9}}."
     if not isinstance(levels, Mapping) or len(levels) == 0:
-        found = "nothing" if levels is None or isinstance(levels, Mapping) else repr(levels)[:60]
-        raise InputError("levels", found, "a level for at least one region of the column", example)
+        none = levels is None or isinstance(levels, Mapping)
+        found = "nothing" if none else f"a {type(levels).__name__}"
+        raise InputError("levels", found, "a dict with a level for at least one region", example)
     wanted = {str(name): level for name, level in levels.items()}
     for name, level in wanted.items():
         if name not in there:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any, Literal, get_args
 
@@ -142,6 +142,8 @@ def check_queries(
         When there is none, or one of them cannot be used.
     """
     wanted = "names of genes that have a representation"
+    if not isinstance(queries, str | Iterable | None) or getattr(queries, "ndim", 1) != 1:
+        raise InputError("genes", f"a {type(queries).__name__}", wanted, "Pass a name or a list of names.")
     asked = [queries] if isinstance(queries, str) else list(() if queries is None else queries)
     if not asked:
         raise InputError("genes", "no name", wanted, "Name at least one gene.")

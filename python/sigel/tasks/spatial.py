@@ -85,8 +85,8 @@ def spatial_genes(
         raise InputError("n_nulls", repr(n_nulls), "a whole number >= 1", "Use n_nulls=1.")
     n = images.raster.n_pixels
     if n < LEAST_PIXELS:
-        found = f"a section of {n} pixels"
-        raise InputError("images", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
+        found = f"{n} pixels of tissue"
+        raise InputError("coordinates", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
     where = resolve_device(device)
     streams(seed)  # refuses what is no seed
     views = ImageViews(images, where)

@@ -66,7 +66,7 @@ def in_section(name: object) -> Iterator[None]:
         yield
     except InputError as error:
         if name is not None:
-            error.args = (f"{error} (in section {name!r})",)
+            error.args = (f"{error} (in section {str(name)!r})",)
         raise
 
 

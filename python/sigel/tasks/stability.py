@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -38,7 +37,7 @@ def group_stability(
     images
         Gene images of the section, made as for the fit.
     config
-        Settings of the fit; its number of groups gives way to that of `group`.
+        Settings of the fit. Where its number of groups was chosen, each fit is regrouped to that of `group`.
     group
         Group of each gene of `images.genes` as text; `""` or no text: none, and left out.
     n_seeds
@@ -80,15 +79,15 @@ def group_stability(
         fix = "Use the layer and the coordinates of the fit."
         raise InputError("genes", "no gene that has an image and a group", "genes with groups", fix)
     seeds = [k for k in range(seed, seed + n_seeds + 1) if k != fit_seed][:n_seeds]
-    if not made_anew:
-        config = dataclasses.replace(config, n_groups=len(labels))
+    # A number that was chosen along the path is reached along it again.
+    along_path = made_anew or config.n_groups == "auto"
 
     best, rand = [], []
     for step, one in enumerate(seeds):
         model = SIGEL(config, seed=one, device=device)
         model.fit(images, progress=_within(progress, step, len(seeds)))
         again = model.groups.astype(str)
-        if made_anew:
+        if along_path:
             n_groups = len(labels)
             z = model.representations
             again = regroup(z, model.config, n_groups=n_groups, seed=one, device=device).group

@@ -11,7 +11,7 @@ import torch
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.keys import Keys
+from sigel.keys import Keys, check_key
 from sigel.progress import shown
 from sigel.tasks.embed import embed_section
 
@@ -98,8 +98,7 @@ def embed(
     >>> adata.varm["X_sigel"].shape[1]
     32
     """
-    if not isinstance(key_added, str) or not key_added or "/" in key_added:
-        raise InputError("key_added", repr(key_added), "a name without slashes", 'Use key_added="sigel".')
+    check_key(key_added, "key_added")
     config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
     images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
     counts = adata.X if layer is None else adata.layers[layer]

@@ -128,6 +128,8 @@ def pattern_genes(
     'ring'
     """
     check_section(adata)
+    if not isinstance(region_key, str):
+        raise InputError("region_key", repr(region_key)[:60], "the name of one column", "Name one column.")
     if region_key not in adata.obs:
         known = ", ".join(map(str, adata.obs.columns)) or "none"
         found = unknown_name(region_key, adata.obs.columns)

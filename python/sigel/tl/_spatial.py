@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import check_section
-from sigel.keys import Keys
+from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.nulls import Null
 from sigel.progress import shown
@@ -53,7 +53,8 @@ def spatial_genes(
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
     covariates
-        Columns of `obs`, numbers or text such as a cell type: a gene that they explain has no pattern left.
+        Columns of `obs`, numbers or text such as a cell type: a gene that they explain has no pattern left
+        in the test; the score does not know them.
     section_key
         Column of `obs` that tells several sections apart: each is tested alone, and the answers are combined.
     null
@@ -117,6 +118,7 @@ def spatial_genes(
     True
     """
     check_section(adata)
+    check_key(key, "key")
     columns = _covariates(adata, covariates)
     fitted = model_of(model, device)
     tables, sizes = [], []
@@ -149,6 +151,9 @@ def spatial_genes(
 
 
 def _covariates(adata: AnnData, covariates: str | Sequence[str] | None) -> list[str]:
+    if not isinstance(covariates, str | Iterable | None):
+        fix = 'For example covariates=["cell_type"].'
+        raise InputError("covariates", repr(covariates)[:60], "names of columns of adata.obs", fix)
     names = [covariates] if isinstance(covariates, str) else list(covariates or ())
     for name in names:
         if name not in adata.obs:
