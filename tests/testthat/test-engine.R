@@ -64,7 +64,7 @@ test_that("the engine in use is the package's own", {
   bridge <- getFromNamespace("sigel_engine", "sigel")()
   file <- reticulate::py_to_r(bridge$`__file__`)
   expect_equal(
-    normalizePath(dirname(dirname(file))),
+    normalizePath(dirname(dirname(dirname(file)))),
     normalizePath(system.file("python", package = "sigel"))
   )
 })
