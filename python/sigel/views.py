@@ -93,6 +93,19 @@ class ImageViews:
         eye = 0.0 if self.config.normalize == "none" else SHOWN  # values as given are shown as given
         return self.whole(rows, self.config.smooth or eye)
 
+    def mean_shown(self, rows: Tensor) -> Tensor:
+        """Mean of the images for the eye, float64 `(n_pixels,)`, a batch of them at a time.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes, int64.
+        """
+        total = torch.zeros(self.n_pixels, dtype=torch.float64, device=self.device)
+        for batch in rows.split(512):
+            total += self.shown(batch).double().sum(dim=0)
+        return total / len(rows)
+
     def view(self, rows: Tensor) -> View:
         """Images of some genes, their noise and their amplitude.
 

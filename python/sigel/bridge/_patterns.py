@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, images_of, names_of, spots_by_genes, whole, whole_numbers
-from sigel.config import ImageConfig
-from sigel.model import SIGEL
+from sigel.bridge._pieces import columns, images_of, model_and_settings, names_of, spots_by_genes, whole
 from sigel.runtime import Progress
 from sigel.tasks import patterns
 
@@ -60,10 +58,7 @@ def pattern_genes(
         Columns of the table as lists, `gene` among them; `pattern`, the mean image of the drawn genes; `row`,
         `col`, `x`, `y` and `shape` as from `gene_images`.
     """
-    fitted = None if model is None else SIGEL.load(model, device=device)
-    config = ImageConfig.from_dict(whole_numbers(settings))
-    if fitted is not None and not settings:
-        config = fitted.config.image
+    fitted, config = model_and_settings(model, settings, device)
     images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
     numbers = isinstance(regions, np.ndarray) and regions.dtype.kind in "fiub"
     result = patterns.pattern_genes(

@@ -12,6 +12,7 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.model import SIGEL
 
 
 def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:
@@ -61,3 +62,13 @@ def columns(table: pd.DataFrame) -> dict[str, list[Any]]:
         str(name): column.fillna("").tolist() if column.dtype == object else column.tolist()
         for name, column in table.items()
     }
+
+
+def model_and_settings(
+    model: str | None, settings: dict[str, Any], device: str
+) -> tuple[SIGEL | None, ImageConfig]:
+    """The model of a folder, and how images are made: as R says, else as the model's, else by default."""
+    fitted = None if model is None else SIGEL.load(model, device=device)
+    if fitted is not None and not settings:
+        return fitted, fitted.config.image
+    return fitted, ImageConfig.from_dict(whole_numbers(settings))

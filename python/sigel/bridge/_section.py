@@ -47,26 +47,18 @@ def gene_images(
     """
     config = ImageConfig.from_dict(whole_numbers(settings))
     images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
-    rows = torch.from_numpy(images.index(list(features)))
+    rows, of_mean = torch.from_numpy(images.index(list(features))), images.index(list(average))
     views = ImageViews(images)
     places = images.raster.coordinates()
     return {
         "values": views.shown(rows).double().numpy(),
-        "mean": _mean_image(views, torch.from_numpy(images.index(list(average)))) if len(average) else None,
+        "mean": views.mean_shown(torch.from_numpy(of_mean)).numpy() if len(of_mean) else None,
         "row": images.raster.rows.tolist(),
         "col": images.raster.cols.tolist(),
         "x": places[:, 0],
         "y": places[:, 1],
         "shape": list(images.raster.shape),
     }
-
-
-def _mean_image(views: ImageViews, rows: torch.Tensor) -> np.ndarray:
-    """Mean of the images for the eye of some genes, a batch of them at a time."""
-    total = torch.zeros(views.n_pixels, dtype=torch.float64)
-    for batch in rows.split(512):
-        total += views.shown(batch).double().sum(dim=0)
-    return (total / len(rows)).numpy()
 
 
 def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:

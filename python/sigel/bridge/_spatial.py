@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, images_of, spots_by_genes, whole, whole_numbers
-from sigel.config import ImageConfig
-from sigel.model import SIGEL
+from sigel.bridge._pieces import columns, images_of, model_and_settings, spots_by_genes, whole
+from sigel.images import GeneImages
 from sigel.runtime import Progress
-from sigel.tasks.spatial import spatial_genes as spatial_genes_of
-from sigel.tasks.spatial_sections import combine_sections, in_section, pixel_covariates
+from sigel.tasks.spatial_sections import spatial_genes_of_sections
 
 
 def spatial_genes(
@@ -57,37 +56,31 @@ def spatial_genes(
     dict
         Columns of the table as lists, `gene` among them.
     """
-    fitted = None if model is None else SIGEL.load(model, device=device)
-    config = ImageConfig.from_dict(whole_numbers(settings))
-    if fitted is not None and not settings:
-        config = fitted.config.image
+    fitted, config = model_and_settings(model, settings, device)
     counts = spots_by_genes(i, p, x, dim)
     place, array = (None if values is None else np.asarray(values) for values in (coordinates, lattice))
     label = np.zeros(counts.shape[0]) if section is None else np.asarray(list(section), dtype=object)
-    tables, sizes = [], []
-    for value in dict.fromkeys(label.tolist()):
+    several = section is not None
+
+    def make(value: object) -> tuple[GeneImages, dict[str, np.ndarray]]:
         chosen = np.flatnonzero(label == value)
-        with in_section(None if section is None else value):
-            images = images_of(
-                counts[chosen] if section is not None else counts,
-                genes,
-                None if place is None else place[chosen],
-                None if array is None else array[chosen],
-                config,
-            )
-            own = {name: np.asarray(values)[chosen] for name, values in (covariates or {}).items()}
-            table = spatial_genes_of(
-                images,
-                covariates=pixel_covariates(images.raster, own) if own else None,
-                null=null,  # type: ignore[arg-type]  # checked there
-                n_nulls=whole(n_nulls, "n_nulls"),
-                score=score,
-                model=fitted,
-                seed=whole(seed),
-                device=device,
-                progress=progress,
-            )
-        tables.append(table)
-        sizes.append(images.raster.n_pixels)
-    table = tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
+        images = images_of(
+            counts[chosen] if several else counts,
+            genes,
+            None if place is None else place[chosen],
+            None if array is None else array[chosen],
+            config,
+        )
+        return images, {name: np.asarray(values)[chosen] for name, values in (covariates or {}).items()}
+
+    table = spatial_genes_of_sections(
+        ((value if several else None, partial(make, value)) for value in dict.fromkeys(label.tolist())),
+        null=null,
+        n_nulls=whole(n_nulls, "n_nulls"),
+        score=score,
+        model=fitted,
+        seed=whole(seed),
+        device=device,
+        progress=progress,
+    )
     return columns(table.rename_axis("gene").reset_index())

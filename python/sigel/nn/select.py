@@ -61,10 +61,9 @@ def select_n_groups(
 def mixture_of(
     z: Tensor,
     n_groups: int,
-    max_groups: int,
+    path: dict[int, MixtureParameters],
     config: MixtureConfig,
     generator: torch.Generator,
-    path: dict[int, MixtureParameters] | None = None,
 ) -> TMixture:
     """A fitted mixture of a given number of groups: begun at k-means or on the path of mergers.
 
@@ -77,19 +76,17 @@ def mixture_of(
         `(n_genes, n_dims)`.
     n_groups
         How many.
-    max_groups, config, generator
-        As in `select_n_groups`; more groups than the path begins with come from k-means.
     path
-        From `groups_path`, where it was made already.
+        From `groups_path`; numbers that are not on it come from k-means.
+    config, generator
+        As in `select_n_groups`.
     """
     mixture = TMixture(n_groups, z.shape[1], config).to(z)
     mixture.set_prior(z)
     mixture.initialise(z, generator)
     mixture.fit_em(z)
-    largest = max(1, min(max_groups, len(z) // 3))
-    if n_groups > largest:
+    if n_groups not in path:
         return mixture
-    path = groups_path(z, largest, config, generator)[0] if path is None else path
     merged = mixture_at(path[n_groups], z, config)
     better = merged.penalised_log_likelihood(z) >= mixture.penalised_log_likelihood(z)
     return merged if better else mixture

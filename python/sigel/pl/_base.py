@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sigel.config import ImageConfig, SIGELConfig
+from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages, check_section
 from sigel.keys import Keys
+from sigel.tl._section import images_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,15 +55,7 @@ def images_of(
     adata: AnnData, key: str, layer: str | None, spatial_key: str | None, config: ImageConfig | None
 ) -> GeneImages:
     """Images made as those of the fit under `key`, where there is one and nothing else is given."""
-    check_section(adata)
-    info = adata.uns.get(Keys(key).info, {})
-    if isinstance(config, dict):
-        config = ImageConfig.from_dict(config)
-    if config is None:
-        config = SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else None
-    layer = info.get("layer") or None if layer is None else layer
-    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
-    return GeneImages.from_anndata(adata, config, layer=layer, spatial_key=spatial_key)
+    return images_as_fitted(adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=None)
 
 
 def draw_pixels(

@@ -10,7 +10,6 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results, scale_label
-from sigel.pl._groups import mean_image
 from sigel.pl._map import Method, plane
 from sigel.tasks.groups import describe_groups, typical_genes
 from sigel.tasks.similar import centred
@@ -99,7 +98,8 @@ def group_page(
     unit[fitted] = centred(z[fitted])
     typical = members[typical_genes(unit[position[members]])][:n_genes]
     views = ImageViews(images)
-    mean, genes = mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy()
+    mean = views.mean_shown(torch.from_numpy(members)).numpy()
+    genes = views.shown(torch.from_numpy(typical)).numpy()
     limits = limits_of(genes)
 
     n_rows = -(-len(typical) // _NCOLS)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
 
-_BATCH = 512  # images held at a time while a group's mean is taken
-
 
 def gene_groups(
     adata: AnnData,
@@ -97,9 +95,8 @@ def gene_groups(
     for label in shown:
         members = np.flatnonzero(group == label)
         typical = members[typical_genes(unit[members])][:n_genes]
-        pages.append(
-            (members, typical, mean_image(views, members), views.shown(torch.from_numpy(typical)).numpy())
-        )
+        mean = views.mean_shown(torch.from_numpy(members)).numpy()
+        pages.append((members, typical, mean, views.shown(torch.from_numpy(typical)).numpy()))
     limits = limits_of(np.concatenate([genes for *_, genes in pages]))
     for row, label, (members, typical, mean, genes) in zip(axes, shown, pages, strict=True):
         for ax in row:
@@ -118,10 +115,3 @@ def gene_groups(
     label = "z-score" if images.config.scale == "zscore" else "scaled expression"
     figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / len(shown)), aspect=15, label=label, pad=0.02)
     return figure
-
-
-def mean_image(views: ImageViews, members: np.ndarray) -> np.ndarray:
-    total = torch.zeros(views.n_pixels, dtype=torch.float64)
-    for rows in torch.from_numpy(members).split(_BATCH):
-        total += views.shown(rows).double().sum(dim=0)
-    return (total / len(members)).numpy()

@@ -101,7 +101,7 @@ def regroup(
             assert resolution is not None
             n_groups = min(max(1, round(min(resolution, n_genes) * best_number(bic))), n_genes)
     n_groups = int(n_groups)
-    mixture = mixture_of(z, n_groups, config.max_groups, config.mixture, generator, found or None)
+    mixture = mixture_of(z, n_groups, found, config.mixture, generator)
     with torch.no_grad():
         soft = mixture.posterior(z).float().cpu().numpy()
     sizes = np.bincount(soft.argmax(axis=1), minlength=n_groups)

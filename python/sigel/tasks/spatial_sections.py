@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,11 @@ import pandas as pd
 from scipy import stats
 
 from sigel.errors import InputError
+from sigel.images import GeneImages
 from sigel.raster import Raster
-from sigel.tasks.spatial import TESTED, with_ranks
+from sigel.tasks.spatial import TESTED, spatial_genes, with_ranks
+
+Part = Callable[[], tuple[GeneImages, Mapping[str, np.ndarray]]]
 
 
 def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
@@ -68,6 +71,27 @@ def in_section(name: object) -> Iterator[None]:
         if name is not None:
             error.args = (f"{error} (in section {str(name)!r})",)
         raise
+
+
+def spatial_genes_of_sections(parts: Iterable[tuple[object, Part]], **options: Any) -> pd.DataFrame:
+    """Spatial genes of one section or several, combined.
+
+    Parameters
+    ----------
+    parts
+        Name of each section, None where there is one only, and what makes its images and the values of its
+        covariates by name; made within, so that a refusal names the section.
+    **options
+        Of `spatial_genes`, but for the covariates.
+    """
+    tables, sizes = [], []
+    for name, make in parts:
+        with in_section(name):
+            images, columns = make()
+            covariates = pixel_covariates(images.raster, columns) if columns else None
+            tables.append(spatial_genes(images, covariates=covariates, **options))
+        sizes.append(images.raster.n_pixels)
+    return tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
 
 
 def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) -> pd.DataFrame:

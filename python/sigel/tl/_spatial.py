@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,12 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images import check_section
+from sigel.images import GeneImages, check_section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.nulls import Null
 from sigel.progress import shown
-from sigel.tasks.spatial import spatial_genes as spatial_genes_of
-from sigel.tasks.spatial_sections import combine_sections, in_section, pixel_covariates
+from sigel.tasks.spatial_sections import spatial_genes_of_sections
 from sigel.tl._section import images_as_fitted, model_of
 
 if TYPE_CHECKING:
@@ -121,29 +121,25 @@ def spatial_genes(
     check_key(key, "key")
     columns = _covariates(adata, covariates)
     fitted = model_of(model, device)
-    tables, sizes = [], []
+
+    def make(chosen: np.ndarray | None) -> tuple[GeneImages, dict[str, np.ndarray]]:
+        part = adata if chosen is None else adata[chosen]
+        images = images_as_fitted(
+            part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
+        )
+        return images, {name: _values(part.obs[name]) for name in columns}
+
     with shown(progress) as report:
-        for name, chosen in _sections(adata, section_key):
-            part = adata if chosen is None else adata[chosen]
-            with in_section(name):
-                images = images_as_fitted(
-                    part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
-                )
-                own = {name: _values(part.obs[name]) for name in columns}
-                table = spatial_genes_of(
-                    images,
-                    covariates=pixel_covariates(images.raster, own) if own else None,
-                    null=null,
-                    n_nulls=n_nulls,
-                    score=score,
-                    model=fitted,
-                    seed=seed,
-                    device=device,
-                    progress=report,
-                )
-            tables.append(table)
-            sizes.append(images.raster.n_pixels)
-    table = tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
+        table = spatial_genes_of_sections(
+            ((name, partial(make, chosen)) for name, chosen in _sections(adata, section_key)),
+            null=null,
+            n_nulls=n_nulls,
+            score=score,
+            model=fitted,
+            seed=seed,
+            device=device,
+            progress=report,
+        )
     for column in WRITTEN:
         values = table[column].to_numpy()
         adata.var[Keys(key).spatial(column)] = pd.Categorical(values) if column == "status" else values
