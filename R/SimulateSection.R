@@ -55,10 +55,16 @@ SimulateSection <- function(
     lattice = lattice
   )
   pieces <- sigel_call("simulate", as_settings(settings), seed)
+  simulated_object(pieces, assay, image, "SimulateSection")
+}
+
+# A Seurat object with its truth, which says what made it.
+simulated_object <- function(pieces, assay, image, maker) {
   object <- section_object(pieces, assay, "section", image)
   truth <- data.frame(programme = pieces$programme, row.names = rownames(object))
   object[[assay]] <- SeuratObject::AddMetaData(object[[assay]], metadata = truth)
-  SeuratObject::Misc(object, "simulated") <- "Made by sigel::SimulateSection(); nothing in it was measured."
+  said <- sprintf("Made by sigel::%s(); nothing in it was measured.", maker)
+  SeuratObject::Misc(object, "simulated") <- said
   object
 }
 

@@ -11,7 +11,9 @@ STAGES <- c(
   test = "Test of every gene",
   "null images" = "Scores against null images",
   patterns = "Random patterns",
-  stability = "Stability of groups"
+  stability = "Stability of groups",
+  impute = "Imputed genes",
+  gan = "Generator with a memory"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

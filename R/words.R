@@ -63,7 +63,21 @@ ARGUMENTS <- local({
       max_size = "max.size",
       genes = "object"
     ),
-    group_stability = c(section, n_seeds = "n.seeds", seed = "seed.use")
+    group_stability = c(section, n_seeds = "n.seeds", seed = "seed.use"),
+    impute = c(
+      target = "object",
+      # Images are made of the reference alone.
+      adata = "reference",
+      counts = "reference",
+      coordinates = "reference",
+      min_spots = "reference",
+      "array_row, array_col" = "reference",
+      "array_col, array_row" = "reference",
+      genes = "features",
+      model = "model",
+      path = "model",
+      seed = "seed.use"
+    )
   )
 })
 
@@ -76,7 +90,8 @@ PHRASES <- c(
   "`(\\w+)` \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1 = ...))`",
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
   "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
-  "\\bSIGELConfig\\b" = "config",
+  "\\b(SIGEL|Impute)Config\\b" = "config",
+  "\\bGANConfig\\b" = "config$gan",
   "adata[.]obs\\[[.]{3}\\][.]astype\\(str\\)[.]astype\\(\"category\"\\)" = "`as.character()`",
   "\\bor NaN for the background" = "or NA for the background",
   "\\bSIGEL[.]save\\b" = "`RunSIGEL(save.model = ...)`",
@@ -90,6 +105,14 @@ PHRASES <- c(
   "Call adata[.]var_names_make_unique\\(\\) first" = "Use `make.unique()` on the row names first",
   "Store them in adata[.]obsm\\[\"spatial\"\\]" = "Give `coordinates`",
   "for example adata\\[adata[.]obs\\[[^]]*\\][^]]*\\]" = "for example by `subset(object, cells = ...)`",
+  "theirs = \\{g[.]lower.*?\\]\\)\\)[.]" = paste0(
+    "`theirs <- rownames(reference); ours <- rownames(object); orthologs <- na.omit(data.frame(target = ours, ",
+    "reference = theirs[match(tolower(ours), tolower(theirs))]))`."
+  ),
+  "adata[.]var_names = .*?regex=True\\)" = "`rownames(counts) <- sub(\"[.][0-9]+$\", \"\", rownames(counts))`",
+  "target[.]var_names\\[:5\\]" = "`head(rownames(object))`",
+  "reference[.]var_names\\[:5\\]" = "`head(rownames(reference))`",
+  "\\borthologs=(?=[,.])" = "`orthologs`",
   "See `status` of each gene" = "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`",
   # What stands in quotes is the user's own.
   "(?<![\\w'\".])None(?![\\w'\"])" = "NULL",

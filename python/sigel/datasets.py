@@ -1,10 +1,11 @@
-"""A simulated section with known truth, for demonstrations and tests. Nothing in it was measured."""
+"""Simulated sections with known truth, for demonstrations and tests. Nothing in them was measured."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -26,6 +27,7 @@ _SPACING = 100.0  # centre to centre of neighbouring spots, in the units of obsm
 _LEVEL_SD = 1.2  # of log mean expression: a factor of about 400 between the rarest and commonest gene
 _LEVEL_LIMIT = 2.5  # in standard deviations, so that no single gene owns the section
 _CHUNK = 2_000_000  # counts drawn at a time: bounds memory to about 50 MB, whatever the size of the section
+_EFFICIENCY_SD = 0.5  # of log efficiency: a panel sees two genes in three at 0.6 to 1.6 times their share
 _CANDIDATES = 16  # drawings of a shape, of which the one least like the earlier programmes is taken
 _EXTRAS = (
     ("mt-Nd1", "mt-Nd2", "mt-Nd4", "mt-Co1", "mt-Co2", "mt-Co3", "mt-Atp6", "mt-Cytb"),
@@ -99,56 +101,100 @@ def simulated_section(
     >>> int((adata.var["programme"] == "ring").sum())
     90
     """
-    from anndata import AnnData
-
-    low, high = _check_fold(fold)
-    _check_whole("n_rows", n_rows, 6)
-    _check_whole("n_cols", n_cols, 6)
-    _check_whole("n_programmes", n_programmes, 1)
-    _check_whole("genes_per_programme", genes_per_programme, 1)
-    _check_whole("n_background_genes", n_background_genes, 1)
-    _check_whole("seed", seed, 0)
-    if not (isinstance(median_counts, Real) and 0 < float(median_counts) < np.inf):
-        raise InputError("median_counts", repr(median_counts), "a number of counts > 0", "Use 3500.")
-    if lattice not in get_args(Lattice):
-        raise InputError("lattice", repr(lattice), f"one of {get_args(Lattice)}", 'Use lattice="visium".')
-
+    arguments = dict(locals())
+    _check(arguments)
     rng = np.random.default_rng(seed)
-    tissue = _tissue(n_rows, n_cols, lattice, rng)
+    tissue = _cut(*_places(n_rows, n_cols, lattice, rng), rng)
     names, programmes = _programmes(tissue, n_programmes, rng)
-    n_genes = n_programmes * genes_per_programme + n_background_genes
-    programme = np.repeat(
-        np.arange(n_programmes + 1), [genes_per_programme] * n_programmes + [n_background_genes]
-    )
-    programme = rng.permutation(programme)  # the order of the genes says nothing
-    level = np.exp(_LEVEL_SD * np.clip(rng.standard_normal(n_genes), -_LEVEL_LIMIT, _LEVEL_LIMIT))
-    folds = np.where(programme < n_programmes, np.exp(rng.uniform(np.log(low), np.log(high), n_genes)), 1.0)
-    dispersion = np.exp(rng.normal(np.log(0.15), 0.5, n_genes))
-    library = _library(tissue, rng) * median_counts
-    share = _Shares(programmes, programme, level, folds)
-    extras = _extra_genes(library, rng)
-    counts = sparse.hstack([_counts(share, library, dispersion, rng), extras], format="csr", dtype=np.float32)
-    counts.sort_indices()
+    genes = _genes(names, genes_per_programme, n_background_genes, fold, rng)
+    return _observed(tissue, _Shares(programmes, genes), arguments, rng)
 
-    labels = np.array([*names, BACKGROUND])
-    level = share.mean_level * median_counts
-    var = _var(labels, programme, {"level": level, "fold": folds, "dispersion": dispersion})
-    obs = _obs(tissue, lattice, labels, programmes)
-    parameters: dict[str, Any] = {
-        "note": "Simulated by sigel.datasets.simulated_section; nothing in it was measured.",
-        "programmes": names,
-        "seed": int(seed),
-        "lattice": lattice,
-        "median_counts": float(median_counts),
-        "fold": [float(low), float(high)],
-    }
-    return AnnData(
-        X=counts,
-        obs=obs,
-        var=var,
-        obsm={"spatial": tissue.spatial, "programmes": programmes.astype(np.float32)},
-        uns={"simulated": True, "simulation": parameters},
-    )
+
+def simulated_panel(
+    n_panel: int = 80,
+    *,
+    n_rows: int = 40,
+    n_cols: int = 40,
+    n_programmes: int = 8,
+    genes_per_programme: int = 90,
+    n_background_genes: int = 480,
+    median_counts: float = 3500.0,
+    lattice: Lattice = "visium",
+    fold: tuple[float, float] = (2.5, 8.0),
+    seed: int = 0,
+) -> tuple[AnnData, AnnData, AnnData]:
+    """Simulate one tissue seen twice: by a gene panel, and by the whole transcriptome.
+
+    All is made as in `simulated_section`. The reference measures all genes in spots on a lattice. The target
+    measures a panel in other cells of the same tissue: each lies where a spot would, moved at random by up to
+    half the spacing. Counts and library sizes are drawn anew for each, so that they share the programmes and
+    no noise. The target's platform catches each gene with an efficiency of its own (log-normal, standard
+    deviation 0.5 of the log), so that no level can be carried over as it is.
+
+    Parameters
+    ----------
+    n_panel
+        Genes of the panel, at least 1 and fewer than there are; drawn at random, the same share of each
+        programme and of the background. The default of 80 takes 6 of the 90 genes of a programme.
+    n_rows, n_cols, n_programmes, genes_per_programme, n_background_genes, lattice, fold
+        As in `simulated_section`; `lattice` is the reference's.
+    median_counts
+        Median library size over all genes named `Gene...`; in the target before the efficiencies. By default
+        a cell shows some 250 counts of the panel.
+    seed
+        Seed of the numpy generator; the same seed gives the same objects.
+
+    Returns
+    -------
+    target, reference, hidden : AnnData
+        - `target`: cells x panel genes, in random order, so that pairing genes by place would be wrong
+        - `reference`: spots x all genes, as from `simulated_section`
+        - `hidden`: the target's cells x all other genes: what the panel missed, to hold an imputation against
+
+        All hold what `simulated_section` writes; target and hidden have `efficiency` in `var` besides.
+
+    Raises
+    ------
+    InputError
+        When an argument is out of range.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> target, reference, hidden = sigel.datasets.simulated_panel(80, seed=0)
+    >>> target.n_vars, hidden.n_vars
+    (80, 1120)
+    >>> bool(target.var_names.isin(reference.var_names).all())
+    True
+    """
+    arguments = dict(locals())
+    _check(arguments)
+    _check_whole("n_panel", n_panel, 1)
+    n_genes = n_programmes * genes_per_programme + n_background_genes
+    if n_panel >= n_genes:
+        fix = f"Use n_panel={n_genes // 4 or 1}, or more genes."
+        raise InputError("n_panel", f"{n_panel} of {n_genes} genes", "fewer genes than there are", fix)
+    rng = np.random.default_rng(seed)
+    array, places = _places(n_rows, n_cols, lattice, rng)
+    moved = places + rng.uniform(-0.5, 0.5, places.shape)
+    # Spots and cells are one tissue, so that one drawing of the outline and of the programmes holds for both.
+    tissue = _cut(np.vstack([array, np.full_like(array, -1)]), np.vstack([places, moved]), rng)
+    names, programmes = _programmes(tissue, n_programmes, rng)
+    genes = _genes(names, genes_per_programme, n_background_genes, fold, rng)
+    share, cells = _Shares(programmes, genes), tissue.array[:, 0] < 0
+    efficiency = np.exp(_EFFICIENCY_SD * rng.standard_normal(n_genes))
+    reference = _observed(tissue.part(~cells), share.part(~cells), arguments, rng)
+    arguments["lattice"] = "cells"
+    complete = _observed(tissue.part(cells), share.part(cells, efficiency), arguments, rng)
+    # The first few of each programme and of the background, in proportion to their numbers.
+    by_programme = pd.Series(rng.permutation(n_genes)).groupby(genes["programme"].cat.codes)
+    place = by_programme.rank(pct=True) - 0.5 / by_programme.transform("size")
+    order = place.argsort(kind="stable").to_numpy()
+    complete.var["efficiency"] = np.append(efficiency, np.ones(complete.n_vars - n_genes))
+    chosen = rng.permutation(order[:n_panel]), np.sort(order[n_panel:])
+    target, hidden = (complete[:, some].copy() for some in chosen)
+    target.X.sort_indices()
+    return target, reference, hidden
 
 
 @dataclass(frozen=True)
@@ -171,8 +217,15 @@ class _Tissue:
         """Position along a direction, about -1 to 1."""
         return self.u * math.cos(angle) + self.v * math.sin(angle)
 
+    def part(self, spots: np.ndarray) -> _Tissue:
+        """Some of the spots."""
+        return _Tissue(**{field.name: getattr(self, field.name)[spots] for field in fields(self)})
 
-def _tissue(n_rows: int, n_cols: int, lattice: Lattice, rng: np.random.Generator) -> _Tissue:
+
+def _places(
+    n_rows: int, n_cols: int, lattice: Lattice, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row and column of each spot of the full rectangle, and its x and y, in spacings."""
     row, col = (a.ravel() for a in np.mgrid[:n_rows, :n_cols])
     x, y = col * 1.0, row * 1.0
     if lattice == "visium":
@@ -180,7 +233,12 @@ def _tissue(n_rows: int, n_cols: int, lattice: Lattice, rng: np.random.Generator
         x, y = col / 2, row * math.sqrt(3) / 2
     elif lattice == "cells":
         x, y = x + rng.uniform(-0.5, 0.5, len(x)), y + rng.uniform(-0.5, 0.5, len(y))
-    u, v = (2 * (a - a.min()) / np.ptp(a) - 1 for a in (x, y))
+    return np.column_stack([row, col]), np.column_stack([x, y])
+
+
+def _cut(array: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> _Tissue:
+    """The spots that lie on tissue."""
+    u, v = (2 * (a - a.min()) / np.ptp(a) - 1 for a in places.T)
     # A rounded box whose edge wanders, and one hole, as a ventricle or a tear leaves it.
     angle = np.arctan2(v, u)
     waves = np.arange(2, 6)
@@ -192,10 +250,7 @@ def _tissue(n_rows: int, n_cols: int, lattice: Lattice, rng: np.random.Generator
     long = across * math.cos(turn) + down * math.sin(turn)
     short = down * math.cos(turn) - across * math.sin(turn)
     keep = (rim < 1) & ((long / 0.22) ** 2 + (short / 0.10) ** 2 > 1)
-    places = np.column_stack([x, y]) * _SPACING + _SPACING
-    return _Tissue(
-        array=np.column_stack([row, col])[keep], spatial=places[keep], u=u[keep], v=v[keep], rim=rim[keep]
-    )
+    return _Tissue(array=array, spatial=places * _SPACING + _SPACING, u=u, v=v, rim=rim).part(keep)
 
 
 def _layer(tissue: _Tissue, rng: np.random.Generator) -> np.ndarray:
@@ -281,6 +336,20 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
 
 
+def _genes(
+    names: list[str], n_each: int, n_background: int, fold: tuple[float, float], rng: np.random.Generator
+) -> pd.DataFrame:
+    """`programme`, `level` (mean share of the counts), `fold` and `dispersion` of each gene, drawn alike."""
+    labels, sizes = [*names, BACKGROUND], [n_each] * len(names) + [n_background]
+    of = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))  # the order of the genes says nothing
+    level = np.exp(_LEVEL_SD * np.clip(rng.standard_normal(len(of)), -_LEVEL_LIMIT, _LEVEL_LIMIT))
+    change = np.exp(rng.uniform(math.log(fold[0]), math.log(fold[1]), len(of)))
+    genes = pd.DataFrame({"programme": pd.Categorical.from_codes(of, labels), "level": level / level.sum()})
+    genes["fold"] = np.where(of < len(names), change, 1.0)
+    genes["dispersion"] = np.exp(rng.normal(np.log(0.15), 0.5, len(of)))
+    return genes
+
+
 def _library(tissue: _Tissue, rng: np.random.Generator) -> np.ndarray:
     """Relative library sizes with median 1: log-normal, partly following a smooth field of its own."""
     waves = rng.uniform(-4, 4, (2, 6))
@@ -292,23 +361,27 @@ def _library(tissue: _Tissue, rng: np.random.Generator) -> np.ndarray:
 class _Shares:
     """The share of each gene in the counts of each spot, made a block of genes at a time; sums to 1."""
 
-    def __init__(
-        self, programmes: np.ndarray, programme: np.ndarray, level: np.ndarray, fold: np.ndarray
-    ) -> None:
-        n = programmes.shape[1]
+    def __init__(self, programmes: np.ndarray, genes: pd.DataFrame) -> None:
+        n, level = programmes.shape[1], genes["level"].to_numpy()
+        self.genes, self.programme = genes, genes["programme"].cat.codes.to_numpy(dtype=np.int64)
         # A column of zeros stands for the background: a gene of no programme has fold 1 on it.
         self.activity = np.column_stack([programmes, np.zeros(len(programmes))])
-        self.programme = programme
-        self.rise = fold - 1
-        in_programme = programme < n
-        mean = 1 + self.rise * self.activity.mean(axis=0)[programme]
-        self.base = level / level.sum() / mean  # outside the programme; the mean over spots is the level
-        constant = np.bincount(programme, self.base, n + 1)[:n].sum()
-        slope = np.bincount(programme, self.base * self.rise, n + 1)
+        self.rise = genes["fold"].to_numpy() - 1
+        self.in_programme = self.programme < n
+        mean = 1 + self.rise * self.activity.mean(axis=0)[self.programme]
+        self.base = level / mean  # outside the programme; the mean over spots is the level
+        constant = np.bincount(self.programme, self.base, n + 1)[:n].sum()
+        slope = np.bincount(self.programme, self.base * self.rise, n + 1)
         total = constant + self.activity @ slope  # (n_spots,) of all programme genes together
-        self.weight = level[in_programme].sum() / level.sum() / total
-        self.in_programme = in_programme
-        self.mean_level = level / level.sum()
+        self.weight = level[self.in_programme].sum() / total
+
+    def part(self, spots: np.ndarray, efficiency: np.ndarray | float = 1.0) -> _Shares:
+        """Those of some spots, each gene's times its efficiency `(n_genes,)`: they sum to about 1."""
+        made = copy.copy(self)
+        made.activity, made.weight = self.activity[spots], self.weight[spots]
+        made.base = self.base * efficiency
+        made.genes = self.genes.assign(level=self.genes["level"] * efficiency)
+        return made
 
     def block(self, start: int, stop: int) -> np.ndarray:
         """Shares of genes `start` to `stop`, shape `(n_spots, stop - start)`."""
@@ -317,10 +390,9 @@ class _Shares:
         return np.where(self.in_programme[genes], rates * self.weight[:, None], rates)
 
 
-def _counts(
-    share: _Shares, library: np.ndarray, dispersion: np.ndarray, rng: np.random.Generator
-) -> sparse.csc_matrix:
+def _counts(share: _Shares, library: np.ndarray, rng: np.random.Generator) -> sparse.csc_matrix:
     """Negative binomial counts (variance `mu + dispersion * mu**2`), spots x genes."""
+    dispersion = share.genes["dispersion"].to_numpy()
     step = max(1, _CHUNK // len(library))
     blocks = []
     for start in range(0, len(dispersion), step):
@@ -341,14 +413,38 @@ def _extra_genes(library: np.ndarray, rng: np.random.Generator) -> sparse.csc_ma
     return sparse.csc_matrix(rng.poisson(np.column_stack([mitochondrial, spiked])).astype(np.float32))
 
 
-def _var(labels: np.ndarray, programme: np.ndarray, truth: dict[str, np.ndarray]) -> pd.DataFrame:
-    n_genes, extras = len(programme), [*_EXTRAS[0], *_EXTRAS[1]]
-    width = max(4, len(str(n_genes)))
-    names = [f"Gene{g:0{width}d}" for g in range(1, n_genes + 1)]
-    var = pd.DataFrame({"programme": labels[programme], **truth}, index=names).reindex([*names, *extras])
-    var["programme"] = pd.Categorical(var["programme"].fillna(BACKGROUND), categories=labels)
-    var["fold"] = var["fold"].fillna(1.0)
-    return var
+def _var(genes: pd.DataFrame, median_counts: float) -> pd.DataFrame:
+    extras, width = [*_EXTRAS[0], *_EXTRAS[1]], max(4, len(str(len(genes))))
+    names = [f"Gene{g:0{width}d}" for g in range(1, len(genes) + 1)]
+    var = genes.assign(level=genes["level"] * median_counts).set_axis(names).reindex([*names, *extras])
+    return var.fillna({"programme": BACKGROUND, "fold": 1.0})
+
+
+def _observed(tissue: _Tissue, share: _Shares, given: dict[str, Any], rng: np.random.Generator) -> AnnData:
+    """Counts of all genes on some spots, and the truth; the library sizes are this view's own."""
+    from anndata import AnnData
+
+    counts, programmes = float(given["median_counts"]), share.activity[:, :-1]
+    library = _library(tissue, rng) * counts
+    extras = _extra_genes(library, rng)
+    matrix = sparse.hstack([_counts(share, library, rng), extras], format="csr", dtype=np.float32)
+    matrix.sort_indices()
+    labels = share.genes["programme"].cat.categories.to_numpy()
+    simulation = {
+        "note": "Simulated by sigel.datasets; nothing in it was measured.",
+        "programmes": list(labels[:-1]),
+        "seed": int(given["seed"]),
+        "lattice": given["lattice"],
+        "median_counts": counts,
+        "fold": [float(value) for value in given["fold"]],
+    }
+    return AnnData(
+        X=matrix,
+        obs=_obs(tissue, given["lattice"], labels, programmes),
+        var=_var(share.genes, counts),
+        obsm={"spatial": tissue.spatial, "programmes": programmes.astype(np.float32)},
+        uns={"simulated": True, "simulation": simulation},
+    )
 
 
 def _obs(tissue: _Tissue, lattice: Lattice, labels: np.ndarray, programmes: np.ndarray) -> pd.DataFrame:
@@ -364,15 +460,20 @@ def _obs(tissue: _Tissue, lattice: Lattice, labels: np.ndarray, programmes: np.n
 
 
 def _check_whole(argument: str, value: object, least: int) -> None:
-    ok = isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least
-    if not ok:
-        raise InputError(
-            argument, repr(value), f"a whole number >= {least}", f"Use {argument}={least} or more."
-        )
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        fix = f"Use {argument}={least} or more."
+        raise InputError(argument, repr(value), f"a whole number >= {least}", fix)
 
 
-def _check_fold(fold: tuple[float, float]) -> tuple[float, float]:
+def _check(arguments: dict[str, Any]) -> None:
+    least = {"n_rows": 6, "n_cols": 6, "n_programmes": 1, "genes_per_programme": 1, "n_background_genes": 1}
+    for argument, smallest in {**least, "seed": 0}.items():
+        _check_whole(argument, arguments[argument], smallest)
+    counts, lattice, fold = (arguments[name] for name in ("median_counts", "lattice", "fold"))
+    if not (isinstance(counts, Real) and 0 < float(counts) < np.inf):
+        raise InputError("median_counts", repr(counts), "a number of counts > 0", "Use 3500.")
+    if lattice not in get_args(Lattice):
+        raise InputError("lattice", repr(lattice), f"one of {get_args(Lattice)}", 'Use lattice="visium".')
     values = tuple(float(value) for value in fold) if isinstance(fold, tuple | list) else ()
     if len(values) != 2 or not 1 <= values[0] <= values[1] < np.inf:
         raise InputError("fold", repr(fold), "two fold changes >= 1, smallest first", "Use fold=(2.5, 8.0).")
-    return values[0], values[1]

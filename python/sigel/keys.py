@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from sigel.errors import InputError
 
+# `uns` key of a section of imputed genes.
+IMPUTATION = "sigel_imputation"
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # stage, step, number of steps, what to show
 Progress = Callable[[str, int, int, str], None]
 
-STAGES = ("weights", "pretrain", "groups", "refine", "eigenimages", "nulls")
+STAGES = ("weights", "pretrain", "groups", "refine", "eigenimages", "nulls", "impute")
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:

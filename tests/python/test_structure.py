@@ -21,8 +21,8 @@ LIBRARY = ROOT / "python" / "sigel"
 
 # From the ground up. A module may import from its own layer (without a cycle) and from those before it.
 LAYERS = (
-    "isolation _version errors config keys runtime checkpoint preflight provenance progress",
-    "chunks lattice raster images views residuals kernels trend datasets r",
+    "isolation _version errors config impute_config keys runtime checkpoint preflight provenance progress",
+    "chunks lattice raster images views residuals kernels trend nearest standardised conformal datasets r",
     "nn",
     "train objectives optimise resume",
     "model nulls",

@@ -3,8 +3,9 @@
 from sigel.bridge._about import sitrep, version
 from sigel.bridge._embed import embed
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
+from sigel.bridge._impute import impute
 from sigel.bridge._patterns import pattern_genes
-from sigel.bridge._section import gene_images, read_h5ad, simulate
+from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_panel
 from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
@@ -14,10 +15,12 @@ __all__ = [
     "gene_images",
     "group_enrichment",
     "group_stability",
+    "impute",
     "pattern_genes",
     "read_h5ad",
     "similar_genes",
     "simulate",
+    "simulate_panel",
     "sitrep",
     "spatial_genes",
     "version",

@@ -71,12 +71,21 @@ def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:
     seed
         Its seed.
     """
-    adata = datasets.simulated_section(**whole_numbers(settings), seed=whole(seed))
-    pieces = _pieces(adata)
-    return pieces | {
-        "programme": adata.var["programme"].astype(str).tolist(),
-        "region": adata.obs["region"].astype(str).tolist(),
-    }
+    return _simulated(datasets.simulated_section(**whole_numbers(settings), seed=whole(seed)))
+
+
+def simulate_panel(settings: dict[str, Any], seed: float) -> dict[str, dict[str, Any]]:
+    """A panel, its reference and what the panel hides, in plain pieces; see `sigel.datasets.simulated_panel`.
+
+    Parameters
+    ----------
+    settings
+        Arguments of `simulated_panel`.
+    seed
+        Its seed.
+    """
+    made = datasets.simulated_panel(**whole_numbers(settings), seed=whole(seed))
+    return {name: _simulated(one) for name, one in zip(("target", "reference", "hidden"), made, strict=True)}
 
 
 def read_h5ad(path: str) -> dict[str, Any]:
@@ -92,6 +101,13 @@ def read_h5ad(path: str) -> dict[str, Any]:
     if not Path(path).is_file():
         raise InputError("path", repr(path), "an .h5ad file", "Check the path.")
     return _pieces(anndata.read_h5ad(path))
+
+
+def _simulated(adata: Any) -> dict[str, Any]:
+    return _pieces(adata) | {
+        "programme": adata.var["programme"].astype(str).tolist(),
+        "region": adata.obs["region"].astype(str).tolist(),
+    }
 
 
 def _pieces(adata: Any) -> dict[str, Any]:

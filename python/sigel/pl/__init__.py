@@ -1,4 +1,4 @@
-"""Pictures of gene images, groups, the map of genes and the training; needs matplotlib.
+"""Pictures of gene images, groups, imputed genes, the map of genes and the training; needs matplotlib.
 
 Every function returns its figure and leaves showing or saving it to the caller.
 """
@@ -7,6 +7,7 @@ from sigel.pl._group_page import group_page
 from sigel.pl._groups import gene_groups
 from sigel.pl._history import history
 from sigel.pl._images import gene_images
+from sigel.pl._imputed import imputation_accuracy, imputed_genes
 from sigel.pl._map import gene_map
 from sigel.pl._patterns import pattern_genes
 from sigel.pl._similar import similar_genes
@@ -20,6 +21,8 @@ __all__ = [
     "group_page",
     "group_stability",
     "history",
+    "imputation_accuracy",
+    "imputed_genes",
     "pattern_genes",
     "similar_genes",
     "spatial_genes",

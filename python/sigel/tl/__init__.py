@@ -2,6 +2,7 @@
 
 from sigel.tl._embed import embed
 from sigel.tl._groups import gene_groups, group_enrichment, group_stability
+from sigel.tl._impute import impute
 from sigel.tl._patterns import pattern_genes
 from sigel.tl._similar import similar_genes
 from sigel.tl._spatial import spatial_genes
@@ -11,6 +12,7 @@ __all__ = [
     "gene_groups",
     "group_enrichment",
     "group_stability",
+    "impute",
     "pattern_genes",
     "similar_genes",
     "spatial_genes",

@@ -1,0 +1,288 @@
+#' Impute genes that a panel did not measure
+#'
+#' Predicts, for every cell of a section that was measured with a panel of genes
+#' (the target), the genes that only a like section measured with all genes (the
+#' reference) has, and says how far to trust each gene and each value.
+#'
+#' @section How it works:
+#' The genes that both sections measured, matched by name, teach the map. By
+#' default several predictors are blended: a ridge regression from the genes'
+#' representations in the reference to the target, one from the reference's spots,
+#' and the nearest spots; each also averaged over nearest cells. Their weights come
+#' from cross-validation over the shared genes, and so does the accuracy to expect
+#' of each imputed gene. Places are compared by which cells are near, so the units
+#' of the two sections need not agree.
+#'
+#' @section What comes out:
+#' The values are `log(1 + x)`, where `x` are counts of a cell as they would be
+#' were the counts of the panel 10,000: the scale of Seurat's `NormalizeData()`
+#' when it is run on the panel. For another sum give
+#' `config = list(target_sum = ...)`, where `NULL` is the median of the target's
+#' cells, as in Python. They are expected values, nowhere exactly zero;
+#' `config = list(zeros = "rate")` sets the lowest to zero.
+#'
+#' For a Seurat object they become the `data` of a new assay without counts. No
+#' other assay is changed, and the default assay stays what it was. Feature
+#' metadata of the new assay:
+#' \describe{
+#'   \item{`expected.pcc`}{correlation with the truth over cells to be expected;}
+#'   \item{`trusted`}{whether that is `config$min_pcc` (0.1) or more;}
+#'   \item{`similarity`, `nearest.gene`}{mean cosine between the representations of
+#'     the gene and of the five most similar genes of the panel, and the first of
+#'     these;}
+#'   \item{`level`, `spatial`}{logarithm of the gene's mean and Moran's I in the
+#'     reference;}
+#'   \item{`spread`}{standard deviation over cells of the predicted z-score;}
+#'   \item{`round`}{in which it was imputed, 1 where `config$rounds` is 1.}
+#' }
+#' [ImputationIntervals()] and [ImputationReport()] read the rest: intervals that
+#' hold 90 percent of measured values, genes that could not be imputed and why,
+#' what cross-validation found.
+#'
+#' @param object The target: a Seurat object, or a matrix of raw counts, genes x
+#'   cells, sparse or dense.
+#' @param reference The reference, or a list of several: Seurat objects, or for
+#'   each a list of `counts` (raw counts, genes x cells) and `coordinates` (as for
+#'   the target, with the array positions in it or beside it as `lattice`). It must
+#'   be a section with places; dissociated cells have none.
+#' @param features Genes to impute, in the target's spelling; default: all genes of
+#'   the reference that have an image there and that the target lacks.
+#' @param method `"ensemble"`, which `"auto"` stands for: the blend of all
+#'   predictors; `"representation"`: ridge regression from representations alone;
+#'   `"ridge"`: from the reference's spots; `"neighbors"`: the nearest spots;
+#'   `"gan"`: a generator with a memory, trained against a critic.
+#' @param assay,reference.assay Assays; default: the default assays.
+#' @param layer,reference.layer Layers with the raw counts; default: `"counts"`.
+#'   Split layers are joined for reading.
+#' @param image,reference.image Names of the images with the places of the cells,
+#'   needed where there are several.
+#' @param coordinates,reference.coordinates The places instead of those of an
+#'   image: a data frame or matrix with columns x and y (or `array_row` and
+#'   `array_col`) and the cells as row names. For several references, lists or
+#'   vectors with one element for each.
+#' @param orthologs Where the species differ: a character vector with genes of the
+#'   reference, named by those of the target, or a data frame with columns `target`
+#'   and `reference`. Default: same names.
+#' @param intervals Whether to compute the intervals, each as large as the values.
+#' @param config Settings, for example
+#'   `list(target_sum = NULL, coverage = 0.8, gan = list(epochs = 50))`. An unknown
+#'   setting is an error that lists the known ones.
+#' @param model Folder of a model of the reference, saved by
+#'   `RunSIGEL(save.model = ...)`, or for several references a folder for each;
+#'   default: representations are made anew, without training.
+#' @param assay.name Name of the new assay. One that an earlier call made is
+#'   replaced; any other is refused.
+#' @param seed.use Seed. R's own random numbers are neither used nor changed.
+#' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
+#'   `"cuda"`.
+#' @param verbose Whether to show progress.
+#' @param ... Passed from method to method; anything unknown is an error.
+#' @return For a Seurat object, the object with the new assay. Else a list of class
+#'   `sigel_imputation`: `values`, `lower` and `upper` (genes x cells), `genes`, a
+#'   data frame of what the feature metadata are above, and the other parts of
+#'   [ImputationReport()].
+#' @references The generator of `method = "gan"` follows SIGEL's SIGEL-ETC, with the
+#'   changes listed in the package's README.
+#' @seealso [ImputedGenePlot()], [ImputationAccuracyPlot()], [SimulatePanel()]
+#' @examples
+#' if (sigel_available()) {
+#'   panel <- SimulatePanel(n_panel = 40, n_rows = 14, n_cols = 14,
+#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   target <- ImputeGenes(panel$target, panel$reference, verbose = FALSE)
+#'   target[["sigel.imputed"]]
+#'   ImputationReport(target)
+#' }
+#' @export
+ImputeGenes <- function(object, reference, ...) {
+  UseMethod("ImputeGenes", object)
+}
+
+#' @rdname ImputeGenes
+#' @export
+ImputeGenes.default <- function(
+  object,
+  reference,
+  coordinates = NULL,
+  features = NULL,
+  method = c("auto", "ensemble", "representation", "ridge", "neighbors", "gan"),
+  orthologs = NULL,
+  intervals = TRUE,
+  config = list(),
+  model = NULL,
+  seed.use = 0,
+  device = "auto",
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(ImputeGenes.default)), call = call)
+  check_question(NULL, seed.use, device, verbose, call)
+  check_flag(intervals, "intervals", call)
+  method <- check_choice(method, eval(formals(ImputeGenes.default)$method), "method", call)
+  check_imputed_features(features, call)
+  orthologs <- ortholog_pairs(orthologs, call)
+  settings <- imputation_settings(config, call)
+  target <- plain_section(object, coordinates, NULL, call)
+  reference <- if (missing(reference)) NULL else reference
+  references <- reference_sections(reference, call = call)
+  result <- ask_section(
+    "impute",
+    target,
+    lapply(references, function(section) engine_pieces(section$counts, section$places)),
+    if (!is.null(features)) as.list(features),
+    method,
+    as_model_folders(model, call),
+    orthologs,
+    intervals,
+    settings,
+    seed.use,
+    device,
+    verbose = verbose,
+    call = call
+  )
+  as_imputation(result, colnames(target$counts))
+}
+
+#' @rdname ImputeGenes
+#' @export
+ImputeGenes.Seurat <- function(
+  object,
+  reference,
+  features = NULL,
+  method = c("auto", "ensemble", "representation", "ridge", "neighbors", "gan"),
+  assay = NULL,
+  reference.assay = NULL,
+  layer = NULL,
+  reference.layer = NULL,
+  image = NULL,
+  reference.image = NULL,
+  coordinates = NULL,
+  reference.coordinates = NULL,
+  orthologs = NULL,
+  intervals = TRUE,
+  config = list(),
+  model = NULL,
+  assay.name = "sigel.imputed",
+  seed.use = 0,
+  device = "auto",
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(ImputeGenes.Seurat)), call = call)
+  assay <- choose_assay(object, assay, call)
+  check_flag(verbose, "verbose", call)
+  replaces <- check_assay_name(object, assay.name, assay, call)
+  check_all_cells(object, assay, call)
+  cells <- colnames(object[[assay]])
+  places <- if (is.null(coordinates)) {
+    places_from_images(object, image, cells, call)
+  } else {
+    if (!is.null(image)) {
+      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
+    }
+    places_from_table(coordinates, cells, call)
+  }
+  references <- reference_sections(
+    if (missing(reference)) NULL else reference,
+    reference.assay,
+    reference.layer,
+    reference.image,
+    reference.coordinates,
+    call
+  )
+  imputed <- speaking_for(call, {
+    ImputeGenes(
+      as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call),
+      reference = lapply(references, function(section) {
+        list(counts = section$counts, coordinates = do.call(cbind, unname(section$places)))
+      }),
+      coordinates = do.call(cbind, unname(places)),
+      features = features,
+      method = method,
+      orthologs = orthologs,
+      intervals = intervals,
+      config = config,
+      model = model,
+      seed.use = seed.use,
+      device = device,
+      verbose = verbose
+    )
+  })
+  if (replaces && verbose) {
+    cli::cli_inform(c(i = "The assay {.val {assay.name}} of an earlier call is replaced."))
+  }
+  object <- add_imputed_assay(object, imputed, assay, layer %||% "counts", assay.name)
+  # What the log holds: neither sections nor the places of their cells need be in it.
+  reference <- "given"
+  given <- function(x) if (is.null(x)) NULL else "given"
+  coordinates <- given(coordinates)
+  reference.coordinates <- given(reference.coordinates)
+  orthologs <- given(orthologs)
+  method <- method[1L]
+  SeuratObject::LogSeuratCommand(object)
+}
+
+# Names are left to the engine, which knows which genes can be imputed and names the nearest.
+check_imputed_features <- function(features, call) {
+  if (!is.null(features) && (!is.character(features) || !length(features) || anyNA(features))) {
+    fix <- "Name genes of the reference, or leave it out for all that can be imputed."
+    sigel_abort("features", describe(features), "names of genes", fix, call)
+  }
+}
+
+# Folders of models, one for each reference; NULL for none.
+as_model_folders <- function(model, call) {
+  if (is.null(model)) {
+    return(NULL)
+  }
+  if (!is.character(model) || !length(model) || anyNA(model)) {
+    fix <- "Give the folder of a saved model for each reference, or NULL."
+    sigel_abort("model", describe(model), "paths of folders", fix, call)
+  }
+  as.list(path.expand(model))
+}
+
+# Two lists of equal length, genes of the target and of the reference; NULL where names are the same.
+ortholog_pairs <- function(orthologs, call) {
+  if (is.null(orthologs)) {
+    return(NULL)
+  }
+  if (is.data.frame(orthologs) && all(c("target", "reference") %in% names(orthologs))) {
+    pairs <- lapply(orthologs[c("target", "reference")], as.character)
+  } else if (is.character(orthologs) && !is.null(names(orthologs))) {
+    pairs <- list(names(orthologs), unname(orthologs))
+  } else {
+    wanted <- "a character vector of the reference's genes named by the target's, or a data frame of both"
+    fix <- "For example `orthologs = c(Actb = \"ACTB\")`, or a data frame with columns target and reference."
+    sigel_abort("orthologs", describe(orthologs), wanted, fix, call)
+  }
+  lost <- is.na(pairs[[1L]]) | !nzchar(pairs[[1L]]) | is.na(pairs[[2L]]) | !nzchar(pairs[[2L]])
+  if (any(lost) || !length(lost)) {
+    found <- if (length(lost)) sprintf("%d pairs without one of their names", sum(lost)) else "no pair"
+    sigel_abort("orthologs", found, "two names in each pair", "Leave out genes without an ortholog.", call)
+  }
+  lapply(unname(pairs), as.list)
+}
+
+# The settings as the engine takes them; the sum is Seurat's unless another was given.
+imputation_settings <- function(config, call) {
+  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
+    fix <- "For example `config = list(coverage = 0.8)`."
+    sigel_abort("config", describe(config), "a named list of settings", fix, call)
+  }
+  if (!"target_sum" %in% names(config)) {
+    config$target_sum <- 10000
+  }
+  as_settings(config)
+}
+
+# A new assay covers all cells of its object.
+check_all_cells <- function(object, assay, call) {
+  outside <- setdiff(colnames(object), colnames(object[[assay]]))
+  if (length(outside)) {
+    found <- sprintf("\"%s\", which lacks %d of %d cells", assay, length(outside), ncol(object))
+    fix <- sprintf("Take its cells first: `subset(object, cells = colnames(object[[\"%s\"]]))`.", assay)
+    sigel_abort("assay", found, "an assay with all cells of the object", fix, call)
+  }
+}

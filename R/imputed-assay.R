@@ -1,0 +1,135 @@
+# The engine's answer as R's tables and matrices, and as an assay.
+
+# Columns of the table of imputed genes, as the engine names them; in feature metadata with dots.
+IMPUTED_COLUMNS <- c(
+  "expected_pcc",
+  "trusted",
+  "similarity",
+  "nearest_gene",
+  "level",
+  "spatial",
+  "spread",
+  "round"
+)
+
+# Parts of the engine's answer that are tables, as R names them.
+IMPUTED_TABLES <- c(
+  shared = "shared",
+  weights = "weights",
+  coverage = "coverage",
+  left.out = "left_out",
+  history = "history"
+)
+
+# What Seurat, or the user, would regret only after the work is done; TRUE where an earlier answer is replaced.
+check_assay_name <- function(object, name, source, call) {
+  check_string(name, "assay.name", "Use `assay.name = \"sigel.imputed\"`.", call)
+  if (make.names(name) != name) {
+    fix <- sprintf("Use `assay.name = \"%s\"`.", make.names(name))
+    sigel_abort("assay.name", describe(name), "a name of letters, digits, dots and underscores", fix, call)
+  }
+  own <- name %in% SeuratObject::Assays(object) && !is.null(imputation_misc(object[[name]]))
+  if (own && name == source) {
+    fix <- sprintf(
+      "Name the assay with the panel: `assay = \"%s\"`.",
+      setdiff(SeuratObject::Assays(object), name)[1L]
+    )
+    sigel_abort("assay", sprintf("\"%s\", which is imputed", name), "an assay with raw counts", fix, call)
+  }
+  others <- c(SeuratObject::Images(object), SeuratObject::Reductions(object), names(object@graphs))
+  if (name %in% c(others, if (!own) SeuratObject::Assays(object))) {
+    found <- sprintf("\"%s\", which the object has and which `ImputeGenes()` did not make", name)
+    sigel_abort("assay.name", found, "a name of its own", "Use `assay.name = \"sigel.imputed\"`.", call)
+  }
+  own
+}
+
+# The answer of the engine as a list.
+as_imputation <- function(result, cells) {
+  genes <- unlist(result$genes)
+  named <- function(values) {
+    if (is.null(values)) {
+      return(NULL)
+    }
+    if (is.list(values)) {
+      return(methods::new(
+        "dgCMatrix",
+        i = as.integer(values$i),
+        p = as.integer(values$p),
+        x = as.double(values$x),
+        Dim = as.integer(unlist(values$dim)),
+        Dimnames = list(genes, cells)
+      ))
+    }
+    dimnames(values) <- list(genes, cells)
+    values
+  }
+  with_rows <- function(columns) {
+    table <- engine_table(columns)
+    if (!is.null(table$gene)) {
+      rownames(table) <- table$gene
+    }
+    table
+  }
+  table <- with_rows(result$table)[c("gene", IMPUTED_COLUMNS)]
+  table$trusted <- as.logical(table$trusted)
+  table$round <- as.integer(table$round)
+  tables <- lapply(result[IMPUTED_TABLES], function(columns) if (!is.null(columns)) with_rows(columns))
+  names(tables) <- names(IMPUTED_TABLES)
+  known <- result$report
+  report <- list(
+    method = known$method,
+    n.shared = as.integer(known$n_shared),
+    spearman = replace(as.double(known$spearman), is.nan(known$spearman), NA),
+    converged = known$converged,
+    min.pcc = as.double(known$min_pcc),
+    target.sum = as.double(known$target_sum),
+    params = known$params,
+    provenance = known$provenance
+  )
+  values <- list(
+    values = named(result$values),
+    lower = named(result$lower),
+    upper = named(result$upper),
+    genes = table
+  )
+  structure(c(values, Filter(Negate(is.null), tables), list(report = report)), class = "sigel_imputation")
+}
+
+# The values as a new assay, of the class of the assay they were made from; the object's other parts stay as they are.
+add_imputed_assay <- function(object, imputed, source, layer, name) {
+  # Seurat keeps neither underscores nor bars in names of features.
+  genes <- make.unique(gsub("[_|]", "-", rownames(imputed$values)))
+  renamed <- function(x) {
+    if (!is.null(x)) {
+      rownames(x) <- genes
+    }
+    x
+  }
+  values <- renamed(imputed$values)
+  # Assay5, and the function that makes one, exist only in SeuratObject 5, which cannot make one of a single feature.
+  assay <- if (inherits(object[[source]], "StdAssay") && nrow(values) > 1L) {
+    getExportedValue("SeuratObject", "CreateAssay5Object")(data = methods::as(values, "CsparseMatrix"))
+  } else {
+    SeuratObject::CreateAssayObject(data = values)
+  }
+  metadata <- imputed$genes[IMPUTED_COLUMNS]
+  dimnames(metadata) <- list(genes, gsub("_", ".", IMPUTED_COLUMNS, fixed = TRUE))
+  assay <- SeuratObject::AddMetaData(assay, metadata = metadata)
+  SeuratObject::Key(assay) <- paste0(gsub("[^[:alnum:]]", "", name), "_")
+  misc <- c(
+    list(lower = renamed(imputed$lower), upper = renamed(imputed$upper)),
+    imputed[intersect(names(IMPUTED_TABLES), names(imputed))],
+    imputed$report,
+    list(source = source, layer = layer)
+  )
+  # `Misc<-` would turn tables into plain lists.
+  methods::slot(assay, "misc") <- Filter(Negate(is.null), misc)
+  # SeuratObject 5 would tell what is meant: no counts, and an assay that replaces one of other genes or class.
+  meant <- "counts isn't present|Different cells and/or features from existing|changing from Assay"
+  withCallingHandlers(
+    object[[name]] <- assay,
+    warning = function(w) if (grepl(meant, conditionMessage(w))) tryInvokeRestart("muffleWarning")
+  )
+  object
+}

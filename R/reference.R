@@ -1,0 +1,123 @@
+# Reference sections, however they are given: each becomes a list of counts and places.
+
+# What a reference may be.
+REFERENCE <- "a Seurat object, a list of `counts` and `coordinates`, or a list of several of these"
+
+# All references; arguments that hold for each of them may be given once or as often as there are references.
+reference_sections <- function(
+  reference,
+  assay = NULL,
+  layer = NULL,
+  image = NULL,
+  coordinates = NULL,
+  call = rlang::caller_env()
+) {
+  references <- as_references(reference, call)
+  n <- length(references)
+  assay <- for_each_reference(assay, n, "reference.assay", call)
+  layer <- for_each_reference(layer, n, "reference.layer", call)
+  image <- for_each_reference(image, n, "reference.image", call)
+  coordinates <- for_each_reference(coordinates, n, "reference.coordinates", call)
+  lapply(seq_len(n), function(k) {
+    speaking_of_reference(if (n > 1L) k, call, {
+      one <- references[[k]]
+      if (inherits(one, "Seurat")) {
+        section_of_object(one, assay[[k]], layer[[k]], image[[k]], coordinates[[k]], call)
+      } else {
+        section_of_list(one, call)
+      }
+    })
+  })
+}
+
+# A list of references, each a Seurat object or a list of counts and places.
+as_references <- function(reference, call) {
+  is_pieces <- function(x) is.list(x) && !is.data.frame(x)
+  if (inherits(reference, "Seurat") || any(c("counts", "coordinates") %in% names(reference))) {
+    reference <- list(reference)
+  }
+  fix <- "For a matrix: `reference = list(counts = counts, coordinates = coordinates)`."
+  if (!is_pieces(reference) || !length(reference)) {
+    found <- if (is.null(reference)) "nothing" else describe(reference)
+    sigel_abort("reference", found, REFERENCE, fix, call)
+  }
+  lawful <- vapply(reference, function(one) inherits(one, "Seurat") || is_pieces(one), logical(1L))
+  if (!all(lawful)) {
+    found <- describe(reference[[which(!lawful)[1L]]])
+    sigel_abort("reference", found, REFERENCE, fix, call)
+  }
+  unname(reference)
+}
+
+# One value for each reference: a table or a word holds for all of them.
+for_each_reference <- function(x, n, argument, call) {
+  single <- is.null(x) || is.data.frame(x) || is.matrix(x) || length(x) == 1L && !is.list(x)
+  if (single) {
+    return(rep(list(x), n))
+  }
+  if (length(x) != n) {
+    found <- sprintf("%d for %d references", length(x), n)
+    sigel_abort(argument, found, "one for all, or one for each", "Give them in the references' order.", call)
+  }
+  unname(as.list(x))
+}
+
+section_of_object <- function(object, assay, layer, image, coordinates, call) {
+  assay <- choose_assay(object, assay, call)
+  counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
+  if (is.null(coordinates) && is.null(image) && !length(SeuratObject::Images(object))) {
+    no_places("an object without an image", "`reference.coordinates`", call)
+  }
+  places <- if (is.null(coordinates)) {
+    places_from_images(object, image, colnames(counts), call)
+  } else {
+    places_from_table(coordinates, colnames(counts), call)
+  }
+  list(counts = counts, places = places)
+}
+
+section_of_list <- function(pieces, call) {
+  counts <- as_counts(pieces$counts, "reference", call)
+  table <- pieces$coordinates
+  lattice <- pieces$lattice
+  if (is.null(table) && is.null(lattice)) {
+    no_places("counts without coordinates", "`coordinates` in the list", call)
+  }
+  if (!is.null(lattice)) {
+    places <- places_from_table(lattice, colnames(counts), call)
+    if (is.null(table)) {
+      return(list(counts = counts, places = places))
+    }
+    array <- places$lattice %||% places$coordinates
+    places <- places_from_table(table, colnames(counts), call)
+    return(list(counts = counts, places = list(coordinates = places$coordinates, lattice = array)))
+  }
+  list(counts = counts, places = places_from_table(table, colnames(counts), call))
+}
+
+no_places <- function(found, give, call) {
+  wanted <- "a spatial section, with the place of every cell"
+  fix <- sprintf("Give %s; dissociated single cells have no places and can't be a reference.", give)
+  sigel_abort("reference", found, wanted, fix, call)
+}
+
+# Refusals inside `code` are about the reference, by its number where there are several.
+speaking_of_reference <- function(number, call, code) {
+  tryCatch(code, sigel_input_error = function(error) {
+    argument <- error$argument
+    ours <- if (argument %in% c("assay", "layer", "image")) paste0("reference.", argument) else "reference"
+    found <- if (is.null(number)) "found " else sprintf("found in reference %d ", number)
+    lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
+    lines[1L] <- sub("^`[^`]+`: found ", sprintf("`%s`: %s", ours, found), lines[1L])
+    # The lines after the first say what to do.
+    lines[-1L] <- gsub("\\bobject\\b", "reference", lines[-1L])
+    lines[-1L] <- gsub("`(assay|layer|image) =", "`reference.\\1 =", lines[-1L])
+    lines[-1L] <- gsub("give `coordinates`", "give `reference.coordinates`", lines[-1L], fixed = TRUE)
+    rlang::abort(
+      paste(lines, collapse = "\n"),
+      class = c("sigel_input_error", "sigel_error"),
+      argument = ours,
+      call = call
+    )
+  })
+}

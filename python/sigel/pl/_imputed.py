@@ -1,0 +1,298 @@
+"""Imputed genes on the tissue, and how far they can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from sigel.chunks import SpotRows
+from sigel.errors import InputError, unknown_name
+from sigel.keys import IMPUTATION
+from sigel.pl._base import limits_of, pyplot
+from sigel.standardised import log_normalised
+from sigel.tasks.impute import correlation
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.figure import Figure
+
+_MAX_GENES = 30  # beyond which nobody looks
+_FEW = 20  # genes whose sum is no library size
+_BATCH = 256  # genes compared at a time
+_SHARED, _IMPUTED = "#3b6ea8", "#c8553d"
+
+
+def imputed_genes(
+    imputed: AnnData,
+    genes: Sequence[str] | str,
+    *,
+    measured: AnnData | None = None,
+    spatial_key: str = "spatial",
+    cmap: str = "viridis",
+) -> Figure:
+    """Imputed genes on the tissue, a row for each: as measured, as imputed, and how wide the interval is.
+
+    Parameters
+    ----------
+    imputed
+        From `sigel.tl.impute`; only read.
+    genes
+        Names of imputed genes, 30 at most.
+    measured
+        The same cells with measured values of some of the genes, paired by name; only read. Whole numbers are
+        counts: `log1p` is taken after scaling each cell's panel genes to `target_sum`; where those are not
+        among them, all its counts to the median; with fewer than 20 genes, unscaled. Others stay as they are.
+    spatial_key
+        Key in `obsm` of the coordinates.
+    cmap
+        Name of a matplotlib colour map, of the values.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; not shown. Each panel has a colour scale of its own: an expectation varies less than
+        what is measured. Above a row stand the expected and, where the gene was measured and varies, the
+        achieved Pearson correlation (PCC); in grey are genes that `sigel.tl.impute` does not trust.
+
+    Raises
+    ------
+    InputError
+        When `imputed` is something else, a gene is unknown, or `measured` lacks the cells or all genes.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> target, reference, hidden = sigel.datasets.simulated_panel(seed=0)
+    >>> genes = list(hidden.var_names[:2])
+    >>> imputed = sigel.tl.impute(target, reference, genes=genes, progress=False)
+    >>> figure = sigel.pl.imputed_genes(imputed, genes, measured=hidden)
+    """
+    plt = pyplot()
+    told = _results(imputed)
+    genes = _asked(genes, imputed)
+    if spatial_key not in imputed.obsm:
+        known = ", ".join(map(repr, imputed.obsm)) or "nothing"
+        raise InputError("spatial_key", repr(spatial_key), "a key of obsm", f"There is {known}.")
+    places = np.asarray(imputed.obsm[spatial_key], dtype=np.float64)[:, :2]
+    diameter = _diameter(places)
+
+    some = imputed[:, genes]
+    columns = {"imputed": _dense(some.X)}
+    if measured is not None:
+        there = _names_in_both(genes, measured)
+        seen = np.full(some.shape, np.nan)
+        seen[:, [genes.index(gene) for gene in there]] = _measured(imputed, measured, there).toarray()
+        columns = {"measured": seen, **columns}
+    if {"lower", "upper"} <= set(some.layers):
+        width = _dense(some.layers["upper"]) - _dense(some.layers["lower"])
+        columns[f"width of {told['coverage']:.0%} interval"] = width
+
+    across, down = np.ptp(places, axis=0) + diameter
+    height = 2.3 * float(np.clip(down / across, 0.4, 2.5))
+    figure = plt.figure(figsize=(3.0 * len(columns), len(genes) * (height + 0.6)), layout="constrained")
+    rows = np.atleast_1d(figure.subfigures(len(genes), 1))
+    for at, (row, known) in enumerate(zip(rows, some.var.itertuples(), strict=True)):
+        panels = {name: values[:, at] for name, values in columns.items()}
+        heading = f"{known.Index}: expected PCC {known.expected_pcc:.2f}"
+        if np.ptp(panels.get("measured", 0.0)) > 0:
+            heading += f", achieved {correlation(seen[:, [at]], columns['imputed'][:, [at]])[0]:.2f}"
+        heading += "" if known.trusted else ", not trusted"
+        row.suptitle(heading, fontsize=10, color="black" if known.trusted else "0.5", parse_math=False)
+        axes = row.subplots(1, len(panels), squeeze=False)[0]
+        for ax, (name, values) in zip(axes, panels.items(), strict=True):
+            ax.set_axis_off()
+            if np.isnan(values[0]):
+                ax.set_title("not measured", fontsize=9, color="0.5")
+                continue
+            drawn = _draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
+            ax.set_title(name, fontsize=9)
+            row.colorbar(drawn, ax=ax, shrink=0.7, aspect=15, pad=0.02).ax.tick_params(labelsize=7)
+    figure.supxlabel("colour bars: log1p of normalised counts", fontsize=8, color="0.4")
+    return figure
+
+
+def imputation_accuracy(imputed: AnnData, *, measured: AnnData | None = None) -> Figure:
+    """Expected against achieved correlation, a dot for each gene.
+
+    Parameters
+    ----------
+    imputed
+        From `sigel.tl.impute`; only read.
+    measured
+        The same cells with measured values of imputed genes, as in `imputed_genes`. Default: none, and
+        only the shared genes are drawn, each imputed as if it had not been measured.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure; not shown. Across: the correlation that was expected of a gene before it was looked at.
+        Up: that with its measured values. Dashed: where both are the same. Dotted: the least that must be
+        expected of a gene for `trusted`. A gene of `measured` that does not vary is left out.
+
+    Raises
+    ------
+    InputError
+        When `imputed` is something else, or `measured` lacks the cells or all genes.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> target, reference, hidden = sigel.datasets.simulated_panel(seed=0)
+    >>> imputed = sigel.tl.impute(target, reference, progress=False)
+    >>> figure = sigel.pl.imputation_accuracy(imputed, measured=hidden)
+    """
+    from scipy.stats import spearmanr
+
+    plt = pyplot()
+    told = _results(imputed)
+    shared = told["shared"]
+    dots = {"shared genes, cross-validated": (_SHARED, shared["expected_pcc"], shared["achieved_pcc"])}
+    ranks = [f"{told['spearman']:.2f} over {len(shared)} shared genes"]
+    if measured is not None:
+        genes, achieved = _achieved(imputed, measured)
+        expected = imputed.var.loc[genes, "expected_pcc"]
+        dots = {"imputed genes": (_IMPUTED, expected, achieved), **dots}
+        rank = float(spearmanr(expected, achieved).statistic) if len(genes) > 2 else np.nan
+        ranks.append(f"{rank:.2f} over {len(genes)} imputed genes")
+
+    figure, ax = plt.subplots(figsize=(5.2, 5.4), layout="constrained")
+    for name, (shade, across, up) in dots.items():
+        style = {"s": float(np.clip(15000 / max(len(up), 1), 5, 22)), "color": shade, "alpha": 0.7}
+        ax.scatter(across, up, **style, linewidths=0, rasterized=True, label=f"{name}: {len(up)}")
+    least = float(told["min_pcc"])
+    ends = np.concatenate([[0.0, least], *(part for _, *both in dots.values() for part in both)])
+    low, high = np.nanmin(ends) - 0.04, np.nanmax(ends) + 0.04
+    ax.plot([low, high], [low, high], "--", color="0.5", lw=1, label="expected = achieved", zorder=0)
+    ax.axvline(least, color="0.3", lw=1, ls=":", label=f"trusted from {least:g}", zorder=0)
+    ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    ax.set(xlabel="expected PCC", ylabel="achieved PCC")
+    ax.set_title("Spearman " + "\n".join(ranks), fontsize=10)
+    ax.grid(visible=True, alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
+    return figure
+
+
+def _results(imputed: AnnData) -> dict[str, Any]:
+    """What `sigel.tl.impute` wrote in `uns`, with its `min_pcc` and `coverage`; or a message."""
+    told = dict(imputed.uns.get(IMPUTATION, {})) if hasattr(imputed, "uns") else {}
+    if not {"shared", "params"} <= set(told) or not {"expected_pcc", "trusted"} <= set(imputed.var):
+        fix = "Pass what sigel.tl.impute returned."
+        raise InputError("imputed", f"a {type(imputed).__name__} without them", "imputed genes", fix)
+    return {**told, **json.loads(told["params"])}
+
+
+def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
+    genes = [genes] if isinstance(genes, str) else genes
+    fix = "For example list(imputed.var_names[:3])."
+    if not isinstance(genes, Iterable) or not (genes := list(dict.fromkeys(genes))):
+        raise InputError("genes", repr(genes), "names of imputed genes", fix)
+    if len(genes) > _MAX_GENES:
+        raise InputError("genes", f"{len(genes)} genes", f"at most {_MAX_GENES}", fix)
+    left_out = imputed.uns[IMPUTATION].get("left_out")
+    for gene in (gene for gene in genes if gene not in imputed.var_names):
+        found = unknown_name(gene, imputed.var_names)
+        if left_out is not None and gene in left_out.index:
+            found = f"{gene!r}, which was not imputed ({left_out.loc[gene, 'status']})"
+        raise InputError("genes", found, "names of imputed genes", fix)
+    return genes
+
+
+def _names_in_both(genes: Iterable[str], measured: AnnData) -> list[str]:
+    """Those of the genes that were measured, in their order."""
+    if not (hasattr(measured, "obsm") and hasattr(measured, "var_names")):
+        found = f"an object of class {type(measured).__name__}"
+        raise InputError("measured", found, "an AnnData", "Leave measured out.")
+    there = [gene for gene in genes if gene in measured.var_names]
+    if not there:
+        fix = "Leave measured out, or check the spelling of its genes."
+        raise InputError("measured", "none of the genes", "measured values of some of them", fix)
+    return there
+
+
+def _measured(imputed: AnnData, measured: AnnData, genes: list[str]) -> sparse.csc_matrix:
+    """Measured values of the genes in the cells of `imputed`, `(n_cells, n_genes)`; see `imputed_genes`."""
+    for what, names in (("genes", measured.var_names), ("cells", measured.obs_names)):
+        if not names.is_unique:
+            fix = f"Call measured.{'var' if what == 'genes' else 'obs'}_names_make_unique() first."
+            raise InputError("measured", f"names of {what} that occur twice", "names that occur once", fix)
+    rows = measured.obs_names.get_indexer(imputed.obs_names)
+    if (rows < 0).any():
+        found = f"{int((rows >= 0).sum())} of the {len(rows)} imputed cells"
+        raise InputError("measured", found, "all of them, by name", "Check measured.obs_names.")
+    columns, told = measured.var_names.get_indexer(genes), imputed.uns[IMPUTATION]
+    panel = measured.var_names.get_indexer(told["shared"].index)
+    has_panel = len(panel) > 0 and (panel >= 0).all()
+    counted = panel if has_panel else np.arange(measured.n_vars)
+    parts, sizes, whole = [], [], True
+    for _, chunk in SpotRows(measured.X):
+        parts.append(chunk[:, columns])
+        sizes.append(np.asarray(chunk[:, counted].sum(axis=1), dtype=np.float64).ravel())
+        whole = whole and bool((chunk.data == np.round(chunk.data)).all()) and chunk.data.min(initial=0) >= 0
+    values, library = sparse.vstack(parts, format="csr")[rows], np.concatenate(sizes)[rows]
+    if whole:
+        wanted = float(told["target_sum"])
+        if not has_panel:
+            library = library if measured.n_vars >= _FEW else np.ones(len(library))
+            wanted = float(np.median(library))
+        values = log_normalised(values, library, wanted)
+    return sparse.csc_matrix(values)
+
+
+def _achieved(imputed: AnnData, measured: AnnData) -> tuple[list[str], np.ndarray]:
+    """Imputed genes that vary in `measured`, and the correlation of both."""
+    genes = _names_in_both(imputed.var_names, measured)
+    values = _measured(imputed, measured, genes)
+    varies, achieved = np.zeros(len(genes), dtype=bool), np.zeros(len(genes))
+    for start in range(0, len(genes), _BATCH):
+        some = slice(start, start + _BATCH)
+        seen = values[:, some].toarray()
+        varies[some] = np.ptp(seen, axis=0) > 0
+        achieved[some] = correlation(_dense(imputed[:, genes[some]].X), seen)
+    if not varies.any():
+        raise InputError("measured", "genes that do not vary", "measured values", "Check measured.X.")
+    return [gene for gene, kept in zip(genes, varies, strict=True) if kept], achieved[varies]
+
+
+def _dense(values: Any) -> np.ndarray:
+    return values.toarray() if sparse.issparse(values) else np.asarray(values)
+
+
+def _diameter(places: np.ndarray) -> float:
+    """How large cells are drawn: on a lattice they touch, scattered ones cover about the tissue."""
+    from scipy.spatial import cKDTree
+
+    n = min(5, len(places))
+    some = places[:: max(1, len(places) // 2000)]
+    # The fourth neighbour is one spacing away on any lattice, and 1.1 times as far among scattered cells.
+    away = np.median(cKDTree(places).query(some, k=n)[0].reshape(len(some), n)[:, -1])
+    return float(away) if away > 0 else max(float(np.ptp(places, axis=0).max()), 1.0) / 50
+
+
+def _draw_cells(
+    ax: Axes, places: np.ndarray, diameter: float, values: np.ndarray, cmap: str
+) -> EllipseCollection:
+    """A disc for each cell at its place, y pointing down as on a slide."""
+    from matplotlib.collections import EllipseCollection
+
+    size = np.full(len(places), diameter)
+    # Edges, so that cells smaller than a dot are seen.
+    style: dict[str, Any] = {"cmap": cmap, "edgecolors": "face", "linewidths": 0.3, "rasterized": True}
+    cells = EllipseCollection(
+        size, size, 0 * size, units="xy", offsets=places, offset_transform=ax.transData, array=values, **style
+    )
+    low, high = np.quantile(values, [0.01, 0.99])
+    # The quantiles are the same where a gene is seen in fewer than one cell in a hundred.
+    rare = low == high and np.ptp(values) > 0
+    cells.set_clim(*((values.min(), values.max()) if rare else limits_of(values)))
+    ax.add_collection(cells, autolim=False)
+    (left, top), (right, bottom) = places.min(axis=0) - diameter / 2, places.max(axis=0) + diameter / 2
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    ax.set_axis_off()
+    return cells

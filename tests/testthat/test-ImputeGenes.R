@@ -1,0 +1,425 @@
+metadata_columns <- c(
+  "expected.pcc",
+  "trusted",
+  "similarity",
+  "nearest.gene",
+  "level",
+  "spatial",
+  "spread",
+  "round"
+)
+table_columns <- gsub(".", "_", metadata_columns, fixed = TRUE)
+
+test_that("genes with a planted pattern are imputed, and known to be better than those without", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  values <- as.matrix(imputed_values(imputed_panel()))
+  genes <- intersect(rownames(values), rownames(panel$hidden))
+  truth <- as.matrix(counts_of(panel$hidden)[genes, colnames(values)])
+  truth <- log1p(t(t(truth) / Matrix::colSums(counts_of(panel$target)) * 1e4))
+  achieved <- vapply(genes, function(gene) cor(truth[gene, ], values[gene, ]), 0)
+  planted <- panel$hidden[["Spatial"]][[]][genes, "programme"] != "background"
+  expect_gt(mean(achieved[planted]), mean(achieved[!planted]) + 0.15)
+  expected <- imputed_panel()[["sigel.imputed"]][[]][genes, "expected.pcc"]
+  expect_gt(cor(expected, achieved, method = "spearman"), 0.4)
+  expect_gt(mean(expected[planted]), mean(expected[!planted]))
+  # The scale is that of NormalizeData() on the panel, as the truth's is above: means agree with it.
+  expect_lt(abs(mean(values[genes, ]) - mean(truth)), 0.25 * mean(truth))
+  expect_true(all(values >= 0))
+})
+
+test_that("the object gets an assay and the log, and nothing else changes", {
+  skip_if_no_engine()
+  target <- small_panel()$target
+  reference <- small_panel()$reference
+  before <- rlang::hash(list(target, reference))
+  done <- imputed_panel()
+  expect_identical(rlang::hash(list(target, reference)), before)
+  expect_identical(done[["Spatial"]], target[["Spatial"]])
+  expect_identical(done[["section"]], target[["section"]])
+  expect_equal(done[[]], target[[]])
+  expect_equal(SeuratObject::DefaultAssay(done), "Spatial")
+  expect_equal(SeuratObject::Assays(done), c("Spatial", "sigel.imputed"))
+  expect_equal(colnames(done[["sigel.imputed"]]), colnames(target))
+  expect_equal(names(done@commands), "ImputeGenes.Spatial")
+  logged <- done@commands[[1L]]@params
+  expect_equal(logged$method, "auto")
+  expect_equal(logged$assay.name, "sigel.imputed")
+  # Neither sections nor places are in the log.
+  expect_lt(as.numeric(utils::object.size(logged)), 1e5)
+})
+
+test_that("the assay holds what the engine answered", {
+  skip_if_no_engine()
+  answer <- from_matrices()
+  assay <- imputed_panel()[["sigel.imputed"]]
+  expect_s3_class(answer, "sigel_imputation")
+  expect_equal(as.matrix(imputed_values(imputed_panel())), answer$values)
+  metadata <- assay[[]]
+  expect_named(metadata, metadata_columns)
+  expect_equal(rownames(metadata), answer$genes$gene)
+  expect_equal(unname(as.list(metadata)), unname(as.list(answer$genes[table_columns])))
+  expect_type(metadata$trusted, "logical")
+  expect_equal(metadata$trusted, metadata$expected.pcc >= 0.1)
+  expect_true(all(metadata$nearest.gene %in% rownames(small_panel()$target)))
+  expect_true(all(metadata$round == 1L))
+  misc <- SeuratObject::Misc(assay)
+  parts <- c("lower", "upper", "shared", "weights", "coverage", "left.out", "params", "provenance", "method")
+  expect_true(all(parts %in% names(misc)))
+  for (part in c("shared", "weights", "coverage", "left.out")) {
+    expect_s3_class(misc[[part]], "data.frame")
+    expect_equal(misc[[part]], answer[[part]])
+  }
+  expect_equal(dimnames(misc$lower), dimnames(answer$values))
+  if (inherits(assay, "Assay")) {
+    expect_length(assay@counts, 0)
+  } else {
+    expect_equal(getExportedValue("SeuratObject", "Layers")(assay), "data")
+  }
+})
+
+test_that("the default is every gene with an image that the target lacks; those left out say why", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  imputed <- rownames(imputed_panel()[["sigel.imputed"]])
+  report <- ImputationReport(imputed_panel())
+  expect_false(any(imputed %in% rownames(panel$target)))
+  expect_setequal(
+    c(imputed, report$left.out$gene),
+    setdiff(rownames(panel$reference), rownames(panel$target))
+  )
+  expect_match(report$left.out[c("mt-Nd1", "ERCC-00002"), "status"], "excluded by name", fixed = TRUE)
+  expect_true(all(nzchar(report$left.out$status)))
+})
+
+test_that("the report gathers tables and numbers, and prints the main points", {
+  skip_if_no_engine()
+  report <- ImputationReport(imputed_panel())
+  expect_s3_class(report, "sigel_imputation_report")
+  expect_equal(report$n.shared, nrow(report$shared))
+  expect_setequal(report$shared$gene, rownames(small_panel()$target))
+  expect_true(all(c("achieved_pcc", "expected_pcc", "similarity") %in% names(report$shared)))
+  expect_equal(
+    report$spearman,
+    cor(report$shared$expected_pcc, report$shared$achieved_pcc, method = "spearman")
+  )
+  expect_equal(report$method, "ensemble")
+  expect_equal(report$target.sum, 1e4)
+  expect_equal(report$min.pcc, 0.1)
+  expect_true(report$converged)
+  expect_named(report$weights, c("predictor", "cells", "weight"))
+  expect_true(all(report$weights$weight >= 0))
+  expect_equal(report$coverage$stratum, seq_len(nrow(report$coverage)))
+  expect_match(report$params, "\"target_sum\": 10000", fixed = TRUE)
+  expect_match(report$provenance, "data_hash", fixed = TRUE)
+  expect_equal(ImputationReport(from_matrices())$genes, report$genes)
+  expect_equal(ImputationReport(imputed_panel()[["sigel.imputed"]])$genes, report$genes)
+  printed <- paste(utils::capture.output(print(report)), collapse = " ")
+  for (words in c(
+    "ensemble",
+    "45 shared genes",
+    sprintf("%d trusted", sum(report$genes$trusted)),
+    "Converged"
+  )) {
+    expect_match(printed, words, fixed = TRUE)
+  }
+  expect_match(printed, sprintf("%.2f", mean(report$shared$achieved_pcc)), fixed = TRUE)
+  expect_output(print(from_matrices()), "values, lower, upper", fixed = TRUE)
+  report$converged <- FALSE
+  expect_output(print(report), "Not converged", fixed = TRUE)
+})
+
+test_that("nine in ten measured values lie in the intervals", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  bounds <- ImputationIntervals(imputed_panel())
+  expect_named(bounds, c("lower", "upper"))
+  values <- as.matrix(imputed_values(imputed_panel()))
+  expect_equal(dimnames(bounds$lower), dimnames(values))
+  expect_true(all(bounds$lower <= values + 1e-6 & values <= bounds$upper + 1e-6))
+  genes <- intersect(rownames(values), rownames(panel$hidden))
+  truth <- as.matrix(counts_of(panel$hidden)[genes, ])
+  truth <- log1p(t(t(truth) / Matrix::colSums(counts_of(panel$target)) * 1e4))
+  inside <- truth >= bounds$lower[genes, ] & truth <= bounds$upper[genes, ]
+  expect_gt(mean(inside), 0.8)
+  two <- ImputationIntervals(imputed_panel(), genes[2:1])
+  expect_equal(two$upper, bounds$upper[genes[2:1], ])
+  expect_equal(ImputationIntervals(from_matrices(), genes[1])$lower, bounds$lower[genes[1], , drop = FALSE])
+})
+
+test_that("without intervals there are none, and the values are the same", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  done <- impute_quietly(panel$target, panel$reference, intervals = FALSE)
+  expect_equal(imputed_values(done), imputed_values(imputed_panel()))
+  expect_null(SeuratObject::Misc(done[["sigel.imputed"]])$lower)
+  expect_refused(ImputationIntervals(done), "object", "intervals = TRUE")
+})
+
+test_that("matrices, objects and coordinates by hand give the same values", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  values <- from_matrices()$values
+  few <- rownames(values)[1:4]
+  same <- function(answer) expect_equal(answer$values[few, ], values[few, ])
+  dense <- pieces_of(panel$reference)
+  dense$counts <- as.matrix(dense$counts)
+  places <- table_of(panel$target)
+  same(impute_quietly(as.matrix(counts_of(panel$target)), dense, coordinates = places, features = few))
+  same(impute_quietly(counts_of(panel$target), panel$reference, coordinates = places, features = few))
+  beside <- pieces_of(panel$reference)
+  array <- c("array_row", "array_col")
+  beside$lattice <- beside$coordinates[array]
+  beside$coordinates <- beside$coordinates[setdiff(names(beside$coordinates), array)]
+  same(impute_quietly(counts_of(panel$target), list(beside), coordinates = places, features = few))
+  by_hand <- impute_quietly(
+    panel$target,
+    panel$reference,
+    features = few,
+    coordinates = places[rev(rownames(places)), ],
+    reference.coordinates = table_of(panel$reference)
+  )
+  expect_equal(as.matrix(imputed_values(by_hand)), values[few, ])
+  expect_equal(by_hand@commands[[1L]]@params$coordinates, "given")
+})
+
+test_that("asked genes come out in their order, each once", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  asked <- rev(rownames(from_matrices()$values))[1:3]
+  done <- impute_quietly(panel$target, panel$reference, features = asked)
+  expect_equal(rownames(done[["sigel.imputed"]]), asked)
+  expect_equal(as.matrix(imputed_values(done)), from_matrices()$values[asked, ])
+  expect_equal(done[["sigel.imputed"]][[]], imputed_panel()[["sigel.imputed"]][[]][asked, ])
+})
+
+test_that("methods, sums, zeros and rounds are heeded", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  genes <- from_matrices()$genes
+  few <- genes$gene[order(genes$level)][1:6]
+  impute <- function(...) impute_quietly(panel$target, panel$reference, features = few, ...)
+  ridge <- impute(method = "ridge", config = list(target_sum = NULL, scales = 1, penalties = 3))
+  report <- ImputationReport(ridge)
+  expect_equal(report$method, "ridge")
+  expect_setequal(report$weights$predictor, "ridge")
+  expect_true(all(report$weights$cells == 1))
+  expect_equal(report$target.sum, stats::median(Matrix::colSums(counts_of(panel$target))))
+  expect_match(report$params, "\"scales\": [1]", fixed = TRUE)
+  zeros <- impute(config = list(zeros = "rate"), intervals = FALSE)
+  values <- imputed_values(zeros)
+  expect_s4_class(values, "dgCMatrix")
+  expect_gt(mean(as.matrix(values) == 0), 0.01)
+  kept <- as.matrix(values) != 0
+  expect_equal(as.matrix(values)[kept], from_matrices()$values[few, ][kept])
+  rounds <- impute(config = list(rounds = 2, round_size = 2))
+  found <- ImputationReport(rounds)
+  expect_equal(found$genes$round, c(1L, 1L, 2L, 2L))
+  expect_length(intersect(found$genes$gene, found$left.out$gene), 0)
+  expect_setequal(c(found$genes$gene, found$left.out$gene), few)
+})
+
+test_that("the generator with a memory tells its training", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  few <- rownames(from_matrices()$values)[1:3]
+  config <- list(gan = list(epochs = 3, n_memory = 8, n_hidden = 16))
+  done <- impute_quietly(panel$target, panel$reference, features = few, method = "gan", config = config)
+  report <- ImputationReport(done)
+  expect_s3_class(report$history, "data.frame")
+  expect_gt(nrow(report$history), 0)
+  expect_false(report$converged)
+  expect_true(all(is.finite(as.matrix(imputed_values(done)))))
+})
+
+test_that("several references are taken together", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  other <- small_panel(median_counts = 2500)$reference
+  suppressWarnings(other[["Other"]] <- other[["Spatial"]])
+  SeuratObject::DefaultAssay(other) <- "Other"
+  few <- rownames(from_matrices()$values)[1:4]
+  both <- impute_quietly(
+    panel$target,
+    list(panel$reference, other),
+    features = few,
+    reference.assay = c("Spatial", "Other"),
+    reference.image = "section"
+  )
+  expect_equal(rownames(both[["sigel.imputed"]]), few)
+  values <- as.matrix(imputed_values(both))
+  expect_gt(max(abs(values - from_matrices()$values[few, ])), 1e-4)
+  expect_gt(cor(c(values), c(from_matrices()$values[few, ])), 0.8)
+  listed <- impute_quietly(
+    counts_of(panel$target),
+    list(a = pieces_of(panel$reference), b = other),
+    coordinates = table_of(panel$target),
+    features = few
+  )
+  expect_equal(listed$values, values)
+})
+
+test_that("orthologs pair genes of different names", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  human <- pieces_of(panel$reference)
+  rownames(human$counts) <- toupper(sub("^Gene", "Other", rownames(human$counts)))
+  few <- rownames(from_matrices()$values)[1:4]
+  pairs <- stats::setNames(rownames(human$counts), rownames(panel$reference))
+  impute <- function(orthologs) {
+    impute_quietly(panel$target, human, features = few, orthologs = orthologs)
+  }
+  by_vector <- impute(pairs)
+  expect_equal(as.matrix(imputed_values(by_vector)), from_matrices()$values[few, ])
+  table <- data.frame(reference = unname(pairs), target = names(pairs))
+  expect_equal(imputed_values(impute(table)), imputed_values(by_vector))
+  # Names that Seurat cannot keep are changed everywhere alike.
+  odd <- table
+  odd$target <- sub("^Gene", "Odd_", odd$target)
+  renamed <- panel$target
+  measured <- counts_of(renamed)
+  back <- data.frame(
+    target = c(rownames(measured), odd$target[!table$target %in% rownames(measured)]),
+    reference = c(pairs[rownames(measured)], odd$reference[!table$target %in% rownames(measured)])
+  )
+  with_bars <- impute_quietly(panel$target, human, orthologs = back, features = sub("^Gene", "Odd_", few))
+  expect_equal(rownames(with_bars[["sigel.imputed"]]), sub("^Gene", "Odd-", few))
+  expect_equal(rownames(ImputationIntervals(with_bars)$lower), sub("^Gene", "Odd-", few))
+  expect_equal(unname(as.matrix(imputed_values(with_bars))), unname(from_matrices()$values[few, ]))
+})
+
+test_that("a model of the reference is used where it is given", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  folder <- file.path(withr::local_tempdir(), "model")
+  run_quick(panel$reference, n.dims = 8, save.model = folder)
+  few <- rownames(from_matrices()$values)[1:3]
+  done <- impute_quietly(panel$target, panel$reference, features = few, model = folder)
+  expect_gt(max(abs(as.matrix(imputed_values(done)) - from_matrices()$values[few, ])), 1e-5)
+  missing <- file.path(tempdir(), "nowhere")
+  expect_error(
+    impute_quietly(panel$target, panel$reference, features = few, model = missing),
+    "`model`",
+    class = "sigel_error"
+  )
+})
+
+test_that("the same seed gives the same numbers, and R's random numbers are left alone", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  set.seed(3)
+  before <- .Random.seed
+  again <- impute_quietly(panel$target, panel$reference)
+  expect_identical(.Random.seed, before)
+  expect_equal(imputed_values(again), imputed_values(imputed_panel()))
+  other <- impute_quietly(
+    panel$target,
+    panel$reference,
+    seed.use = 4,
+    features = rownames(again[["sigel.imputed"]])[1]
+  )
+  expect_gt(max(abs(imputed_values(other) - imputed_values(again)[1, ])), 1e-6)
+})
+
+test_that("an earlier answer is replaced and that is said; other assays are not", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  few <- rownames(from_matrices()$values)[2:3]
+  expect_message(
+    again <- ImputeGenes(
+      imputed_panel(),
+      panel$reference,
+      features = few,
+      config = list(folds = 2),
+      device = "cpu"
+    ),
+    "sigel.imputed"
+  )
+  expect_equal(rownames(again[["sigel.imputed"]]), few)
+  expect_identical(again[["Spatial"]], panel$target[["Spatial"]])
+  expect_silent(impute_quietly(imputed_panel(), panel$reference, features = few))
+  # The same where it is the default assay, which it stays.
+  main <- imputed_panel()
+  SeuratObject::DefaultAssay(main) <- "sigel.imputed"
+  main <- impute_quietly(main, panel$reference, features = few[1], assay = "Spatial")
+  expect_equal(SeuratObject::DefaultAssay(main), "sigel.imputed")
+  expect_equal(rownames(main), few[1])
+  beside <- impute_quietly(imputed_panel(), panel$reference, features = few, assay.name = "second")
+  expect_equal(SeuratObject::Assays(beside), c("Spatial", "sigel.imputed", "second"))
+  expect_equal(as.matrix(imputed_values(beside, "second")), from_matrices()$values[few, ])
+})
+
+test_that("answers save, load and are subset", {
+  skip_if_no_engine()
+  file <- withr::local_tempfile(fileext = ".rds")
+  saveRDS(imputed_panel(), file)
+  back <- readRDS(file)
+  expect_equal(ImputationReport(back), ImputationReport(imputed_panel()))
+  genes <- rownames(back[["sigel.imputed"]])[1:3]
+  cells <- colnames(back)[c(2, 5, 9, 11)]
+  part <- suppressWarnings(subset(back, cells = cells))
+  bounds <- ImputationIntervals(part, genes)
+  expect_equal(bounds$lower, ImputationIntervals(back)$lower[genes, cells])
+  renamed <- suppressWarnings(SeuratObject::RenameCells(part, add.cell.id = "b"))
+  expect_refused(ImputationIntervals(renamed), "object", "renamed")
+})
+
+test_that("progress is told, and verbose = FALSE is silent", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  few <- rownames(from_matrices()$values)[1:2]
+  expect_message(
+    ImputeGenes(panel$target, panel$reference, features = few, config = list(folds = 2), device = "cpu"),
+    "Imputed genes"
+  )
+  expect_silent(impute_quietly(panel$target, panel$reference, features = few))
+})
+
+test_that("assays of Seurat 5 work, with split layers too, and an Assay of Seurat 4", {
+  skip_unless_seurat5()
+  skip_if_no_engine()
+  panel <- small_panel()
+  whole <- as.matrix(imputed_values(imputed_panel()))
+  expect_s4_class(imputed_panel()[["sigel.imputed"]], "Assay5")
+  halves <- lapply(panel[c("target", "reference")], function(object) {
+    object[["Spatial"]] <- split(object[["Spatial"]], f = rep(c("one", "two"), length.out = ncol(object)))
+    object
+  })
+  done <- impute_quietly(halves$target, halves$reference)
+  expect_equal(as.matrix(imputed_values(done)), whole)
+  expect_identical(done[["Spatial"]], halves$target[["Spatial"]])
+  old <- panel$target
+  suppressWarnings(old[["Spatial"]] <- methods::as(old[["Spatial"]], "Assay"))
+  done <- impute_quietly(old, panel$reference)
+  expect_s4_class(done[["sigel.imputed"]], "Assay")
+  expect_equal(as.matrix(imputed_values(done)), whole)
+})
+
+test_that("a simulated panel says so, and holds what it hides", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  expect_named(panel, c("target", "reference", "hidden"))
+  for (object in panel) {
+    expect_match(SeuratObject::Misc(object, "simulated"), "SimulatePanel", fixed = TRUE)
+    expect_true("region" %in% names(object[[]]))
+    expect_true("background" %in% object[["Spatial"]][[]]$programme)
+  }
+  expect_equal(nrow(panel$target), 45)
+  expect_equal(colnames(panel$target), colnames(panel$hidden))
+  expect_setequal(
+    c(rownames(panel$target), rownames(panel$hidden)),
+    grep("^Gene", rownames(panel$reference), value = TRUE)
+  )
+  expect_refused(SimulatePanel(seed = -1), "seed")
+  expect_error(SimulatePanel(n_panel = 1e6), "n_panel", class = "sigel_error")
+  bare <- SimulatePanel(
+    n_panel = 20,
+    n_rows = 10,
+    n_cols = 10,
+    n_programmes = 2,
+    genes_per_programme = 15,
+    n_background_genes = 10,
+    image = "none"
+  )
+  expect_equal(lengths(lapply(bare, SeuratObject::Images)), c(target = 0L, reference = 0L, hidden = 0L))
+})
