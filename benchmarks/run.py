@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from ablation import ablation
 from annotations import annotations
 from common import RESULTS, Table, say, write
+from imputation import imputation
 from job import Job
 from planted import planted
 from representations import agreement, ceiling, stability
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "planted": planted,
     "ablation": ablation,
     "spatial": spatial,
+    "imputation": imputation,
     "speed": speed,
 }
 
