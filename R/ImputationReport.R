@@ -118,7 +118,7 @@ imputation_of <- function(object, assay, call) {
     return(c(unclass(object), list(cells = colnames(object$values))))
   }
   if (inherits(object, "Seurat")) {
-    assay <- choose_assay(object, assay, call)
+    assay <- choose_imputed_assay(object, assay, call)
     object <- object[[assay]]
   }
   if (!inherits(object, c("Assay", "StdAssay"))) {
@@ -127,7 +127,8 @@ imputation_of <- function(object, assay, call) {
   }
   misc <- imputation_misc(object)
   if (is.null(misc)) {
-    sigel_abort("assay", "an assay without imputed genes", "that of `ImputeGenes()`", "Name it.", call)
+    fix <- "Call `ImputeGenes()` first."
+    sigel_abort("object", "an assay without imputed genes", "one that `ImputeGenes()` made", fix, call)
   }
   genes <- object[[]][gsub("_", ".", IMPUTED_COLUMNS, fixed = TRUE)]
   names(genes) <- IMPUTED_COLUMNS
@@ -141,6 +142,27 @@ imputation_of <- function(object, assay, call) {
       cells = colnames(object)
     )
   )
+}
+
+# The name of an imputed assay; where there is none, that ImputeGenes() comes first.
+choose_imputed_assay <- function(object, assay, call) {
+  check_string(assay, "assay", "Use `assay = \"sigel.imputed\"`.", call)
+  assays <- SeuratObject::Assays(object)
+  imputed <- Filter(function(name) !is.null(imputation_misc(object[[name]])), assays)
+  if (!assay %in% imputed) {
+    found <- if (assay %in% assays) {
+      sprintf("\"%s\", an assay without imputed genes", assay)
+    } else {
+      sprintf("\"%s\", where there is only %s", assay, some(assays, 10L))
+    }
+    fix <- if (length(imputed)) {
+      sprintf("Use `assay = \"%s\"`.", imputed[1L])
+    } else {
+      "Call `ImputeGenes()` first."
+    }
+    sigel_abort("assay", found, "an assay that `ImputeGenes()` made", fix, call)
+  }
+  assay
 }
 
 # What ImputeGenes() left with an assay; NULL for an assay of another origin.

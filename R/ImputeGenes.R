@@ -13,13 +13,18 @@
 #' of each imputed gene. Places are compared by which cells are near, so the units
 #' of the two sections need not agree.
 #'
+#' That accuracy is the correlation with values normalised by the panel's own
+#' library, as the imputed ones are. With a small panel this library follows the
+#' panel's few genes, so that genes without any pattern reach a correlation of 0.1
+#' to 0.2 by that alone.
+#'
 #' @section What comes out:
 #' The values are `log(1 + x)`, where `x` are counts of a cell as they would be
-#' were the counts of the panel 10,000: the scale of Seurat's `NormalizeData()`
-#' when it is run on the panel. For another sum give
-#' `config = list(target_sum = ...)`, where `NULL` is the median of the target's
-#' cells, as in Python. They are expected values, nowhere exactly zero;
-#' `config = list(zeros = "rate")` sets the lowest to zero.
+#' were its counts of the panel as many as those of the median cell; Python gives
+#' the same numbers. `config = list(target_sum = 10000)` puts values on the scale of
+#' Seurat's `NormalizeData()` when it is run on the panel. They are expected values,
+#' nowhere exactly zero unless `config$zeros` asks for it. Cells without counts get
+#' each gene's mean and the widest interval, and a warning tells how many they are.
 #'
 #' For a Seurat object they become the `data` of a new assay without counts. No
 #' other assay is changed, and the default assay stays what it was. Feature
@@ -65,8 +70,21 @@
 #'   and `reference`. Default: same names.
 #' @param intervals Whether to compute the intervals, each as large as the values.
 #' @param config Settings, for example
-#'   `list(target_sum = NULL, coverage = 0.8, gan = list(epochs = 50))`. An unknown
-#'   setting is an error that lists the known ones.
+#'   `list(target_sum = 10000, coverage = 0.8, gan = list(epochs = 50))`. An unknown
+#'   setting is an error that lists the known ones. Among them are
+#'   \describe{
+#'     \item{`target_sum`}{counts of a cell after normalisation; default, or `NULL`:
+#'       the median of the target's cells over the panel.}
+#'     \item{`zeros`}{`"none"` (default): expected values, nowhere exactly zero;
+#'       `"rate"`: the lowest values of a gene become zero, in as large a share of
+#'       cells as genes of that level show in the target; `"panel"`: zero where the
+#'       target shows none of the three most similar genes of the panel, neither in
+#'       the cell nor in its nearest six.}
+#'     \item{`rounds`, `round_size`}{with more than 1 round (the default) the most
+#'       predictable genes come first and join the panel for those that follow.
+#'       With `round_size` genes in each, `rounds * round_size` genes come out and
+#'       the others are in `left.out`; default: an even share of all.}
+#'   }
 #' @param model Folder of a model of the reference, saved by
 #'   `RunSIGEL(save.model = ...)`, or for several references a folder for each;
 #'   default: representations are made anew, without training.
@@ -81,8 +99,10 @@
 #'   `sigel_imputation`: `values`, `lower` and `upper` (genes x cells), `genes`, a
 #'   data frame of what the feature metadata are above, and the other parts of
 #'   [ImputationReport()].
-#' @references The generator of `method = "gan"` follows SIGEL's SIGEL-ETC, with the
-#'   changes listed in the package's README.
+#' @references The generator of `method = "gan"` follows SIGEL's SIGEL-ETC; changed
+#'   are that genes are paired by name, that the memory is not cut to zero, that one
+#'   generator serves any number of cells, and that training stops early, by genes
+#'   held out.
 #' @seealso [ImputedGenePlot()], [ImputationAccuracyPlot()], [SimulatePanel()]
 #' @examples
 #' if (sigel_available()) {
@@ -265,14 +285,11 @@ ortholog_pairs <- function(orthologs, call) {
   lapply(unname(pairs), as.list)
 }
 
-# The settings as the engine takes them; the sum is Seurat's unless another was given.
+# The settings as the engine takes them, which has the defaults.
 imputation_settings <- function(config, call) {
   if (!is.list(config) || length(config) && !rlang::is_named(config)) {
     fix <- "For example `config = list(coverage = 0.8)`."
     sigel_abort("config", describe(config), "a named list of settings", fix, call)
-  }
-  if (!"target_sum" %in% names(config)) {
-    config$target_sum <- 10000
   }
   as_settings(config)
 }

@@ -17,11 +17,14 @@
 #' @param assay Name of the imputed assay.
 #' @param image,coordinates Where the cells are, as in [RunSIGEL()].
 #' @param point.size Size of a cell; default: as many cells as there are fill a
-#'   panel.
+#'   panel where the page is 7 x 7 in; on a larger page give more.
 #' @return `ImputedGenePlot()`: a ggplot, put together by the package patchwork.
 #'   Each panel has a colour scale of its own, as an expected value varies less than
-#'   a measured one. `ImputationAccuracyPlot()`: a ggplot; the dashed line is where
-#'   genes begin to be trusted.
+#'   a measured one. Above a row stand the expected and, where the gene was
+#'   measured and varies, the achieved correlation; in grey are genes that are not
+#'   trusted. `ImputationAccuracyPlot()`: a ggplot with a dot for each gene. On the
+#'   solid line expected and achieved correlation are the same; right of the dashed
+#'   one, from `config$min_pcc` on, genes are trusted.
 #' @examples
 #' if (sigel_available() && requireNamespace("patchwork", quietly = TRUE)) {
 #'   panel <- SimulatePanel(n_panel = 40, n_rows = 14, n_cols = 14,
@@ -57,7 +60,7 @@ ImputedGenePlot <- function(
     bounds$upper - bounds$lower
   }
   n.panels <- 1L + !is.null(truth) + !is.null(width)
-  size <- point.size %||% max(0.3, min(4, 85 / n.panels / sqrt(length(cells))))
+  size <- point.size %||% fitting_size(places, length(features), n.panels)
   rows <- lapply(features, function(gene) {
     shown <- list(
       measured = if (gene %in% rownames(truth)) truth[gene, ],
@@ -65,7 +68,7 @@ ImputedGenePlot <- function(
       `interval width` = if (!is.null(width)) width[gene, ]
     )
     shown <- shown[c(!is.null(truth), TRUE, !is.null(width))]
-    gene_row(gene, shown, places, imputed$genes[gene, ], size)
+    gene_row(gene, shown, places, imputed$genes[gene, ], size, bar_height(length(features)))
   })
   # Together white, as the panels have no ground of their own.
   patchwork::wrap_plots(rows, ncol = 1L) + patchwork::plot_annotation(theme = theme_sigel())
@@ -150,8 +153,25 @@ row_correlation <- function(a, b) {
   ifelse(size > 0, rowSums(a * b) / size, NA_real_)
 }
 
+# Millimetres that the panels of a page of 7 x 7 in share, and what titles and colour bars take of each.
+PAGE <- c(side = 170, title = 13, bar = 14)
+
+# Size of points so that cells touch: a panel is as large as rows and columns of the page leave it.
+fitting_size <- function(places, n.rows, n.columns) {
+  room <- PAGE[["side"]] / c(n.columns, n.rows) - PAGE[c("bar", "title")]
+  extent <- pmax(apply(places[, 1:2, drop = FALSE], 2L, function(x) diff(range(x))), 1e-9)
+  shown <- extent * min(pmax(room, 4) / extent)
+  # A round point is about three quarters as wide as its size in mm.
+  max(0.05, min(4, sqrt(prod(shown) / nrow(places)) / 0.75))
+}
+
+# Height of a colour bar in lines, so that one with its title fits into its row.
+bar_height <- function(n.rows) {
+  max(0.8, min(4, (PAGE[["side"]] / n.rows - PAGE[["title"]]) / 7))
+}
+
 # The panels of one gene beside each other; a panel of NULL says that nothing was measured.
-gene_row <- function(gene, shown, places, known, size) {
+gene_row <- function(gene, shown, places, known, size, bar) {
   title <- sprintf("%s: expected correlation %.2f", gene, known$expected_pcc)
   if (!is.null(shown$measured)) {
     achieved <- row_correlation(rbind(shown$measured), rbind(shown$imputed))
@@ -163,34 +183,43 @@ gene_row <- function(gene, shown, places, known, size) {
     if (is.null(shown[[kind]])) {
       return(ggplot2::ggplot() + ggplot2::labs(subtitle = "not measured") + theme_pixels())
     }
-    cell_panel(places, shown[[kind]], kind, palette, size)
+    cell_panel(places, shown[[kind]], kind, palette, size, bar)
   })
   shade <- if (isTRUE(known$trusted)) "black" else "grey50"
   panels[[1L]] <- panels[[1L]] +
     ggplot2::labs(title = paste0(title, if (!isTRUE(known$trusted)) ", not trusted")) +
-    ggplot2::theme(plot.title = ggplot2::element_text(face = "bold", colour = shade))
+    ggplot2::theme(plot.title = ggplot2::element_text(face = "bold", size = 10, colour = shade))
   # A ground of its own would cover the title of its neighbour.
   bare <- ggplot2::theme(plot.background = ggplot2::element_blank())
   patchwork::wrap_plots(lapply(panels, function(panel) panel + bare), nrow = 1L)
 }
 
 # The cells of the section in the colours of their values, highest on top.
-cell_panel <- function(places, value, kind, palette, size) {
+cell_panel <- function(places, value, kind, palette, size, bar) {
   table <- data.frame(x = places[, 1L], y = places[, 2L], value = value)
   ggplot2::ggplot(table[order(table$value), ], ggplot2::aes(.data$x, .data$y, colour = .data$value)) +
     ggplot2::geom_point(size = size, stroke = 0, shape = 16) +
     ggplot2::scale_colour_viridis_c(
       option = palette,
       limits = colour_limits(value),
+      n.breaks = if (bar < 3) 4 else 5,
       oob = function(x, range) pmin(pmax(x, range[1L]), range[2L]),
-      guide = ggplot2::guide_colourbar(barwidth = 0.5, barheight = 4)
+      guide = ggplot2::guide_colourbar(barwidth = 0.4, barheight = bar)
     ) +
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse() +
     ggplot2::coord_fixed(clip = "off") +
-    ggplot2::labs(subtitle = kind, colour = NULL) +
+    ggplot2::labs(subtitle = kind, colour = if (kind == "interval width") "width" else "log1p") +
     theme_pixels() +
-    ggplot2::theme(legend.position = "right", plot.title.position = "panel")
+    ggplot2::theme(
+      legend.position = "right",
+      legend.title = ggplot2::element_text(size = 7, margin = ggplot2::margin(b = 2)),
+      legend.text = ggplot2::element_text(size = 7),
+      legend.box.spacing = ggplot2::unit(3, "pt"),
+      plot.margin = ggplot2::margin(2, 3, 2, 3),
+      plot.subtitle = ggplot2::element_text(size = 9, colour = "grey35", margin = ggplot2::margin(b = 2)),
+      plot.title.position = "panel"
+    )
 }
 
 # From the first to the 99th percentile, so that a few cells do not stretch the scale.
@@ -237,7 +266,9 @@ measured_values <- function(measured, features, object, imputed, call) {
   counts <- all(measured@x >= 0) && all(measured@x == round(measured@x))
   values <- measured[there, imputed$cells, drop = FALSE]
   if (counts) {
-    scale <- imputed$report$target.sum / panel_library(object, imputed, call)
+    library <- panel_library(object, imputed, call)
+    # Cells without counts have no scale.
+    scale <- ifelse(library > 0, imputed$report$target.sum / library, 0)
     values <- values %*% Matrix::Diagonal(x = unname(scale))
     values@x <- log1p(values@x)
     dimnames(values) <- list(there, imputed$cells)
@@ -252,6 +283,5 @@ panel_library <- function(object, imputed, call) {
     fix <- "Give normalised values, or as `object` the Seurat object that has the panel."
     sigel_abort("measured", "raw counts, without a panel to scale them by", "normalised values", fix, call)
   }
-  library <- Matrix::colSums(read_counts(object[[source]], imputed$report$layer, call))
-  pmax(library[imputed$cells], 1)
+  Matrix::colSums(read_counts(object[[source]], imputed$report$layer, call))[imputed$cells]
 }

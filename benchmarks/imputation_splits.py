@@ -23,9 +23,9 @@ VISIUM = "visium_mouse_embryo_cytassist"
 # Target, its references, most of its cells; the pairs that differ most come first.
 PAIRS: dict[str, tuple[str, tuple[str, ...], int | None]] = {
     "hippo1 -> hippo2": (f"{HIPPO}2", (f"{HIPPO}1",), None),
-    "hippo1 -> xenium": (XENIUM, (f"{HIPPO}1",), 5000),
     "hippo1 -> starmap": ("starmap_v1_BY3_1k", (f"{HIPPO}1",), None),
-    "visium embryo -> seqfish embryo": (EMBRYO, (VISIUM,), 4000),
+    "hippo1 -> xenium": (XENIUM, (f"{HIPPO}1",), 4000),
+    "visium embryo -> seqfish embryo": (EMBRYO, (VISIUM,), 3000),
     "hippo1 -> xenium, whole section": (XENIUM, (f"{HIPPO}1",), None),
     "visium embryo -> seqfish embryo, whole section": (EMBRYO, (VISIUM,), None),
     "hippo1 -> hippo3": (f"{HIPPO}3", (f"{HIPPO}1",), None),

@@ -17,6 +17,7 @@ from ablation import ablation
 from annotations import annotations
 from common import RESULTS, Table, say, write
 from imputation import imputation
+from imputation_clusters import cluster_tables
 from job import Job
 from planted import planted
 from representations import agreement, ceiling, stability
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "ablation": ablation,
     "spatial": spatial,
     "imputation": imputation,
+    "clusters": cluster_tables,
     "speed": speed,
 }
 

@@ -160,7 +160,7 @@ class ConformalIntervals:
         edges[:], below[:], above[:] = _bins(*together, coverage, n_bins)
         for s in range(n_strata):
             genes = stratum == s
-            if len(predicted) * genes.sum() >= LEAST_POINTS:
+            if len(predicted) * genes.sum() >= _least_points(coverage):
                 known = predicted[:, genes].ravel(), measured[:, genes].ravel()
                 edges[s], below[s], above[s] = _bins(*known, coverage, n_bins)
         return cls(float(coverage), edges, below, above)
@@ -223,12 +223,13 @@ def _bins(
     n, order = len(predicted), np.argsort(predicted)
     predicted, measured = predicted[order], measured[order]
     equal = np.arange(1, n_bins) * n // n_bins
+    least = _least_points(coverage)
     # Equal predictions share a bin: it begins where they begin.
     starts = [0]
     for start in np.searchsorted(predicted, predicted[equal]):
-        if start - starts[-1] >= LEAST_POINTS:
+        if start - starts[-1] >= least:
             starts.append(int(start))
-    if len(starts) > 1 and n - starts[-1] < LEAST_POINTS:
+    if len(starts) > 1 and n - starts[-1] < least:
         starts.pop()
     parts = [slice(a, b) for a, b in zip(starts, [*starts[1:], n], strict=True)]
     tails = np.array([_tails(predicted[part], measured[part], coverage) for part in parts])  # (n_used, 2)
@@ -236,6 +237,11 @@ def _bins(
     edges[: len(starts) - 1] = predicted[starts[1:]]
     rest = n_bins - len(tails)
     return edges, np.pad(tails[:, 0], (0, rest), "edge"), np.pad(tails[:, 1], (0, rest), "edge")
+
+
+def _least_points(coverage: float) -> int:
+    """Values of a bin, so many that both tails hold some."""
+    return max(LEAST_POINTS, math.ceil(2 / (1 - coverage)))
 
 
 def _tails(predicted: np.ndarray, measured: np.ndarray, coverage: float) -> tuple[float, float]:

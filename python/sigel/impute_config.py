@@ -168,7 +168,7 @@ class ImputeConfig(_Config):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
         for name in ("max_cells", "max_spots"):
             _require(getattr(self, name) >= 100, name, getattr(self, name), "a whole number >= 100")
-        _require(0.5 <= self.coverage < 1, "coverage", self.coverage, "a number from 0.5 to below 1")
+        _require(0.5 <= self.coverage <= 0.99, "coverage", self.coverage, "a number from 0.5 to 0.99")
         _require(-1 <= self.min_pcc <= 1, "min_pcc", self.min_pcc, "a number from -1 to 1")
         size = self.round_size
         _require(size is None or size >= 1, "round_size", size, "a whole number >= 1 or None")

@@ -13,6 +13,10 @@ from scipy.stats import spearmanr
 
 import sigel
 from sigel.errors import ConfigError, InputError
+from sigel.impute_config import ImputeConfig
+from sigel.tasks.blend import cross_validate
+from sigel.tasks.panel import Reference, Section, Target
+from sigel.tasks.predictors import METHODS, predictors
 
 SMALL = {
     "n_rows": 24,
@@ -65,7 +69,7 @@ def content(adata):
 # --- what comes out ----------------------------------------------------------------------------------------
 
 
-def test_genes_with_a_programme_are_recovered_and_the_others_are_not_believed(panel, imputed):
+def test_genes_with_a_programme_are_recovered_and_believed_more_than_the_others(panel, imputed):
     hidden = panel[2]
     achieved = correlations(imputed.X, truth_of(imputed, hidden))
     planted = (hidden.var.loc[imputed.var_names, "programme"] != "background").to_numpy()
@@ -177,14 +181,52 @@ def test_batches_of_genes_change_nothing(panel, imputed):
     np.testing.assert_allclose(small.X, imputed.X, atol=1e-4)
 
 
-def test_counts_of_genes_that_are_not_in_the_target_cannot_be_known(panel):
-    """What the reference shows of a panel gene matters; that the target lacks a gene does not."""
-    target, reference, hidden = panel
-    more = ad.concat([target, hidden[:, :40]], axis=1, merge="first")
-    more.obsm["spatial"] = target.obsm["spatial"]
-    gene = str(hidden.var_names[100])
-    with_them = sigel.tl.impute(more, reference, genes=gene, progress=False)
-    assert with_them.uns["sigel_imputation"]["n_shared"] == 100
+def test_a_shared_gene_is_predicted_as_if_it_had_not_been_measured(panel):
+    """Whatever the target shows of a gene, its own cross-validated prediction does not know."""
+    target, reference, _ = panel
+    scales, config, rng = (1, 7, 19), ImputeConfig(), np.random.default_rng
+    names = reference.var_names.to_numpy(dtype=object)
+    section = Section(reference.X, names, reference.obsm["spatial"])
+    known = Reference.prepare(
+        section, names, scales, model=None, max_spots=20000, rng=rng(0), seed=0, device="cpu"
+    )
+    shared = target.var_names.to_numpy(dtype=object)
+
+    def held(counts):
+        side = Target(Section(counts, shared, target.obsm["spatial"]), scales, 100.0)
+
+        def make(panel_of_fold):
+            kinds = METHODS["ensemble"]
+            return predictors(panel_of_fold, [known], side.smoothers, kinds, config, None, "cpu")
+
+        found = cross_validate(side, shared, make, n_folds=5, max_cells=5000, rng=rng(0))
+        return (*found, side.smoothers)
+
+    blend, before, near = held(target.X)
+    hidden = np.flatnonzero(before.fold == 0)
+    counts = target.X.toarray()
+    counts[:, hidden[0]] = rng(1).poisson(50, len(counts))
+    _, after, _ = held(sparse.csr_matrix(counts))
+    assert (before.fold == after.fold).all()
+    one, other = (blend.predict(each.predictors, near, shared[hidden]) for each in (before, after))
+    np.testing.assert_allclose(other, one, atol=1e-5)
+    elsewhere = before.fold != 0
+    assert np.abs(after.predicted[:, elsewhere] - before.predicted[:, elsewhere]).max() > 0.01
+
+
+def test_cells_without_counts_teach_nothing(panel, imputed):
+    target, reference, _ = panel
+    more = ad.concat([target, target[:8].copy()])
+    more.obs_names_make_unique()
+    counts = more.X.toarray()
+    counts[-8:] = 0
+    more.X = sparse.csr_matrix(counts)
+    with pytest.warns(UserWarning, match="8 cells of the target have no counts"):
+        made = sigel.tl.impute(more, reference, progress=False)
+    np.testing.assert_allclose(made.X[:-8], imputed.X, atol=1e-5)
+    np.testing.assert_allclose(made.X[-1], imputed.X.mean(axis=0), atol=1e-4)
+    assert (made.layers["lower"][-1] <= imputed.layers["lower"]).all()
+    np.testing.assert_allclose(made.var["expected_pcc"], imputed.var["expected_pcc"], atol=1e-6)
 
 
 # --- rounds, zeros, GAN, several references ----------------------------------------------------------------
@@ -260,6 +302,9 @@ def test_a_second_section_helps_and_brings_its_own_genes(panel):
     *only, both = (str(gene) for gene in hidden.var_names[:6])
     one = reference[:, ~reference.var_names.isin(only)].copy()
     made = sigel.tl.impute(target, [one, second], genes=[*only, both], progress=False)
+    alone = sigel.tl.impute(target, second, genes=[*only, both], progress=False)
+    shared = [each.uns["sigel_imputation"]["shared"]["achieved_pcc"].mean() for each in (made, alone)]
+    assert shared[0] > shared[1] - 0.01
     assert list(made.var_names) == [*only, both]
     assert np.isfinite(made.X).all()
     with pytest.raises(InputError, match="unknown here"):
@@ -312,6 +357,7 @@ def test_adjacent_sections_of_mouse_brain(real_section):
         ({"layer": "counts"}, "layer"),
         ({"reference_layer": "counts"}, "reference_layer"),
         ({"spatial_key": "elsewhere"}, "places of its cells"),
+        ({"model": 3}, "model"),
         ({"seed": -1}, "seed"),
         ({"device": "tpu"}, "device"),
         ({"config": 3}, "config"),
@@ -323,6 +369,15 @@ def test_wrong_arguments_are_named(panel, change, words):
     arguments = {"genes": [str(hidden.var_names[0])], "progress": False} | change
     with pytest.raises(InputError, match=words):
         sigel.tl.impute(target, reference, **arguments)
+
+
+def test_values_that_are_no_counts_are_told_of(panel):
+    target, reference, hidden = panel
+    logged = target.copy()
+    logged.X = logged.X.log1p()
+    gene = [str(hidden.var_names[0])]
+    with pytest.warns(UserWarning, match="of the target are not whole numbers"):
+        sigel.tl.impute(logged, reference, genes=gene, intervals=False, progress=False)
 
 
 def test_unknown_settings_are_errors(panel):
@@ -364,6 +419,18 @@ def test_sections_that_cannot_be_used_are_refused(panel):
     negative.X = -negative.X
     with pytest.raises(InputError, match="raw counts"):
         sigel.tl.impute(target, negative, progress=False)
+    flat = target.copy()
+    flat.obsm["spatial"] = flat.obsm["spatial"] * 0
+    with pytest.raises(InputError, match="at one place"):
+        sigel.tl.impute(flat, reference, progress=False)
+    lost = target.copy()
+    lost.obsm["spatial"][3] = np.nan
+    with pytest.raises(InputError, match="1 cells whose coordinates"):
+        sigel.tl.impute(lost, reference, progress=False)
+    weak = reference.copy()
+    weak.X = sparse.csr_matrix(weak.X.toarray() * ~weak.var_names.isin(target.var_names))
+    with pytest.raises(InputError, match="reference 2 of 2"):
+        sigel.tl.impute(target, [reference, weak], progress=False)
     for nothing in ([], "reference.h5ad", 3):
         with pytest.raises(InputError, match="reference"):
             sigel.tl.impute(target, nothing, progress=False)

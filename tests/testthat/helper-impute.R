@@ -64,3 +64,12 @@ from_matrices <- function() {
   }
   made$from_matrices
 }
+
+# Counts of the panel in each cell.
+library_of <- function(object) Matrix::colSums(counts_of(object))
+
+# Counts, genes x cells, normalised as imputed values are by default: to the panel's median library.
+on_panel_scale <- function(counts, object) {
+  library <- library_of(object)
+  log1p(t(t(counts) / library * stats::median(library)))
+}

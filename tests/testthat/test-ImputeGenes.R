@@ -16,14 +16,14 @@ test_that("genes with a planted pattern are imputed, and known to be better than
   values <- as.matrix(imputed_values(imputed_panel()))
   genes <- intersect(rownames(values), rownames(panel$hidden))
   truth <- as.matrix(counts_of(panel$hidden)[genes, colnames(values)])
-  truth <- log1p(t(t(truth) / Matrix::colSums(counts_of(panel$target)) * 1e4))
+  truth <- on_panel_scale(truth, panel$target)
   achieved <- vapply(genes, function(gene) cor(truth[gene, ], values[gene, ]), 0)
   planted <- panel$hidden[["Spatial"]][[]][genes, "programme"] != "background"
   expect_gt(mean(achieved[planted]), mean(achieved[!planted]) + 0.15)
   expected <- imputed_panel()[["sigel.imputed"]][[]][genes, "expected.pcc"]
   expect_gt(cor(expected, achieved, method = "spearman"), 0.4)
   expect_gt(mean(expected[planted]), mean(expected[!planted]))
-  # The scale is that of NormalizeData() on the panel, as the truth's is above: means agree with it.
+  # The scale is that of the panel's median library, as the truth's is above: means agree with it.
   expect_lt(abs(mean(values[genes, ]) - mean(truth)), 0.25 * mean(truth))
   expect_true(all(values >= 0))
 })
@@ -104,13 +104,13 @@ test_that("the report gathers tables and numbers, and prints the main points", {
     cor(report$shared$expected_pcc, report$shared$achieved_pcc, method = "spearman")
   )
   expect_equal(report$method, "ensemble")
-  expect_equal(report$target.sum, 1e4)
+  expect_equal(report$target.sum, stats::median(Matrix::colSums(counts_of(small_panel()$target))))
   expect_equal(report$min.pcc, 0.1)
   expect_true(report$converged)
   expect_named(report$weights, c("predictor", "cells", "weight"))
   expect_true(all(report$weights$weight >= 0))
   expect_equal(report$coverage$stratum, seq_len(nrow(report$coverage)))
-  expect_match(report$params, "\"target_sum\": 10000", fixed = TRUE)
+  expect_match(report$params, "\"target_sum\": null", fixed = TRUE)
   expect_match(report$provenance, "data_hash", fixed = TRUE)
   expect_equal(ImputationReport(from_matrices())$genes, report$genes)
   expect_equal(ImputationReport(imputed_panel()[["sigel.imputed"]])$genes, report$genes)
@@ -139,7 +139,7 @@ test_that("nine in ten measured values lie in the intervals", {
   expect_true(all(bounds$lower <= values + 1e-6 & values <= bounds$upper + 1e-6))
   genes <- intersect(rownames(values), rownames(panel$hidden))
   truth <- as.matrix(counts_of(panel$hidden)[genes, ])
-  truth <- log1p(t(t(truth) / Matrix::colSums(counts_of(panel$target)) * 1e4))
+  truth <- on_panel_scale(truth, panel$target)
   inside <- truth >= bounds$lower[genes, ] & truth <= bounds$upper[genes, ]
   expect_gt(mean(inside), 0.8)
   two <- ImputationIntervals(imputed_panel(), genes[2:1])
@@ -197,14 +197,22 @@ test_that("methods, sums, zeros and rounds are heeded", {
   skip_if_no_engine()
   panel <- small_panel()
   genes <- from_matrices()$genes
-  few <- genes$gene[order(genes$level)][1:6]
+  few <- intersect(genes$gene[order(genes$level)], rownames(panel$hidden))[1:6]
   impute <- function(...) impute_quietly(panel$target, panel$reference, features = few, ...)
-  ridge <- impute(method = "ridge", config = list(target_sum = NULL, scales = 1, penalties = 3))
+  ridge_only <- list(scales = 1, penalties = 3)
+  ridge <- impute(method = "ridge", config = c(list(target_sum = NULL), ridge_only))
   report <- ImputationReport(ridge)
   expect_equal(report$method, "ridge")
   expect_setequal(report$weights$predictor, "ridge")
   expect_true(all(report$weights$cells == 1))
+  expect_equal(imputed_values(ridge), imputed_values(impute(method = "ridge", config = ridge_only)))
   expect_equal(report$target.sum, stats::median(Matrix::colSums(counts_of(panel$target))))
+  # Only the scale changes with the sum: that of NormalizeData() on the panel is 10,000.
+  seurat <- impute(config = list(target_sum = 10000), intervals = FALSE)
+  expect_equal(ImputationReport(seurat)$target.sum, 10000)
+  normalised <- log1p(t(t(as.matrix(counts_of(panel$hidden)[few, ])) / library_of(panel$target) * 10000))
+  means <- rowMeans(as.matrix(imputed_values(seurat)))
+  expect_lt(abs(mean(means) - mean(normalised)), 0.25 * mean(normalised))
   expect_match(report$params, "\"scales\": [1]", fixed = TRUE)
   zeros <- impute(config = list(zeros = "rate"), intervals = FALSE)
   values <- imputed_values(zeros)

@@ -36,13 +36,34 @@ test_that("each gene has a row: measured, imputed, interval width", {
   expect_equal(sort(panels[[3]]$data$value), sort(as.vector(bounds$upper - bounds$lower)))
   # What was measured is on the scale of what was imputed: that of the panel's library.
   counts <- counts_of(hidden)[best[1], ]
-  truth <- log1p(counts / Matrix::colSums(counts_of(object)) * 1e4)
+  truth <- on_panel_scale(rbind(counts), object)[1, ]
   expect_equal(sort(panels[[1]]$data$value), sort(unname(truth)))
   expected <- genes[best[1], "expected_pcc"]
   title <- sprintf("%s: expected correlation %.2f, achieved %.2f", best[1], expected, cor(truth, values))
   expect_match(panels[[1]]$labels$title, title, fixed = TRUE)
   file <- withr::local_tempfile(fileext = ".png")
   expect_no_warning(ggplot2::ggsave(file, page, width = 7, height = 5, dpi = 40))
+})
+
+test_that("cells are drawn smaller the more rows there are", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  object <- imputed_panel()
+  genes <- rownames(object[["sigel.imputed"]])
+  size <- function(n) {
+    panel <- panels_of(ImputedGenePlot(object, genes[seq_len(n)]), 1, 2)[[1]]
+    build(panel)$data[[1]]$size[1]
+  }
+  sizes <- c(size(1), size(4), size(8))
+  expect_true(all(diff(sizes) < 0))
+  # Cells of a row of eighths of a page do not hide each other.
+  expect_lt(sizes[3] * 16, 178 / 8)
+  page <- ImputedGenePlot(object, genes[1], point.size = 3)
+  panels <- panels_of(page, 1, 2)
+  expect_equal(build(panels[[1]])$data[[1]]$size[1], 3)
+  expect_equal(panels[[1]]$labels$colour, "log1p")
+  expect_equal(panels[[2]]$labels$colour, "width")
 })
 
 test_that("what was not measured is said, and genes that are not trusted are marked", {
@@ -116,7 +137,7 @@ test_that("expected accuracy is drawn against the achieved one", {
   more <- plot$data[plot$data$kind == "imputed genes", ]
   there <- intersect(report$genes$gene, rownames(hidden))
   expect_setequal(more$gene, there)
-  truth <- log1p(t(t(as.matrix(counts_of(hidden)[there, ])) / Matrix::colSums(counts_of(object)) * 1e4))
+  truth <- on_panel_scale(as.matrix(counts_of(hidden)[there, ]), object)
   values <- as.matrix(imputed_values(object))[there, ]
   achieved <- vapply(there, function(gene) cor(truth[gene, ], values[gene, ]), 0)
   expect_equal(more$achieved_pcc, unname(achieved[more$gene]))
@@ -147,7 +168,15 @@ test_that("what cannot be drawn is refused", {
   refused("measured", gene, measured = counts_of(hidden)[, -1], say = "nothing of 1 of")
   refused("measured", gene, measured = small_panel()$target, say = gene)
   refused("measured", gene, measured = "hidden.rds")
-  expect_refused(ImputedGenePlot(hidden, gene), "assay", "\"Spatial\"", object = hidden)
-  expect_refused(ImputationAccuracyPlot(hidden), "assay", "\"Spatial\"")
+  refused("assay", gene, assay = "Spatial", say = "Use `assay = \"sigel.imputed\"`.")
+  first <- "Call `ImputeGenes()` first."
+  expect_refused(ImputedGenePlot(hidden, gene), "assay", "\"Spatial\"", first, object = hidden)
+  expect_refused(ImputationAccuracyPlot(hidden), "assay", "\"Spatial\"", first)
+  expect_refused(ImputationReport(hidden), "assay", first)
+  expect_refused(ImputationReport(hidden, assay = "Spatial"), "assay", first)
+  expect_refused(ImputationReport(hidden[["Spatial"]]), "object", first)
+  expect_refused(ImputationIntervals(hidden), "assay", first)
+  near <- sprintf("Did you mean \"%s\"", gene)
+  expect_refused(ImputedGenePlot(object, paste0(gene, "x")), "features", near)
   expect_refused(ImputationAccuracyPlot(3), "object", "Seurat object")
 })

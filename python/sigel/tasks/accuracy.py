@@ -121,7 +121,9 @@ def _predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, seed: int, *, few: b
     # Equal features tell nothing apart; a new gene must not stand out by a difference never seen.
     u, v = (np.where(x.std(axis=0) > 1e-9, (one - centre) / scale, 0.0) for one in (x, new))
     ridge = RidgeCV(_ALPHAS).fit(u, y)
-    trees = ExtraTreesRegressor(_TREES, min_samples_leaf=5, random_state=seed).fit(u, y - ridge.predict(u))
+    trees = ExtraTreesRegressor(_TREES, min_samples_leaf=5, random_state=seed % 2**32).fit(
+        u, y - ridge.predict(u)
+    )
     # A line goes on for ever: correlations of 1 and more would be expected.
     return np.clip(ridge.predict(v) + trees.predict(v), y.min(), y.max())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,11 +92,14 @@ class Held:
         z-scores, `(n, n_shared)`.
     fold
         Of each shared gene, `(n_shared,)`.
+    predictors
+        Those made without the first fold: other genes are to shared ones as their predictions are.
     """
 
     cells: np.ndarray
     predicted: np.ndarray
     fold: np.ndarray
+    predictors: list[Predictor]
 
 
 def cross_validate(
@@ -134,8 +138,8 @@ def cross_validate(
     smoothers = {k: weights[cells] for k, weights in target.smoothers.items()}
     scales = tuple(smoothers)
     made: list[list[Predictor]] = []
-    gram: np.ndarray | float = 0.0
-    cross: np.ndarray | float = 0.0
+    grams: list[Any] = [0.0] * n_folds
+    crosses: list[Any] = [0.0] * n_folds
     names: tuple[str, ...] = ()
     for k in range(n_folds):
         mine = make(target.panel(shared[fold != k], without=shared[fold == k]))
@@ -152,16 +156,22 @@ def cross_validate(
             )  # (n_predictors * n_scales, n, m)
             said -= said.mean(axis=1, keepdims=True)
             said = said.reshape(len(said), -1)
-            gram = gram + (said @ said.T).astype(np.float64)
-            cross = cross + (said @ seen.ravel()).astype(np.float64)
-    blend = Blend(
-        names, scales, _weights(np.asarray(gram), np.asarray(cross)).reshape(len(names), len(scales))
-    )
+            grams[k] = grams[k] + (said @ said.T).astype(np.float64)
+            crosses[k] = crosses[k] + (said @ seen.ravel()).astype(np.float64)
+
+    def blend_of(folds: Sequence[int]) -> Blend:
+        gram = np.sum([grams[k] for k in folds], axis=0)
+        weights = _weights(gram, np.sum([crosses[k] for k in folds], axis=0))
+        return Blend(names, scales, weights.reshape(len(names), len(scales)))
+
+    blend = blend_of(range(n_folds))
     predicted = np.empty((len(cells), len(shared)), dtype=np.float32)
     for k in range(n_folds):
+        # Its own measured values have no say in the weights of a gene either.
+        others = blend_of([one for one in range(n_folds) if one != k])
         for at in _blocks(np.flatnonzero(fold == k)):
-            predicted[:, at] = blend.predict(made[k], target.smoothers, shared[at], cells)
-    return blend, Held(cells, predicted, fold)
+            predicted[:, at] = others.predict(made[k], target.smoothers, shared[at], cells)
+    return blend, Held(cells, predicted, fold, made[0])
 
 
 def _weights(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
@@ -198,8 +208,9 @@ def _mean_over_references(
         if not known.any():
             continue
         right = one.genes(one.reference.rows(genes[known]))  # (r, m)
-        # Whichever product is smaller comes first.
-        few = weights.shape[0] < one.cells.shape[0]
+        # What is narrower is averaged over the cells: cell factors, unless they are a row for each spot.
+        few = weights.shape[0] < one.cells.shape[0] or one.cells.shape[1] < right.shape[1]
+        few = few and (weights.shape[0] < one.cells.shape[0] or not sparse.issparse(one.cells))
         part = (weights @ one.cells) @ right if few else weights @ (one.cells @ right)
         total[:, known] += np.asarray(part, dtype=np.float32)
         times[known] += 1

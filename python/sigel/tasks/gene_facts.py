@@ -80,7 +80,12 @@ class GeneFacts:
         )
 
 
-def facts_of(genes: np.ndarray, references: Sequence[Reference], panel: np.ndarray) -> GeneFacts:
+def facts_of(
+    genes: np.ndarray,
+    references: Sequence[Reference],
+    panel: np.ndarray,
+    fold: np.ndarray | None = None,
+) -> GeneFacts:
     """Gather what the references say of genes.
 
     Parameters
@@ -91,6 +96,8 @@ def facts_of(genes: np.ndarray, references: Sequence[Reference], panel: np.ndarr
         Sections with all genes.
     panel
         Names of the panel's genes.
+    fold
+        Where the genes are the panel's own, the fold of each: genes of one fold are not compared.
     """
     n = len(genes)
     sums, times = np.zeros((3, n)), np.zeros(n)
@@ -104,6 +111,8 @@ def facts_of(genes: np.ndarray, references: Sequence[Reference], panel: np.ndarr
     for start in range(0, n, BLOCK):
         block = slice(start, min(start + BLOCK, n))
         alike = _alike(genes[block], references, panel)  # (m, p)
+        if fold is not None:
+            alike[fold[block, None] == fold[None, :]] = -np.inf
         best = np.argsort(-alike, axis=1, kind="stable")
         top = np.take_along_axis(alike, best[:, :MOST_SIMILAR], axis=1)
         similarity[block] = np.where(np.isfinite(top), top, 0).mean(axis=1)

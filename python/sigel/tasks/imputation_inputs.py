@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -12,6 +13,7 @@ import torch
 
 from sigel.errors import InputError
 from sigel.impute_config import ImputeConfig
+from sigel.lattice import is_hexagonal
 from sigel.model import SIGEL
 from sigel.tasks.pairing import LEAST_SHARED, genes_to_impute, pair_genes
 from sigel.tasks.panel import Reference, Section, Target
@@ -61,6 +63,9 @@ def prepare(
     """
     if not len(references):
         raise InputError("reference", "no section", "one or more", "Pass a section with all genes.")
+    if not isinstance(model, SIGEL | str | Path | Sequence | None):
+        fix = "Use model=None, or sigel.SIGEL.load(path)."
+        raise InputError("model", repr(model)[:60], "a fitted SIGEL, its folder, or a list", fix)
     models: Sequence[SIGEL | str | Path | None]
     models = [model] * len(references) if model is None else [model] if _is_one(model) else list(model)  # type: ignore[list-item,arg-type]
     if len(models) != len(references):
@@ -91,11 +96,17 @@ def prepare(
         together = pair_genes(measured, every, least=0)
         asked = dict.fromkeys(str(name) for name in every[genes_to_impute(together, measured, every, genes)])
     has_image = set().union(*(one.row for one in made))
-    shared = np.array([str(gene) for gene in measured if str(gene) in has_image], dtype=object)
-    if len(shared) < LEAST_SHARED:
-        found = f"{len(shared)} shared genes that have an image in a reference"
-        fix = "Take a reference with more counts, or a larger panel."
-        raise InputError("reference", found, f"{LEAST_SHARED} or more to learn from", fix)
+    # A gene that the panel never detected teaches nothing.
+    detected = np.asarray(target.section.counts.sum(axis=0)).ravel() > 0
+    known = [str(gene) for gene, seen in zip(measured, detected, strict=True) if seen]
+    shared = np.array([gene for gene in known if gene in has_image], dtype=object)
+    for number, one in enumerate(made):
+        n = sum(gene in one.row for gene in known)
+        if n < LEAST_SHARED:
+            which = f" in reference {number + 1} of {len(made)}" if len(made) > 1 else ""
+            found = f"{n} shared genes that are detected and have an image{which}"
+            fix = "Take a reference with more counts, or a larger panel."
+            raise InputError("reference", found, f"{LEAST_SHARED} or more to learn from", fix)
     why: dict[str, str] = {}
     for one in made:
         why |= one.status
@@ -134,12 +145,31 @@ def checked(section: Section, argument: str) -> Section:
     if not np.isfinite(counts.data).all() or counts.data.min(initial=0) < 0:
         found = "values that are negative, NaN or infinite"
         raise InputError(argument, found, "raw counts", "Pass the layer of raw counts.")
-    places = section.coordinates if section.coordinates is not None else section.lattice
-    if places is None:
+    if (counts.data != np.round(counts.data)).any():
+        layer = "layer" if argument == "target" else "reference_layer"
+        warnings.warn(
+            f"The values of the {argument} are not whole numbers: they are normalised as if they were "
+            f'counts. If they are log-normalised already, pass the raw ones: {layer}="counts".',
+            UserWarning,
+            stacklevel=4,
+        )
+    if section.coordinates is not None:
+        places = np.asarray(section.coordinates, dtype=np.float64)
+    elif section.lattice is not None:
+        places = np.asarray(section.lattice, dtype=np.float64)
+        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
+        places = places * [np.sqrt(3), 1] if is_hexagonal(places) else places
+    else:
         fix = 'Put them into obsm["spatial"]; dissociated cells have no pictures of genes to learn from.'
         raise InputError(argument, "no coordinates: not a spatial section", "the places of its cells", fix)
-    places = np.asarray(places, dtype=np.float64)
-    if places.shape[0] != counts.shape[0] or not np.isfinite(places).all():
-        found = f"coordinates of shape {places.shape} for {counts.shape[0]} cells, or not finite ones"
-        raise InputError(argument, found, "a finite place for each cell", "Look at the coordinates.")
-    return section._replace(coordinates=places) if section.coordinates is None else section
+    if places.ndim != 2 or places.shape[0] != counts.shape[0] or places.shape[1] not in (2, 3):
+        found = f"coordinates of shape {places.shape} for {counts.shape[0]} cells"
+        raise InputError(argument, found, "x and y of each cell", "Look at the coordinates.")
+    lost = int((~np.isfinite(places).all(axis=1)).sum())
+    if lost:
+        found = f"{lost} cells whose coordinates are NaN or infinite"
+        raise InputError(argument, found, "a place for each cell", "Leave these cells out.")
+    if len(places) > 1 and not np.ptp(places, axis=0).any():
+        found = "all cells at one place"
+        raise InputError(argument, found, "the places of its cells", "Look at the coordinates.")
+    return section._replace(coordinates=places)

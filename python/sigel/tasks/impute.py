@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -120,11 +122,19 @@ def impute(
             progress("impute", step, 4, text)
 
     side = Target(checked(target, "target"), config.scales, config.target_sum)
-    full = int((side.library > 0).sum())
-    if full < LEAST_CELLS:
-        found = f"{full} cells with counts among {side.n_cells}"
+    full = side.library > 0
+    if full.sum() < LEAST_CELLS:
+        found = f"{full.sum()} cells with counts among {side.n_cells}"
         fix = "Check how the object was subset, and that it holds the raw counts."
         raise InputError("target", found, f"{LEAST_CELLS} or more to learn from", fix)
+    if not full.all():
+        warnings.warn(
+            f"{int((~full).sum())} cells of the target have no counts: nothing is learned from them, and "
+            "they get each gene's mean and its widest interval.",
+            UserWarning,
+            stacklevel=3,
+        )
+        side = Target(_cells_of(side.section, full), config.scales, config.target_sum)
     asked = prepare(side, references, genes, model, orthologs, config, rng, seed, device)
     say(1, f"{len(asked.shared)} shared genes")
 
@@ -135,7 +145,7 @@ def impute(
         side, asked.shared, make, n_folds=config.folds, max_cells=config.max_cells, rng=rng
     )
     say(2, "cross-validated")
-    facts = facts_of(asked.shared, asked.references, asked.shared)
+    facts = facts_of(asked.shared, asked.references, asked.shared, held.fold)
     calibration = calibrate(side, asked.shared, held, facts.mean, facts.sd, config, intervals=intervals)
     seen = side.measured(asked.shared)[held.cells].toarray()
     achieved = correlation(held.predicted, seen)
@@ -144,13 +154,18 @@ def impute(
     panel = side.panel(asked.shared)
     mine = make(panel)
     wanted = facts_of(asked.wanted, asked.references, asked.shared)
-    spread = _spread(blend, mine, side, asked.wanted, held.cells)
+    # As shared genes are seen, from a part of the panel: all of it would look surer than it is.
+    spread = _spread(blend, held.predictors, side, asked.wanted, held.cells)
     accuracy = expected_accuracy(known, achieved, wanted.features(spread), config.folds, seed)
     say(3, "expected accuracy")
     rounds = _rounds(accuracy.asked, config)
-    z, order, when = _sequence(blend, mine, panel, side, asked.wanted, rounds, make, config)
+    z, order, when, used = _sequence(blend, mine, panel, side, asked.wanted, rounds, make, config)
     wanted = wanted.take(order)
     values, lower, upper = _finish(z, wanted, side, asked.shared, calibration, config)
+    if not full.all():
+        values = _with_empty_cells(values, full, np.mean)
+        lower = None if lower is None else _with_empty_cells(lower, full, np.min)
+        upper = None if upper is None else _with_empty_cells(upper, full, np.max)
     say(4, f"{len(order)} genes")
 
     table = wanted.features(spread[order]).assign(nearest_gene=wanted.nearest, round=when)
@@ -160,7 +175,12 @@ def impute(
     if len(order) < len(asked.wanted):
         rest = np.setdiff1d(asked.wanted, asked.wanted[order])
         left = pd.concat([left, pd.DataFrame({"status": NOT_CHOSEN}, index=rest)])
-    history = [dict(one) for predictor in mine for one in predictor.history]
+    history = [
+        {"round": number + 1, **one}
+        for number, of_round in enumerate(used)
+        for predictor in of_round
+        for one in predictor.history
+    ]
     return Imputed(
         genes=asked.wanted[order],
         values=values,
@@ -176,13 +196,13 @@ def impute(
             "n_shared": len(asked.shared),
             "target_sum": side.sum,
             "spearman": accuracy.spearman,
-            "converged": all(one.converged for one in mine),
+            "converged": all(one.converged for of_round in used for one in of_round),
             "history": history,
             "params": json.dumps(config.to_dict()),
             "provenance": provenance(
                 seed,
                 where,
-                "-".join(one.data_hash for one in asked.references),
+                "-".join([_hash(side.section), *(one.data_hash for one in asked.references)]),
                 time.perf_counter() - started,
             ),
         },
@@ -243,10 +263,10 @@ def _sequence(
     rounds: list[np.ndarray],
     make: Any,
     config: ImputeConfig,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predicted z-scores `(n_cells, n)`, positions of their genes, and the round of each."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[list[Predictor]]]:
+    """Predicted z-scores `(n_cells, n)`, positions of their genes, the round of each, and the predictors."""
     z = np.empty((target.n_cells, sum(map(len, rounds))), dtype=np.float32)
-    at = 0
+    at, used = 0, [mine]
     for number, part in enumerate(rounds):
         begin = at
         for some in _batches(part, config.batch_genes):
@@ -255,8 +275,9 @@ def _sequence(
         if number + 1 < len(rounds):
             panel = panel.joined(genes[part], z[:, begin:at])
             mine = make(panel)
+            used.append(mine)
     when = np.repeat(np.arange(1, len(rounds) + 1), [len(part) for part in rounds])
-    return z, np.concatenate(rounds), when
+    return z, np.concatenate(rounds), when, used
 
 
 def _finish(
@@ -288,6 +309,33 @@ def _finish(
     if sparse_parts:
         return sparse.csr_matrix(sparse.hstack(sparse_parts, format="csr")), lower, upper
     return values, lower, upper
+
+
+def _cells_of(section: Section, kept: np.ndarray) -> Section:
+    """Some of the cells."""
+    places = np.asarray(section.coordinates)[kept]
+    return Section(sparse.csr_matrix(section.counts[kept]), section.genes, places)
+
+
+def _with_empty_cells(
+    values: np.ndarray | sparse.csr_matrix, full: np.ndarray, of_gene: Callable[..., np.ndarray]
+) -> Any:
+    """Rows for all cells: those without counts get one value a gene, or nothing in sparse values."""
+    if sparse.issparse(values):
+        ones, place = np.ones(int(full.sum()), dtype=np.float32), np.flatnonzero(full)
+        rows = sparse.csr_matrix((ones, (place, np.arange(len(place)))), shape=(len(full), len(place)))
+        return sparse.csr_matrix(rows @ values)
+    whole = np.empty((len(full), values.shape[1]), dtype=np.float32)
+    whole[full], whole[~full] = values, of_gene(values, axis=0)
+    return whole
+
+
+def _hash(section: Section) -> str:
+    """Short hash of the counts, genes and places of a section."""
+    digest = hashlib.sha256("\n".join(map(str, section.genes)).encode())
+    for part in (section.counts.indptr, section.counts.indices, section.counts.data, section.coordinates):
+        digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _shared_table(known: pd.DataFrame, achieved: np.ndarray, accuracy: AccuracyEstimate) -> pd.DataFrame:

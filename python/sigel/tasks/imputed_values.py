@@ -10,6 +10,7 @@ from scipy import sparse
 
 from sigel.conformal import ConformalIntervals
 from sigel.impute_config import ImputeConfig
+from sigel.nearest import mean_of_nearest
 from sigel.tasks.blend import Held
 from sigel.tasks.levels import LevelModel, Levels
 from sigel.tasks.panel import Target
@@ -107,10 +108,21 @@ def calibrate(
     mean = np.asarray(measured.mean(axis=0, dtype=np.float64)).ravel()
     square = np.asarray(measured.multiply(measured).mean(axis=0, dtype=np.float64)).ravel()
     zeros = 1 - measured.getnnz(axis=0) / max(measured.shape[0], 1)
-    model = LevelModel.fit(
-        reference_mean, reference_sd, mean, np.sqrt(np.maximum(square - mean**2, 0)), zeros
-    )
-    levels = model.predict(reference_mean, reference_sd)
+    sd = np.sqrt(np.maximum(square - mean**2, 0))
+
+    def learned(genes: np.ndarray) -> LevelModel:
+        return LevelModel.fit(
+            reference_mean[genes], reference_sd[genes], mean[genes], sd[genes], zeros[genes]
+        )
+
+    model = learned(np.ones(len(shared), dtype=bool))
+    # The level of a shared gene, too, is predicted by what was learned without its fold.
+    levels = Levels(*np.empty((3, len(shared))))
+    for k in np.unique(held.fold):
+        out = held.fold == k
+        of_fold = learned(~out).predict(reference_mean[out], reference_sd[out])
+        for column, part in zip(levels, of_fold, strict=True):
+            column[out] = part
     n_strata = int(np.clip(len(shared) // GENES_OF_A_STRATUM, 1, N_STRATA))
     edges = np.quantile(levels.mean, np.arange(1, n_strata) / n_strata)
     none = pd.DataFrame({"stratum": [], "coverage": [], "n": []})
@@ -186,6 +198,7 @@ def with_zeros(
         ones = np.ones(witnesses.size, dtype=np.float32)
         gene = np.repeat(np.arange(len(witnesses)), witnesses.shape[1])
         pick = sparse.csr_matrix((ones, (witnesses.ravel(), gene)), shape=(len(panel), len(witnesses)))
-        scale = min(target.smoothers, key=lambda k: abs(k - AROUND))
-        kept = (target.smoothers[scale] @ (counts @ pick)).toarray() > 0
+        near = target.smoothers.get(AROUND)
+        near = mean_of_nearest(np.asarray(target.section.coordinates), AROUND) if near is None else near
+        kept = (near @ (counts @ pick)).toarray() > 0
     return sparse.csr_matrix(np.where(kept, values, 0).astype(np.float32))

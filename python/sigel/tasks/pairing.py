@@ -117,6 +117,16 @@ def pair_genes(
             UserWarning,
             stacklevel=2,
         )
+    versions = [(a, b) for a, b in _would_match(unpaired, free, _without_version) if (a, b) not in capitals]
+    if versions:
+        some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in versions[:_NAMED])
+        warnings.warn(
+            f"{len(versions)} more genes of target and reference differ by the version of their Ensembl id "
+            f"only and are not paired, for example {some}. Remove the versions on both sides, or pass "
+            "orthologs=.",
+            UserWarning,
+            stacklevel=2,
+        )
     return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
 
 

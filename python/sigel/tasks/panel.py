@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -210,13 +211,14 @@ class Reference:
             model = model if isinstance(model, SIGEL) else SIGEL.load(model, device=device)
             config = model.config.image
         try:
-            images = GeneImages.from_arrays(
-                section.counts, list(section.genes), section.coordinates, section.lattice, config
-            )
+            with warnings.catch_warnings():  # of fractions its section was told of already
+                warnings.filterwarnings("ignore", message="The values are not whole numbers")
+                images = GeneImages.from_arrays(
+                    section.counts, list(section.genes), section.coordinates, section.lattice, config
+                )
         except InputError as error:
             found = f"a section without usable images ({error})"
-            fix = f"Take a section of {config.min_spots} spots or more in which genes are detected."
-            raise InputError("reference", found, "a section whose genes have images", fix) from error
+            raise InputError("reference", found, "a section whose genes have images", "") from error
         fitted = section_model(images, model, seed=seed, device=device)
         z = np.asarray(fitted.transform(images), dtype=np.float64)
         z -= z.mean(axis=0)

@@ -28,6 +28,8 @@ assert set(METHODS) | {"auto"} == set(get_args(Method))
 
 # Cells whose likeness to all spots of a reference is held at a time.
 CELLS_AT_A_TIME = 2048
+# Genes of the panel that a reference must know.
+LEAST_KNOWN = 5
 # Cells, evenly spread over the section's order, from which the components of the panel are found.
 CELLS_FOR_AXES = 5000
 # Of the kernel of two representations: genes at a cosine of 0.5 still have a third of a gene's own weight.
@@ -87,12 +89,9 @@ class Sides:
         known = np.array([str(name) in reference.row for name in panel.names], dtype=bool)
         self.panel, self.reference = panel, reference
         self.rows = reference.rows(panel.names[known])
-        # Columns of the panel that the reference lacks get no weight.
-        place = np.zeros((len(known), int(known.sum())))
-        place[np.flatnonzero(known), np.arange(int(known.sum()))] = 1.0
         self.known = known
         self.e = reference.representations[self.rows]  # (p, d)
-        self.projected = panel.values @ (place @ self.e)  # (n_cells, d)
+        self.projected = panel.values @ self.spread_out(self.e)  # (n_cells, d)
         self.spots = reference.values.columns(self.rows)
         scaled = _zscored(self.spots @ self.e)  # (n_spots, d)
         n_cells = panel.values.shape[0]
@@ -100,9 +99,15 @@ class Sides:
         some = np.arange(n_cells)[:: max(n_cells // CELLS_FOR_AXES, 1)]
         dense = panel.values.rows(some)[:, known]  # (n_some, p)
         self.axes = randomized_svd(dense, k, random_state=0)[2].T  # (p, k)
-        self.components = panel.values @ (place @ self.axes)  # (n_cells, k)
+        self.components = panel.values @ self.spread_out(self.axes)  # (n_cells, k)
         self.cell_features = _at_scales(self.projected, smoothers)
         self.spot_features = _at_scales(scaled, reference.smoothers)
+
+    def spread_out(self, rows: np.ndarray) -> np.ndarray:
+        """Rows `(p, k)` for the genes that the reference knows, among zeros for the others."""
+        full = np.zeros((len(self.known), rows.shape[1]))
+        full[self.known] = rows
+        return full
 
 
 def predictors(
@@ -138,6 +143,9 @@ def predictors(
     """
     found: list[Predictor] = []
     for reference in references:
+        # Without its fold a reference may know too few genes of the panel to say anything.
+        if sum(str(name) in reference.row for name in panel.names) < LEAST_KNOWN:
+            continue
         sides = Sides(panel, reference, smoothers, config.n_components)
         if "level" in kinds:
             found.append(_level(sides))
@@ -268,9 +276,7 @@ def _gan(
     dense = panel.rows(some)[:, sides.known]  # (n, p)
     k = min(config.gan.n_components, *dense.shape)
     _, _, axes = randomized_svd(dense, k, random_state=0)  # (k, p)
-    place = np.zeros((panel.shape[1], k))
-    place[sides.known] = axes.T
-    basis = panel @ place  # (n_cells, k)
+    basis = panel @ sides.spread_out(axes.T)  # (n_cells, k)
     basis /= np.maximum(basis.std(axis=0), 1e-12)
     fitted = fit_memory_gan(
         torch.from_numpy(sides.e).float(),

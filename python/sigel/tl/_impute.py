@@ -91,9 +91,11 @@ def impute(
 
         - `X`: expected `log1p` of counts normalised to `uns["sigel_imputation"]["target_sum"]`, float32,
           dense; CSR with `zeros="rate"` or `"panel"`
-        - layers `lower`, `upper`: intervals that hold 90 % of measured values, calibrated by
-          cross-validation on the shared genes for every fifth of the genes by level
-        - `var`: `expected_pcc`, the correlation with the measured values that is to be expected; `trusted`,
+        - layers `lower`, `upper`: intervals that hold 90 % of measured values on average over genes,
+          calibrated by cross-validation on the shared genes, in up to five strata of genes by level
+        - `var`: `expected_pcc`, the correlation to be expected with measured values, normalised by the
+          panel's library as they would be (with a small panel that alone gives genes without a pattern 0.1
+          to 0.2, as the library of a few genes follows their patterns); `trusted`,
           whether that is at least `min_pcc`; `similarity`, mean cosine of the SGR to those of the five
           most similar panel genes; `nearest_gene`, the most similar; `level`, log of the mean in the
           reference; `spatial`, Moran's I there; `spread`, standard deviation of the predicted z-scores;
@@ -102,12 +104,18 @@ def impute(
           correlation, cross-validated), `converged`, tables `shared`, `weights`, `coverage`, `left_out`
           and `history`, `params`, `provenance`
 
+        Genes are in the order of `genes`, or of the reference; with rounds, the most predictable come first,
+        and with `round_size` the others are in `left_out`. Cells without counts get each gene's mean and its
+        widest interval, with a warning.
+
     Raises
     ------
     InputError
         When fewer than 20 genes are shared (says what might be wrong with the names), a name occurs twice, an
         asked gene is measured already, unknown, or without an image, a section is empty or has no
         coordinates, counts are negative, or an argument cannot be used. Neither object is ever written to.
+    ConfigError
+        When a setting of `config` is unknown or out of range (see `sigel.impute_config.ImputeConfig`).
 
     Notes
     -----
@@ -129,7 +137,8 @@ def impute(
 
     sections = [reference] if hasattr(reference, "obsm") else reference
     if isinstance(sections, str | bytes) or not isinstance(sections, Sequence) or not len(sections):
-        found = f"an object of class {type(reference).__name__}"
+        empty = isinstance(sections, Sequence) and not len(sections)
+        found = "no section" if empty else f"an object of class {type(reference).__name__}"
         raise InputError("reference", found, "an AnnData, or a list of them", "Read the file first.")
     if isinstance(config, dict):
         config = ImputeConfig.from_dict(config)
@@ -180,6 +189,10 @@ def _section(
     if 0 in adata.shape:
         found = f"{adata.n_obs} cells x {adata.n_vars} genes"
         raise InputError(argument, found, "at least one of both", "Check how the object was subset.")
+    if spatial_key not in adata.obsm and spatial_key != "spatial":
+        known = ", ".join(map(repr, adata.obsm)) or "none"
+        found = f"{spatial_key!r}, which the {argument} lacks: no places of its cells"
+        raise InputError("spatial_key", found, "a key of obsm", f"There are: {known}.")
     counts = sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr"))
     has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
     return Section(
