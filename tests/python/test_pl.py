@@ -333,7 +333,15 @@ ALL = {
 
 
 # Pictures of answers, with tests of their own.
-ELSEWHERE = {"group_page", "group_stability", "pattern_genes", "similar_genes", "spatial_genes"}
+ELSEWHERE = {
+    "group_page",
+    "group_stability",
+    "imputation_accuracy",
+    "imputed_genes",
+    "pattern_genes",
+    "similar_genes",
+    "spatial_genes",
+}
 
 
 def test_all_pictures_are_listed():
