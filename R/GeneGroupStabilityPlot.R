@@ -22,9 +22,20 @@ GeneGroupStabilityPlot <- function(table) {
     fix <- "Give what `GeneGroupStability()` returned."
     sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
   }
+  n_fits <- length(attr(table, "seeds"))
+  stability_dots(table, "gene group", "genes") +
+    ggplot2::labs(
+      title = "Stability of gene groups",
+      subtitle = if (n_fits) {
+        cli::pluralize("{n_fits} more fit{?s}, adjusted Rand index {sprintf('%.2f', attr(table, 'ari'))}")
+      }
+    )
+}
+
+# A dot for each part (`group`), its area the number of its members (`n_genes`), the most stable first.
+stability_dots <- function(table, part, members) {
   first <- order(-table$stability, -table$n_genes)
   table$group <- factor(table$group, levels = as.character(table$group)[first])
-  n_fits <- length(attr(table, "seeds"))
   colour <- unname(group_colours("1"))
   limits <- data.frame(at = c(0.75, 0.5), label = c("found again", "dissolved"), vjust = c(-0.4, 1.4))
   ggplot2::ggplot(table, ggplot2::aes(.data$group, .data$stability)) +
@@ -42,17 +53,10 @@ GeneGroupStabilityPlot <- function(table) {
       alpha = 0.6
     ) +
     ggplot2::geom_point(ggplot2::aes(size = .data$n_genes), colour = colour) +
-    ggplot2::scale_size_area(max_size = 6, name = "genes") +
+    ggplot2::scale_size_area(max_size = 6, n.breaks = 4, name = members) +
     ggplot2::scale_y_continuous(limits = c(0, 1)) +
     ggplot2::scale_x_discrete(expand = ggplot2::expansion(add = c(0.7, 2))) +
-    ggplot2::labs(
-      title = "Stability of gene groups",
-      subtitle = if (n_fits) {
-        cli::pluralize("{n_fits} more fit{?s}, adjusted Rand index {sprintf('%.2f', attr(table, 'ari'))}")
-      },
-      x = "gene group",
-      y = "Jaccard index, mean and lowest"
-    ) +
+    ggplot2::labs(x = part, y = "Jaccard index, mean and lowest") +
     theme_sigel() +
     ggplot2::theme(panel.grid.major.x = ggplot2::element_blank())
 }

@@ -166,7 +166,8 @@ section_object <- function(pieces, assay, name, image, call = rlang::caller_env(
     }
     picture <- visium_image(places, pieces$lattice, assay)
   }
-  object[[name]] <- picture
+  # Seurat finds a column of the meta data before an image of its name.
+  object[[utils::tail(make.unique(c(names(object[[]]), name)), 1L)]] <- picture
   object
 }
 

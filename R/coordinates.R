@@ -104,7 +104,7 @@ as_places <- function(table, columns, cells, call) {
 # the image has none.
 places_from_images <- function(object, image, cells, call = rlang::caller_env()) {
   image <- choose_image(object, image, cells, call)
-  table <- image_table(object[[image]])
+  table <- image_table(image_of(object, image))
   outside <- setdiff(cells, rownames(table))
   if (length(outside)) {
     sigel_abort(
@@ -132,7 +132,7 @@ places_of_sections <- function(object, call = rlang::caller_env()) {
   if (length(images) < 2L) {
     return(NULL)
   }
-  tables <- lapply(images, function(name) as.data.frame(image_table(object[[name]])))
+  tables <- lapply(images, function(name) as.data.frame(image_table(image_of(object, name))))
   columns <- Reduce(intersect, lapply(tables, names))
   table <- do.call(rbind, lapply(tables, function(table) table[columns]))
   lost <- setdiff(colnames(object), rownames(table))
@@ -168,7 +168,7 @@ choose_image <- function(object, image, cells, call) {
   }
   shows_cells <- vapply(
     images,
-    function(name) any(SeuratObject::Cells(object[[name]]) %in% cells),
+    function(name) any(SeuratObject::Cells(image_of(object, name)) %in% cells),
     logical(1L)
   )
   images <- images[shows_cells]
@@ -180,7 +180,11 @@ choose_image <- function(object, image, cells, call) {
   }
   if (length(images) > 1L) {
     found <- sprintf("%d images: %s", length(images), some(images, 10L))
-    whole <- vapply(images, function(name) all(cells %in% SeuratObject::Cells(object[[name]])), logical(1L))
+    whole <- vapply(
+      images,
+      function(name) all(cells %in% SeuratObject::Cells(image_of(object, name))),
+      logical(1L)
+    )
     fix <- if (any(whole)) {
       sprintf("Use `image = \"%s\"`.", images[whole][1L])
     } else {
@@ -195,7 +199,7 @@ choose_image <- function(object, image, cells, call) {
 # cells, so the others go first.
 section_fix <- function(object, image) {
   others <- setdiff(SeuratObject::Images(object), image)
-  fields <- others[vapply(others, function(name) inherits(object[[name]], "FOV"), logical(1L))]
+  fields <- others[vapply(others, function(name) inherits(image_of(object, name), "FOV"), logical(1L))]
   removal <- if (utils::packageVersion("SeuratObject") < "5" && length(fields)) {
     paste0(sprintf("`object[[\"%s\"]] <- NULL`, ", fields), collapse = "")
   }
@@ -205,6 +209,9 @@ section_fix <- function(object, image) {
     image
   )
 }
+
+# An image by its name; `[[` would give a column of the meta data that has the same.
+image_of <- function(object, name) methods::slot(object, "images")[[name]]
 
 # Any image of Seurat 4 or 5 as a data frame: cells as row names, a pair of XY, array positions where known.
 image_table <- function(image) {

@@ -13,7 +13,8 @@ STAGES <- c(
   patterns = "Random patterns",
   stability = "Stability of groups",
   impute = "Imputed genes",
-  gan = "Generator with a memory"
+  gan = "Generator with a memory",
+  domains = "Domains at other seeds"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

@@ -11,6 +11,15 @@ ARGUMENTS <- local({
     "array_row, array_col" = "coordinates",
     "array_col, array_row" = "coordinates"
   )
+  domains <- c(
+    replace(section, "genes", "features"),
+    n_domains = "n.domains",
+    method = "method",
+    model_name = "model.name",
+    refine = "refine",
+    section_key = "section",
+    seed = "seed.use"
+  )
   list(
     embed = c(
       section,
@@ -64,6 +73,17 @@ ARGUMENTS <- local({
       genes = "object"
     ),
     group_stability = c(section, n_seeds = "n.seeds", seed = "seed.use"),
+    domains = domains,
+    select_genes = c(
+      section,
+      share = "share",
+      n_genes = "n.genes",
+      balance = "balance",
+      section_key = "section",
+      seed = "seed.use"
+    ),
+    # Genes are those of the call, whose names were checked there.
+    domain_stability = c(replace(domains, "genes", "object"), n_seeds = "n.seeds"),
     impute = c(
       target = "object",
       # Images are made of the reference alone.
@@ -84,13 +104,17 @@ ARGUMENTS <- local({
 # Settings that a refusal of the engine may begin with.
 IMAGE_SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size")
 
+# How R users install what a method needs beyond the engine.
+EXTRA <- "Run `install_sigel(c(%s))`, or install them into the Python that you named, and restart R"
+
 # Python's phrases (regular expressions) and what they are in R, in this order.
 PHRASES <- c(
   "(Image|Encoder|Mixture|Train)Config\\(([^)]*)\\)" = "config = list(\\L\\1\\E = list(\\2))",
   "`(\\w+)` \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1 = ...))`",
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
   "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
-  "\\b(SIGEL|Impute)Config\\b" = "config",
+  "\\bDomainConfig\\(([^)]*)\\)" = "config = list(\\1)",
+  "\\b(SIGEL|Impute|Domain)Config\\b" = "config",
   "\\bGANConfig\\b" = "config$gan",
   "adata[.]obs\\[[.]{3}\\][.]astype\\(str\\)[.]astype\\(\"category\"\\)" = "`as.character()`",
   "\\bor NaN for the background" = "or NA for the background",
@@ -112,6 +136,14 @@ PHRASES <- c(
   "adata[.]var_names = .*?regex=True\\)" = "`rownames(counts) <- sub(\"[.][0-9]+$\", \"\", rownames(counts))`",
   "target[.]var_names\\[:5\\]" = "`head(rownames(object))`",
   "reference[.]var_names\\[:5\\]" = "`head(rownames(reference))`",
+  "Look at the status of sigel[.]tl[.]spatial_genes\\(adata\\)" = paste0(
+    "Look at the `status` in `SpatialGenes(FindSpatialGenes(object))`"
+  ),
+  "Install them: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\", \"leidenalg\""),
+  "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
+    EXTRA,
+    "\"SpaGCN\", \"setuptools<81\""
+  ),
   "\\borthologs=(?=[,.])" = "`orthologs`",
   "See `status` of each gene" = "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`",
   # What stands in quotes is the user's own.

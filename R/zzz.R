@@ -4,5 +4,7 @@
     registerS3method("RunSIGEL", "StdAssay", RunSIGEL.StdAssay)
     registerS3method("FindSpatialGenes", "StdAssay", FindSpatialGenes.StdAssay)
     registerS3method("FindPatternGenes", "StdAssay", FindPatternGenes.StdAssay)
+    registerS3method("FindSpatialDomains", "StdAssay", FindSpatialDomains.StdAssay)
+    registerS3method("SelectSpatialGenes", "StdAssay", SelectSpatialGenes.StdAssay)
   }
 }

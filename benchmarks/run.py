@@ -16,13 +16,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from ablation import ablation
 from annotations import annotations
 from common import RESULTS, Table, say, write
+from domains import domains
 from imputation import imputation
 from imputation_clusters import cluster_tables
 from job import Job
-from planted import planted
 from representations import agreement, ceiling, stability
 from spatial_genes import spatial
 from speed import speed
+
+from planted import planted
 
 # Representations first, then time; every name is a file of results.
 BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
@@ -35,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "spatial": spatial,
     "imputation": imputation,
     "clusters": cluster_tables,
+    "domains": domains,
     "speed": speed,
 }
 

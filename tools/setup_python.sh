@@ -50,6 +50,8 @@ uv_install() {
 install_python_packages() {
   local what=(-c tools/constraints.txt -r tools/python-packages.txt -e '.[plot,test,dev]') version
   version=$(sed -n 's/^torch==//p' tools/constraints.txt)
+  # rpy2 links R's own libraries where it can, and fails where only some of their headers are here.
+  export RPY2_CFFI_MODE=ABI
   if ! "$VENV/bin/python" -m pip -qq install -c tools/constraints.txt uv; then
     say "uv can't be had here: installing with pip, which takes some minutes"
     "$VENV/bin/python" -m pip install "${what[@]}"

@@ -52,6 +52,36 @@ class Keys:
         """`uns` key with parameters, provenance and training history."""
         return self.base
 
+    @property
+    def selected(self) -> str:
+        """`var` column that says which genes were chosen for domains."""
+        return f"{self.base}_selected"
+
+    @property
+    def weight(self) -> str:
+        """`var` column with the weight of each chosen gene, 0 for the others."""
+        return f"{self.base}_weight"
+
+    @property
+    def domain(self) -> str:
+        """`obs` column with the domain of each spot."""
+        return f"{self.base}_domain"
+
+    @property
+    def domain_prob(self) -> str:
+        """`obs` column with the share of starts that put a spot in its domain."""
+        return f"{self.base}_domain_prob"
+
+    @property
+    def domain_stability(self) -> str:
+        """`obs` column with the share of seeds in which a spot keeps its domain."""
+        return f"{self.base}_domain_stability"
+
+    @property
+    def domain_features(self) -> str:
+        """`obsm` key with what the spots were clustered by."""
+        return f"X_{self.base}_domain"
+
     def spatial(self, column: str) -> str:
         """`var` column with one column of the table of spatial genes.
 

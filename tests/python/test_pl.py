@@ -334,6 +334,9 @@ ALL = {
 
 # Pictures of answers, with tests of their own.
 ELSEWHERE = {
+    "domain_confusion",
+    "domain_stability",
+    "domains",
     "group_page",
     "group_stability",
     "imputation_accuracy",

@@ -166,3 +166,13 @@ test_that("several images, unknown images and cells off the image are refused wi
   bare <- SeuratObject::CreateSeuratObject(counts)
   expect_refused(from_images(bare, NULL, cells), "image", "no image", "coordinates")
 })
+
+test_that("an image is found where the meta data have a column of its name", {
+  skip_if_no_engine()
+  section <- small_section()
+  places <- getFromNamespace("places_from_images", "sigel")
+  expected <- places(section, NULL, colnames(section))
+  section@meta.data$section <- "one"
+  expect_equal(places(section, NULL, colnames(section)), expected)
+  expect_equal(places(section, "section", colnames(section)), expected)
+})

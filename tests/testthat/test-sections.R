@@ -35,3 +35,18 @@ test_that("a file without coordinates is refused, save where none are asked for"
   expect_refused(ReadSection(file), "path", "obsm[\"spatial\"]", "image = \"none\"")
   expect_equal(dim(ReadSection(file, image = "none")), c(2L, 3L))
 })
+
+test_that("a column `section` of the file and the image do not get in each other's way", {
+  skip_if_no_engine()
+  reticulate::import("sigel.bridge")
+  adata <- reticulate::import("sigel.datasets", convert = FALSE)$simulated_section(8L, 8L, 2L, 5L, 5L)
+  adata$obs["section"] <- "one"
+  file <- withr::local_tempfile(fileext = ".h5ad")
+  adata$write_h5ad(file)
+  for (image in c("auto", "fov")) {
+    section <- ReadSection(file, image = image)
+    expect_equal(unique(section$section), "one", ignore_attr = TRUE)
+    expect_equal(SeuratObject::Images(section), "section.1")
+    expect_s4_class(section[["section.1"]], "SpatialImage")
+  }
+})

@@ -1,6 +1,7 @@
 """The door that R uses: plain pieces in, plain pieces out, so that reticulate has nothing to guess."""
 
 from sigel.bridge._about import sitrep, version
+from sigel.bridge._domains import domain_stability, domains, select_genes
 from sigel.bridge._embed import embed
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
@@ -10,6 +11,8 @@ from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
 __all__ = [
+    "domain_stability",
+    "domains",
     "embed",
     "gene_groups",
     "gene_images",
@@ -18,6 +21,7 @@ __all__ = [
     "impute",
     "pattern_genes",
     "read_h5ad",
+    "select_genes",
     "similar_genes",
     "simulate",
     "simulate_panel",

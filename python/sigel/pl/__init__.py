@@ -1,8 +1,10 @@
-"""Pictures of gene images, groups, imputed genes, the map of genes and the training; needs matplotlib.
+"""Pictures of gene images, groups, imputed genes, domains, the map of genes, the training; needs matplotlib.
 
 Every function returns its figure and leaves showing or saving it to the caller.
 """
 
+from sigel.pl._domain_confusion import domain_confusion
+from sigel.pl._domains import domain_stability, domains
 from sigel.pl._group_page import group_page
 from sigel.pl._groups import gene_groups
 from sigel.pl._history import history
@@ -15,6 +17,9 @@ from sigel.pl._spatial import spatial_genes
 from sigel.pl._stability import group_stability
 
 __all__ = [
+    "domain_confusion",
+    "domain_stability",
+    "domains",
     "gene_groups",
     "gene_images",
     "gene_map",

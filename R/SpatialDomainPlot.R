@@ -1,0 +1,119 @@
+#' Pictures of spatial domains
+#'
+#' `SpatialDomainPlot()` draws the domains on the tissue: one pixel a spot where the array
+#' positions of a lattice are known, else dots. `SpatialDomainConfusionPlot()` holds them
+#' against other labels of the same spots, such as layers that an anatomist drew.
+#'
+#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param group.by Name of another column of the meta data to draw in place of the
+#'   domains, text or numbers.
+#' @param reduction The `reduction` of the call of [FindSpatialDomains()].
+#' @param section Name of the column of the meta data that tells sections apart, each of
+#'   which gets a panel; default: that of the call.
+#' @param image,coordinates Where the spots are, as in [RunSIGEL()].
+#' @param point.size Size of a dot; default: as many as there are fill a panel where the
+#'   page is 7 x 7 in. Pixels have no size.
+#' @param ncol Number of columns of panels.
+#' @return A ggplot. `SpatialDomainPlot()`: beside each domain stands its number of spots.
+#'   `SpatialDomainConfusionPlot()`: a row for each domain, a column for each label, the
+#'   colour the share of the domain's spots with that label; domains are in the order of
+#'   the labels that they are matched to. Above stand the adjusted Rand index and the
+#'   normalised mutual information; spots without a label are left out.
+#' @seealso [SpatialDomainStabilityPlot()]
+#' @examples
+#' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
+#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
+#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
+#'   SpatialDomainPlot(section)
+#'   SpatialDomainConfusionPlot(section, "region")
+#' }
+#' @export
+SpatialDomainPlot <- function(
+  object,
+  group.by = NULL,
+  reduction = "sigel",
+  section = NULL,
+  image = NULL,
+  coordinates = NULL,
+  point.size = NULL,
+  ncol = NULL
+) {
+  needs_ggplot()
+  call <- rlang::current_env()
+  domains <- domain_results(object, reduction, call)
+  check_point_size(point.size, call)
+  if (!is.null(ncol)) {
+    check_whole(ncol, "ncol", 1L, 3L, call)
+  }
+  places <- domain_places(object, domains, section, image, coordinates, call)
+  cells <- rownames(places$table)
+  shown <- if (is.null(group.by)) {
+    domains$domain[cells]
+  } else {
+    check_string(group.by, "group.by", "Give the name of one column of the meta data.", call)
+    meta_columns(object, group.by, cells, "group.by", call)[[1L]]
+  }
+  if (is.character(shown) || is.logical(shown)) {
+    shown <- factor(shown)
+  }
+  tissue_plot(places, shown, point.size, ncol) +
+    fill_tissue(shown) +
+    ggplot2::labs(
+      title = group.by %||% "Spatial domains",
+      subtitle = if (is.null(group.by)) said_of_domains(domains$about),
+      fill = if (is.factor(shown)) paste(group.by %||% "domain", "(spots)")
+    ) +
+    ggplot2::theme(legend.position = "right", legend.justification = "top")
+}
+
+# How the domains were found, in a line; NULL where the object does not hold it any more.
+said_of_domains <- function(about) {
+  if (is.null(about)) {
+    return(NULL)
+  }
+  window <- if (about$window > 1L) sprintf("windows of %d spots", about$window) else "single spots"
+  n_genes <- length(about$genes)
+  sprintf("%s, %d %s, %s", about$method, n_genes, if (n_genes == 1L) "gene" else "genes", window)
+}
+
+# Colours of domains or labels, with their sizes, or of numbers.
+fill_tissue <- function(shown) {
+  if (!is.factor(shown)) {
+    return(ggplot2::scale_fill_viridis_c(na.value = "grey85"))
+  }
+  levels <- levels(droplevels(shown))
+  sizes <- table(shown)[levels]
+  ggplot2::scale_fill_manual(
+    values = group_colours(levels),
+    breaks = levels,
+    labels = sprintf("%s (%d)", levels, as.integer(sizes)),
+    na.value = "grey85",
+    guide = ggplot2::guide_legend(
+      ncol = if (length(levels) > 18L) 2L else 1L,
+      override.aes = list(colour = NA, size = 4)
+    )
+  )
+}
+
+# The domain of each spot, by name, and how they were found (NULL where that was lost on the way).
+domain_results <- function(object, reduction, call) {
+  if (!inherits(object, "Seurat")) {
+    fix <- "Pass what `FindSpatialDomains()` returned."
+    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+  }
+  check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
+  column <- domain_columns(reduction)[1L]
+  metadata <- object[[]]
+  if (!column %in% names(metadata)) {
+    found <- sprintf("an object without \"%s\"", column)
+    sigel_abort("object", found, "spatial domains", "Call `FindSpatialDomains()` first.", call)
+  }
+  name <- domain_reduction(reduction)
+  results <- if (name %in% SeuratObject::Reductions(object)) object[[name]]
+  about <- if (!is.null(results)) methods::slot(results, "misc")
+  if (!is.null(about)) {
+    about$assay <- SeuratObject::DefaultAssay(results)
+  }
+  list(domain = stats::setNames(metadata[[column]], rownames(metadata)), about = about)
+}

@@ -1,0 +1,118 @@
+#' Stability of spatial domains
+#'
+#' Finds the domains of an object again at other seeds, from the same genes and with
+#' everything else as [FindSpatialDomains()] was told, and says how far each comes back,
+#' and each spot.
+#'
+#' A domain's stability is the Jaccard index with the domain most like it at another
+#' seed (spots in both, by spots in either), averaged over the seeds: 1 where the same
+#' domain comes back each time; below 0.5 it is dissolved, from about 0.75 it is found
+#' again (Hennig 2007, Computational Statistics and Data Analysis 52:258). It takes
+#' `n.seeds` times as long as the call itself.
+#'
+#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param n.seeds Number of further calls.
+#' @param method Where the method was a function: that function.
+#' @param reduction The `reduction` of that call.
+#' @param image,coordinates As in [FindSpatialDomains()], to be given here where they
+#'   were given there.
+#' @param layer Default: that of the call.
+#' @param seed.use The calls use this seed and the following, without that of the call
+#'   itself.
+#' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
+#'   `"cuda"`.
+#' @param verbose Whether to show progress.
+#' @return A data frame with a row for each domain: `domain`, `n_spots`, `stability` and
+#'   `lowest`, that at the worst seed. Attributes: `ari`, the mean adjusted Rand index
+#'   between the domains and those of the other seeds, `ari_by_seed`, `seeds`, and
+#'   `spots`, for each spot, by name, the share of the seeds at which it stays in its
+#'   domain. The object is left as it was; `object$stays <- attr(table, "spots")` keeps
+#'   them.
+#' @seealso [SpatialDomainStabilityPlot()]
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
+#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
+#'   SpatialDomainStability(section, n.seeds = 2, verbose = FALSE)
+#' }
+#' @export
+SpatialDomainStability <- function(
+  object,
+  n.seeds = 10,
+  method = NULL,
+  reduction = "sigel",
+  image = NULL,
+  coordinates = NULL,
+  layer = NULL,
+  seed.use = 0,
+  device = "auto",
+  verbose = TRUE
+) {
+  call <- rlang::current_env()
+  about <- domain_results(object, reduction, call)$about
+  if (is.null(about)) {
+    found <- sprintf("an object without the reduction \"%s\"", domain_reduction(reduction))
+    fix <- "Call `FindSpatialDomains()` again."
+    sigel_abort("object", found, "one that says how its domains were found", fix, call)
+  }
+  check_whole(n.seeds, "n.seeds", 1L, 10L, call)
+  check_question(NULL, seed.use, device, verbose, call)
+  method <- method_again(method, about, call)
+  layer <- layer %||% about$layer
+  seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call)
+  domains <- object[[]][seen$cells, domain_columns(reduction)[1L]]
+  sigel_engine(call)
+  # The seeds that the engine takes, in its order.
+  seeds <- utils::head(setdiff(seed.use + 0:n.seeds, about$seed), n.seeds)
+  crossing <- method_of_engine(method, about$model.name, seeds)
+  places <- places_from_table(seen$coordinates, seen$cells, call)
+  result <- with_method(crossing$state, call, {
+    ask_section(
+      "domain_stability",
+      list(counts = seen$counts, places = places),
+      about$params,
+      as_labels(domains),
+      crossing$way,
+      about$model.name %||% "EEE",
+      as.list(about$genes),
+      as_vector(about$weight),
+      about$refined,
+      section_labels(seen$section, seen$cells, call),
+      n.seeds,
+      about$seed,
+      seed.use,
+      device,
+      verbose = verbose,
+      call = call
+    )
+  })
+  table <- engine_table(result[c("domain", "n_spots", "stability", "lowest")])
+  table$domain <- as_group(as.character(table$domain))
+  for (name in c("ari", "ari_by_seed", "seeds")) {
+    attr(table, name) <- unlist(result[[name]])
+  }
+  attr(table, "spots") <- stats::setNames(as.double(result$spots), seen$cells)
+  table
+}
+
+# The method of the call, as FindSpatialDomains() takes it.
+method_again <- function(method, about, call) {
+  if (about$method != "function") {
+    if (!is.null(method)) {
+      found <- describe(method)
+      sigel_abort(
+        "method",
+        found,
+        sprintf("NULL, for the \"%s\" of the call", about$method),
+        "Leave it out.",
+        call
+      )
+    }
+    return(domain_method(about$method, about$model.name, call))
+  }
+  if (!is.function(method)) {
+    sigel_abort("method", describe(method), "the function that found the domains", "Give it again.", call)
+  }
+  method
+}

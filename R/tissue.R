@@ -1,0 +1,139 @@
+# Values of spots on the tissue: one pixel a spot where a lattice is known, else dots; a panel for each section.
+
+# Places of all spots of an object with domains: `table` (x and y about the middle of each section, section, the cells
+# as row names) and `pixels`, corners of each spot, or NULL where there is no lattice.
+domain_places <- function(object, domains, section, image, coordinates, call) {
+  section <- section %||% domains$about$section
+  if (!is.null(coordinates) && !is.null(image)) {
+    sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
+  }
+  if (!is.null(section) && is.null(coordinates) && is.null(image)) {
+    coordinates <- places_of_sections(object, call)
+  }
+  cells <- names(domains$domain)
+  if (!is.null(domains$about)) {
+    cells <- intersect(cells, colnames(object[[domains$about$assay]]))
+  }
+  places <- if (is.null(coordinates)) {
+    places_from_images(object, image, cells, call)
+  } else {
+    places_from_table(coordinates, cells, call)
+  }
+  labels <- if (is.null(section)) {
+    factor(rep("", length(cells)))
+  } else {
+    check_string(section, "section", "Give the name of one column of the meta data.", call)
+    column <- meta_columns(object, section, cells, "section", call)[[1L]]
+    # In the order of the object, as text would put section 10 before section 2.
+    if (is.factor(column)) droplevels(column) else factor(column, levels = unique(column))
+  }
+  sections_side_by_side(places, labels)
+}
+
+# Each section about its own middle, so that all panels share one scale.
+sections_side_by_side <- function(places, section) {
+  xy <- places$coordinates
+  parts <- split(seq_len(nrow(xy)), section)
+  table <- data.frame(x = xy[, 1L], y = xy[, 2L], section = section, row.names = rownames(xy))
+  corners <- vector("list", length(parts))
+  for (part in seq_along(parts)) {
+    rows <- parts[[part]]
+    middle <- apply(xy[rows, , drop = FALSE], 2L, function(v) mean(range(v)))
+    table$x[rows] <- table$x[rows] - middle[1L]
+    table$y[rows] <- table$y[rows] - middle[2L]
+    lattice <- places$lattice[rows, , drop = FALSE]
+    corners[[part]] <- if (!is.null(places$lattice)) spot_corners(table[rows, ], lattice, rows)
+  }
+  known <- !any(vapply(corners, is.null, logical(1L)))
+  list(table = table, pixels = if (known) do.call(rbind, corners))
+}
+
+# Corners of the spots of one section, each as wide as the step of its lattice; NULL where array positions are none of
+# a lattice, or places do not follow them.
+spot_corners <- function(table, lattice, spot) {
+  row <- lattice[, 1L]
+  col <- lattice[, 2L]
+  whole <- all(row == round(row)) && all(col == round(col)) && !anyDuplicated(lattice)
+  spread <- length(unique(row)) > 1L && length(unique(col)) > 1L
+  if (!whole || !spread) {
+    return(NULL)
+  }
+  fit <- stats::.lm.fit(cbind(1, row, col), as.matrix(table[c("x", "y")]))
+  if (fit$rank < 3L) {
+    return(NULL)
+  }
+  step <- fit$coefficients[2:3, , drop = FALSE]
+  # Sections that were put together by hand may number their spots one way and place them another.
+  if (max(abs(fit$residuals)) > 0.5 * sqrt(max(rowSums(step^2)))) {
+    return(NULL)
+  }
+  hexagonal <- length(unique((row + col) %% 2)) == 1L
+  # In steps of row and column: a hexagonal lattice has neighbours at (0, 2) and (1, 1).
+  corner <- if (hexagonal) {
+    cbind(c(2, 1, -1, -2, -1, 1), c(0, 3, 3, 0, -3, -3)) / 3
+  } else {
+    cbind(c(1, 1, -1, -1), c(1, -1, -1, 1)) / 2
+  }
+  offset <- corner %*% step
+  n <- nrow(corner)
+  data.frame(
+    spot = rep(spot, each = n),
+    x = rep(table$x, each = n) + offset[, 1L],
+    y = rep(table$y, each = n) + offset[, 2L],
+    section = rep(table$section, each = n)
+  )
+}
+
+# The spots in the fill of their values, a panel for each section. Its scale is the caller's.
+tissue_plot <- function(places, values, point.size, n.columns = NULL, page = 1) {
+  table <- places$table
+  n.columns <- n.columns %||% ceiling(sqrt(nlevels(table$section)))
+  if (is.null(places$pixels)) {
+    rows <- ceiling(nlevels(table$section) / n.columns)
+    size <- point.size %||% dot_size(table, c(170 / n.columns, (170 / page - 15) / rows))
+    shapes <- ggplot2::geom_point(
+      ggplot2::aes(.data$x, .data$y, fill = .data$value),
+      data = cbind(table, value = values),
+      shape = 21L,
+      size = size,
+      stroke = 0
+    )
+  } else {
+    pixels <- places$pixels
+    pixels$value <- values[pixels$spot]
+    # The border, in the colour of the fill, closes hairlines between neighbours.
+    shapes <- ggplot2::geom_polygon(
+      ggplot2::aes(
+        x = .data$x,
+        y = .data$y,
+        group = .data$spot,
+        fill = .data$value,
+        colour = ggplot2::after_scale(.data$fill)
+      ),
+      data = pixels,
+      linewidth = 0.1
+    )
+  }
+  plot <- ggplot2::ggplot() +
+    shapes +
+    # A section's y points down, as on the slide.
+    ggplot2::scale_y_reverse() +
+    ggplot2::coord_fixed(clip = "off") +
+    theme_pixels()
+  if (nlevels(table$section) < 2L) {
+    return(plot)
+  }
+  # Names of sections are often longer than small panels are wide.
+  room <- 70 / n.columns / max(nchar(levels(table$section)))
+  plot +
+    ggplot2::facet_wrap(ggplot2::vars(.data$section), ncol = n.columns) +
+    ggplot2::theme(strip.text = ggplot2::element_text(size = min(9, max(5, 9 * room))))
+}
+
+# Size of dots so that the spots of the largest section touch, where a panel has so many mm across and down.
+dot_size <- function(table, room) {
+  extent <- vapply(table[c("x", "y")], function(x) max(diff(range(x)), 1e-9), double(1L))
+  shown <- extent * min(pmax(room - c(4, 8), 4) / extent)
+  # A round point is about three quarters as wide as its size in mm.
+  max(0.05, min(4, sqrt(prod(shown) / max(table(table$section))) / 0.75))
+}

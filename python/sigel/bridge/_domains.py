@@ -1,0 +1,269 @@
+"""Spatial domains and the choice of their genes, for R."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from sigel.bridge._pieces import columns, names_of, spots_by_genes, whole, whole_numbers
+from sigel.config import ImageConfig
+from sigel.domain_config import DomainConfig
+from sigel.runtime import Progress
+from sigel.tasks import domains as tasks
+from sigel.tasks.panel import Section
+
+
+def select_genes(
+    i: Any,
+    p: Any,
+    x: Any,
+    dim: Sequence[int],
+    genes: Sequence[str],
+    cells: Sequence[str],
+    coordinates: Any,
+    lattice: Any,
+    settings: dict[str, Any],
+    share: float,
+    n_genes: float | None,
+    group: Sequence[str] | None,
+    rank: Any,
+    effect: Any,
+    section: Sequence[str] | None,
+    seed: float,
+    device: str,
+    progress: Progress | None,
+    balance: float = 0.0,
+) -> dict[str, Any]:
+    """Genes that tell domains apart; see `sigel.tl.select_genes`. The section as in `embed`.
+
+    Parameters
+    ----------
+    settings
+        Settings of `ImageConfig`.
+    share, n_genes, balance, seed, device
+        As in `sigel.tl.select_genes`.
+    group
+        Group of each gene as text (`""`: none), or None.
+    rank, effect
+        Of spatially variable genes, NaN: not tested, or None.
+    section
+        Section of every cell, or None for one section.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
+
+    Returns
+    -------
+    dict
+        Columns of the table as lists, `gene` among them.
+    """
+    table = tasks.select_genes(
+        _section(i, p, x, dim, genes, coordinates, lattice),
+        _labels(section),
+        ImageConfig.from_dict(whole_numbers(settings)),
+        share=share,
+        n_genes=None if n_genes is None else whole(n_genes, "n_genes"),
+        balance=balance,
+        known=_known(group, rank, effect),
+        seed=whole(seed),
+        device=device,
+        progress=progress,
+    )
+    return columns(table.rename_axis("gene").reset_index())
+
+
+def domains(
+    i: Any,
+    p: Any,
+    x: Any,
+    dim: Sequence[int],
+    genes: Sequence[str],
+    cells: Sequence[str],
+    coordinates: Any,
+    lattice: Any,
+    settings: dict[str, Any],
+    image_settings: dict[str, Any],
+    n_domains: float | None,
+    method: str | Callable[..., Any],
+    model_name: str,
+    use_genes: Sequence[str] | None,
+    group: Sequence[str] | None,
+    rank: Any,
+    effect: Any,
+    refine: bool,  # noqa: FBT001
+    section: Sequence[str] | None,
+    seed: float,
+    device: str,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Domains of a tissue; see `sigel.tl.domains`. The section as in `embed`.
+
+    Parameters
+    ----------
+    settings, image_settings
+        Settings of `DomainConfig` and of `ImageConfig`.
+    n_domains, model_name, refine, seed, device
+        As in `sigel.tl.domains`.
+    method
+        A name, or a function of R: of features (cells x components) and a number.
+    use_genes
+        Genes to use, or None for the choice.
+    group, rank, effect, section, progress
+        As in `select_genes`.
+
+    Returns
+    -------
+    dict
+        `domain` (text), `prob`, `features` `(n_cells, n_components)`, `genes`, `weight`, `window`,
+        `n_domains`, `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
+    """
+    config = DomainConfig.from_dict(_tuples(whole_numbers(settings)))
+    number = None if n_domains is None else whole(n_domains, "n_domains")
+    tasks.check_number(number, int(dim[1]))
+    described = tasks.describe_section(
+        _section(i, p, x, dim, genes, coordinates, lattice),
+        _labels(section),
+        ImageConfig.from_dict(whole_numbers(image_settings)),
+        genes=None if use_genes is None else names_of(use_genes),
+        known=_known(group, rank, effect),
+        config=config,
+        seed=whole(seed),
+        device=device,
+        progress=progress,
+    )
+    found = tasks.find_domains(
+        described,
+        number,
+        method=_of_r(method),
+        model_name=model_name,
+        refine=refine,
+        config=config,
+        seed=whole(seed),
+        device=device,
+    )
+    return {
+        "domain": found.label.tolist(),
+        "prob": found.prob,
+        "features": found.features.astype(np.float64),
+        "genes": found.genes.tolist(),
+        "weight": found.weight,
+        "window": found.window,
+        "n_domains": len(set(found.label)),
+        "n_changed": found.n_changed,
+        "number": None if found.number is None else columns(found.number),
+        "params": json.dumps(config.to_dict()),
+    }
+
+
+def domain_stability(
+    i: Any,
+    p: Any,
+    x: Any,
+    dim: Sequence[int],
+    genes: Sequence[str],
+    cells: Sequence[str],
+    coordinates: Any,
+    lattice: Any,
+    params: str,
+    domain: Sequence[str],
+    method: str | Callable[..., Any],
+    model_name: str,
+    use_genes: Sequence[str],
+    weight: Any,
+    refine: bool,  # noqa: FBT001
+    section: Sequence[str] | None,
+    n_seeds: float,
+    fit_seed: float,
+    seed: float,
+    device: str,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Domains at other seeds; see `sigel.tl.domain_stability`. The section as in `embed`.
+
+    Parameters
+    ----------
+    params
+        Settings as `domains` returned them.
+    domain
+        Present domain of each cell.
+    method, model_name, refine, section, progress
+        As in `domains`.
+    use_genes, weight
+        Genes of the present domains and their weights.
+    n_seeds, seed, device
+        As in `sigel.tl.domain_stability`.
+    fit_seed
+        Seed of the present domains.
+
+    Returns
+    -------
+    dict
+        Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
+        each cell keeps its domain.
+    """
+    config = DomainConfig.from_dict(_tuples(json.loads(params)))
+    described = tasks.describe_section(
+        _section(i, p, x, dim, genes, coordinates, lattice),
+        _labels(section),
+        ImageConfig(),
+        genes=names_of(use_genes),
+        known=None,
+        config=config,
+        seed=whole(fit_seed),
+        device=device,
+        weight=np.asarray(weight, dtype=np.float64).reshape(-1),
+    )
+    table, kept = tasks.domain_stability(
+        described,
+        np.asarray(names_of(domain), dtype=object),
+        method=_of_r(method),
+        model_name=model_name,
+        refine=refine,
+        config=config,
+        n_seeds=whole(n_seeds, "n_seeds"),
+        fit_seed=whole(fit_seed),
+        seed=whole(seed),
+        device=device,
+        progress=progress,
+    )
+    return {**columns(table), **table.attrs, "spots": kept}
+
+
+def _section(
+    i: Any, p: Any, x: Any, dim: Sequence[int], genes: Sequence[str], coordinates: Any, lattice: Any
+) -> Section:
+    return Section(
+        spots_by_genes(i, p, x, dim),
+        np.array(names_of(genes), dtype=object),
+        None if coordinates is None else np.asarray(coordinates, dtype=np.float64),
+        None if lattice is None else np.asarray(lattice, dtype=np.float64),
+    )
+
+
+def _labels(section: Sequence[str] | None) -> np.ndarray | None:
+    return None if section is None else np.asarray(names_of(section), dtype=object)
+
+
+def _known(group: Sequence[str] | None, rank: Any, effect: Any) -> tasks.Known:
+    ranks, effects = (
+        None if one is None else np.asarray(one, dtype=np.float64).reshape(-1) for one in (rank, effect)
+    )
+    return tasks.Known(None if group is None else np.array(names_of(group), dtype=object), ranks, effects)
+
+
+def _tuples(settings: Any) -> dict[str, Any]:
+    """Rings come from R as a list, or as one number where there is one."""
+    made = dict(settings)
+    if "rings" in made:
+        rings = made["rings"]
+        made["rings"] = tuple(int(n) for n in (rings if isinstance(rings, Sequence) else [rings]))
+    return made
+
+
+def _of_r(method: str | Callable[..., Any]) -> str | Callable[..., Any]:
+    """A function of R returns what reticulate makes of its vector."""
+    if not callable(method):
+        return method
+    return lambda features, n: np.asarray(method(features, n)).reshape(-1)

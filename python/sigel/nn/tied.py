@@ -1,0 +1,204 @@
+"""Gaussian mixtures with one covariance for all components, many starts at a time, and with neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TiedMixtures:
+    """Several mixtures of the same points, one for each start.
+
+    Parameters
+    ----------
+    slope
+        Precision times mean of each component, `(n_starts, n_components, n_dims)`.
+    offset
+        Log weight less half of the mean's squared length in the precision, `(n_starts, n_components)`.
+    log_likelihood
+        Mean over points, without neighbours, `(n_starts,)`.
+
+    Notes
+    -----
+    With one covariance the squared length of a point is the same in all components: what sets components
+    apart is linear in the point, one matrix product for all starts together.
+    """
+
+    slope: Tensor
+    offset: Tensor
+    log_likelihood: Tensor
+
+    def to(self, kind: torch.dtype) -> TiedMixtures:
+        """The same in another precision.
+
+        Parameters
+        ----------
+        kind
+            A floating-point type.
+        """
+        return TiedMixtures(self.slope.to(kind), self.offset.to(kind), self.log_likelihood.to(kind))
+
+    def moved(self, by: Tensor) -> TiedMixtures:
+        """The same after the points and all means have moved.
+
+        Parameters
+        ----------
+        by
+            How far, `(n_dims,)`.
+        """
+        return TiedMixtures(self.slope, self.offset - self.slope @ by, self.log_likelihood)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Log posteriors up to a number for each point and start, `(n_points, n_starts, n_components)`.
+
+        Parameters
+        ----------
+        x
+            `(n_points, n_dims)`.
+        """
+        flat = x @ self.slope.flatten(0, 1).T  # (n_points, n_starts * n_components)
+        return flat.unflatten(1, self.offset.shape) + self.offset
+
+    def posterior(self, x: Tensor) -> Tensor:
+        """Posteriors, `(n_points, n_starts, n_components)`.
+
+        Parameters
+        ----------
+        x
+            `(n_points, n_dims)`.
+        """
+        return self.logits(x).softmax(dim=2)
+
+
+def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
+    """Mixtures of the highest likelihood for given posteriors (the M step of all starts).
+
+    Parameters
+    ----------
+    x
+        Points centred at 0, `(n_points, n_dims)`.
+    posterior
+        `(n_points, n_starts, n_components)`.
+    ridge
+        Added to the covariance's diagonal, as a share of the mean variance of the points.
+    """
+    n_points, n_dims = x.shape
+    size = posterior.sum(dim=0).clamp_min(1e-9)  # (n_starts, n_components)
+    mean = (posterior.flatten(1).T @ x).unflatten(0, size.shape) / size[..., None]
+    total = x.T @ x  # (n_dims, n_dims): scatter of all points = within + between components
+    between = torch.einsum("skd,ske,sk->sde", mean, mean, size)
+    eye = torch.eye(n_dims, dtype=x.dtype, device=x.device)
+    variance = total.trace() / n_points / n_dims
+    covariance = (total - between) / n_points + ridge * variance * eye  # (n_starts, n_dims, n_dims)
+    # Rounding can leave a hair below zero where components explain everything.
+    factor = torch.linalg.cholesky((covariance + covariance.mT) / 2 + 1e-12 * variance * eye)
+    slope = torch.cholesky_solve(mean.mT, factor).mT  # (n_starts, n_components, n_dims)
+    weight = size / size.sum(dim=1, keepdim=True)
+    offset = weight.log() - 0.5 * (slope * mean).sum(dim=2)
+    # The part of the density that all components share.
+    logdet = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+    length = torch.einsum("sde,ed->s", torch.cholesky_inverse(factor), total) / n_points
+    common = -0.5 * (length + logdet + n_dims * torch.log(torch.tensor(2 * torch.pi, dtype=x.dtype)))
+    mixtures = TiedMixtures(slope, offset, common)
+    own = mixtures.logits(x).logsumexp(dim=2).mean(dim=0)
+    return TiedMixtures(slope, offset, common + own)
+
+
+def fit_tied(
+    x: Tensor,
+    labels: Tensor,
+    n_components: int,
+    *,
+    ridge: float = 1e-4,
+    max_steps: int = 200,
+    tolerance: float = 1e-4,
+) -> TiedMixtures:
+    """EM from several starts at a time, as scikit-learn's `GaussianMixture(covariance_type="tied")`.
+
+    Parameters
+    ----------
+    x
+        Points centred at 0, `(n_points, n_dims)`.
+    labels
+        Component that each start puts each point in, `(n_starts, n_points)`.
+    n_components
+        Number of components.
+    ridge
+        As in `maximise`.
+    max_steps
+        Steps at most.
+    tolerance
+        EM ends when no start's mean log-likelihood has grown by more.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x = torch.cat([torch.randn(50, 2) - 4, torch.randn(50, 2) + 4]).double()
+    >>> start = (torch.arange(100) % 3 == 0).long()[None]
+    >>> fit_tied(x - x.mean(0), start, 2).posterior(x - x.mean(0)).shape
+    torch.Size([100, 1, 2])
+    """
+    posterior = torch.nn.functional.one_hot(labels.T, n_components).to(x.dtype)
+    mixtures = maximise(x, posterior, ridge)
+    for _ in range(max_steps):
+        before = mixtures.log_likelihood
+        mixtures = maximise(x, mixtures.posterior(x), ridge)
+        if bool((mixtures.log_likelihood - before < tolerance).all()):
+            break
+    return mixtures
+
+
+def with_neighbours(
+    x: Tensor,
+    mixtures: TiedMixtures,
+    neighbours: Tensor,
+    strength: float,
+    *,
+    ridge: float = 1e-4,
+    max_steps: int = 40,
+    tolerance: float = 1e-3,
+) -> Tensor:
+    """Posteriors of points that lean towards the components of their neighbours.
+
+    Parameters
+    ----------
+    x
+        Points centred at 0, `(n_points, n_dims)`.
+    mixtures
+        Fitted without neighbours.
+    neighbours
+        Weights of each point's neighbours, sparse `(n_points, n_points)`, rows that sum to 1.
+    strength
+        Log odds that neighbours give who all agree; 0 leaves the posteriors as they are.
+    ridge
+        As in `maximise`.
+    max_steps
+        Steps at most.
+    tolerance
+        The steps end when the mean change of the posteriors is smaller.
+
+    Returns
+    -------
+    torch.Tensor
+        `(n_points, n_starts, n_components)`.
+
+    Notes
+    -----
+    Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003); means and
+    covariance are fitted along.
+    """
+    posterior = mixtures.posterior(x)
+    if strength == 0:
+        return posterior
+    for _ in range(max_steps):
+        field = (neighbours @ posterior.flatten(1)).unflatten(1, posterior.shape[1:])
+        new = (mixtures.logits(x) + strength * field).softmax(dim=2)
+        moved = (new - posterior).abs().mean()
+        posterior = new
+        mixtures = maximise(x, posterior, ridge)
+        if moved < tolerance:
+            break
+    return posterior

@@ -1,0 +1,190 @@
+"""What goes into spatial domains: the section checked, its chosen genes, what describes its spots."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from sigel.domain_config import DomainConfig
+from sigel.errors import InputError
+from sigel.lattice import is_hexagonal
+from sigel.standardised import log_normalised
+from sigel.tasks.panel import Section
+from sigel.tasks.spot_features import Tissue, reach, window_scores
+
+LEAST_SPOTS = 20
+
+
+class Described(NamedTuple):
+    """What a method of clustering sees; labels are not among it."""
+
+    features: np.ndarray  # (n_spots, n_components) float64, centred, the window's
+    tissue: Tissue
+    values: sparse.csr_matrix  # (n_spots, n_chosen): log-normalised counts of the chosen genes, unweighted
+    genes: np.ndarray  # (n_chosen,) their names
+    weight: np.ndarray  # (n_chosen,) how much each counts in the features
+    window: int  # spots of the window
+    views: tuple[np.ndarray, ...]  # features of the window, then of narrower ones
+    correlation: np.ndarray  # of each ring of `DomainConfig.rings`
+
+
+def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) -> Tissue:
+    """Places of a section's spots, checked.
+
+    Parameters
+    ----------
+    section
+        Counts and places.
+    labels
+        Which section each spot is of, `(n_spots,)`, or None for one.
+
+    Raises
+    ------
+    InputError
+        When there are too few spots, or no place for each.
+    """
+    n_spots = section.counts.shape[0]
+    if section.coordinates is not None:
+        places = np.asarray(section.coordinates, dtype=np.float64)
+    elif section.lattice is not None:
+        places = np.asarray(section.lattice, dtype=np.float64)
+        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
+        places = places * [np.sqrt(3), 1] if is_hexagonal(places) else places
+    else:
+        fix = 'Put them into obsm["spatial"].'
+        raise InputError("coordinates", "no coordinates", "the place of each spot", fix)
+    if places.ndim != 2 or places.shape[0] != n_spots or places.shape[1] not in (2, 3):
+        found = f"coordinates of shape {places.shape} for {n_spots} spots"
+        raise InputError("coordinates", found, "x and y of each spot", "Look at the coordinates.")
+    lost = int((~np.isfinite(places).all(axis=1)).sum())
+    if lost:
+        found = f"{lost} of {n_spots} spots without finite coordinates"
+        raise InputError("coordinates", found, "finite x and y for every spot", "Subset to the others first.")
+    codes = np.zeros(n_spots, int) if labels is None else pd.factorize(np.asarray(labels, dtype=object))[0]
+    sizes = np.bincount(codes)
+    if sizes.min(initial=n_spots) < LEAST_SPOTS:
+        where = "" if labels is None else " in the smallest section"
+        found = f"{sizes.min()} spots{where}"
+        raise InputError("adata", found, f"{LEAST_SPOTS} or more", "Domains are parts of a larger tissue.")
+    if not np.ptp(places, axis=0).any():
+        raise InputError("coordinates", "all spots at one place", "their places", "Look at the coordinates.")
+    return Tissue(places, codes)
+
+
+def check_counts(counts: sparse.csr_matrix) -> None:
+    """Refuse what cannot be normalised, and warn of what looks normalised already.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_genes)`.
+
+    Raises
+    ------
+    InputError
+        When values are negative, NaN or infinite, or there are none.
+    """
+    if not np.isfinite(counts.data).all() or counts.data.min(initial=0) < 0:
+        found = "values that are negative, NaN or infinite"
+        raise InputError("layer", found, "raw counts", "Pass the layer of raw counts.")
+    if not counts.data.any():
+        raise InputError("layer", "no count", "raw counts", "Pass the layer of raw counts.")
+    if (counts.data != np.round(counts.data)).any():
+        warnings.warn(
+            "The values are not whole numbers: they are normalised as if they were counts. If they are "
+            'log-normalised already, pass the raw ones: layer="counts".',
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def normalised(counts: sparse.csr_matrix, target_sum: float | None) -> sparse.csr_matrix:
+    """Log-normalised counts, `(n_spots, n_genes)`; spots without counts stay empty.
+
+    Parameters
+    ----------
+    counts
+        Raw counts of all genes.
+    target_sum
+        Counts of a spot after normalisation; None: the median of the spots.
+    """
+    library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    total = float(np.median(library[library > 0])) if target_sum is None else target_sum
+    return log_normalised(counts, library, total)
+
+
+def describe(
+    section: Section,
+    tissue: Tissue,
+    genes: Sequence[str] | np.ndarray,
+    weight: np.ndarray,
+    config: DomainConfig,
+    rng: np.random.Generator,
+) -> Described:
+    """Describe every spot by chosen genes in its windows.
+
+    Parameters
+    ----------
+    section
+        Raw counts of all genes.
+    tissue
+        From `tissue_of`.
+    genes
+        Names of the chosen genes.
+    weight
+        Of each, `(n_chosen,)`, above 0.
+    config
+        Settings.
+    rng
+        Draws spots where there are many.
+    """
+    column = {str(gene): at for at, gene in enumerate(section.genes)}
+    chosen = [column[str(gene)] for gene in genes]
+    values = sparse.csr_matrix(normalised(section.counts, config.target_sum)[:, chosen])
+    weighted = sparse.csr_matrix(values @ sparse.diags_array(np.asarray(weight, dtype=np.float32)))
+    part, where = weighted, tissue
+    if len(tissue.section) > config.max_spots:
+        # A patch of neighbours says how far patterns reach as well as all spots do.
+        patch = nearest_to_middle(tissue, config.max_spots)
+        part = sparse.csr_matrix(weighted[patch])
+        where = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
+    window, correlation = reach(part, where, config.rings, config.correlation)
+    window = config.window or window
+    most = max(1, min(config.n_components, len(chosen) // 2))
+    narrower = [n for n in config.rings if 1 < n < window]
+    views = [window_scores(weighted, tissue, n, most, config.max_spots, rng) for n in (window, *narrower)]
+    return Described(
+        features=views[0],
+        tissue=tissue,
+        values=values,
+        genes=np.asarray(genes, dtype=object),
+        weight=np.asarray(weight, dtype=np.float64),
+        window=window,
+        views=tuple(views),
+        correlation=correlation,
+    )
+
+
+def nearest_to_middle(tissue: Tissue, n: int) -> np.ndarray:
+    """Spots of each section nearest to its middle, `n` in all or a few more, in order.
+
+    Parameters
+    ----------
+    tissue
+        Places.
+    n
+        How many.
+    """
+    share = n / len(tissue.section)
+    order = np.argsort(tissue.section, kind="stable")
+    kept = []
+    for part in np.split(order, np.cumsum(np.bincount(tissue.section))[:-1]):
+        places = tissue.coordinates[part]
+        far = np.square(places - np.median(places, axis=0)).sum(axis=1)
+        kept.append(part[np.argsort(far, kind="stable")[: int(np.ceil(share * len(part)))]])
+    return np.sort(np.concatenate(kept))

@@ -1,0 +1,308 @@
+"""Domains of a tissue: genes chosen, spots described, clustered, refined, and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sigel.config import ImageConfig
+from sigel.domain_config import DomainConfig
+from sigel.errors import InputError
+from sigel.runtime import Progress, resolve_device, streams
+from sigel.tasks.domain_inputs import LEAST_SPOTS, Described, check_counts, describe, tissue_of
+from sigel.tasks.domain_methods import Clusterer, check_method, cluster
+from sigel.tasks.domain_number import best_number, domain_numbers
+from sigel.tasks.gene_choice import check_choice, choose_genes, gene_facts, gene_variance, named_genes
+from sigel.tasks.panel import Section
+
+
+class Known(NamedTuple):
+    """What is known of the genes from earlier calls; None is computed."""
+
+    group: np.ndarray | None = None  # (n_genes,) text, "": none
+    rank: np.ndarray | None = None  # (n_genes,) by spatial pattern, NaN: not tested
+    effect: np.ndarray | None = None  # (n_genes,)
+
+
+class Domains(NamedTuple):
+    """Domains of all spots."""
+
+    label: np.ndarray  # (n_spots,) text, "1" the largest
+    prob: np.ndarray  # (n_spots,) how sure; NaN where the method does not say
+    features: np.ndarray  # (n_spots, n_components) float32
+    genes: np.ndarray  # names of the genes used
+    weight: np.ndarray  # of each
+    window: int  # spots that a spot was described by
+    n_changed: int  # spots that refinement gave to another domain
+    number: pd.DataFrame | None  # on what ground the number was chosen
+
+
+def select_genes(
+    section: Section,
+    labels: Sequence[object] | np.ndarray | None,
+    images: ImageConfig,
+    *,
+    share: float = 0.25,
+    n_genes: int | None = None,
+    balance: float = 0.0,
+    known: Known | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Choose the genes that tell domains apart; see `sigel.tl.select_genes`.
+
+    Parameters
+    ----------
+    section
+        Raw counts and places.
+    labels
+        Section of each spot, or None for one.
+    images
+        How images are made.
+    share, n_genes, balance
+        As in `choose_genes`.
+    known
+        What earlier calls found.
+    seed, device, progress
+        As in `sigel.tl.select_genes`.
+    """
+    streams(seed)  # refuses what is no seed before the work begins
+    check_choice(share, n_genes, balance, len(section.genes))
+    check_counts(section.counts)
+    tissue = tissue_of(section, labels)
+    facts = gene_facts(
+        section,
+        tissue,
+        images,
+        **(known or Known())._asdict(),
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    return choose_genes(facts, gene_variance(section), share=share, n_genes=n_genes, balance=balance)
+
+
+def describe_section(
+    section: Section,
+    labels: Sequence[object] | np.ndarray | None,
+    images: ImageConfig,
+    *,
+    genes: Sequence[str] | None,
+    known: Known | None,
+    config: DomainConfig,
+    seed: int,
+    device: str | torch.device,
+    weight: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> Described:
+    """Describe the spots of a section by the genes named, or by those chosen.
+
+    Parameters
+    ----------
+    section, labels, images, known, seed, device, progress
+        As in `select_genes`.
+    genes
+        Names; None chooses.
+    config
+        Settings.
+    weight
+        Of the genes named; None: all alike.
+    """
+    streams(seed)  # refuses what is no seed before the work begins
+    if genes is not None:
+        check_counts(section.counts)
+        names = named_genes(genes, section)
+        weight = np.ones(len(names)) if weight is None else weight
+    else:
+        table = select_genes(
+            section,
+            labels,
+            images,
+            share=config.share,
+            balance=config.balance,
+            known=known,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+        table = table[table["selected"]]
+        names, weight = table.index.to_numpy(dtype=object), table["weight"].to_numpy()
+    rng = np.random.default_rng(seed)
+    return describe(section, tissue_of(section, labels), names, weight, config, rng)
+
+
+def find_domains(
+    described: Described,
+    n_domains: int | None,
+    *,
+    method: str | Clusterer = "mixture",
+    model_name: str = "EEE",
+    refine: bool = False,
+    config: DomainConfig,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+) -> Domains:
+    """Cluster described spots; see `sigel.tl.domains`.
+
+    Parameters
+    ----------
+    described
+        From `describe_section`.
+    n_domains, method, model_name, refine, seed, device
+        As in `sigel.tl.domains`.
+    config
+        Settings.
+    """
+    check_method(method)
+    check_number(n_domains, len(described.features))
+    where = resolve_device(device)
+    number = None
+    if n_domains is None:
+        number = domain_numbers(described, seed, config, where)
+        n_domains = best_number(number)
+    found = cluster(
+        described,
+        int(n_domains),
+        method,
+        model_name=model_name,
+        seed=seed,
+        config=config,
+        device=where,
+    )
+    label, n_changed = np.unique(found.label, return_inverse=True)[1], 0
+    prob = np.asarray(found.prob, dtype=np.float64)
+    if refine:
+        from sigel.tasks.refinement import refine as majority
+
+        before = label
+        label, n_changed = majority(label, described.tissue)
+        prob = np.where(label == before, prob, np.nan)
+    return Domains(
+        in_order(label),
+        prob,
+        described.features.astype(np.float32),
+        described.genes,
+        described.weight,
+        described.window,
+        n_changed,
+        number,
+    )
+
+
+def in_order(label: np.ndarray) -> np.ndarray:
+    """Numbers as text, `"1"` for the largest domain; the first spot decides among equals.
+
+    Parameters
+    ----------
+    label
+        `(n_spots,)`, any coding.
+    """
+    codes = pd.factorize(label)[0]
+    rank = np.empty(codes.max() + 1, int)
+    rank[np.argsort(-np.bincount(codes), kind="stable")] = np.arange(1, codes.max() + 2)
+    return rank[codes].astype(str).astype(object)
+
+
+def check_number(n_domains: object, n_spots: int) -> None:
+    """Refuse what is no number of domains.
+
+    Parameters
+    ----------
+    n_domains
+        What a caller gave; None is lawful.
+    n_spots
+        Of the section.
+
+    Raises
+    ------
+    InputError
+        When it is not a whole number from 2 to a tenth of the spots.
+    """
+    if n_spots < LEAST_SPOTS:
+        found, fix = f"{n_spots} spots", "Domains are parts of a larger tissue."
+        raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
+    whole = isinstance(n_domains, int | np.integer) and not isinstance(n_domains, bool)
+    if n_domains is not None and not (whole and 2 <= n_domains <= n_spots // 10):  # type: ignore[operator]
+        wanted = f"a whole number from 2 to {n_spots // 10}, a tenth of the spots, or None"
+        raise InputError("n_domains", repr(n_domains), wanted, "Use n_domains=7, or None to have it chosen.")
+
+
+def domain_stability(
+    described: Described,
+    label: Sequence[str] | np.ndarray,
+    *,
+    method: str | Clusterer,
+    model_name: str,
+    refine: bool,
+    config: DomainConfig,
+    n_seeds: int,
+    fit_seed: int,
+    seed: int,
+    device: str | torch.device,
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Domains against those of other seeds; see `sigel.tl.domain_stability`.
+
+    Parameters
+    ----------
+    described
+        The spots.
+    label
+        Present domain of each spot.
+    method, model_name, refine, config, device
+        As in `find_domains`.
+    n_seeds, seed
+        As in `sigel.tl.domain_stability`.
+    fit_seed
+        Seed of the present domains, which is not used again.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
+
+    Returns
+    -------
+    table, kept
+        One row a domain; share of the seeds in which each spot keeps its domain, `(n_spots,)`.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    streams(seed)
+    whole = isinstance(n_seeds, int | np.integer) and not isinstance(n_seeds, bool)
+    if not (whole and n_seeds >= 1):
+        raise InputError("n_seeds", repr(n_seeds), "a whole number >= 1", "Use n_seeds=10.")
+    names = np.array(sorted(set(label), key=lambda one: (len(one), one)), dtype=object)
+    codes = pd.Index(names).get_indexer(np.asarray(label, dtype=object))
+    size = np.bincount(codes, minlength=len(names))
+    seeds = [one for one in range(seed, seed + n_seeds + 1) if one != fit_seed][:n_seeds]
+    jaccard, ari, kept = np.zeros((n_seeds, len(names))), [], np.zeros(len(codes))
+    for row, one in enumerate(seeds):
+        if progress is not None:
+            progress("domains", row, n_seeds, f"seed {one}")
+        made = find_domains(
+            described,
+            len(names),
+            method=method,
+            model_name=model_name,
+            refine=refine,
+            config=config,
+            seed=one,
+            device=device,
+        )
+        other = pd.factorize(made.label)[0]
+        shared = np.zeros((len(names), other.max() + 1))
+        np.add.at(shared, (codes, other), 1)
+        both = shared / (size[:, None] + np.bincount(other)[None] - shared)
+        jaccard[row] = both.max(axis=1)
+        kept += other == both.argmax(axis=1)[codes]
+        ari.append(float(adjusted_rand_score(codes, other)))
+    if progress is not None:
+        progress("domains", n_seeds, n_seeds, "done")
+    table = pd.DataFrame(
+        {"domain": names, "n_spots": size, "stability": jaccard.mean(axis=0), "lowest": jaccard.min(axis=0)}
+    )
+    table.attrs = {"ari": float(np.mean(ari)), "ari_by_seed": ari, "seeds": seeds}
+    return table, kept / n_seeds

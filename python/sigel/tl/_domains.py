@@ -1,0 +1,467 @@
+"""Spatial domains: the door."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from sigel.chunks import SpotRows
+from sigel.config import ImageConfig, SIGELConfig
+from sigel.domain_config import DomainConfig
+from sigel.errors import InputError, unknown_name
+from sigel.images import check_section
+from sigel.keys import Keys, check_key
+from sigel.progress import shown
+from sigel.provenance import provenance
+from sigel.runtime import resolve_device
+from sigel.tasks import domains as tasks
+from sigel.tasks.domain_methods import METHODS, Clusterer, check_method
+from sigel.tasks.panel import Section
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def select_genes(
+    adata: AnnData,
+    *,
+    share: float = 0.25,
+    n_genes: int | None = None,
+    balance: float = 0.0,
+    layer: str | None = None,
+    spatial_key: str | None = None,
+    section_key: str | None = None,
+    key: str = "sigel",
+    key_added: str | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Choose the genes that tell domains apart: the most spatial of every group.
+
+    A choice by spatial score alone takes the genes of the loudest pattern again and again; the top of every
+    group keeps all patterns. Feed it to any pipeline: `scanpy.pp.pca(adata, mask_var="sigel_selected")`.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts.
+    share
+        Share of every group that is taken, rounded up. Default 0.25: on six labelled sections a quarter gave
+        domains as good as or better than half or all. At least 100 genes are taken, or all there are.
+    n_genes
+        That many genes instead, the same share of every group as nearly as can be.
+    balance
+        How far the weights make groups equal in spatial variance, 0 to 1. Default 0, all chosen genes weigh
+        alike: on six labelled sections 0.5 gave better domains on one, worse ones on two; with a quarter of
+        every group, none drowns the others.
+    layer, spatial_key
+        As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
+    section_key
+        Column of `obs` that tells several sections apart.
+    key
+        Groups and spatial genes under it are used (`sigel.tl.embed`, `sigel.tl.spatial_genes`); what is not
+        there is computed: groups of eigenimages, which take seconds, and the test.
+    key_added
+        Base of the keys that are written; default: `key`.
+    seed
+        Same seed and device give the same genes.
+    device
+        `"auto"`: a CUDA device if there is one, else the CPU.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `var_names`, in their order: `group`, `group_rank` (1 is the most spatial of its
+        group), `rank`, `effect`, `selected`, `weight` (0 where not selected).
+
+        Also writes `var["sigel_selected"]` and `var["sigel_weight"]`.
+
+    Raises
+    ------
+    InputError
+        When counts, coordinates or an argument cannot be used; nothing is written.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(20, 20, 4, 40, 100)
+    >>> table = sigel.tl.select_genes(adata, n_genes=40, progress=False)
+    >>> int(adata.var["sigel_selected"].sum())
+    40
+    """
+    key_added = _checked_key(key, key_added)
+    section, labels, _ = _section(adata, _info(adata, key), layer, spatial_key, section_key)
+    with shown(progress) as report:
+        table = tasks.select_genes(
+            section,
+            labels,
+            _image_config(adata, key),
+            share=share,
+            n_genes=n_genes,
+            balance=balance,
+            known=_known(adata, key),
+            seed=seed,
+            device=device,
+            progress=report,
+        )
+    keys = Keys(key_added)
+    adata.var[keys.selected] = table["selected"].to_numpy()
+    adata.var[keys.weight] = table["weight"].to_numpy()
+    return table
+
+
+def domains(
+    adata: AnnData,
+    n_domains: int | None = None,
+    *,
+    method: str | Clusterer = "mixture",
+    model_name: str = "EEE",
+    genes: Sequence[str] | None = None,
+    refine: bool = False,
+    layer: str | None = None,
+    spatial_key: str | None = None,
+    section_key: str | None = None,
+    key: str = "sigel",
+    key_added: str | None = None,
+    config: DomainConfig | dict[str, Any] | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> None:
+    """Find the domains of a tissue.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts. Labels in `obs` are never read.
+    n_domains
+        How many. Default None: the number of the highest BIC of mixtures of 2 to 15, in which overlapping
+        windows count once; the table is kept.
+    method
+        `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; many
+        starts and windows vote. `"leiden"`: communities, at the resolution that gives the number
+        (`pip install "sigel[leiden]"`). `"mclust"`: R's package (`pip install "sigel[mclust]"`, and R).
+        `"spagcn"`: the method of the paper, for one section (`pip install "sigel[spagcn]"`). Or a function
+        of the features `(n_spots, n_components)` and the number that returns a label for each spot.
+    model_name
+        Of mclust: `"EEE"` (default, one covariance for all), `"VVV"` and the others that it knows.
+    genes
+        Genes to describe spots by, all with the same weight. Default: those of `sigel.tl.select_genes`.
+    refine
+        Give a spot to the domain that more than half of its nearest six are in. Default False: the mixture
+        has its neighbours already.
+    layer, spatial_key
+        As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
+    section_key
+        Column of `obs` that tells several sections apart: one model for all, windows within each.
+    key
+        As in `sigel.tl.select_genes`.
+    key_added
+        Base of the keys that are written; default: `key`.
+    config
+        Further settings, a `DomainConfig` or a dict of some.
+    seed
+        Same seed and device give the same domains.
+    device
+        `"auto"`: a CUDA device if there is one, else the CPU.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    None
+        Writes, only after everything succeeded:
+
+        - `obs["sigel_domain"]`: text, `"1"` for the largest
+        - `obs["sigel_domain_prob"]`: share of the starts that agree (mixture), posterior (mclust), else NaN;
+          NaN for spots that `refine` moved
+        - `obsm["X_sigel_domain"]`: what spots were clustered by, float32 `(n_obs, n_components)`
+        - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot), `genes`,
+          `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
+
+    Raises
+    ------
+    InputError
+        When counts, coordinates or an argument cannot be used, or a method is not installed; nothing is
+        written.
+
+    Notes
+    -----
+    The window reaches as far as the chosen genes' correlogram is high (`DomainConfig.correlation`): single
+    spots where they are as wide as the structures, some 37 cells where cells are small. Smoothing before
+    clustering is what works best among simple ways (NichePCA; Schaub et al. 2025), and a vote makes it
+    repeatable.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(20, 20, 4, 40, 100)
+    >>> sigel.tl.domains(adata, 4, progress=False)
+    >>> list(adata.obs["sigel_domain"].cat.categories)
+    ['1', '2', '3', '4']
+    """
+    began = time.perf_counter()
+    key_added = _checked_key(key, key_added)
+    settings = _settings(config)
+    tasks.check_number(n_domains, adata.n_obs if hasattr(adata, "n_obs") else 10**9)
+    check_method(method)
+    section, labels, where = _section(adata, _info(adata, key), layer, spatial_key, section_key)
+    with shown(progress) as report:
+        described = tasks.describe_section(
+            section,
+            labels,
+            _image_config(adata, key),
+            genes=genes,
+            known=_known(adata, key),
+            config=settings,
+            seed=seed,
+            device=device,
+            progress=report,
+        )
+        found = tasks.find_domains(
+            described,
+            n_domains,
+            method=method,
+            model_name=model_name,
+            refine=refine,
+            config=settings,
+            seed=seed,
+            device=device,
+        )
+    keys = Keys(key_added)
+    adata.obs[keys.domain] = categories(found.label)
+    adata.obs[keys.domain_prob] = found.prob
+    adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
+    adata.obsm[keys.domain_features] = found.features
+    about: dict[str, Any] = {
+        "method": method if isinstance(method, str) else getattr(method, "__name__", "function"),
+        "model_name": model_name if method == "mclust" else "",
+        "n_domains": len(set(found.label)),
+        "window": found.window,
+        "genes": found.genes.astype(str),
+        "weight": found.weight,
+        "refined": bool(refine),
+        "n_changed": found.n_changed,
+        "seed": int(seed),
+        **where,
+        "params": json.dumps(settings.to_dict()),
+        "provenance": provenance(seed, resolve_device(device), "", time.perf_counter() - began),
+    }
+    if found.number is not None:
+        about["number"] = {name: found.number[name].to_numpy() for name in found.number.columns}
+    adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
+
+
+def domain_stability(
+    adata: AnnData,
+    *,
+    n_seeds: int = 10,
+    method: Clusterer | None = None,
+    key: str = "sigel",
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: bool = True,
+) -> pd.DataFrame:
+    """How much of each domain comes back at other seeds.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes with the results of `sigel.tl.domains`, and its counts and coordinates.
+    n_seeds
+        Calls at other seeds, with the stored genes, settings and number of domains.
+    method
+        The function, where domains were made by one; names are remembered, functions are not.
+    key
+        `key_added` of `sigel.tl.domains`.
+    seed
+        This seed and the following are used, without that of the present domains.
+    device
+        As in `sigel.tl.domains`.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each domain: `domain`, `n_spots`, `stability` (mean over seeds of the Jaccard index with
+        the most similar domain, 0 to 1), `lowest` (its minimum). `attrs["ari"]`: mean adjusted Rand index
+        with the present domains; `attrs["ari_by_seed"]`, `attrs["seeds"]`.
+
+        Also writes `uns["sigel"]["domains"]["stability"]` (these as arrays) and
+        `obs["sigel_domain_stability"]`: the share of seeds in which a spot keeps its domain.
+
+    Raises
+    ------
+    InputError
+        When there are no domains under `key`; nothing is written.
+
+    Notes
+    -----
+    Largest Jaccard index after Hennig 2007: below 0.5 a domain is dissolved, from about 0.75 it is found
+    again.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(20, 20, 4, 40, 100)
+    >>> sigel.tl.domains(adata, 4, progress=False)
+    >>> table = sigel.tl.domain_stability(adata, n_seeds=2, progress=False)
+    >>> bool(table["stability"].between(0, 1).all())
+    True
+    """
+    check_section(adata)
+    keys = Keys(key)
+    about = adata.uns.get(keys.info, {}).get("domains")
+    if about is None or keys.domain not in adata.obs:
+        fix = f'Call sigel.tl.domains(adata, key_added="{key}") first.'
+        raise InputError(
+            "key", f"{key!r}, under which there are no domains", "results of sigel.tl.domains", fix
+        )
+    way: str | Clusterer = method or str(about["method"])
+    if not callable(way) and way not in METHODS:
+        fix = "Give that function again: method=..."
+        raise InputError("method", f"domains made by the function {way!r}", "the function itself", fix)
+    settings = DomainConfig.from_dict(json.loads(about["params"]))
+    # As they were then, whatever a later fit under the key was made from.
+    given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
+    section, labels, _ = _section(adata, {}, **given)
+    with shown(progress) as report:
+        described = tasks.describe_section(
+            section,
+            labels,
+            _image_config(adata, key),
+            genes=[str(gene) for gene in about["genes"]],
+            known=None,
+            config=settings,
+            seed=int(about["seed"]),
+            device=device,
+            weight=np.asarray(about["weight"], dtype=np.float64),
+        )
+        table, kept = tasks.domain_stability(
+            described,
+            adata.obs[keys.domain].astype(str).to_numpy(),
+            method=way,
+            model_name=str(about["model_name"]) or "EEE",
+            refine=bool(about["refined"]),
+            config=settings,
+            n_seeds=n_seeds,
+            fit_seed=int(about["seed"]),
+            seed=seed,
+            device=device,
+            progress=report,
+        )
+    stored: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
+    stored["domain"] = stored["domain"].astype(str)
+    stored |= {name: np.asarray(value) for name, value in table.attrs.items()}
+    adata.obs[keys.domain_stability] = kept
+    adata.uns[keys.info] = {**adata.uns[keys.info], "domains": {**about, "stability": stored}}
+    return table
+
+
+def categories(label: np.ndarray) -> pd.Categorical:
+    """Domains as categories in the order of their numbers.
+
+    Parameters
+    ----------
+    label
+        Text, `"1"`, `"2"`, ...
+    """
+    return pd.Categorical(label, categories=sorted(set(label), key=int))
+
+
+def _checked_key(key: str, key_added: str | None) -> str:
+    check_key(key, "key")
+    key_added = key if key_added is None else key_added
+    check_key(key_added, "key_added")
+    return key_added
+
+
+def _settings(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
+    if not isinstance(config, DomainConfig | dict | None):
+        fix = 'For example config={"window": 7}.'
+        raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
+    return config if isinstance(config, DomainConfig) else DomainConfig.from_dict(config or {})
+
+
+def _image_config(adata: AnnData, key: str) -> ImageConfig:
+    info = adata.uns.get(Keys(key).info, {})
+    return SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else ImageConfig()
+
+
+def _known(adata: AnnData, key: str) -> tasks.Known:
+    """Groups and spatial genes of earlier calls."""
+    keys, var = Keys(key), adata.var
+    group = rank = effect = None
+    if keys.group in var:
+        group = np.array([one if isinstance(one, str) else "" for one in var[keys.group].astype(object)])
+    if {keys.spatial("rank"), keys.spatial("effect")} <= set(var):
+        rank, effect = (var[keys.spatial(name)].to_numpy(float) for name in ("rank", "effect"))
+    return tasks.Known(None if group is None else group.astype(object), rank, effect)
+
+
+def _info(adata: AnnData, key: str) -> dict[str, Any]:
+    """What a fit under the key left."""
+    check_section(adata)
+    return adata.uns.get(Keys(key).info, {})
+
+
+def _section(
+    adata: AnnData,
+    info: dict[str, Any],
+    layer: str | None,
+    spatial_key: str | None,
+    section_key: str | None,
+) -> tuple[Section, np.ndarray | None, dict[str, str]]:
+    """Counts and places, the section of each spot, and under which names they were found."""
+    layer = info.get("layer") or None if layer is None else layer
+    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
+    if layer is not None and layer not in adata.layers:
+        raise InputError(
+            "layer", unknown_name(layer, adata.layers), "a layer of adata", "Use layer=None for X."
+        )
+    values = adata.X if layer is None else adata.layers[layer]
+    if values is None:
+        raise InputError("layer", "an empty X", "raw counts", 'Name their layer: layer="counts".')
+    if 0 in adata.shape:
+        found = f"{adata.n_obs} spots x {adata.n_vars} genes"
+        raise InputError("adata", found, "at least one of both", "Check how the object was subset.")
+    if not adata.var_names.is_unique:
+        raise InputError(
+            "adata", "gene names that occur twice", "different names", "adata.var_names_make_unique()"
+        )
+    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
+    if spatial_key not in adata.obsm and (spatial_key != "spatial" or not has_lattice):
+        fix = f"Keys in obsm: {', '.join(map(repr, adata.obsm)) or 'none'}."
+        found = f"no adata.obsm[{spatial_key!r}]"
+        raise InputError("spatial_key", found, "coordinates of the spots", fix)
+    labels = None
+    if section_key is not None:
+        if section_key not in adata.obs:
+            found = unknown_name(section_key, adata.obs)
+            raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
+        if adata.obs[section_key].isna().any():
+            found = f"{section_key!r} with {int(adata.obs[section_key].isna().sum())} missing values"
+            raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
+        labels = adata.obs[section_key].astype(str).to_numpy(dtype=object)
+    section = Section(
+        sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr")),
+        adata.var_names.to_numpy(dtype=object),
+        np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
+        adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
+    )
+    return (
+        section,
+        labels,
+        {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""},
+    )

@@ -1,0 +1,197 @@
+"""Domains refuse what cannot be used, say what would do, and leave the object as it was."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sigel
+from planted_tissue import content, find, planted_domains
+from sigel.errors import ConfigError, InputError
+
+
+@pytest.fixture(scope="module")
+def small():
+    return planted_domains(14, 14, 2, per_domain=10, n_background=0)
+
+
+@pytest.fixture
+def fresh(small):
+    return small.copy()
+
+
+@pytest.mark.parametrize("n_domains", [0, 1, -3, 2.5, 4.0, True, "4", [4], float("nan"), 10**4])
+def test_numbers_of_domains_that_make_no_sense_are_refused(fresh, n_domains):
+    before = content(fresh)
+    with pytest.raises(InputError, match=r"n_domains.*whole number from 2"):
+        find(fresh, n_domains)
+    assert content(fresh) == before
+
+
+def with_counts(change):
+    def changed(adata):
+        dense = adata.X.toarray()
+        adata.X = sparse.csr_matrix(change(dense).astype(np.float32))
+
+    return changed
+
+
+def negative(dense):
+    dense[3, 2] = -1
+    return dense
+
+
+def not_a_number(dense):
+    dense[3, 2] = np.nan
+    return dense
+
+
+def infinite(dense):
+    dense[3, 2] = np.inf
+    return dense
+
+
+def lose_a_place(adata):
+    adata.obsm["spatial"] = adata.obsm["spatial"].copy()
+    adata.obsm["spatial"][5, 0] = np.nan
+
+
+def one_place(adata):
+    adata.obsm["spatial"] = np.ones((adata.n_obs, 2))
+
+
+def one_dimension(adata):
+    adata.obsm["spatial"] = adata.obsm["spatial"][:, :1].copy()
+
+
+def no_places(adata):
+    del adata.obsm["spatial"]
+    adata.obs = adata.obs[[]]
+
+
+def twice_a_name(adata):
+    adata.var_names = ["G0", *adata.var_names[:-1]]
+
+
+def no_counts(adata):
+    del adata.X
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (with_counts(lambda dense: 0 * dense), "no count"),
+        (with_counts(negative), "negative, NaN or infinite"),
+        (with_counts(not_a_number), "negative, NaN or infinite"),
+        (with_counts(infinite), "negative, NaN or infinite"),
+        (no_counts, "empty X"),
+        (lose_a_place, "1 of .* spots without finite coordinates"),
+        (one_place, "all spots at one place"),
+        (one_dimension, "x and y of each spot"),
+        (no_places, "spatial_key"),
+        (twice_a_name, "var_names_make_unique"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["domains", "select_genes"])
+def test_objects_that_cannot_be_used_are_refused(fresh, spoil, words, verb):
+    spoil(fresh)
+    before = (list(fresh.obs), list(fresh.var), list(fresh.obsm), list(fresh.uns))
+    call = {
+        "domains": lambda: find(fresh, 2, genes=["G1", "G2", "G3"]),
+        "select_genes": lambda: sigel.tl.select_genes(fresh, progress=False),
+    }[verb]
+    with pytest.raises(InputError, match=words):
+        call()
+    assert (list(fresh.obs), list(fresh.var), list(fresh.obsm), list(fresh.uns)) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": "kmeans"}, "method.*'mixture'"),
+        ({"method": None}, "method"),
+        ({"method": 3}, "method"),
+        ({"genes": ["G1", "Gene2"]}, "genes.*Gene2"),
+        ({"genes": ["G1"]}, "genes.*2 or more"),
+        ({"genes": []}, "genes.*2 or more"),
+        ({"genes": 5}, "genes"),
+        ({"layer": "count"}, "layer"),
+        ({"spatial_key": "X_spatial"}, "spatial_key.*'spatial'"),
+        ({"section_key": "slide"}, "section_key"),
+        ({"key": "a/b"}, "key"),
+        ({"key_added": ""}, "key_added"),
+        ({"config": 7}, "config"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"device": "gpu"}, "device"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(fresh, arguments, words):
+    fresh.layers["counts"] = fresh.X.copy()
+    before = content(fresh)
+    with pytest.raises(InputError, match=words):
+        find(fresh, 2, **arguments)
+    assert content(fresh) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"windows": 7}, "windows"),
+        ({"window": 0}, "window"),
+        ({"window": 2.5}, "window"),
+        ({"rings": (7, 19)}, "rings"),
+        ({"rings": (1, 19, 7)}, "rings"),
+        ({"rings": ()}, "rings"),
+        ({"share": 0}, "share"),
+        ({"share": 1.5}, "share"),
+        ({"balance": 2}, "balance"),
+        ({"target_sum": 0}, "target_sum"),
+        ({"correlation": 0}, "correlation"),
+        ({"n_components": 0}, "n_components"),
+        ({"starts": 0}, "starts"),
+        ({"starts": 2.5}, "starts"),
+        ({"prior": -1}, "prior"),
+        ({"prior_neighbors": 0}, "prior_neighbors"),
+        ({"max_spots": 10}, "max_spots"),
+        ({"max_domains": 1}, "max_domains"),
+        ({"ridge": 0}, "ridge"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(fresh, settings, words):
+    before = content(fresh)
+    with pytest.raises(ConfigError, match=words):
+        find(fresh, 2, config=settings)
+    assert content(fresh) == before
+
+
+@pytest.mark.parametrize("n_spots", [1, 15, 19])
+def test_too_few_spots_are_refused_as_such(fresh, n_spots):
+    few = fresh[:n_spots].copy()
+    for n_domains in (None, 2):
+        with pytest.raises(InputError, match=re.compile(f"{n_spots} spots.*20 or more", re.DOTALL)):
+            find(few, n_domains)
+
+
+def test_objects_without_spots_or_genes_and_other_objects_are_refused(fresh):
+    with pytest.raises(InputError, match="at least one of both"):
+        sigel.tl.domains(fresh[:, []].copy(), 2, progress=False)
+    with pytest.raises(InputError, match="AnnData"):
+        sigel.tl.domains(np.ones((30, 3)), 2, progress=False)
+
+
+def test_values_that_look_normalised_are_warned_of(fresh):
+    fresh.X = fresh.X.log1p()
+    with pytest.warns(UserWarning, match="not whole numbers"):
+        find(fresh, 2)
+
+
+def test_counts_of_whole_numbers_bring_no_warning(fresh):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find(fresh, 2, config={"starts": 6, "window": 7})

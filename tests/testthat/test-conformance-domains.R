@@ -1,0 +1,115 @@
+# Which domains the Python door finds, in a process of its own, and which this one finds.
+
+# Both answers to domains.json, computed once.
+both_domains <- function() {
+  if (is.null(made$both_domains)) {
+    fixture <- test_path("..", "conformance")
+    if (!dir.exists(fixture)) {
+      missing_or_skip("tests/conformance")
+    }
+    json <- reticulate::import("json")
+    settings <- file.path(fixture, "domains.json")
+    case <- json$loads(paste(readLines(settings), collapse = "\n"))
+    folder <- withr::local_tempdir()
+    # R's LD_LIBRARY_PATH would change which libpython the child loads.
+    status <- withr::with_envvar(
+      c(
+        LD_LIBRARY_PATH = "",
+        PYTHONPATH = system.file("python", package = "sigel"),
+        PYTHONDONTWRITEBYTECODE = "1"
+      ),
+      system2(reticulate::py_exe(), shQuote(c(file.path(fixture, "domains_csv.py"), settings, folder)))
+    )
+    expect_equal(status, 0L)
+    files <- list.files(folder, full.names = TRUE)
+    python <- lapply(files, utils::read.csv, row.names = 1, check.names = FALSE)
+    names(python) <- sub("[.]csv$", "", basename(files))
+    made$both_domains <- c(list(python = python, case = case), domains_by_r(case))
+  }
+  made$both_domains
+}
+
+domains_by_r <- function(case) {
+  section <- do.call(SimulateSection, c(case$simulation, seed = case$simulation_seed))
+  section$half <- ifelse(section$array_col > stats::median(section$array_col), "b", "a")
+  find <- function(n, ...) {
+    find_quietly(section, n.domains = n, config = case$config, seed.use = case$seed, ...)
+  }
+  chosen <- SelectSpatialGenes(
+    section,
+    n.genes = case$n_genes,
+    seed.use = case$seed,
+    device = "cpu",
+    verbose = FALSE
+  )
+  found <- find(case$n_domains)
+  stability <- SpatialDomainStability(
+    found,
+    n.seeds = case$n_seeds,
+    seed.use = case$seed,
+    device = "cpu",
+    verbose = FALSE
+  )
+  list(
+    domains = found,
+    halves = find(case$n_domains, section = "half", refine = TRUE),
+    chosen = find(NULL),
+    selection = SpatialGeneSelection(chosen),
+    stability = stability
+  )
+}
+
+expect_near <- function(a, b, tolerance, info) {
+  expect_equal(is.na(a), is.na(b), info = info)
+  difference <- max(abs(a - b) / pmax(1, abs(b)), 0, na.rm = TRUE)
+  if (nzchar(Sys.getenv("SIGEL_SHOW_DIFFERENCE"))) {
+    message(info, " ", format(difference))
+  }
+  expect_lt(difference, tolerance)
+}
+
+test_that("R and Python find the same domains, as sure of each spot", {
+  skip_if_no_engine()
+  both <- both_domains()
+  for (name in c("domains", "halves", "chosen")) {
+    r <- both[[name]][[]]
+    python <- both$python[[name]]
+    expect_equal(rownames(r), rownames(python), info = name)
+    expect_equal(as.character(r$sigel_domain), as.character(python$sigel_domain), info = name)
+    expect_near(r$sigel_domain_prob, python$sigel_domain_prob, both$case$tolerance, name)
+  }
+  features <- SeuratObject::Embeddings(both$domains[["sigeldomain"]])
+  expect_near(unname(features), unname(as.matrix(both$python$features)), both$case$tolerance, "features")
+  number <- domain_about(both$chosen)$number
+  for (column in names(number)) {
+    python <- both$python$number[[sub(".", "_", column, fixed = TRUE)]]
+    expect_near(number[[column]], python, both$case$tolerance, column)
+  }
+})
+
+test_that("R and Python choose the same genes", {
+  skip_if_no_engine()
+  both <- both_domains()
+  python <- both$python$selection
+  r <- both$selection[rownames(python), ]
+  expect_equal(r$selected, as.logical(python$selected))
+  # A gene without a group is none in both.
+  group <- function(x) replace(as.character(x), !nzchar(as.character(x)), NA)
+  expect_equal(group(r$group), group(python$group))
+  for (name in c("group_rank", "rank", "effect", "weight")) {
+    expect_near(r[[name]], python[[name]], both$case$tolerance, name)
+  }
+})
+
+test_that("R and Python find the same stability", {
+  skip_if_no_engine()
+  both <- both_domains()
+  python <- both$python$stability
+  expect_equal(as.character(both$stability$domain), as.character(python$domain))
+  for (name in c("n_spots", "stability", "lowest")) {
+    expect_near(both$stability[[name]], python[[name]], both$case$tolerance, name)
+  }
+  expect_near(attr(both$stability, "ari"), python$ari[1], both$case$tolerance, "ari")
+  kept <- both$python$kept$sigel_domain_stability
+  expect_near(unname(attr(both$stability, "spots")), kept, both$case$tolerance, "spots")
+})

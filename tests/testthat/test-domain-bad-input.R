@@ -1,0 +1,143 @@
+test_that("arguments that cannot be used are refused and the object stays as it was", {
+  skip_if_no_engine()
+  section <- regions_section()
+  refused <- function(argument, ..., say = NULL) {
+    expect_refused(find_quietly(section, ...), argument, say, object = section)
+  }
+  refused("n.domains", n.domains = 1, say = "2")
+  refused("n.domains", n.domains = 2.5)
+  refused("n.domains", n.domains = c(2, 3))
+  refused("n.domains", n.domains = 5000, say = "n.domains = ")
+  refused("method", method = "magic", say = "\"mixture\"")
+  refused("method", method = 3)
+  refused("features", features = 1:3)
+  refused("features", features = character())
+  refused("features", features = c("Gene0001", NA))
+  refused("features", features = "Gene00001", say = "Did you mean \"Gene0001\"")
+  refused("features", features = "Gene0001", say = "2 or more")
+  refused("refine", refine = NA)
+  refused("assay", assay = "RNA", say = "\"Spatial\"")
+  refused("layer", layer = "tpm")
+  refused("image", image = "slice1", say = "\"section\"")
+  refused("image", image = "section", coordinates = places_of(section), say = "not both")
+  refused("coordinates", coordinates = places_of(section)[-1, ], say = "no row for 1 of")
+  refused("section", section = "nosuchcolumn", say = "names(object[[]])")
+  refused("section", section = c("region", "region"))
+  refused("reduction", reduction = "nope", say = "RunSIGEL()")
+  refused("reduction", reduction = 3)
+  refused("seed.use", seed.use = -1)
+  refused("device", device = "abacus")
+  refused("config", config = 3)
+  refused("config", config = list(3))
+  refused("...", n_domains = 3, say = "Did you mean `n.domains`?")
+  section$half <- replace(rep(c("a", "b"), length.out = ncol(section)), 3, NA)
+  refused("section", section = "half", say = "missing values")
+  section$few <- replace(rep("a", ncol(section)), 1:3, "b")
+  refused("object", section = "few", say = "3 spots in the smallest section")
+  expect_error(find_quietly(section, config = list(windows = 3)), "window", class = "sigel_error")
+  expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
+})
+
+test_that("models that mclust does not know, or cannot fit, are refused", {
+  skip_if_no_engine()
+  skip_without("mclust")
+  section <- regions_section()
+  by_mclust <- function(...) find_quietly(section, method = "mclust", ...)
+  expect_refused(by_mclust(model.name = "EEX"), "model.name", "\"EEE\"", object = section)
+  expect_refused(by_mclust(model.name = 3), "model.name", object = section)
+  expect_refused(by_mclust(model.name = "VVV", n.domains = 20), "method", "VVV", object = section)
+})
+
+test_that("what a function does wrong is told", {
+  skip_if_no_engine()
+  section <- regions_section()
+  refused <- function(f, say) {
+    expect_refused(find_quietly(section, method = f), "method", say, object = section)
+  }
+  refused(function(features, n) stop("I cannot"), "I cannot")
+  refused(function(features, n) 1:3, "length 3")
+  refused(function(features, n) list(1, 2), "list")
+  refused(function(features, n) rep(NA, nrow(features)), "missing values")
+  refused(function(features) 1, "unused argument")
+})
+
+test_that("matrices, coordinates and facts that cannot be used are refused", {
+  skip_if_no_engine()
+  counts <- counts_of(regions_section())
+  places <- places_of(regions_section())
+  expect_refused(find_quietly(counts), "coordinates", "found nothing")
+  expect_refused(find_quietly(counts, places[-1, ]), "coordinates", "1 of")
+  expect_refused(find_quietly("section.rds", places), "object", "readRDS()")
+  expect_refused(find_quietly(counts[, 1:12], places), "n.domains")
+  negative <- counts
+  negative@x[1] <- -1
+  expect_refused(find_quietly(negative, places), "layer", "negative")
+  expect_refused(find_quietly(counts, places, facts = 3), "facts", "data frame")
+  expect_refused(find_quietly(counts, places, facts = data.frame(a = 1)), "facts", "group")
+  facts <- data.frame(group = "1", row.names = "x")
+  expect_refused(find_quietly(counts, places, facts = facts), "facts", "no row")
+  expect_refused(find_quietly(counts, places, section = c("a", "b")), "section", "2 values for")
+})
+
+test_that("choices of genes that cannot be made are refused", {
+  skip_if_no_engine()
+  section <- regions_section()
+  refused <- function(argument, ..., say = NULL) {
+    expect_refused(SelectSpatialGenes(section, ..., verbose = FALSE), argument, say, object = section)
+  }
+  refused("share", share = 0)
+  refused("share", share = 1.2, say = "share = 0.25")
+  refused("share", share = "a")
+  refused("n.genes", n.genes = 0)
+  refused("n.genes", n.genes = 1e6, say = "1 to")
+  refused("balance", balance = 2, say = "balance = 0")
+  refused("balance", balance = "a")
+  refused("features", features = "nogene", say = "nogene")
+  refused("section", section = 3)
+  refused("config", config = list(window = 3), say = "image")
+  refused("...", n_genes = 3, say = "Did you mean `n.genes`?")
+  expect_refused(SpatialGeneSelection(section), "object", "SelectSpatialGenes()")
+  expect_refused(SpatialGeneSelection(section, assay = "RNA"), "assay", "\"Spatial\"")
+  expect_refused(SpatialGeneSelection(3), "object", "Seurat object")
+})
+
+test_that("errors about a Seurat object show the call that was written", {
+  skip_if_no_engine()
+  section <- regions_section()
+  calls <- list(
+    expect_error(FindSpatialDomains(section, method = "magic"), class = "sigel_error"),
+    expect_error(FindSpatialDomains(section, n.domains = 1), class = "sigel_error"),
+    expect_error(FindSpatialDomains(section, section = "nope"), class = "sigel_error")
+  )
+  for (error in calls) {
+    expect_equal(rlang::call_name(conditionCall(error)), "FindSpatialDomains")
+    expect_no_match(paste(deparse(conditionCall(error)), collapse = ""), "coordinates = ")
+  }
+})
+
+test_that("names that are taken are refused before the work", {
+  skip_if_no_engine()
+  section <- regions_section()
+  embeddings <- matrix(0, ncol(section), 2, dimnames = list(colnames(section), c("a_1", "a_2")))
+  other <- SeuratObject::CreateDimReducObject(embeddings, key = "a_", assay = "Spatial")
+  section[["sigeldomain"]] <- other
+  expect_refused(find_quietly(section), "reduction", "\"sigeldomain\"", object = section)
+})
+
+test_that("what the engine says of Python is said of R", {
+  in_r_words <- getFromNamespace("in_r_words", "sigel")
+  said <- function(text, name = "domains") in_r_words(text, name)
+  expect_match(
+    said("`n_domains`: found 1; wanted 2. Use n_domains=7, or None to have it chosen."),
+    "`n.domains`: found 1; wanted 2. Use n.domains = 7, or NULL",
+    fixed = TRUE
+  )
+  expect_match(said("Use genes=None for the choice."), "features = NULL", fixed = TRUE)
+  expect_match(said("unknown setting 'windows' in DomainConfig; known"), "in config; known", fixed = TRUE)
+  leiden <- said("Install them: pip install \"sigel[leiden]\".")
+  expect_match(leiden, "`install_sigel(c(\"igraph\", \"leidenalg\"))`", fixed = TRUE)
+  expect_no_match(leiden, "pip")
+  spagcn <- "Install it: pip install \"sigel[spagcn]\", which also brings a setuptools that louvain works with."
+  expect_match(said(spagcn), "\"SpaGCN\", \"setuptools<81\"", fixed = TRUE)
+  expect_no_match(said(spagcn), "pip")
+})
