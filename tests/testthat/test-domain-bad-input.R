@@ -68,7 +68,7 @@ test_that("matrices, coordinates and facts that cannot be used are refused", {
   expect_refused(find_quietly(counts), "coordinates", "found nothing")
   expect_refused(find_quietly(counts, places[-1, ]), "coordinates", "1 of")
   expect_refused(find_quietly("section.rds", places), "object", "readRDS()")
-  expect_refused(find_quietly(counts[, 1:12], places), "n.domains")
+  expect_refused(find_quietly(counts[, 1:12], places), "object", "12 spots")
   negative <- counts
   negative@x[1] <- -1
   expect_refused(find_quietly(negative, places), "layer", "negative")
