@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, names_of, spots_by_genes, whole, whole_numbers
+from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config import ImageConfig
 from sigel.domain_config import DomainConfig
 from sigel.runtime import Progress
 from sigel.tasks import domains as tasks
-from sigel.tasks.panel import Section
 
 
 def select_genes(
@@ -60,7 +59,7 @@ def select_genes(
         Columns of the table as lists, `gene` among them.
     """
     table = tasks.select_genes(
-        _section(i, p, x, dim, genes, coordinates, lattice),
+        section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
         ImageConfig.from_dict(whole_numbers(settings)),
         share=share,
@@ -119,11 +118,11 @@ def domains(
         `domain` (text), `prob`, `features` `(n_cells, n_components)`, `genes`, `weight`, `window`,
         `n_domains`, `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
     """
-    config = DomainConfig.from_dict(_tuples(whole_numbers(settings)))
+    config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "rings"))
     number = None if n_domains is None else whole(n_domains, "n_domains")
     tasks.check_number(number, int(dim[1]))
     described = tasks.describe_section(
-        _section(i, p, x, dim, genes, coordinates, lattice),
+        section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
         ImageConfig.from_dict(whole_numbers(image_settings)),
         genes=None if use_genes is None else names_of(use_genes),
@@ -203,9 +202,9 @@ def domain_stability(
         Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
         each cell keeps its domain.
     """
-    config = DomainConfig.from_dict(_tuples(json.loads(params)))
+    config = DomainConfig.from_dict(json.loads(params))
     described = tasks.describe_section(
-        _section(i, p, x, dim, genes, coordinates, lattice),
+        section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
         ImageConfig(),
         genes=names_of(use_genes),
@@ -231,17 +230,6 @@ def domain_stability(
     return {**columns(table), **table.attrs, "spots": kept}
 
 
-def _section(
-    i: Any, p: Any, x: Any, dim: Sequence[int], genes: Sequence[str], coordinates: Any, lattice: Any
-) -> Section:
-    return Section(
-        spots_by_genes(i, p, x, dim),
-        np.array(names_of(genes), dtype=object),
-        None if coordinates is None else np.asarray(coordinates, dtype=np.float64),
-        None if lattice is None else np.asarray(lattice, dtype=np.float64),
-    )
-
-
 def _labels(section: Sequence[str] | None) -> np.ndarray | None:
     return None if section is None else np.asarray(names_of(section), dtype=object)
 
@@ -251,15 +239,6 @@ def _known(group: Sequence[str] | None, rank: Any, effect: Any) -> tasks.Known:
         None if one is None else np.asarray(one, dtype=np.float64).reshape(-1) for one in (rank, effect)
     )
     return tasks.Known(None if group is None else np.array(names_of(group), dtype=object), ranks, effects)
-
-
-def _tuples(settings: Any) -> dict[str, Any]:
-    """Rings come from R as a list, or as one number where there is one."""
-    made = dict(settings)
-    if "rings" in made:
-        rings = made["rings"]
-        made["rings"] = tuple(int(n) for n in (rings if isinstance(rings, Sequence) else [rings]))
-    return made
 
 
 def _of_r(method: str | Callable[..., Any]) -> str | Callable[..., Any]:

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.bridge._pieces import columns, names_of, spots_by_genes, whole, whole_numbers
+from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.impute_config import ImputeConfig
 from sigel.runtime import Progress
 from sigel.tasks.impute import Imputed
 from sigel.tasks.impute import impute as impute_section
-from sigel.tasks.panel import Section
 
 # What the report says in one word or number each.
 REPORTED = ("method", "n_shared", "target_sum", "spearman", "converged")
@@ -68,10 +67,10 @@ def impute(
         `left_out` and `history` as lists, the gene's name among them; `report`: words and numbers, `min_pcc`
         among them, `params` and `provenance` as JSON.
     """
-    config = ImputeConfig.from_dict(_lists(whole_numbers(settings)))
+    config = ImputeConfig.from_dict(with_lists(whole_numbers(settings), "scales", "penalties"))
     result = impute_section(
-        _section(i, p, x, dim, genes, cells, coordinates, lattice),
-        [_section(*reference) for reference in references],
+        section_of(i, p, x, dim, genes, coordinates, lattice),
+        [section_of(*one[:5], *one[6:]) for one in references],  # without the names of cells
         genes=None if features is None else names_of(features),
         method=method,  # type: ignore[arg-type]  # checked there
         model=None if model is None else names_of(model),
@@ -85,33 +84,8 @@ def impute(
     return _plain(result, config)
 
 
-def _section(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
-) -> Section:
-    place, array = (None if one is None else np.asarray(one, dtype=float) for one in (coordinates, lattice))
-    return Section(spots_by_genes(i, p, x, dim), np.array(names_of(genes), dtype=object), place, array)
-
-
 def _pairs(target: Any, reference: Any) -> pd.DataFrame:
     return pd.DataFrame({"target": names_of(target), "reference": names_of(reference)})
-
-
-def _lists(settings: dict[str, Any]) -> dict[str, Any]:
-    """R's vector of one number comes as that number, and whole ones as doubles."""
-    found = dict(settings)
-    for name in ("scales", "penalties"):
-        if name in found:
-            value = found[name]
-            numbers = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
-            found[name] = [whole_numbers(number) for number in numbers]
-    return found
 
 
 def _plain(result: Imputed, config: ImputeConfig) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.model import SIGEL
+from sigel.tasks.panel import Section
 
 
 def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:
@@ -33,6 +34,24 @@ def images_of(
     places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)
     array = None if lattice is None else np.asarray(lattice, dtype=np.float64)
     return GeneImages.from_arrays(counts, genes, places, array, config)
+
+
+def section_of(
+    i: Any, p: Any, x: Any, dim: Sequence[int], genes: Any, coordinates: Any, lattice: Any
+) -> Section:
+    place, array = (None if one is None else np.asarray(one, dtype=float) for one in (coordinates, lattice))
+    return Section(spots_by_genes(i, p, x, dim), np.array(names_of(genes), dtype=object), place, array)
+
+
+def with_lists(settings: dict[str, Any], *names: str) -> dict[str, Any]:
+    """R's vector of one number comes as that number, and whole ones as doubles."""
+    found = dict(settings)
+    for name in names:
+        if name in found:
+            value = found[name]
+            numbers = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+            found[name] = [whole_numbers(number) for number in numbers]
+    return found
 
 
 def whole_numbers(settings: Any) -> Any:
