@@ -12,7 +12,6 @@ from scipy import sparse
 
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
-from sigel.lattice import is_hexagonal
 from sigel.standardised import log_normalised
 from sigel.tasks.panel import Section
 from sigel.tasks.spot_features import Tissue, reach, window_scores
@@ -49,13 +48,8 @@ def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) ->
         When there are too few spots, or no place for each.
     """
     n_spots = section.counts.shape[0]
-    if section.coordinates is not None:
-        places = np.asarray(section.coordinates, dtype=np.float64)
-    elif section.lattice is not None:
-        places = np.asarray(section.lattice, dtype=np.float64)
-        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
-        places = places * [np.sqrt(3), 1] if is_hexagonal(places) else places
-    else:
+    places = section.places()
+    if places is None:
         fix = 'Put them into obsm["spatial"].'
         raise InputError("coordinates", "no coordinates", "the place of each spot", fix)
     if places.ndim != 2 or places.shape[0] != n_spots or places.shape[1] not in (2, 3):
@@ -103,8 +97,10 @@ def check_counts(counts: sparse.csr_matrix) -> None:
         )
 
 
-def normalised(counts: sparse.csr_matrix, target_sum: float | None) -> sparse.csr_matrix:
-    """Log-normalised counts, `(n_spots, n_genes)`; spots without counts stay empty.
+def normalised(
+    counts: sparse.csr_matrix, target_sum: float | None, columns: Sequence[int] | None = None
+) -> sparse.csr_matrix:
+    """Log-normalised counts, `(n_spots, n_columns)`; spots without counts stay empty.
 
     Parameters
     ----------
@@ -112,10 +108,12 @@ def normalised(counts: sparse.csr_matrix, target_sum: float | None) -> sparse.cs
         Raw counts of all genes.
     target_sum
         Counts of a spot after normalisation; None: the median of the spots.
+    columns
+        Genes that are wanted; None: all. Libraries are those of all genes.
     """
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     total = float(np.median(library[library > 0])) if target_sum is None else target_sum
-    return log_normalised(counts, library, total)
+    return log_normalised(counts if columns is None else counts[:, columns], library, total)
 
 
 def describe(
@@ -145,7 +143,7 @@ def describe(
     """
     column = {str(gene): at for at, gene in enumerate(section.genes)}
     chosen = [column[str(gene)] for gene in genes]
-    values = sparse.csr_matrix(normalised(section.counts, config.target_sum)[:, chosen])
+    values = normalised(section.counts, config.target_sum, chosen)
     weighted = sparse.csr_matrix(values @ sparse.diags_array(np.asarray(weight, dtype=np.float32)))
     part, where = weighted, tissue
     if len(tissue.section) > config.max_spots:

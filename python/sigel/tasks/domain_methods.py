@@ -11,15 +11,16 @@ import torch
 
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
+from sigel.r.mclust import mclust
 from sigel.tasks.domain_inputs import Described
+from sigel.tasks.domain_leiden import leiden
 from sigel.tasks.domain_mixture import mixture
+from sigel.tasks.domain_spagcn import spagcn
 
 # Of the caller's own: from features (n_spots, n_components) and a number to labels (n_spots,).
 Clusterer = Callable[[np.ndarray, int], np.ndarray]
 
 METHODS = ("mixture", "leiden", "mclust", "spagcn")
-# Needs a number of domains that it may miss.
-UNSURE = ("leiden",)
 
 
 class Clustered(NamedTuple):
@@ -67,16 +68,10 @@ def cluster(
         found = mixture(described, n_domains, seed, config, device)
         return Clustered(found.label, found.agreement)
     if method == "leiden":
-        from sigel.tasks.domain_leiden import leiden
-
         return Clustered(leiden(described, n_domains, seed, config), unknown)
     if method == "mclust":
-        from sigel.r.mclust import mclust  # starts R: only when asked for
-
         made = mclust(described.features, n_domains, model_name, seed=seed)
         return Clustered(made.label, made.posterior.max(axis=1))
-    from sigel.tasks.domain_spagcn import spagcn
-
     return Clustered(spagcn(described, n_domains, seed, config), unknown)
 
 

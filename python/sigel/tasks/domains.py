@@ -18,6 +18,8 @@ from sigel.tasks.domain_methods import Clusterer, check_method, cluster
 from sigel.tasks.domain_number import best_number, domain_numbers
 from sigel.tasks.gene_choice import check_choice, choose_genes, gene_facts, gene_variance, named_genes
 from sigel.tasks.panel import Section
+from sigel.tasks.refinement import refine as majority
+from sigel.tasks.stability import jaccard, other_seeds
 
 
 class Known(NamedTuple):
@@ -177,8 +179,6 @@ def find_domains(
     label, n_changed = np.unique(found.label, return_inverse=True)[1], 0
     prob = np.asarray(found.prob, dtype=np.float64)
     if refine:
-        from sigel.tasks.refinement import refine as majority
-
         before = label
         label, n_changed = majority(label, described.tissue)
         prob = np.where(label == before, prob, np.nan)
@@ -270,18 +270,13 @@ def domain_stability(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    streams(seed)
-    whole = isinstance(n_seeds, int | np.integer) and not isinstance(n_seeds, bool)
-    if not (whole and n_seeds >= 1):
-        raise InputError("n_seeds", repr(n_seeds), "a whole number >= 1", "Use n_seeds=10.")
+    seeds = other_seeds(n_seeds, seed, fit_seed)
     names = np.array(sorted(set(label), key=lambda one: (len(one), one)), dtype=object)
     codes = pd.Index(names).get_indexer(np.asarray(label, dtype=object))
-    size = np.bincount(codes, minlength=len(names))
-    seeds = [one for one in range(seed, seed + n_seeds + 1) if one != fit_seed][:n_seeds]
-    jaccard, ari, kept = np.zeros((n_seeds, len(names))), [], np.zeros(len(codes))
-    for row, one in enumerate(seeds):
+    best, ari, kept = [], [], np.zeros(len(codes))
+    for step, one in enumerate(seeds):
         if progress is not None:
-            progress("domains", row, n_seeds, f"seed {one}")
+            progress("domains", step, n_seeds, f"seed {one}")
         made = find_domains(
             described,
             len(names),
@@ -292,17 +287,21 @@ def domain_stability(
             seed=one,
             device=device,
         )
-        other = pd.factorize(made.label)[0]
-        shared = np.zeros((len(names), other.max() + 1))
-        np.add.at(shared, (codes, other), 1)
-        both = shared / (size[:, None] + np.bincount(other)[None] - shared)
-        jaccard[row] = both.max(axis=1)
-        kept += other == both.argmax(axis=1)[codes]
-        ari.append(float(adjusted_rand_score(codes, other)))
+        again = pd.factorize(made.label)[0]
+        both = jaccard(codes, again)
+        best.append(both.max(axis=1))
+        kept += again == both.argmax(axis=1)[codes]
+        ari.append(float(adjusted_rand_score(codes, again)))
     if progress is not None:
         progress("domains", n_seeds, n_seeds, "done")
+    overlap = np.stack(best)  # (n_seeds, n_domains)
     table = pd.DataFrame(
-        {"domain": names, "n_spots": size, "stability": jaccard.mean(axis=0), "lowest": jaccard.min(axis=0)}
+        {
+            "domain": names,
+            "n_spots": np.bincount(codes),
+            "stability": overlap.mean(axis=0),
+            "lowest": overlap.min(axis=0),
+        }
     )
     table.attrs = {"ari": float(np.mean(ari)), "ari_by_seed": ari, "seeds": seeds}
     return table, kept / n_seeds

@@ -13,7 +13,6 @@ import torch
 
 from sigel.errors import InputError
 from sigel.impute_config import ImputeConfig
-from sigel.lattice import is_hexagonal
 from sigel.model import SIGEL
 from sigel.tasks.pairing import LEAST_SHARED, genes_to_impute, pair_genes
 from sigel.tasks.panel import Reference, Section, Target
@@ -153,13 +152,8 @@ def checked(section: Section, argument: str) -> Section:
             UserWarning,
             stacklevel=4,
         )
-    if section.coordinates is not None:
-        places = np.asarray(section.coordinates, dtype=np.float64)
-    elif section.lattice is not None:
-        places = np.asarray(section.lattice, dtype=np.float64)
-        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
-        places = places * [np.sqrt(3), 1] if is_hexagonal(places) else places
-    else:
+    places = section.places()
+    if places is None:
         fix = 'Put them into obsm["spatial"]; dissociated cells have no pictures of genes to learn from.'
         raise InputError(argument, "no coordinates: not a spatial section", "the places of its cells", fix)
     if places.ndim != 2 or places.shape[0] != counts.shape[0] or places.shape[1] not in (2, 3):

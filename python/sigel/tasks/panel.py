@@ -16,6 +16,7 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.lattice import is_hexagonal
 from sigel.model import SIGEL
 from sigel.nearest import mean_of_nearest
 from sigel.standardised import Standardised, log_normalised
@@ -34,6 +35,16 @@ class Section(NamedTuple):
     genes: np.ndarray  # (n_genes,) names
     coordinates: np.ndarray | None  # (n_cells, 2)
     lattice: np.ndarray | None = None  # (n_cells, 2): array row and column
+
+    def places(self) -> np.ndarray | None:
+        """Coordinates as float64; else array positions, spaced as on the slide; None without either."""
+        if self.coordinates is not None:
+            return np.asarray(self.coordinates, dtype=np.float64)
+        if self.lattice is None:
+            return None
+        places = np.asarray(self.lattice, dtype=np.float64)
+        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
+        return places * [np.sqrt(3), 1] if is_hexagonal(places) else places
 
 
 @dataclass(frozen=True)

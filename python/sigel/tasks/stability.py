@@ -71,14 +71,11 @@ def group_stability(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    if not isinstance(n_seeds, Integral) or isinstance(n_seeds, bool) or n_seeds < 1:
-        raise InputError("n_seeds", repr(n_seeds), "a whole number >= 1", "Use n_seeds=5.")
-    streams(seed)  # refuses what is no seed, before the first fit
+    seeds = other_seeds(n_seeds, seed, fit_seed)
     kept, labels, code = grouped(np.zeros((len(images.genes), 1)), group)
     if not len(kept):
         fix = "Use the layer and the coordinates of the fit."
         raise InputError("genes", "no gene that has an image and a group", "genes with groups", fix)
-    seeds = [k for k in range(seed, seed + n_seeds + 1) if k != fit_seed][:n_seeds]
     # A number that was chosen along the path is reached along it again.
     along_path = made_anew or config.n_groups == "auto"
 
@@ -107,6 +104,29 @@ def group_stability(
     )
     table.attrs.update(ari=float(np.mean(rand)), ari_by_seed=rand, seeds=seeds)
     return table
+
+
+def other_seeds(n_seeds: int, seed: int, fit_seed: int | None) -> list[int]:
+    """Seeds to try again with, before the first is tried.
+
+    Parameters
+    ----------
+    n_seeds
+        How many.
+    seed
+        The first; the others follow.
+    fit_seed
+        One that is left out.
+
+    Raises
+    ------
+    InputError
+        When a number is out of range.
+    """
+    if not isinstance(n_seeds, Integral) or isinstance(n_seeds, bool) or n_seeds < 1:
+        raise InputError("n_seeds", repr(n_seeds), "a whole number >= 1", "Use n_seeds=5.")
+    streams(seed)  # refuses what is no seed
+    return [k for k in range(seed, seed + int(n_seeds) + 1) if k != fit_seed][: int(n_seeds)]
 
 
 def jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
-from sigel.chunks import SpotRows
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError, unknown_name
@@ -24,6 +22,7 @@ from sigel.runtime import resolve_device
 from sigel.tasks import domains as tasks
 from sigel.tasks.domain_methods import METHODS, Clusterer, check_method
 from sigel.tasks.panel import Section
+from sigel.tl._section import read_section, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -447,21 +446,6 @@ def _section(
         raise InputError("spatial_key", found, "coordinates of the spots", fix)
     labels = None
     if section_key is not None:
-        if section_key not in adata.obs:
-            found = unknown_name(section_key, adata.obs)
-            raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
-        if adata.obs[section_key].isna().any():
-            found = f"{section_key!r} with {int(adata.obs[section_key].isna().sum())} missing values"
-            raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
-        labels = adata.obs[section_key].astype(str).to_numpy(dtype=object)
-    section = Section(
-        sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr")),
-        adata.var_names.to_numpy(dtype=object),
-        np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
-        adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
-    )
-    return (
-        section,
-        labels,
-        {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""},
-    )
+        labels = section_column(adata, section_key).astype(str).to_numpy(dtype=object)
+    where = {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""}
+    return read_section(adata, values, spatial_key), labels, where

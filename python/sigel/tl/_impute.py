@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
-from sigel.chunks import SpotRows
 from sigel.errors import InputError
 from sigel.impute_config import ImputeConfig
 from sigel.keys import IMPUTATION
@@ -21,6 +19,7 @@ from sigel.tasks.imputation_inputs import Orthologs
 from sigel.tasks.impute import impute as impute_section
 from sigel.tasks.panel import Section
 from sigel.tasks.predictors import Method
+from sigel.tl._section import read_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -193,11 +192,4 @@ def _section(
         known = ", ".join(map(repr, adata.obsm)) or "none"
         found = f"{spatial_key!r}, which the {argument} lacks: no places of its cells"
         raise InputError("spatial_key", found, "a key of obsm", f"There are: {known}.")
-    counts = sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr"))
-    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    return Section(
-        counts=counts,
-        genes=adata.var_names.to_numpy(dtype=object),
-        coordinates=np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
-        lattice=adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
-    )
+    return read_section(adata, values, spatial_key)

@@ -1,4 +1,4 @@
-"""The images that a question of a section needs: made as those of the fit, or of the model."""
+"""What a question needs of a section: images as those of the fit or the model, or counts and places."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
 import torch
+from scipy import sparse
 
+from sigel.chunks import SpotRows
 from sigel.config import ImageConfig, SIGELConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages, check_section
 from sigel.keys import Keys
 from sigel.model import SIGEL
+from sigel.tasks.panel import Section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -47,3 +52,26 @@ def images_as_fitted(
     layer = info.get("layer") or None if layer is None else layer
     spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
     return GeneImages.from_anndata(adata, config, layer=layer, spatial_key=spatial_key)
+
+
+def read_section(adata: AnnData, values: Any, spatial_key: str) -> Section:
+    """Counts, wherever they lie, and what there is of places; for questions that make no images."""
+    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
+    return Section(
+        counts=sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr")),
+        genes=adata.var_names.to_numpy(dtype=object),
+        coordinates=np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
+        lattice=adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
+    )
+
+
+def section_column(adata: AnnData, section_key: str) -> pd.Series:
+    """The section of every spot, or a refusal."""
+    if section_key not in adata.obs:
+        found = unknown_name(section_key, adata.obs)
+        raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
+    column = adata.obs[section_key]
+    if column.isna().any():
+        found = f"{section_key!r} with {int(column.isna().sum())} missing values"
+        raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
+    return column

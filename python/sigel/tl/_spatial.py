@@ -19,7 +19,7 @@ from sigel.model import SIGEL
 from sigel.nulls import Null
 from sigel.progress import shown
 from sigel.tasks.spatial_sections import spatial_genes_of_sections
-from sigel.tl._section import images_as_fitted, model_of
+from sigel.tl._section import images_as_fitted, model_of, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -168,11 +168,5 @@ def _sections(adata: AnnData, section_key: str | None) -> list[tuple[object, np.
     """Name and mask of each section; None and None for all spots."""
     if section_key is None:
         return [(None, None)]
-    if section_key not in adata.obs:
-        found = unknown_name(section_key, adata.obs)
-        raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
-    column = adata.obs[section_key]
-    if column.isna().any():
-        found = f"{section_key!r} with {int(column.isna().sum())} missing values"
-        raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
+    column = section_column(adata, section_key)
     return [(value, (column == value).to_numpy()) for value in pd.unique(column)]
