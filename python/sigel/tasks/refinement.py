@@ -45,7 +45,7 @@ def refine(labels: np.ndarray, tissue: Tissue, n: int = 7) -> tuple[np.ndarray, 
     """
     labels = np.asarray(labels)
     names, code = np.unique(labels, return_inverse=True)
-    around = sparse.csr_matrix(tissue.means(n))
+    around = tissue.means(n).copy()  # the tissue keeps its own
     around.setdiag(0)
     member = sparse.csr_matrix((np.ones(len(code)), (np.arange(len(code)), code)))
     votes = sparse.csr_matrix(around @ member)  # (n_spots, n_domains)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -34,14 +35,23 @@ class Tissue:
         """How many sections."""
         return int(self.section.max()) + 1
 
+    @cached_property
+    def _means(self) -> dict[int, sparse.csr_matrix]:
+        return {}
+
     def means(self, n: int) -> sparse.csr_matrix:
-        """Means over the `n` nearest spots of the same section, sparse `(n_spots, n_spots)`.
+        """Means over the `n` nearest spots of the same section, sparse `(n_spots, n_spots)`; made once.
 
         Parameters
         ----------
         n
             Spots of a mean, the spot itself included.
         """
+        if n not in self._means:
+            self._means[n] = self._nearest(n)
+        return self._means[n]
+
+    def _nearest(self, n: int) -> sparse.csr_matrix:
         if self.n_sections == 1:
             return mean_of_nearest(self.coordinates, n)
         order = np.argsort(self.section, kind="stable")
