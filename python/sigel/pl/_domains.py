@@ -12,12 +12,11 @@ from sigel.images import check_section
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
 from sigel.pl._shades import add_legend, colours_of, in_order, legend_size, shades_of
-from sigel.pl._stability import DISSOLVED, FOUND_AGAIN
+from sigel.pl._stability import draw_stability
 from sigel.pl._tissue import draw_parts, grid_of, parts_of, write_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -137,7 +136,11 @@ def domain_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
     figure = plt.figure(figsize=(left + right, down), layout="constrained")
     bars, tissue = figure.subfigures(1, 2, width_ratios=[left, right], wspace=0.04)
     ax = bars.subplots()
-    _draw_stability(ax, found, label)
+    colours = colours_of(label)
+    draw_stability(ax, found, label, found["n_spots"], colours, "domain", "spots")
+    n = np.size(found["seeds"])
+    seeds = "One more seed" if n == 1 else f"{n} more seeds"
+    ax.set_title(f"{seeds}: adjusted Rand index {float(found['ari']):.2f}", fontsize=10)
     if down > 4.5:
         ax.set_box_aspect(3.2 / (left - 1.3))  # beside a tall tissue it would be stretched
         ax.set_anchor("N")
@@ -157,28 +160,3 @@ def stored(adata: AnnData, key: str) -> Mapping[str, Any]:
     found = f"{key!r}, under which there are no domains" if key in adata.uns else unknown_name(key, known)
     fix = f"Call sigel.tl.domains(adata, key_added={key!r}) first."
     raise InputError("key", found, "results of sigel.tl.domains", fix)
-
-
-def _draw_stability(ax: Axes, found: Mapping[str, Any], label: list[str]) -> None:
-    """A dot for each domain in its colour, the most stable first, and a line down to its worst seed."""
-    mean, lowest = np.asarray(found["stability"], float), np.asarray(found["lowest"], float)
-    n_spots = np.asarray(found["n_spots"], float)
-    order = np.lexsort((-n_spots, -mean))
-    place, colours = np.arange(len(mean)), colours_of(label)
-    shade = [colours[at] for at in order]
-    for limit, text in ((FOUND_AGAIN, "found again"), (DISSOLVED, "dissolved")):
-        ax.axhline(limit, ls="--", lw=0.8, color="0.6", zorder=0)
-        side = "bottom" if limit == FOUND_AGAIN else "top"
-        ax.text(1.01, limit, text, transform=ax.get_yaxis_transform(), fontsize=8, color="0.4", va=side)
-    ax.vlines(place, lowest[order], mean[order], color=shade, lw=1.5, alpha=0.7)
-    area = 20 + 120 * n_spots[order] / n_spots.max()
-    ax.scatter(place, mean[order], s=area, color=shade, zorder=3, linewidths=0)
-    ax.set_xticks(place, [label[at] for at in order], fontsize=8, rotation=90 if len(mean) > 30 else 0)
-    ax.set_xlim(-0.7, len(mean) - 0.3)
-    ax.set_ylim(0, 1.04)
-    ax.set_xlabel("domain (area of the dot: number of spots)", fontsize=9)
-    ax.set_ylabel("Jaccard index, mean and lowest", fontsize=9)
-    n = np.size(found["seeds"])
-    seeds = "one more seed" if n == 1 else f"{n} more seeds"
-    ax.set_title(f"{seeds.capitalize()}: adjusted Rand index {float(found['ari']):.2f}", fontsize=10)
-    ax.spines[["top", "right"]].set_visible(False)

@@ -12,14 +12,12 @@ from scipy import sparse
 from sigel.chunks import SpotRows
 from sigel.errors import InputError, unknown_name
 from sigel.keys import IMPUTATION
-from sigel.pl._base import limits_of, pyplot
+from sigel.pl._base import diameter_of, draw_cells, pyplot
 from sigel.standardised import log_normalised
 from sigel.tasks.impute import correlation
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from matplotlib.axes import Axes
-    from matplotlib.collections import EllipseCollection
     from matplotlib.figure import Figure
 
 _MAX_GENES = 30  # beyond which nobody looks
@@ -80,7 +78,7 @@ def imputed_genes(
         known = ", ".join(map(repr, imputed.obsm)) or "nothing"
         raise InputError("spatial_key", repr(spatial_key), "a key of obsm", f"There is {known}.")
     places = np.asarray(imputed.obsm[spatial_key], dtype=np.float64)[:, :2]
-    diameter = _diameter(places)
+    diameter = diameter_of(places)
 
     some = imputed[:, genes]
     columns = {"imputed": _dense(some.X)}
@@ -110,7 +108,7 @@ def imputed_genes(
             if np.isnan(values[0]):
                 ax.set_title("not measured", fontsize=9, color="0.5")
                 continue
-            drawn = _draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
+            drawn = draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
             ax.set_title(name, fontsize=9)
             row.colorbar(drawn, ax=ax, shrink=0.7, aspect=15, pad=0.02).ax.tick_params(labelsize=7)
     figure.supxlabel("colour bars: log1p of normalised counts", fontsize=8, color="0.4")
@@ -262,37 +260,3 @@ def _achieved(imputed: AnnData, measured: AnnData) -> tuple[list[str], np.ndarra
 
 def _dense(values: Any) -> np.ndarray:
     return values.toarray() if sparse.issparse(values) else np.asarray(values)
-
-
-def _diameter(places: np.ndarray) -> float:
-    """How large cells are drawn: on a lattice they touch, scattered ones cover about the tissue."""
-    from scipy.spatial import cKDTree
-
-    n = min(5, len(places))
-    some = places[:: max(1, len(places) // 2000)]
-    # The fourth neighbour is one spacing away on any lattice, and 1.1 times as far among scattered cells.
-    away = np.median(cKDTree(places).query(some, k=n)[0].reshape(len(some), n)[:, -1])
-    return float(away) if away > 0 else max(float(np.ptp(places, axis=0).max()), 1.0) / 50
-
-
-def _draw_cells(
-    ax: Axes, places: np.ndarray, diameter: float, values: np.ndarray, cmap: str
-) -> EllipseCollection:
-    """A disc for each cell at its place, y pointing down as on a slide."""
-    from matplotlib.collections import EllipseCollection
-
-    size = np.full(len(places), diameter)
-    # Edges, so that cells smaller than a dot are seen.
-    style: dict[str, Any] = {"cmap": cmap, "edgecolors": "face", "linewidths": 0.3, "rasterized": True}
-    cells = EllipseCollection(
-        size, size, 0 * size, units="xy", offsets=places, offset_transform=ax.transData, array=values, **style
-    )
-    low, high = np.quantile(values, [0.01, 0.99])
-    # The quantiles are the same where a gene is seen in fewer than one cell in a hundred.
-    rare = low == high and np.ptp(values) > 0
-    cells.set_clim(*((values.min(), values.max()) if rare else limits_of(values)))
-    ax.add_collection(cells, autolim=False)
-    (left, top), (right, bottom) = places.min(axis=0) - diameter / 2, places.max(axis=0) + diameter / 2
-    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    ax.set_axis_off()
-    return cells

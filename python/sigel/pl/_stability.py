@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sigel.pl._base import pyplot, results
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Hennig 2007: a group below the first has dissolved, one above the second is found again.
@@ -54,29 +56,40 @@ def group_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
     if found is None:
         fix = f'Call sigel.tl.group_stability(adata, key="{key}") first.'
         raise InputError("key", f"{key!r}, under which there is no stability", "groups that were tried", fix)
-    mean, lowest = np.asarray(found["stability"], float), np.asarray(found["lowest"], float)
-    n_genes, label = np.asarray(found["n_genes"], float), np.asarray(found["group"]).astype(str)
-    order = np.lexsort((-n_genes, -mean))
-    mean, lowest, n_genes, label = mean[order], lowest[order], n_genes[order], label[order]
-    place = np.arange(len(mean))
-
-    figure, ax = plt.subplots(figsize=(max(4.5, 0.28 * len(mean) + 1.8), 3.4), layout="constrained")
-    for limit, text in ((FOUND_AGAIN, "found again"), (DISSOLVED, "dissolved")):
-        ax.axhline(limit, ls="--", lw=0.8, color="0.6", zorder=0)
-        side = "bottom" if limit == FOUND_AGAIN else "top"
-        right = ax.get_yaxis_transform()
-        ax.text(1.01, limit, text, transform=right, fontsize=8, color="0.4", va=side)
-    ax.vlines(place, lowest, mean, color="#3b6ea8", lw=1.5, alpha=0.6)
-    area = 15 + 105 * n_genes / n_genes.max()
-    ax.scatter(place, mean, s=area, color="#3b6ea8", zorder=3, linewidths=0)
-    many = len(mean) > 30
-    ax.set_xticks(place, label, rotation=90 if many else 0, fontsize=7 if many else 8)
-    ax.set_xlim(-0.7, len(mean) - 0.3)
-    ax.set_ylim(0, 1.04)
-    ax.set_xlabel("gene group (area of the dot: number of genes)", fontsize=9)
-    ax.set_ylabel("Jaccard index, mean and lowest", fontsize=9)
+    label = np.asarray(found["group"]).astype(str).tolist()
+    figure, ax = plt.subplots(figsize=(max(4.5, 0.28 * len(label) + 1.8), 3.4), layout="constrained")
+    draw_stability(ax, found, label, found["n_genes"], ["#3b6ea8"] * len(label), "gene group", "genes")
     n_fits = np.size(found["seeds"])
     fits = "one more fit" if n_fits == 1 else f"{n_fits} more fits"
     ax.set_title(f"Groups in {fits}: adjusted Rand index {float(found['ari']):.2f}", fontsize=10)
-    ax.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def draw_stability(
+    ax: Axes,
+    found: Mapping[str, Any],
+    label: Sequence[str],
+    size: np.ndarray,
+    colours: Sequence[str],
+    part: str,
+    members: str,
+) -> None:
+    """A dot for each part, the most stable first, and a line down to its worst seed."""
+    mean, lowest, size = (np.asarray(one, float) for one in (found["stability"], found["lowest"], size))
+    order = np.lexsort((-size, -mean))
+    place, shades = np.arange(len(mean)), [colours[at] for at in order]
+    for limit, text in ((FOUND_AGAIN, "found again"), (DISSOLVED, "dissolved")):
+        ax.axhline(limit, ls="--", lw=0.8, color="0.6", zorder=0)
+        side = "bottom" if limit == FOUND_AGAIN else "top"
+        ax.text(1.01, limit, text, transform=ax.get_yaxis_transform(), fontsize=8, color="0.4", va=side)
+    ax.vlines(place, lowest[order], mean[order], color=shades, lw=1.5, alpha=0.6)
+    ax.scatter(
+        place, mean[order], s=15 + 105 * size[order] / size.max(), color=shades, zorder=3, linewidths=0
+    )
+    many = len(mean) > 30
+    ax.set_xticks(place, [label[at] for at in order], rotation=90 if many else 0, fontsize=7 if many else 8)
+    ax.set_xlim(-0.7, len(mean) - 0.3)
+    ax.set_ylim(0, 1.04)
+    ax.set_xlabel(f"{part} (area of the dot: number of {members})", fontsize=9)
+    ax.set_ylabel("Jaccard index, mean and lowest", fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)

@@ -12,8 +12,7 @@ import pandas as pd
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.lattice import as_positions, is_hexagonal, superimposed
-from sigel.pl._base import draw_pixels
-from sigel.pl._imputed import _diameter, _draw_cells
+from sigel.pl._base import diameter_of, draw_cells, draw_pixels
 from sigel.pl._shades import Shades
 from sigel.raster import Raster, rasterise
 
@@ -61,7 +60,7 @@ def parts_of(adata: AnnData, info: Mapping[str, Any], spatial_key: str | None) -
         spots = np.flatnonzero(code == at)
         own = places[spots]
         raster = _raster(own, None if lattice is None else lattice[spots])
-        parts.append(Part(name, spots, own, _diameter(own), raster))
+        parts.append(Part(name, spots, own, diameter_of(own), raster))
     if any(part.raster is None for part in parts):
         # Pixels of some and discs of others would look like two kinds of spots.
         parts = [part._replace(raster=None) for part in parts]
@@ -148,7 +147,7 @@ def _draw(ax: Axes, part: Part, shades: Shades) -> Collection:
     values = shades.values[part.spots]
     drawn: Collection
     if part.raster is None:
-        drawn = _draw_cells(ax, part.places, part.diameter, np.nan_to_num(values), "viridis")
+        drawn = draw_cells(ax, part.places, part.diameter, np.nan_to_num(values), "viridis")
         drawn.set_array(values)
     else:
         pixels = np.empty(len(values))
