@@ -167,21 +167,26 @@ pixel_table <- function(images) {
   )
 }
 
-# Pixels as polygons; the border, in the colour of the fill, closes hairlines between neighbours. `values`: those
-# that share the scale.
+# Pixels as polygons, a row of the table for each corner and `part` telling them apart; the border, in the colour of the
+# fill, closes hairlines between neighbours.
+pixel_shapes <- function(table, part = "pixel") {
+  ggplot2::geom_polygon(
+    ggplot2::aes(
+      x = .data$x,
+      y = .data$y,
+      group = .data[[part]],
+      fill = .data$value,
+      colour = ggplot2::after_scale(.data$fill)
+    ),
+    data = table,
+    linewidth = 0.1
+  )
+}
+
+# `values`: those that share the scale.
 pixel_layers <- function(table, values = table$value) {
   list(
-    ggplot2::geom_polygon(
-      ggplot2::aes(
-        x = .data$x,
-        y = .data$y,
-        group = .data$pixel,
-        fill = .data$value,
-        colour = ggplot2::after_scale(.data$fill)
-      ),
-      data = table,
-      linewidth = 0.1
-    ),
+    pixel_shapes(table),
     fill_pixels(values),
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse(),

@@ -101,18 +101,7 @@ tissue_plot <- function(places, values, point.size, n.columns = NULL, page = 1) 
   } else {
     pixels <- places$pixels
     pixels$value <- values[pixels$spot]
-    # The border, in the colour of the fill, closes hairlines between neighbours.
-    shapes <- ggplot2::geom_polygon(
-      ggplot2::aes(
-        x = .data$x,
-        y = .data$y,
-        group = .data$spot,
-        fill = .data$value,
-        colour = ggplot2::after_scale(.data$fill)
-      ),
-      data = pixels,
-      linewidth = 0.1
-    )
+    shapes <- pixel_shapes(pixels, "spot")
   }
   plot <- ggplot2::ggplot() +
     shapes +
