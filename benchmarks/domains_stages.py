@@ -11,8 +11,6 @@ import contextlib
 import importlib
 import io
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +24,7 @@ import domains_baselines as baselines
 import domains_peers as peers
 import numpy as np
 from domains_data import Found, Given
-from processes import memory_gb
+from processes import by_python, memory_gb
 from scipy import sparse
 
 OWN, ALL, MORAN, CHOSEN = "own choice", "all genes", "highest Moran's I", "chosen genes"
@@ -249,22 +247,10 @@ def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool 
     """
     if not alone:
         return run(METHODS[name], *given_to(METHODS[name], folder))
-    here = Path(__file__)
-    # Another environment knows nothing of this project.
-    paths = [str(here.parents[1] / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with tempfile.TemporaryDirectory() as out:
         labels = Path(out) / "labels.npy"
-        done = subprocess.run(
-            [python, str(here), name, str(folder), str(labels)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | SINGLE | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-        if done.returncode:
-            msg = f"{name} failed:\n{done.stderr[-4000:]}"
-            raise RuntimeError(msg)
-        return Outcome(np.load(labels), **json.loads(done.stdout.splitlines()[-1]))
+        marks = by_python(python, __file__, name, str(folder), str(labels), environment=SINGLE)
+        return Outcome(np.load(labels), **marks)
 
 
 def main(name: str, folder: str, out: str) -> None:

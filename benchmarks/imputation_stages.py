@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +23,7 @@ import numpy as np
 import pandas as pd
 from imputation_data import Fold, Predicted, fold_of
 from imputation_peers import GIMVI_EPOCHS, TANGRAM_EPOCHS, gimvi, ours, tangram
-from processes import memory_gb
+from processes import by_python, memory_gb
 
 
 @dataclass(frozen=True)
@@ -142,21 +140,8 @@ def apply(method: str, folder: Path, *, python: str = sys.executable, alone: boo
         made = [_timed(method, fold) for fold in read_folds(folder)]
         folds, seconds, cpu = (list(column) for column in zip(*made, strict=True))
         return Outcome(folds, seconds, cpu, memory_gb("VmHWM"))
-    here = Path(__file__)
-    # Another environment knows nothing of this project.
-    paths = [str(here.parents[1] / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with tempfile.TemporaryDirectory() as out:
-        done = subprocess.run(
-            [python, str(here), method, str(folder), out],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-        )
-        if done.returncode:
-            msg = f"{method} failed:\n{done.stderr[-4000:]}"
-            raise RuntimeError(msg)
-        marks = json.loads(done.stdout.splitlines()[-1])
+        marks = by_python(python, __file__, method, str(folder), out)
         folds = [_load(Path(out), n) for n in range(len(marks["seconds"]))]
     return Outcome(folds, **marks)
 

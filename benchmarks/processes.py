@@ -47,11 +47,64 @@ def measure(
         outcome = STAGES[stage](**settings)
         return {"peak_gb": memory_gb("VmHWM")} | outcome
     command = [sys.executable, str(Path(__file__).with_name("stages.py")), stage, json.dumps(settings)]
+    return last_line(f"stage {stage}", command, environment)
+
+
+def by_python(
+    python: str, script: str, name: str, *arguments: str, environment: dict[str, str] | None = None
+) -> Result:
+    """Run a script of this folder for a method by a Python that may know nothing of this project.
+
+    Parameters
+    ----------
+    python
+        Has the method's package.
+    script
+        Path of the script.
+    name
+        Of the method, the script's first argument.
+    *arguments
+        Its others.
+    environment
+        Variables beside those of this process.
+
+    Returns
+    -------
+    dict
+        What the script printed last.
+
+    Raises
+    ------
+    RuntimeError
+        When it fails; with what it said.
+    """
+    paths = [str(Path(script).parents[1] / "python"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    known = (environment or {}) | {"PYTHONPATH": os.pathsep.join(paths)}
+    return last_line(name, [python, script, name, *arguments], known)
+
+
+def last_line(name: str, command: list[str], environment: dict[str, str] | None) -> Result:
+    """What a command printed last, as JSON.
+
+    Parameters
+    ----------
+    name
+        Of what it does, for the message.
+    command
+        Program and arguments.
+    environment
+        Variables beside those of this process.
+
+    Raises
+    ------
+    RuntimeError
+        When it fails; with what it said.
+    """
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | (environment or {})
     )
     if done.returncode:
-        msg = f"stage {stage} failed:\n{done.stderr[-4000:]}"
+        msg = f"{name} failed:\n{done.stderr[-4000:]}"
         raise RuntimeError(msg)
     return json.loads(done.stdout.splitlines()[-1])
 

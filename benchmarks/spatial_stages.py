@@ -24,8 +24,7 @@ from typing import Any
 
 import anndata
 import pandas as pd
-from common import ROOT
-from processes import memory_gb
+from processes import by_python, memory_gb
 from spatial_peers import KNOWN, PEERS, TESTS_ALONE
 
 import sigel
@@ -130,19 +129,7 @@ def apply_files(method: str, files: list[str]) -> Outcome:
     python = python_with(METHODS[method].package)
     assert python is not None
     with tempfile.TemporaryDirectory() as folder:
-        # Another environment knows nothing of this project.
-        paths = os.pathsep.join(filter(None, (str(ROOT / "python"), os.environ.get("PYTHONPATH"))))
-        done = subprocess.run(
-            [python, __file__, method, folder, *files],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"PYTHONPATH": paths},
-        )
-        if done.returncode:
-            msg = f"{method} failed:\n{done.stderr[-4000:]}"
-            raise RuntimeError(msg)
-        marks = json.loads(done.stdout.splitlines()[-1])
+        marks = by_python(python, __file__, method, folder, *files)
         tables = [
             pd.read_csv(Path(folder) / f"{n}.csv", float_precision="round_trip") for n in range(len(files))
         ]
