@@ -9,7 +9,9 @@
 #' spot's window, itself and its nearest spots of the same section; their principal
 #' components are what is clustered. How wide the window is, the section says
 #' itself: as wide as its genes resemble themselves. With `method = "mixture"`
-#' Gaussian mixtures from many starts vote, and neighbours have a say.
+#' genes are chosen from ten groupings, Gaussian mixtures of each choice and from
+#' many starts vote, and neighbours have a say. Several sections have one model; what
+#' sets a section apart as a whole, beyond the domains that it holds, is taken out.
 #'
 #' Where the object holds the groups of [RunSIGEL()] and the table of
 #' [FindSpatialGenes()], the choice of genes takes them up; otherwise both are made
@@ -24,7 +26,8 @@
 #' * the reduction `sigeldomain`: in `Embeddings()` what the spots were clustered
 #'   by, so that `RunUMAP(reduction = "sigeldomain")` and the like work; in `Misc()`
 #'   how: `method` (and `model.name`), `n.domains`, `window` (number of spots), `genes`
-#'   and their `weight`, `number` (data frame of `n.domains`, `bic`, higher is better,
+#'   and their `weight` (a column for each choice, 0 for genes that it is without),
+#'   `number` (data frame of `n.domains`, `bic`, higher is better,
 #'   and `agreement` of the starts; only with `n.domains = NULL`), `refined` and
 #'   `n.changed` (spots that refinement moved), `seed`, `params` (settings, JSON),
 #'   `layer` and `section`.
@@ -59,7 +62,7 @@
 #' @param seed.use Seed. R's own random numbers are neither used nor changed.
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
-#' @param config Settings, for example `list(window = 19, starts = 64)`. An unknown
+#' @param config Settings, for example `list(window = 19, choices = 5)`. An unknown
 #'   setting is an error that lists the known ones. The part `image`, as in
 #'   [RunSIGEL()], is for the choice of genes; default: that of the run.
 #' @param verbose Whether to show progress.
@@ -227,7 +230,7 @@ as_domains <- function(result, cells, asked) {
       n.domains = as.integer(result$n_domains),
       window = as.integer(result$window),
       genes = as.character(unlist(result$genes)),
-      weight = as.double(result$weight),
+      weight = as.matrix(result$weight),
       number = domain_number_table(result$number),
       n.changed = as.integer(result$n_changed),
       params = result$params

@@ -76,7 +76,7 @@ SpatialDomainStability <- function(
       crossing$way,
       about$model.name %||% "EEE",
       as.list(about$genes),
-      as_vector(about$weight),
+      about$weight,
       about$refined,
       section_labels(seen$section, seen$cells, call),
       n.seeds,

@@ -81,7 +81,8 @@ def test_the_majority_recovers_planted_truth_that_no_partition_has(k, seed):
     labels = spoiled(truth, k, 25, 0.3, rng)
     found = consensus(labels, k)
     single = max(adjusted_rand_score(truth, one) for one in labels)
-    assert adjusted_rand_score(truth, found.label) > max(single, 0.95)
+    # A point of 80 or two may have a majority against it: one in the smallest case is 0.950, two 0.902.
+    assert adjusted_rand_score(truth, found.label) > max(single, 0.9)
     right = 1 - 0.3 * (k - 1) / k  # a random part is the true one once in k
     assert found.agreement.mean() == pytest.approx(right, abs=0.05)
 
@@ -106,3 +107,36 @@ def test_parts_may_be_empty():
     found = consensus(labels, 4)
     assert adjusted_rand_score([0, 0, 1, 1], found.label) == 1
     assert found.agreement.max() == 1
+
+
+# --- no part is lost ---------------------------------------------------------------------------------------
+
+
+def test_a_part_in_a_minority_everywhere_comes_back():
+    """Each partition cuts another piece off the second part: no point of it has a majority."""
+    labels = np.zeros((5, 60), dtype=int)
+    labels[:, 30:] = 1
+    for at, one in enumerate(labels):
+        one[6 * at : 6 * at + 6] = 2
+    found = consensus(labels, 3)
+    assert sorted(np.unique(found.label)) == [0, 1, 2]
+    assert np.bincount(found.label).tolist() in (
+        [24, 30, 6],
+        [24, 6, 30],
+        [30, 24, 6],
+        [6, 24, 30],
+        [6, 30, 24],
+    )
+    small = found.label == np.argmin(np.bincount(found.label))
+    assert any((small == (one == 2)).all() for one in labels)  # the piece of one of the partitions
+    np.testing.assert_allclose(found.agreement[small], 1 / 5)
+    assert (found.agreement[~small] >= 4 / 5).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 9), st.integers(2, 8), st.integers(0, 10**6))
+def test_as_many_parts_come_out_as_one_partition_has(n_partitions, k, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(k, size=(n_partitions, 40))
+    most = max(len(np.unique(one)) for one in labels)
+    assert len(np.unique(consensus(labels, k).label)) >= most

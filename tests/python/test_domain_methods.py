@@ -48,6 +48,7 @@ def described(features=None, *, places=None, section=None, values=None, **other)
         "tissue": Tissue(places, section),
         "values": sparse.csr_matrix(values),
         "genes": np.array([f"G{i}" for i in range(values.shape[1])], dtype=object),
+        "weight": np.ones((values.shape[1], 1)),
         "window": 7,
     }
     return Described(**{**dict.fromkeys(Described._fields), **known, **other})

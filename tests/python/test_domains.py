@@ -20,9 +20,9 @@ import sigel
 from planted_tissue import FEW, content, find, planted_domains
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
-from sigel.tasks.domain_mixture import fitted_to
 from sigel.tasks.domain_number import best_number
-from sigel.tasks.domains import in_order
+from sigel.tasks.part_names import in_order
+from sigel.tasks.tied_starts import fitted_to
 
 
 def labels_of(adata, key="sigel"):

@@ -229,7 +229,8 @@ def test_facts_are_computed_only_where_they_are_not_known(tissue):
     section = Section(tissue.X, tissue.var_names.to_numpy(object), tissue.obsm["spatial"])
     rank, effect = np.arange(tissue.n_vars) + 1.0, np.ones(tissue.n_vars)
     place = tissue_of(section, None)
-    facts = gene_facts(section, place, sigel.ImageConfig(), rank=rank, effect=effect, device="cpu")
+    how = {"rank": rank, "effect": effect, "device": "cpu"}
+    facts, groupings = gene_facts(section, place, sigel.ImageConfig(), n_groupings=3, **how)
     assert list(facts.index) == list(tissue.var_names)
     np.testing.assert_array_equal(facts["rank"], rank)
     # Groups are many and small, and hold together what was planted together.
@@ -241,6 +242,16 @@ def test_facts_are_computed_only_where_they_are_not_known(tissue):
         for planted in (marker[grouped], np.random.default_rng(0).permutation(marker[grouped]))
     )
     assert alike > by_chance + 0.15
+    # Each grouping is another, the first that of the table; a known one comes first.
+    assert len({tuple(one) for one in groupings}) == 3
+    assert (groupings[0] == facts["group"]).all()
+    known = np.where(marker % 2, "odd", "even").astype(object)
+    facts, both = gene_facts(section, place, sigel.ImageConfig(), group=known, n_groupings=2, **how)
+    assert (both[0] == known).all()
+    assert (facts["group"] == known).all()
+    assert (both[1] == groupings[0]).all()
+    sizes = pd.Series(both[1])[lambda one: one != ""].value_counts()
+    assert sizes.index[0] == "1" or sizes.iloc[0] == sizes["1"]
 
 
 def test_variance_is_that_of_normalised_counts(tissue):

@@ -240,15 +240,16 @@ def test_a_description_keeps_what_it_says():
     tissue = lattice(16, 16)
     section = section_of(tissue)
     genes = np.array(["G7", "G3", "G20", "G1"], dtype=object)
-    found = describe(section, tissue, genes, np.ones(4), DomainConfig(), np.random.default_rng(0))
+    found = describe(section, tissue, genes, np.ones((4, 1)), DomainConfig(), np.random.default_rng(0))
     assert found.genes.tolist() == genes.tolist()
     assert sparse.issparse(found.values)
     library = section.counts.toarray().sum(axis=1, keepdims=True)
     expected = np.log1p(section.counts.toarray() / library * np.median(library))
     np.testing.assert_allclose(found.values.toarray(), expected[:, [7, 3, 20, 1]], rtol=1e-5)
     assert found.features.shape == (256, 2)  # at most half of the genes
-    assert found.features is found.views[0]
-    assert len(found.views) == 1 + sum(1 < n < found.window for n in RINGS)
+    assert found.features is found.views[0][0]
+    assert len(found.views) == 1
+    assert len(found.views[0]) == 1 + sum(1 < n < found.window for n in RINGS)
     assert found.window in RINGS
 
 
@@ -257,12 +258,27 @@ def test_weights_scale_genes_and_a_given_window_is_taken():
     section = section_of(tissue)
     genes, weight = section.genes[:10], np.linspace(0.1, 2, 10)
     config = DomainConfig(window=11, n_components=3)
-    found = describe(section, tissue, genes, weight, config, np.random.default_rng(0))
+    found = describe(section, tissue, genes, weight[:, None], config, np.random.default_rng(0))
     assert found.window == 11
     smoothed = (tissue.means(11) @ found.values).toarray() * weight
     expected = PCA(3, svd_solver="full").fit_transform(smoothed)
     assert found.features.shape == (256, 3)
     np.testing.assert_allclose(abs(found.features), abs(expected), atol=1e-4 * abs(expected).max())
+
+
+def test_every_choice_of_genes_has_views_of_its_own():
+    tissue = lattice(16, 16)
+    section = section_of(tissue)
+    weight = np.zeros((12, 2))
+    weight[:8, 0], weight[4:, 1] = 1, 2
+    config = DomainConfig(window=11, n_components=3)
+    found = describe(section, tissue, section.genes[:12], weight, config, np.random.default_rng(0))
+    assert [len(windows) for windows in found.views] == [2, 2]
+    for windows, genes, scale in zip(found.views, (slice(0, 8), slice(4, 12)), (1, 2), strict=True):
+        for view, n in zip(windows, (11, 7), strict=True):
+            smoothed = scale * (tissue.means(n) @ found.values[:, genes]).toarray()
+            expected = PCA(3, svd_solver="full").fit_transform(smoothed)
+            np.testing.assert_allclose(abs(view), abs(expected), atol=1e-4 * abs(expected).max())
 
 
 def test_the_patch_in_the_middle_is_of_every_section():

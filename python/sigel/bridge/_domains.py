@@ -130,6 +130,7 @@ def domains(
         config=config,
         seed=whole(seed),
         device=device,
+        method=method,
         progress=progress,
     )
     found = tasks.find_domains(
@@ -190,7 +191,7 @@ def domain_stability(
     method, model_name, refine, section, progress
         As in `domains`.
     use_genes, weight
-        Genes of the present domains and their weights.
+        Genes of the present domains and their weights, `(n_used, n_choices)`.
     n_seeds, seed, device
         As in `sigel.tl.domain_stability`.
     fit_seed
@@ -203,16 +204,17 @@ def domain_stability(
         each cell keeps its domain.
     """
     config = DomainConfig.from_dict(json.loads(params))
+    used = names_of(use_genes)
     described = tasks.describe_section(
         section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
         ImageConfig(),
-        genes=names_of(use_genes),
+        genes=used,
         known=None,
         config=config,
         seed=whole(fit_seed),
         device=device,
-        weight=np.asarray(weight, dtype=np.float64).reshape(-1),
+        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
     )
     table, kept = tasks.domain_stability(
         described,

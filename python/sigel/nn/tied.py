@@ -51,17 +51,6 @@ class TiedMixtures:
         """
         return TiedMixtures(self.slope, self.offset - self.slope @ by, self.log_likelihood)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Log posteriors up to a number for each point and start, `(n_points, n_starts, n_components)`.
-
-        Parameters
-        ----------
-        x
-            `(n_points, n_dims)`.
-        """
-        flat = x @ self.slope.flatten(0, 1).T  # (n_points, n_starts * n_components)
-        return flat.unflatten(1, self.offset.shape) + self.offset
-
     def posterior(self, x: Tensor) -> Tensor:
         """Posteriors, `(n_points, n_starts, n_components)`.
 
@@ -70,7 +59,7 @@ class TiedMixtures:
         x
             `(n_points, n_dims)`.
         """
-        return self.logits(x).softmax(dim=2)
+        return _e_step(x, self.slope, self.offset)[0].permute(2, 1, 0)
 
 
 def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
@@ -85,9 +74,36 @@ def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
     ridge
         Added to the covariance's diagonal, as a share of the mean variance of the points.
     """
+    return _step(x, posterior.permute(2, 1, 0), ridge)[0]
+
+
+def _step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[TiedMixtures, Tensor]:
+    """An M step and the E step after it; posteriors `(n_components, n_starts, n_points)`."""
+    slope, offset, common = _m_step(x, posterior, ridge)
+    posterior, evidence = _e_step(x, slope, offset)
+    return TiedMixtures(slope, offset, common + evidence.mean(dim=1)), posterior
+
+
+def _e_step(x: Tensor, slope: Tensor, offset: Tensor, field: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Posteriors `(n_components, n_starts, n_points)` and log sums `(n_starts, n_points)`.
+
+    Components come first, so that a softmax runs along memory: ten times as fast as with them last.
+    """
+    by_component = slope.transpose(0, 1)  # (n_components, n_starts, n_dims)
+    logits = (by_component.flatten(0, 1) @ x.T).unflatten(0, by_component.shape[:2])
+    logits += offset.T[..., None]
+    if field is not None:
+        logits += field
+    posterior = logits.softmax(dim=0)
+    return posterior, logits.amax(dim=0) - posterior.amax(dim=0).log()
+
+
+def _m_step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Slope and offset as in `TiedMixtures`, and the part of the density that all components share."""
     n_points, n_dims = x.shape
-    size = posterior.sum(dim=0).clamp_min(1e-9)  # (n_starts, n_components)
-    mean = (posterior.flatten(1).T @ x).unflatten(0, size.shape) / size[..., None]
+    size = posterior.sum(dim=2).T.clamp_min(1e-9)  # (n_starts, n_components)
+    sums = (posterior.flatten(0, 1) @ x).unflatten(0, posterior.shape[:2])  # (n_components, n_starts, n_dims)
+    mean = sums.transpose(0, 1) / size[..., None]
     total = x.T @ x  # (n_dims, n_dims): scatter of all points = within + between components
     between = torch.einsum("skd,ske,sk->sde", mean, mean, size)
     eye = torch.eye(n_dims, dtype=x.dtype, device=x.device)
@@ -98,13 +114,10 @@ def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
     slope = torch.cholesky_solve(mean.mT, factor).mT  # (n_starts, n_components, n_dims)
     weight = size / size.sum(dim=1, keepdim=True)
     offset = weight.log() - 0.5 * (slope * mean).sum(dim=2)
-    # The part of the density that all components share.
     logdet = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
     length = torch.einsum("sde,ed->s", torch.cholesky_inverse(factor), total) / n_points
     common = -0.5 * (length + logdet + n_dims * torch.log(torch.tensor(2 * torch.pi, dtype=x.dtype)))
-    mixtures = TiedMixtures(slope, offset, common)
-    own = mixtures.logits(x).logsumexp(dim=2).mean(dim=0)
-    return TiedMixtures(slope, offset, common + own)
+    return slope, offset, common
 
 
 def fit_tied(
@@ -141,11 +154,11 @@ def fit_tied(
     >>> fit_tied(x - x.mean(0), start, 2).posterior(x - x.mean(0)).shape
     torch.Size([100, 1, 2])
     """
-    posterior = torch.nn.functional.one_hot(labels.T, n_components).to(x.dtype)
-    mixtures = maximise(x, posterior, ridge)
+    component = torch.arange(n_components, device=labels.device)[:, None, None]
+    mixtures, posterior = _step(x, (labels == component).to(x.dtype), ridge)
     for _ in range(max_steps):
         before = mixtures.log_likelihood
-        mixtures = maximise(x, mixtures.posterior(x), ridge)
+        mixtures, posterior = _step(x, posterior, ridge)
         if bool((mixtures.log_likelihood - before < tolerance).all()):
             break
     return mixtures
@@ -190,15 +203,14 @@ def with_neighbours(
     Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003); means and
     covariance are fitted along.
     """
-    posterior = mixtures.posterior(x)
-    if strength == 0:
-        return posterior
-    for _ in range(max_steps):
-        field = (neighbours @ posterior.flatten(1)).unflatten(1, posterior.shape[1:])
-        new = (mixtures.logits(x) + strength * field).softmax(dim=2)
+    slope, offset = mixtures.slope, mixtures.offset
+    posterior = _e_step(x, slope, offset)[0]  # (n_components, n_starts, n_points)
+    for _ in range(max_steps if strength else 0):
+        field = (neighbours @ posterior.flatten(0, 1).T).T.unflatten(0, posterior.shape[:2])
+        new = _e_step(x, slope, offset, strength * field)[0]
         moved = (new - posterior).abs().mean()
         posterior = new
-        mixtures = maximise(x, posterior, ridge)
         if moved < tolerance:
             break
-    return posterior
+        slope, offset, _ = _m_step(x, posterior, ridge)
+    return posterior.permute(2, 1, 0)

@@ -35,7 +35,8 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
 
     The partition most like all others is the reference; the parts of each partition are matched to its parts
     so that most points agree, every point takes the part that most partitions give it, and that is the next
-    reference, until nothing changes.
+    reference, until nothing changes. A part that is everywhere in a minority would be lost: it takes back the
+    points of the partition most like all others.
 
     Parameters
     ----------
@@ -54,17 +55,22 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
     >>> found = consensus(np.array([[0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 0, 1]]), 2)
     >>> found.label.tolist(), found.agreement.round(2).tolist()
     ([0, 0, 1, 1], [1.0, 1.0, 0.67, 1.0])
+
+    No part is lost, if most have it somewhere:
+
+    >>> consensus(np.array([[0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]), 2).label.tolist()
+    [0, 0, 0, 1]
     """
     labels = np.asarray(labels)
     n_partitions, n_points = labels.shape
     member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
     shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
     similarity = _adjusted_rand(shared, n_points)
-    label = labels[np.argmax(similarity.sum(axis=1))]
+    reference = label = labels[_most_alike(similarity, labels, n_parts)]
     votes = np.empty((n_points, n_parts))
     for _ in range(MOST_ROUNDS):
-        reference = _members(label[None], n_parts)
-        overlap = np.asarray((member.T @ reference).todense()).reshape(n_partitions, n_parts, n_parts)
+        present = _members(label[None], n_parts)
+        overlap = np.asarray((member.T @ present).todense()).reshape(n_partitions, n_parts, n_parts)
         matched = np.stack([linear_sum_assignment(-each)[1] for each in overlap])  # (n_partitions, n_parts)
         renamed = np.take_along_axis(matched, labels, axis=1)
         votes = np.asarray(_members(renamed, n_parts, together=True).todense())
@@ -72,8 +78,21 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
         if np.array_equal(new, label):
             break
         label = new
+    label = _all_parts(label, reference, n_parts)
     agreement = np.take_along_axis(votes, label[:, None], axis=1)[:, 0] / n_partitions
     return Consensus(label, agreement, similarity)
+
+
+def _most_alike(similarity: np.ndarray, labels: np.ndarray, n_parts: int) -> int:
+    """The partition most like all others, of those with the most parts."""
+    n_found = np.array([len(np.unique(each)) for each in labels])
+    return int(np.argmax(np.where(n_found == n_found.max(), similarity.sum(axis=1), -np.inf)))
+
+
+def _all_parts(label: np.ndarray, reference: np.ndarray, n_parts: int) -> np.ndarray:
+    """The label, where parts without a point take back those of the reference."""
+    lost = np.setdiff1d(np.arange(n_parts), label)
+    return np.where(np.isin(reference, lost), reference, label)
 
 
 def _members(labels: np.ndarray, n_parts: int, *, together: bool = False) -> sparse.csr_matrix:

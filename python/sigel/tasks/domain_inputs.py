@@ -14,6 +14,7 @@ from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
 from sigel.standardised import log_normalised
 from sigel.tasks.panel import Section
+from sigel.tasks.section_offsets import section_offsets
 from sigel.tasks.spot_features import Tissue, reach, window_scores
 
 LEAST_SPOTS = 20
@@ -24,11 +25,12 @@ class Described(NamedTuple):
 
     features: np.ndarray  # (n_spots, n_components) float64, centred, the window's
     tissue: Tissue
-    values: sparse.csr_matrix  # (n_spots, n_chosen): log-normalised counts of the chosen genes, unweighted
-    genes: np.ndarray  # (n_chosen,) their names
-    weight: np.ndarray  # (n_chosen,) how much each counts in the features
+    values: sparse.csr_matrix  # (n_spots, n_used): log-normalised counts of the genes used, unweighted
+    genes: np.ndarray  # (n_used,) their names
+    weight: np.ndarray  # (n_used, n_choices) how much each counts, 0: not in that choice
     window: int  # spots of the window
-    views: tuple[np.ndarray, ...]  # features of the window, then of narrower ones
+    # Of each choice: features of the window, then of narrower ones. The first of the first are `features`.
+    views: tuple[tuple[np.ndarray, ...], ...]
     correlation: np.ndarray  # of each ring of `DomainConfig.rings`
 
 
@@ -133,39 +135,61 @@ def describe(
     tissue
         From `tissue_of`.
     genes
-        Names of the chosen genes.
+        Names of the genes to use.
     weight
-        Of each, `(n_chosen,)`, above 0.
+        Of each in every choice, `(n_used, n_choices)`, 0 where a choice is without it.
     config
         Settings.
     rng
         Draws spots where there are many.
     """
     column = {str(gene): at for at, gene in enumerate(section.genes)}
-    chosen = [column[str(gene)] for gene in genes]
-    values = normalised(section.counts, config.target_sum, chosen)
-    weighted = sparse.csr_matrix(values @ sparse.diags_array(np.asarray(weight, dtype=np.float32)))
-    part, where = weighted, tissue
+    values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
+    weight = np.asarray(weight, dtype=np.float64)
+    choices = [weighted(values, one) for one in weight.T]
+    part, where = choices[0], tissue
     if len(tissue.section) > config.max_spots:
         # A patch of neighbours says how far patterns reach as well as all spots do.
         patch = nearest_to_middle(tissue, config.max_spots)
-        part = sparse.csr_matrix(weighted[patch])
+        part = sparse.csr_matrix(part[patch])
         where = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
     window, correlation = reach(part, where, config.rings, config.correlation)
     window = config.window or window
-    most = max(1, min(config.n_components, len(chosen) // 2))
-    narrower = [n for n in config.rings if 1 < n < window]
-    views = [window_scores(weighted, tissue, n, most, config.max_spots, rng) for n in (window, *narrower)]
+    windows = (window, *(n for n in config.rings if 1 < n < window))
+
+    def view(x: sparse.csr_matrix, n: int) -> np.ndarray:
+        most = max(1, min(config.n_components, x.shape[1] // 2))
+        scores = window_scores(x, tissue, n, most, config.max_spots, rng)
+        if tissue.n_sections > 1 and config.section_offsets:
+            scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
+        return scores
+
+    views = tuple(tuple(view(x, n) for n in windows) for x in choices)
     return Described(
-        features=views[0],
+        features=views[0][0],
         tissue=tissue,
         values=values,
         genes=np.asarray(genes, dtype=object),
-        weight=np.asarray(weight, dtype=np.float64),
+        weight=weight,
         window=window,
-        views=tuple(views),
+        views=views,
         correlation=correlation,
     )
+
+
+def weighted(values: sparse.csr_matrix, weight: np.ndarray) -> sparse.csr_matrix:
+    """The genes of a choice, weighted, `(n_spots, n_chosen)`.
+
+    Parameters
+    ----------
+    values
+        Of all genes used, `(n_spots, n_used)`.
+    weight
+        Of each, `(n_used,)`, 0: not chosen.
+    """
+    chosen = np.flatnonzero(weight)
+    scale = sparse.diags_array(weight[chosen].astype(np.float32))
+    return sparse.csr_matrix(values[:, chosen] @ scale)
 
 
 def nearest_to_middle(tissue: Tissue, n: int) -> np.ndarray:

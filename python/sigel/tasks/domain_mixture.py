@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from sigel.domain_config import DomainConfig
-from sigel.nn.tied import TiedMixtures, fit_tied, with_neighbours
+from sigel.nn.tied import with_neighbours
 from sigel.tasks.consensus import Consensus, consensus
 from sigel.tasks.domain_inputs import Described
+from sigel.tasks.tied_starts import fitted_to
 
 # Posteriors held at a time, numbers: 160 MB.
 MOST_POSTERIORS = 2 * 10**7
@@ -40,18 +42,17 @@ def mixture(
         Where mixtures are fitted.
     """
     rng = np.random.default_rng(seed)
-    weight = np.array([2, *np.ones(len(described.views) - 1)])
-    shares = config.starts * weight / weight.sum()
     strength = config.prior if described.window > 1 else 0.0
     # Of many spots posteriors are long: single precision is enough for a vote.
-    kind = torch.float32 if len(described.features) > config.max_spots else torch.float64
+    many = len(described.features) > config.max_spots
+    kind = torch.float32 if many else torch.float64
     near = None
     if strength:
         means = described.tissue.means(min(config.prior_neighbors, described.window))
         near = as_torch(means, device, kind)
     labels = []
-    for view, share in zip(described.views, shares, strict=True):
-        each = max(1, round(share))
+    n_choices = config.choices if many else len(described.views)
+    for view, each in _shared_out(described.views, config.starts / n_choices):
         few = max(1, MOST_POSTERIORS // (len(view) * n_domains))
         x = torch.from_numpy(view).to(device, kind)
         for first in range(0, each, few):
@@ -64,43 +65,12 @@ def mixture(
     return consensus(np.concatenate(labels), n_domains)
 
 
-def fitted_to(
-    view: np.ndarray,
-    n_components: int,
-    n_starts: int,
-    rng: np.random.Generator,
-    config: DomainConfig,
-    device: torch.device | str = "cpu",
-) -> TiedMixtures:
-    """Mixtures from starts of k-means, fitted to a sample where there are many spots.
-
-    Parameters
-    ----------
-    view
-        `(n_spots, n_dims)`, centred.
-    n_components, n_starts
-        Of each mixture, and how many mixtures.
-    rng
-        Of the sample and the starts.
-    config
-        Settings.
-    device
-        Where they are fitted.
-    """
-    n_spots = len(view)
-    sample, middle = view, np.zeros(view.shape[1])
-    if n_spots > config.max_spots:
-        sample = view[rng.choice(n_spots, config.max_spots, replace=False)]
-        middle = sample.mean(axis=0)
-        sample = sample - middle
-    starts = [
-        KMeans(n_components, n_init=1, random_state=int(one)).fit_predict(sample)
-        for one in rng.integers(2**31, size=n_starts)
-    ]
-    x = torch.from_numpy(np.ascontiguousarray(sample)).to(device)
-    labels = torch.from_numpy(np.stack(starts)).long().to(device)
-    fitted = fit_tied(x, labels, n_components, ridge=config.ridge)
-    return fitted.moved(torch.from_numpy(middle).to(device))
+def _shared_out(views: tuple[tuple[np.ndarray, ...], ...], starts: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Views and how many starts each has; of those of a choice, the window as many as two narrower ones."""
+    for windows in views:
+        weight = np.array([2, *np.ones(len(windows) - 1)])
+        shares = starts * weight / weight.sum()
+        yield from ((view, max(1, round(share))) for view, share in zip(windows, shares, strict=True))
 
 
 def as_torch(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.dtype) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from sigel.domain_config import DomainConfig
 from sigel.tasks.consensus import consensus
 from sigel.tasks.domain_inputs import Described
-from sigel.tasks.domain_mixture import fitted_to
+from sigel.tasks.tied_starts import fitted_to
 
 STARTS = 8
 

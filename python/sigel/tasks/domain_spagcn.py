@@ -62,7 +62,7 @@ def spagcn(described: Described, n_domains: int, seed: int, config: DomainConfig
     places = _checked(described)
     package = _library()
     distance = cdist(places, places).astype(np.float32)
-    genes = described.values.toarray()
+    genes = described.values[:, described.weight[:, 0] > 0].toarray()
     # Columns of zeros where there are fewer genes than components: components of variance 0.
     genes = np.pad(genes, [(0, 0), (0, max(N_COMPONENTS - genes.shape[1], 0))])
     data = SimpleNamespace(X=genes, shape=genes.shape)  # all that it takes from an AnnData

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from sigel.tasks.domain_methods import Clusterer, check_method, cluster
 from sigel.tasks.domain_number import best_number, domain_numbers
 from sigel.tasks.gene_choice import check_choice, choose_genes, gene_facts, gene_variance, named_genes
 from sigel.tasks.panel import Section
+from sigel.tasks.part_names import in_order
 from sigel.tasks.refinement import refine as majority
 from sigel.tasks.stability import jaccard, other_seeds
 
@@ -36,8 +37,8 @@ class Domains(NamedTuple):
     label: np.ndarray  # (n_spots,) text, "1" the largest
     prob: np.ndarray  # (n_spots,) how sure; NaN where the method does not say
     features: np.ndarray  # (n_spots, n_components) float32
-    genes: np.ndarray  # names of the genes used
-    weight: np.ndarray  # of each
+    genes: np.ndarray  # (n_used,) names of the genes used
+    weight: np.ndarray  # (n_used, n_choices) of each, 0: not in that choice
     window: int  # spots that a spot was described by
     n_changed: int  # spots that refinement gave to another domain
     number: pd.DataFrame | None  # on what ground the number was chosen
@@ -73,20 +74,38 @@ def select_genes(
     seed, device, progress
         As in `sigel.tl.select_genes`.
     """
+    how = {"share": share, "n_genes": n_genes, "balance": balance}
+    return _choices(section, labels, images, 1, known, how, seed, device, progress)[0]
+
+
+def _choices(
+    section: Section,
+    labels: Sequence[object] | np.ndarray | None,
+    images: ImageConfig,
+    n: int,
+    known: Known | None,
+    how: dict[str, Any],
+    seed: int,
+    device: str | torch.device,
+    progress: Progress | None,
+) -> list[pd.DataFrame]:
+    """Choices of genes from several groupings."""
     streams(seed)  # refuses what is no seed before the work begins
-    check_choice(share, n_genes, balance, len(section.genes))
+    check_choice(how["share"], how.get("n_genes"), how["balance"], len(section.genes))
     check_counts(section.counts)
     tissue = tissue_of(section, labels)
-    facts = gene_facts(
+    facts, groupings = gene_facts(
         section,
         tissue,
         images,
         **(known or Known())._asdict(),
+        n_groupings=n,
         seed=seed,
         device=device,
         progress=progress,
     )
-    return choose_genes(facts, gene_variance(section), share=share, n_genes=n_genes, balance=balance)
+    variance = gene_variance(section)
+    return [choose_genes(facts.assign(group=group), variance, **how) for group in groupings]
 
 
 def describe_section(
@@ -99,6 +118,7 @@ def describe_section(
     config: DomainConfig,
     seed: int,
     device: str | torch.device,
+    method: str | Clusterer = "mixture",
     weight: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Described:
@@ -112,28 +132,24 @@ def describe_section(
         Names; None chooses.
     config
         Settings.
+    method
+        As in `sigel.tl.domains`: only the mixture makes use of more than one choice of genes.
     weight
-        Of the genes named; None: all alike.
+        Of the genes named, `(n_used, n_choices)`; None: one choice, all alike.
     """
     streams(seed)  # refuses what is no seed before the work begins
     if genes is not None:
         check_counts(section.counts)
         names = named_genes(genes, section)
-        weight = np.ones(len(names)) if weight is None else weight
+        weight = np.ones((len(names), 1)) if weight is None else weight
     else:
-        table = select_genes(
-            section,
-            labels,
-            images,
-            share=config.share,
-            balance=config.balance,
-            known=known,
-            seed=seed,
-            device=device,
-            progress=progress,
-        )
-        table = table[table["selected"]]
-        names, weight = table.index.to_numpy(dtype=object), table["weight"].to_numpy()
+        many = len(section.counts.indptr) - 1 > config.max_spots
+        n = config.choices if method == "mixture" and not many else 1
+        how = {"share": config.share, "balance": config.balance}
+        tables = _choices(section, labels, images, n, known, how, seed, device, progress)
+        weight = np.column_stack([table["weight"] for table in tables])
+        used = weight.any(axis=1)
+        names, weight = tables[0].index.to_numpy(dtype=object)[used], weight[used]
     rng = np.random.default_rng(seed)
     return describe(section, tissue_of(section, labels), names, weight, config, rng)
 
@@ -192,20 +208,6 @@ def find_domains(
         n_changed,
         number,
     )
-
-
-def in_order(label: np.ndarray) -> np.ndarray:
-    """Numbers as text, `"1"` for the largest domain; the first spot decides among equals.
-
-    Parameters
-    ----------
-    label
-        `(n_spots,)`, any coding.
-    """
-    codes = pd.factorize(label)[0]
-    rank = np.empty(codes.max() + 1, int)
-    rank[np.argsort(-np.bincount(codes), kind="stable")] = np.arange(1, codes.max() + 2)
-    return rank[codes].astype(str).astype(object)
 
 
 def check_number(n_domains: object, n_spots: int) -> None:

@@ -14,15 +14,12 @@ from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.runtime import Progress
 from sigel.tasks.domain_inputs import normalised
-from sigel.tasks.groups import regroup
+from sigel.tasks.gene_groupings import gene_groupings
 from sigel.tasks.panel import Section
 from sigel.tasks.section import section_model
 from sigel.tasks.spatial_sections import spatial_genes_of_sections
 from sigel.tasks.spot_features import Tissue
 
-# Groups that are made where there are none: more than BIC would take of a short panel, so that a small
-# programme has a say.
-N_GROUPS = 20
 # Never fewer genes than this, or all: a short panel was chosen by hand already.
 LEAST_GENES = 100
 
@@ -35,11 +32,12 @@ def gene_facts(
     group: np.ndarray | None = None,
     rank: np.ndarray | None = None,
     effect: np.ndarray | None = None,
+    n_groupings: int = 1,
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Group, spatial rank and effect of each gene; what is not known yet is computed.
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Groups, spatial rank and effect of each gene; what is not known yet is computed.
 
     Parameters
     ----------
@@ -51,6 +49,8 @@ def gene_facts(
         How images are made.
     group
         Group of each gene as text, `""`: none; None makes groups of eigenimages.
+    n_groupings
+        How many groupings there shall be; those beyond a known one are of eigenimages.
     rank, effect
         Of spatially variable genes, NaN: not tested; None tests them.
     seed, device, progress
@@ -58,8 +58,9 @@ def gene_facts(
 
     Returns
     -------
-    pandas.DataFrame
-        `group`, `rank`, `effect`; index: genes.
+    facts, groupings
+        `group` (of the first grouping), `rank`, `effect`, index: genes; and the group of each gene in every
+        grouping.
     """
     names = [str(gene) for gene in section.genes]
     # Of one section the same images serve both.
@@ -73,20 +74,14 @@ def gene_facts(
             progress=progress,
         )
         rank, effect = table["rank"].to_numpy(float), table["effect"].to_numpy(float)
-    if group is None:
+    groupings = [] if group is None else [np.asarray(group, dtype=object)]
+    if len(groupings) < n_groupings:
         several = tissue.n_sections > 1
         images = _side_by_side(section, tissue, config) if several else made_of(0)[0]
         model = section_model(images, seed=seed, device=device, progress=progress)
-        made = regroup(
-            model.representations,
-            model.config,
-            n_groups=min(N_GROUPS, max(1, len(model.genes) // 3)),
-            seed=seed,
-            device=device,
-        )
-        of = dict(zip(map(str, model.genes), made.group, strict=True))
-        group = np.array([of.get(gene, "") for gene in names], dtype=object)
-    return pd.DataFrame({"group": group, "rank": rank, "effect": effect}, index=names)
+        z, rng = np.asarray(model.representations), np.random.default_rng(seed)
+        groupings += gene_groupings(z, model.genes, names, n_groupings - len(groupings), rng)
+    return pd.DataFrame({"group": groupings[0], "rank": rank, "effect": effect}, index=names), groupings
 
 
 def choose_genes(

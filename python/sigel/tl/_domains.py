@@ -148,7 +148,7 @@ def domains(
         windows count once; the table is kept.
     method
         `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; many
-        starts and windows vote. `"leiden"`: communities, at the resolution that gives the number
+        choices of genes, windows and starts vote. `"leiden"`: communities, at the resolution that gives the number
         (`pip install "sigel[leiden]"`). `"mclust"`: R's package (`pip install "sigel[mclust]"`, and R).
         `"spagcn"`: the method of the paper, for one section (`pip install "sigel[spagcn]"`). Or a function
         of the features `(n_spots, n_components)` and the number that returns a label for each spot.
@@ -162,7 +162,9 @@ def domains(
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
     section_key
-        Column of `obs` that tells several sections apart: one model for all, windows within each.
+        Column of `obs` that tells several sections apart: one model for all, windows within each; what sets a
+        section apart as a whole, beyond the domains that it holds, is taken out
+        (`DomainConfig.section_offsets`).
     key
         As in `sigel.tl.select_genes`.
     key_added
@@ -186,7 +188,7 @@ def domains(
           NaN for spots that `refine` moved
         - `obsm["X_sigel_domain"]`: what spots were clustered by, float32 `(n_obs, n_components)`
         - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot), `genes`,
-          `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
+          `weight` (`(n_genes, n_choices)`, 0 for genes that a choice is without), `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
 
     Raises
     ------
@@ -225,6 +227,7 @@ def domains(
             config=settings,
             seed=seed,
             device=device,
+            method=method,
             progress=report,
         )
         found = tasks.find_domains(
@@ -345,7 +348,7 @@ def domain_stability(
             config=settings,
             seed=int(about["seed"]),
             device=device,
-            weight=np.asarray(about["weight"], dtype=np.float64),
+            weight=np.asarray(about["weight"], dtype=np.float64).reshape(len(about["genes"]), -1),
         )
         table, kept = tasks.domain_stability(
             described,
