@@ -148,10 +148,11 @@ def domains(
         windows count once; the table is kept.
     method
         `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; many
-        choices of genes, windows and starts vote. `"leiden"`: communities, at the resolution that gives the number
-        (`pip install "sigel[leiden]"`). `"mclust"`: R's package (`pip install "sigel[mclust]"`, and R).
-        `"spagcn"`: the method of the paper, for one section (`pip install "sigel[spagcn]"`). Or a function
-        of the features `(n_spots, n_components)` and the number that returns a label for each spot.
+        choices of genes, windows and starts vote. `"leiden"`: communities, at the resolution that gives the
+        number (`pip install "sigel[leiden]"`). `"mclust"`: R's package (R, and
+        `pip install "sigel[mclust]"`). `"spagcn"`: the method of the paper, for one section
+        (`pip install "sigel[spagcn]"`). Or a function of the features `(n_spots, n_components)` and the
+        number that returns a label for each spot.
     model_name
         Of mclust: `"EEE"` (default, one covariance for all), `"VVV"` and the others that it knows.
     genes
@@ -188,7 +189,8 @@ def domains(
           NaN for spots that `refine` moved
         - `obsm["X_sigel_domain"]`: what spots were clustered by, float32 `(n_obs, n_components)`
         - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot), `genes`,
-          `weight` (`(n_genes, n_choices)`, 0 for genes that a choice is without), `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
+          `weight` (`(n_genes, n_choices)`, 0 for genes that a choice is without), `refined`, `n_changed`,
+          `number` (with `n_domains=None`), settings, provenance
 
     Raises
     ------
