@@ -33,12 +33,17 @@ check_seurat <- function(object, call = rlang::caller_env()) {
   }
 }
 
-# Okabe and Ito's colours, told apart by all kinds of colour vision; beyond seven, hues of changing lightness.
+# Okabe and Ito's colours, then others that stay apart for all kinds of colour vision, the same as in Python; beyond
+# twenty, hues of changing lightness.
 group_colours <- function(groups) {
-  okabe_ito <- c("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#B8A800")
+  # fmt: skip
+  apart <- c(
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#292933", "#662900", "#52FFA3",
+    "#47005C", "#3333A3", "#85AD5C", "#7A4770", "#9985FF", "#A3EB70", "#475C3D", "#995C29", "#D6A3A3", "#991F8F"
+  )
   n <- length(groups)
-  colours <- if (n <= length(okabe_ito)) {
-    okabe_ito[seq_len(n)]
+  colours <- if (n <= length(apart)) {
+    apart[seq_len(n)]
   } else {
     hue <- (seq_len(n) * 137.508) %% 360
     grDevices::hcl(hue, c = 75, l = rep_len(c(40, 60, 75), n))

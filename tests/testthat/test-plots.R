@@ -102,6 +102,15 @@ test_that("colours differ between groups", {
   }
 })
 
+test_that("colours are those of Python", {
+  skip_if_no_engine()
+  group_colours <- getFromNamespace("group_colours", "sigel")
+  palette <- unlist(reticulate::import("sigel.pl._shades")$PALETTE)
+  for (n in c(1, 7, 20)) {
+    expect_equal(unname(group_colours(as.character(seq_len(n)))), palette[seq_len(n)])
+  }
+})
+
 test_that("pixel corners follow the lattice, whatever way it is turned", {
   pixel_corners <- getFromNamespace("pixel_corners", "sigel")
   grid <- expand.grid(col = 0:4, row = 0:3)
