@@ -14,7 +14,8 @@ STAGES <- c(
   stability = "Stability of groups",
   impute = "Imputed genes",
   gan = "Generator with a memory",
-  domains = "Domains at other seeds"
+  domains = "Domains",
+  "other seeds" = "Domains at other seeds"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

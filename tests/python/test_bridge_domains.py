@@ -234,7 +234,11 @@ def test_without_what_is_known_it_is_computed():
     found = domains(
         tiny, n_domains=2.0, **nothing, settings={"starts": 1.0}, progress=lambda *report: seen.append(report)
     )
-    assert seen
+    stages = [report[0] for report in seen]
+    assert stages[0] == "test"
+    assert "groups" not in stages  # eigenimages alone have none
+    assert stages[-1] == "domains"
+    assert seen[-1][1] == seen[-1][2]
     sigel.tl.domains(tiny, 2, seed=2, config={"starts": 1}, device="cpu", progress=False)
     assert found["domain"] == tiny.obs["sigel_domain"].tolist()
     assert found["genes"] == tiny.uns["sigel"]["domains"]["genes"].tolist()
@@ -251,7 +255,7 @@ def test_stability_is_that_of_python(tissue, answer, peer):
     assert found["ari_by_seed"] == table.attrs["ari_by_seed"]
     assert found["seeds"] == table.attrs["seeds"] == [0, 1]
     np.testing.assert_array_equal(found["spots"], adata.obs["sigel_domain_stability"])
-    assert seen[-1][1:3] == (2, 2)
+    assert seen[-1][:3] == ("other seeds", 2, 2)
 
 
 @pytest.mark.parametrize(

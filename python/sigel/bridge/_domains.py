@@ -142,6 +142,7 @@ def domains(
         config=config,
         seed=whole(seed),
         device=device,
+        progress=progress,
     )
     return {
         "domain": found.label.tolist(),

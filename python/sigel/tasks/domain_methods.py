@@ -12,6 +12,7 @@ import torch
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
 from sigel.r.mclust import mclust
+from sigel.runtime import Progress
 from sigel.tasks.domain_inputs import Described
 from sigel.tasks.domain_leiden import leiden
 from sigel.tasks.domain_mixture import mixture
@@ -39,6 +40,7 @@ def cluster(
     seed: int,
     config: DomainConfig,
     device: torch.device | str,
+    progress: Progress | None = None,
 ) -> Clustered:
     """Cluster spots by a method.
 
@@ -54,6 +56,8 @@ def cluster(
         Of mclust.
     seed, config, device
         As in `sigel.tl.domains`.
+    progress
+        Called as `progress(stage, step, total, text)` by the mixture, or None.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def cluster(
     if callable(method):
         return Clustered(_checked(method(described.features.copy(), n_domains), n_spots), unknown)
     if method == "mixture":
-        found = mixture(described, n_domains, seed, config, device)
+        found = mixture(described, n_domains, seed, config, device, progress)
         return Clustered(found.label, found.agreement)
     if method == "leiden":
         return Clustered(leiden(described, n_domains, seed, config), unknown)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sigel.domain_config import DomainConfig
 from sigel.nn.tied import with_neighbours
+from sigel.runtime import Progress
 from sigel.tasks.consensus import Consensus, consensus
 from sigel.tasks.domain_inputs import Described
 from sigel.tasks.tied_starts import fitted_to
@@ -25,6 +26,7 @@ def mixture(
     seed: int,
     config: DomainConfig,
     device: torch.device | str = "cpu",
+    progress: Progress | None = None,
 ) -> Consensus:
     """Domains that mixtures from many starts agree on.
 
@@ -40,6 +42,8 @@ def mixture(
         Settings.
     device
         Where mixtures are fitted.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
     """
     rng = np.random.default_rng(seed)
     strength = config.prior if described.window > 1 else 0.0
@@ -52,7 +56,8 @@ def mixture(
         near = as_torch(means, device, kind)
     labels = []
     n_choices = config.choices if many else len(described.views)
-    for view, each in _shared_out(described.views, config.starts / n_choices):
+    shared_out = list(_shared_out(described.views, config.starts / n_choices))
+    for step, (view, each) in enumerate(shared_out, 1):
         few = max(1, MOST_POSTERIORS // (len(view) * n_domains))
         x = torch.from_numpy(view).to(device, kind)
         for first in range(0, each, few):
@@ -62,6 +67,8 @@ def mixture(
             else:
                 posterior = with_neighbours(x, fitted, near, strength, ridge=config.ridge)
             labels.append(posterior.argmax(dim=2).T.cpu().numpy())
+        if progress is not None:
+            progress("domains", step, len(shared_out), f"{sum(map(len, labels))} mixtures")
     return consensus(np.concatenate(labels), n_domains)
 
 

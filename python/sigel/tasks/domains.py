@@ -164,6 +164,7 @@ def find_domains(
     config: DomainConfig,
     seed: int = 0,
     device: str | torch.device = "auto",
+    progress: Progress | None = None,
 ) -> Domains:
     """Cluster described spots; see `sigel.tl.domains`.
 
@@ -175,6 +176,8 @@ def find_domains(
         As in `sigel.tl.domains`.
     config
         Settings.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
     """
     check_method(method)
     check_number(n_domains, len(described.features))
@@ -191,6 +194,7 @@ def find_domains(
         seed=seed,
         config=config,
         device=where,
+        progress=progress,
     )
     label, n_changed = np.unique(found.label, return_inverse=True)[1], 0
     prob = np.asarray(found.prob, dtype=np.float64)
@@ -278,7 +282,7 @@ def domain_stability(
     best, ari, kept = [], [], np.zeros(len(codes))
     for step, one in enumerate(seeds):
         if progress is not None:
-            progress("domains", step, n_seeds, f"seed {one}")
+            progress("other seeds", step, n_seeds, f"seed {one}")
         made = find_domains(
             described,
             len(names),
@@ -295,7 +299,7 @@ def domain_stability(
         kept += again == both.argmax(axis=1)[codes]
         ari.append(float(adjusted_rand_score(codes, again)))
     if progress is not None:
-        progress("domains", n_seeds, n_seeds, "done")
+        progress("other seeds", n_seeds, n_seeds, "done")
     overlap = np.stack(best)  # (n_seeds, n_domains)
     table = pd.DataFrame(
         {

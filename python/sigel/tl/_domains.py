@@ -241,6 +241,7 @@ def domains(
             config=settings,
             seed=seed,
             device=device,
+            progress=report,
         )
     keys = Keys(key_added)
     adata.obs[keys.domain] = categories(found.label)
