@@ -1,8 +1,8 @@
 #' Spatial domains
 #'
 #' Divides the tissue into domains: regions whose spots, together with those
-#' around them, express the same programmes of genes. The genes are those that
-#' [SelectSpatialGenes()] chooses, unless `features` names others.
+#' around them, express the same programmes of genes. Genes are chosen as
+#' [SelectSpatialGenes()] chooses them, unless `features` names others.
 #'
 #' @section How it works:
 #' Counts of the chosen genes are normalised, weighted and averaged over each

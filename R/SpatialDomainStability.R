@@ -62,6 +62,10 @@ SpatialDomainStability <- function(
   layer <- layer %||% about$layer
   seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call)
   domains <- object[[]][seen$cells, domain_columns(reduction)[1L]]
+  if (anyNA(domains)) {
+    found <- sprintf("%d spots without a domain", sum(is.na(domains)))
+    sigel_abort("object", found, "a domain for every spot", "Call `FindSpatialDomains()` again.", call)
+  }
   sigel_engine(call)
   # The seeds that the engine takes, in its order.
   seeds <- utils::head(setdiff(seed.use + 0:n.seeds, about$seed), n.seeds)

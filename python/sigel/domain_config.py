@@ -38,13 +38,14 @@ class DomainConfig(_Config):
         short panel later ones are single genes' noise.
     section_offsets
         Take from several sections what sets them apart as a whole, beyond the domains that they hold. Default
-        True: nine sections of a heart gave 0.30 to 0.33 instead of 0.24; sections made by cutting one changed
-        by 0.01.
+        True: nine sections of a heart gave 0.31 to 0.34 instead of 0.24; sections made by cutting one changed
+        by less than 0.01. Differences so large that sections have no component of the mixture in common are
+        left: integrate first. Use False where sections share few domains.
     starts
         Partitions that vote, each from another start; choices of genes share them. Default 160: fewer are
         less steady where there are many domains. Narrower windows of `rings` have half as many as the window:
         where windows see different domains, the vote is steadier than any one. One choice of more spots than
-        `max_spots` has no more than it would have beside others.
+        `max_spots` has no more than it would have beside others. A window of a choice has at least one.
     prior
         Log odds that a spot's neighbours add where all agree. Default 30. Where the window is a single spot,
         neighbours have no say either.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 from sigel.tasks.consensus import consensus
@@ -140,3 +141,16 @@ def test_as_many_parts_come_out_as_one_partition_has(n_partitions, k, seed):
     labels = rng.integers(k, size=(n_partitions, 40))
     most = max(len(np.unique(one)) for one in labels)
     assert len(np.unique(consensus(labels, k).label)) >= most
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 9), st.integers(2, 6), st.integers(0, 10**6))
+def test_agreement_is_the_share_that_a_matching_to_the_answer_gives(n_partitions, k, seed):
+    rng = np.random.default_rng(seed)
+    labels = spoiled(rng.integers(k, size=50), k, n_partitions, rng.uniform(0.2, 1), rng)
+    found = consensus(labels, k)
+    votes = np.zeros(50)
+    for one in labels:
+        overlap = np.array([[((one == a) & (found.label == b)).sum() for b in range(k)] for a in range(k)])
+        votes += linear_sum_assignment(-overlap)[1][one] == found.label
+    np.testing.assert_allclose(found.agreement, votes / n_partitions)

@@ -195,3 +195,46 @@ def test_counts_of_whole_numbers_bring_no_warning(fresh):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         find(fresh, 2, config={"starts": 6, "window": 7})
+
+
+# --- what says nothing, and what is in the way -------------------------------------------------------------
+
+
+def test_genes_that_do_not_vary_are_refused(fresh):
+    silent = list(fresh.var_names[:4])
+    dense = fresh.X.toarray()
+    dense[:, :4] = 0
+    fresh.X = sparse.csr_matrix(dense)
+    before = content(fresh)
+    for method in ("mixture", "leiden"):
+        with pytest.raises(InputError, match=r"`genes`.*4 genes with the same value.*vary between spots"):
+            find(fresh, 3, genes=silent, method=method)
+    assert content(fresh) == before
+
+
+def test_one_gene_is_refused(fresh):
+    alone = fresh[:, :1].copy()
+    alone.X = sparse.csr_matrix(np.random.default_rng(0).poisson(3, (alone.n_obs, 1)).astype(np.float32))
+    with pytest.raises(InputError, match=r"`(adata|genes)`"):
+        sigel.tl.domains(alone, 3, device="cpu", progress=False)
+
+
+def test_something_else_under_the_key_is_refused_before_anything_is_written(fresh):
+    fresh.uns["again"] = "a note"
+    before = content(fresh)
+    with pytest.raises(InputError, match=r"`key`.*str in uns\['again'\]"):
+        find(fresh, 3, key_added="again")
+    with pytest.raises(InputError, match=r"`key`.*str in uns\['again'\]"):
+        find(fresh, 3, key="again")
+    assert content(fresh) == before
+
+
+@pytest.mark.parametrize("refine", ["no", 1, None])
+def test_refinement_is_yes_or_no(fresh, refine):
+    with pytest.raises(InputError, match="refine"):
+        find(fresh, 3, refine=refine)
+
+
+def test_an_array_is_no_method(fresh):
+    with pytest.raises(InputError, match="method"):
+        find(fresh, 3, method=np.array(["mixture", "leiden"]))

@@ -333,9 +333,33 @@ def test_stability_uses_the_counts_that_the_domains_were_made_from(fresh):
     )
     find(fresh, 2)
     expected = sigel.tl.domain_stability(fresh, n_seeds=1, device="cpu", progress=False)
-    fresh.uns["sigel"]["layer"] = "noise"  # what sigel.tl.embed(adata, layer="noise") leaves
+    sigel.tl.embed(fresh, preset="fast", layer="noise", device="cpu", progress=False)
     again = sigel.tl.domain_stability(fresh, n_seeds=1, device="cpu", progress=False)
     pd.testing.assert_frame_equal(again, expected)
+
+
+def test_stability_is_of_the_method_that_made_the_domains(fresh):
+    def mixture(features, n_domains):
+        """Named like a method of the package, and another."""
+        return np.digitize(features[:, 0], np.quantile(features[:, 0], np.arange(1, n_domains) / n_domains))
+
+    find(fresh, 3, method=mixture)
+    for method in (None, "mixture"):
+        with pytest.raises(InputError, match=r"domains made by mixture.*method=mixture"):
+            sigel.tl.domain_stability(fresh, n_seeds=1, method=method, progress=False)
+    table = sigel.tl.domain_stability(fresh, n_seeds=1, method=mixture, progress=False)
+    assert (table["stability"] == 1).all()  # it knows no seed
+    find(fresh, 3)
+    for method in ("leiden", "zzz", mixture):
+        with pytest.raises(InputError, match=r"`method`.*made by 'mixture'"):
+            sigel.tl.domain_stability(fresh, n_seeds=1, method=method, progress=False)
+
+
+def test_stability_of_spots_without_a_domain_is_refused(fresh):
+    find(fresh, 3)
+    fresh.obs.loc[fresh.obs_names[:10], "sigel_domain"] = np.nan
+    with pytest.raises(InputError, match=r"`key`.*10 spots without a domain"):
+        sigel.tl.domain_stability(fresh, n_seeds=1, progress=False)
 
 
 # --- the number --------------------------------------------------------------------------------------------
@@ -432,7 +456,8 @@ def test_a_function_may_cluster(found, tissue):
     expected = KMeans(4, n_init=3, random_state=0).fit_predict(found.obsm["X_sigel_domain"].astype(float))
     assert adjusted_rand_score(expected, labels_of(adata)) > 0.95
     assert adata.obs["sigel_domain_prob"].isna().all()
-    assert adata.uns["sigel"]["domains"]["method"] == "by_kmeans"
+    about = adata.uns["sigel"]["domains"]
+    assert (about["method"], about["function"]) == ("function", "by_kmeans")
     with pytest.raises(InputError, match="by_kmeans"):
         sigel.tl.domain_stability(adata, n_seeds=1, progress=False)
     table = sigel.tl.domain_stability(adata, n_seeds=1, method=by_kmeans, progress=False)

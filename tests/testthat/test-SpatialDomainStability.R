@@ -79,6 +79,9 @@ test_that("progress is told, and what cannot be used is refused", {
   expect_refused(steady(done, image = "nope"), "image", object = done)
   expect_refused(steady(regions_section()), "object", "FindSpatialDomains()")
   expect_refused(steady(done[["sigeldomain"]]), "object", "Seurat object")
+  partly <- done
+  partly$sigel_domain[1:3] <- NA
+  expect_refused(steady(partly), "object", "3 spots without a domain", "FindSpatialDomains()")
   alone <- done
   alone[["sigeldomain"]] <- NULL
   expect_refused(steady(alone), "object", "\"sigeldomain\"", "FindSpatialDomains()")

@@ -67,18 +67,13 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
     shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
     similarity = _adjusted_rand(shared, n_points)
     reference = label = labels[_most_alike(similarity, labels, n_parts)]
-    votes = np.empty((n_points, n_parts))
     for _ in range(MOST_ROUNDS):
-        present = _members(label[None], n_parts)
-        overlap = np.asarray((member.T @ present).todense()).reshape(n_partitions, n_parts, n_parts)
-        matched = np.stack([linear_sum_assignment(-each)[1] for each in overlap])  # (n_partitions, n_parts)
-        renamed = np.take_along_axis(matched, labels, axis=1)
-        votes = np.asarray(_members(renamed, n_parts, together=True).todense())
-        new = votes.argmax(axis=1)
+        new = _votes(member, labels, label, n_parts).argmax(axis=1)
         if np.array_equal(new, label):
             break
         label = new
     label = _all_parts(label, reference, n_parts)
+    votes = _votes(member, labels, label, n_parts)
     agreement = np.take_along_axis(votes, label[:, None], axis=1)[:, 0] / n_partitions
     return Consensus(label, agreement, similarity)
 
@@ -87,6 +82,15 @@ def _most_alike(similarity: np.ndarray, labels: np.ndarray, n_parts: int) -> int
     """The partition most like all others, of those with the most parts."""
     n_found = np.array([len(np.unique(each)) for each in labels])
     return int(np.argmax(np.where(n_found == n_found.max(), similarity.sum(axis=1), -np.inf)))
+
+
+def _votes(member: sparse.csr_matrix, labels: np.ndarray, label: np.ndarray, n_parts: int) -> np.ndarray:
+    """Partitions that put each point into each part of `label`, after matching, `(n_points, n_parts)`."""
+    overlap = np.asarray((member.T @ _members(label[None], n_parts)).todense())
+    overlap = overlap.reshape(len(labels), n_parts, n_parts)
+    matched = np.stack([linear_sum_assignment(-each)[1] for each in overlap])  # (n_partitions, n_parts)
+    renamed = np.take_along_axis(matched, labels, axis=1)
+    return np.asarray(_members(renamed, n_parts, together=True).todense())
 
 
 def _all_parts(label: np.ndarray, reference: np.ndarray, n_parts: int) -> np.ndarray:

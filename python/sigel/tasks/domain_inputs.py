@@ -145,6 +145,7 @@ def describe(
     """
     column = {str(gene): at for at, gene in enumerate(section.genes)}
     values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
+    check_varied(values)
     weight = np.asarray(weight, dtype=np.float64)
     choices = [weighted(values, one) for one in weight.T]
     part, where = choices[0], tissue
@@ -175,6 +176,28 @@ def describe(
         views=views,
         correlation=correlation,
     )
+
+
+def check_varied(values: sparse.csr_matrix) -> None:
+    """Refuse genes that say nothing of the spots.
+
+    Parameters
+    ----------
+    values
+        `(n_spots, n_genes)`.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than 2, or none differs between spots.
+    """
+    n = values.shape[1]
+    if n < 2:
+        raise InputError("adata", f"{n} genes that can be used", "2 or more", "Pass counts of more genes.")
+    spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
+    if not (spread > 0).any():
+        found, fix = f"{n} genes with the same value at all spots", "Name others, or use genes=None."
+        raise InputError("genes", found, "genes that vary between spots", fix)
 
 
 def weighted(values: sparse.csr_matrix, weight: np.ndarray) -> sparse.csr_matrix:

@@ -92,7 +92,7 @@ def check_method(method: object) -> None:
     InputError
         When it is neither a function nor a known name.
     """
-    if not (callable(method) or method in METHODS):
+    if not (callable(method) or (isinstance(method, str) and method in METHODS)):
         wanted = f"one of {', '.join(map(repr, METHODS))}, or a function of features and number"
         raise InputError("method", repr(method), wanted, 'Use method="mixture".')
 

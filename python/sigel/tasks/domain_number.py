@@ -44,7 +44,7 @@ def domain_numbers(
     x = described.features
     n_spots, n_dims = x.shape
     n_windows = n_spots / described.window
-    most = max(2, min(config.max_domains, int(n_windows) // 2))
+    most = max(2, min(config.max_domains, int(n_windows) // 2, n_spots // 10))
     rng = np.random.default_rng(seed)
     rows = []
     for k in range(1, most + 1):

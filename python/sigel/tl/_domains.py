@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from sigel.progress import shown
 from sigel.provenance import provenance
 from sigel.runtime import resolve_device
 from sigel.tasks import domains as tasks
-from sigel.tasks.domain_methods import METHODS, Clusterer, check_method
+from sigel.tasks.domain_methods import Clusterer, check_method
 from sigel.tasks.panel import Section
 from sigel.tl._section import read_section, section_column
 
@@ -156,7 +156,9 @@ def domains(
     model_name
         Of mclust: `"EEE"` (default, one covariance for all), `"VVV"` and the others that it knows.
     genes
-        Genes to describe spots by, all with the same weight. Default: those of `sigel.tl.select_genes`.
+        Genes to describe spots by, all with the same weight; those of `sigel.tl.select_genes` are
+        `adata.var_names[adata.var["sigel_selected"]]`. Default: chosen as it chooses, for the mixture from
+        each of ten groupings.
     refine
         Give a spot to the domain that more than half of its nearest six are in. Default False: the mixture
         has its neighbours already.
@@ -215,9 +217,12 @@ def domains(
     """
     began = time.perf_counter()
     key_added = _checked_key(key, key_added)
+    _info(adata, key_added)  # refuses what is in the way before the work begins
     settings = _settings(config)
     tasks.check_number(n_domains, adata.n_obs if hasattr(adata, "n_obs") else 10**9)
     check_method(method)
+    if not isinstance(refine, bool | np.bool_):
+        raise InputError("refine", repr(refine), "True or False", "Use refine=True.")
     section, labels, where = _section(adata, _info(adata, key), layer, spatial_key, section_key)
     with shown(progress) as report:
         described = tasks.describe_section(
@@ -244,12 +249,9 @@ def domains(
             progress=report,
         )
     keys = Keys(key_added)
-    adata.obs[keys.domain] = categories(found.label)
-    adata.obs[keys.domain_prob] = found.prob
-    adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
-    adata.obsm[keys.domain_features] = found.features
     about: dict[str, Any] = {
-        "method": method if isinstance(method, str) else getattr(method, "__name__", "function"),
+        "method": method if isinstance(method, str) else "function",
+        "function": "" if isinstance(method, str) else getattr(method, "__name__", ""),
         "model_name": model_name if method == "mclust" else "",
         "n_domains": len(set(found.label)),
         "window": found.window,
@@ -264,6 +266,10 @@ def domains(
     }
     if found.number is not None:
         about["number"] = {name: found.number[name].to_numpy() for name in found.number.columns}
+    adata.obs[keys.domain] = categories(found.label)
+    adata.obs[keys.domain_prob] = found.prob
+    adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
+    adata.obsm[keys.domain_features] = found.features
     adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
 
 
@@ -333,10 +339,11 @@ def domain_stability(
         raise InputError(
             "key", f"{key!r}, under which there are no domains", "results of sigel.tl.domains", fix
         )
-    way: str | Clusterer = method or str(about["method"])
-    if not callable(way) and way not in METHODS:
-        fix = "Give that function again: method=..."
-        raise InputError("method", f"domains made by the function {way!r}", "the function itself", fix)
+    way = _method_again(method, about)
+    domain = adata.obs[keys.domain]
+    if domain.isna().any():
+        found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
+        raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")
     settings = DomainConfig.from_dict(json.loads(about["params"]))
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
@@ -355,7 +362,7 @@ def domain_stability(
         )
         table, kept = tasks.domain_stability(
             described,
-            adata.obs[keys.domain].astype(str).to_numpy(),
+            domain.astype(str).to_numpy(),
             method=way,
             model_name=str(about["model_name"]) or "EEE",
             refine=bool(about["refined"]),
@@ -383,6 +390,21 @@ def categories(label: np.ndarray) -> pd.Categorical:
         Text, `"1"`, `"2"`, ...
     """
     return pd.Categorical(label, categories=sorted(set(label), key=int))
+
+
+def _method_again(method: Clusterer | None, about: dict[str, Any]) -> str | Clusterer:
+    """The method that made the domains; a function must be given again, for it is not kept."""
+    stored = str(about["method"])
+    if stored != "function":
+        if method is not None:
+            found, fix = f"{method!r} for domains made by {stored!r}", "Leave it out."
+            raise InputError("method", found, "None: the stored method is used", fix)
+        return stored
+    if not callable(method):
+        name = str(about["function"]) or "a function"
+        found = f"{method!r} for domains made by {name}"
+        raise InputError("method", found, "that function", f"Give it again: method={name}.")
+    return method
 
 
 def _checked_key(key: str, key_added: str | None) -> str:
@@ -418,7 +440,12 @@ def _known(adata: AnnData, key: str) -> tasks.Known:
 def _info(adata: AnnData, key: str) -> dict[str, Any]:
     """What a fit under the key left."""
     check_section(adata)
-    return adata.uns.get(Keys(key).info, {})
+    name = Keys(key).info
+    info = adata.uns.get(name, {})
+    if not isinstance(info, Mapping):
+        found, fix = f"{type(info).__name__} in uns[{name!r}]", "Rename it, or use another key."
+        raise InputError("key", found, "what sigel.tl.embed leaves there, or nothing", fix)
+    return dict(info)
 
 
 def _section(

@@ -124,7 +124,9 @@ def embed(
     adata.var[keys.group_prob] = result.group_prob
     adata.var[keys.status] = pd.Categorical(result.status)
     raster = result.model.raster
-    adata.uns[keys.info] = {
+    # Domains have counts, genes and settings of their own; all else came from an earlier fit.
+    kept = {name: value for name, value in adata.uns.get(keys.info, {}).items() if name == "domains"}
+    adata.uns[keys.info] = kept | {
         "params": result.params,
         "layer": layer or "",
         "spatial_key": spatial_key,
