@@ -14,6 +14,7 @@ ENGINE_MODULES <- c(
   "safetensors>=0.4" = "safetensors",
   "scikit-learn>=1.3" = "sklearn",
   "scipy>=1.11" = "scipy",
+  "threadpoolctl>=3" = "threadpoolctl",
   "torch>=2.2" = "torch"
 )
 

@@ -32,7 +32,7 @@ class DomainConfig(_Config):
         labelled sections, from spots as wide as a layer to single cells, it chose a window whose domains were
         among the best that any window gave.
     window
-        Spots of the window. Default None: as `correlation` says.
+        Spots of the window, up to half of the smallest section. Default None: as `correlation` says.
     n_components
         Principal components of the windows that are clustered. Default 20, at most half of the genes: in a
         short panel later ones are single genes' noise.

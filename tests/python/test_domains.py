@@ -387,8 +387,8 @@ def test_about_the_planted_number_is_found_and_its_table_kept(wide):
 def test_there_are_two_domains_at_least(small):
     table = pd.DataFrame({"n_domains": [1, 2, 3], "bic": [9.0, 2.0, 1.0], "agreement": 1.0})
     assert best_number(table) == 2
-    few = small[:60].copy()  # hardly more than one of the widest windows
-    find(few, None, config={**FEW, "window": 37})
+    few = small[:60].copy()  # two of the widest windows
+    find(few, None, config={**FEW, "window": 30})
     assert few.uns["sigel"]["domains"]["n_domains"] >= 2
 
 

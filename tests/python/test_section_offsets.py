@@ -23,7 +23,8 @@ def sections(shares, shift, *, n=300, n_dims=5, apart=6.0, seed=0):
     section = np.repeat(np.arange(len(shares)), n)
     centre = np.zeros((2, n_dims))
     centre[1, 0] = apart
-    move = shift * rng.normal(size=(len(shares), n_dims))
+    # Far below half of the distance between domains, beyond which one is taken for the other.
+    move = np.clip(shift * rng.normal(size=(len(shares), n_dims)), -1, 1)
     scores = centre[domain] + move[section] + rng.normal(size=(len(domain), n_dims))
     return scores - scores.mean(axis=0), domain, section, move - move.mean(axis=0)
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 
 from sigel.domain_config import DomainConfig
+from sigel.errors import InputError
 from sigel.tasks.domain_inputs import describe, nearest_to_middle
 from sigel.tasks.panel import Section
 from sigel.tasks.spot_features import Tissue, principal_axes, reach, window_scores
@@ -279,6 +280,18 @@ def test_every_choice_of_genes_has_views_of_its_own():
             smoothed = scale * (tissue.means(n) @ found.values[:, genes]).toarray()
             expected = PCA(3, svd_solver="full").fit_transform(smoothed)
             np.testing.assert_allclose(abs(view), abs(expected), atol=1e-4 * abs(expected).max())
+
+
+def test_a_window_is_no_wider_than_half_of_the_smallest_section():
+    one = lattice(16, 16)
+    places = np.vstack([one.coordinates, one.coordinates[:30] + 100])
+    tissue = Tissue(places, np.repeat([0, 1], [256, 30]))
+    section = section_of(tissue)
+    how = (section, tissue, section.genes[:10], np.ones((10, 1)))
+    with pytest.raises(InputError, match=r"`window`.*16 spots.*up to 15, half of the smallest section"):
+        describe(*how, DomainConfig(window=16), np.random.default_rng(0))
+    assert describe(*how, DomainConfig(window=15), np.random.default_rng(0)).window == 15
+    assert describe(*how, DomainConfig(correlation=1e-9), np.random.default_rng(0)).window <= 15
 
 
 def test_the_patch_in_the_middle_is_of_every_section():

@@ -155,7 +155,7 @@ def describe(
         part = sparse.csr_matrix(part[patch])
         where = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
     window, correlation = reach(part, where, config.rings, config.correlation)
-    window = config.window or window
+    window = _within_sections(config.window, window, int(np.bincount(tissue.section).min()))
     windows = (window, *(n for n in config.rings if 1 < n < window))
 
     def view(x: sparse.csr_matrix, n: int) -> np.ndarray:
@@ -176,6 +176,15 @@ def describe(
         views=views,
         correlation=correlation,
     )
+
+
+def _within_sections(given: int | None, window: int, smallest: int) -> int:
+    """The window, no wider than half of the smallest section: in wider ones all its spots would be alike."""
+    most = max(1, smallest // 2)
+    if given is not None and given > most:
+        found, wanted = f"{given} spots", f"up to {most}, half of the smallest section"
+        raise InputError("window", found, wanted, "Leave it out to have it chosen.")
+    return min(given or window, most)
 
 
 def check_varied(values: sparse.csr_matrix) -> None:

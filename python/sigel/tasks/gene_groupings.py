@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from sigel.tasks.part_names import in_order
 
@@ -57,6 +58,7 @@ def gene_groupings(
     at = np.array([column.get(str(name), -1) for name in names])
     found = []
     for seed in rng.integers(2**31, size=n):
-        label = KMeans(n_groups, n_init=1, random_state=int(seed)).fit_predict(representations)
+        with threadpool_limits(1, "openmp"):  # three threads and more add in the order in which they finish
+            label = KMeans(n_groups, n_init=1, random_state=int(seed)).fit_predict(representations)
         found.append(np.where(at < 0, "", in_order(label)[at]).astype(object))
     return found

@@ -94,6 +94,8 @@ def reach(
     if offered == 2:  # the fall of the signal takes two rings
         rings = (*rings, 3 * rings[1])
     means = [tissue.means(n) for n in rings]
+    of_section = np.bincount(tissue.section)[tissue.section]
+    n_near = [np.minimum(n, of_section)[:, None] for n in rings]  # spots that a mean is over
     member = sparse.csr_matrix((np.ones(n_spots), (tissue.section, np.arange(n_spots))))
     size = np.asarray(member.sum(axis=1))
     sums = np.zeros(len(rings))
@@ -101,11 +103,11 @@ def reach(
         within = block - (member.T @ ((member @ block) / size))  # centred in every section
         # Covariance with the sum over each window, gene by gene: (n_rings, n_genes of the block).
         each = np.stack(
-            [n * (within * (near @ within)).sum(axis=0) for n, near in zip(rings, means, strict=True)]
+            [(n * within * (near @ within)).sum(axis=0) for n, near in zip(n_near, means, strict=True)]
         )
         spatial = np.clip((each[1] - each[0]) / (rings[1] - rings[0]) / np.maximum(each[0], 1e-12), 0, 1)
         sums += each @ spatial
-    sizes = np.diff(np.minimum(rings, n_spots))
+    sizes = np.diff([n.mean() for n in n_near])
     rings_only = np.diff(sums)[sizes > 0] / sizes[sizes > 0]
     if len(rings_only) < 2 or rings_only[0] <= 0 or rings_only[1] <= 0:
         return rings[0], np.array([1.0, *np.zeros(offered - 1)])
