@@ -432,7 +432,11 @@ def test_sections_that_cannot_be_used_are_refused(sections):
     adata.obs["lost"] = pd.Categorical(np.where(np.arange(adata.n_obs) < 3, None, "a"))
     adata.obs["tiny"] = np.where(np.arange(adata.n_obs) < 5, "few", "many")
     before = content(adata)
-    for section_key, words in (("lost", "3 missing"), ("tiny", "smallest section"), ("slides", "slide")):
+    for section_key, words in (
+        ("lost", "3 missing"),
+        ("tiny", "5 spots in the section 'few'"),
+        ("slides", "slide"),
+    ):
         with pytest.raises(InputError, match=words):
             find(adata, 2, section_key=section_key)
     assert content(adata) == before

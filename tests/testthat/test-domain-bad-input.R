@@ -33,7 +33,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   section$half <- replace(rep(c("a", "b"), length.out = ncol(section)), 3, NA)
   refused("section", section = "half", say = "missing values")
   section$few <- replace(rep("a", ncol(section)), 1:3, "b")
-  refused("object", section = "few", say = "3 spots in the smallest section")
+  refused("object", section = "few", say = "3 spots in the section 'b'")
   expect_error(find_quietly(section, config = list(windows = 3)), "window", class = "sigel_error")
   expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
 })

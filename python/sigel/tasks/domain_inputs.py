@@ -61,12 +61,16 @@ def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) ->
     if lost:
         found = f"{lost} of {n_spots} spots without finite coordinates"
         raise InputError("coordinates", found, "finite x and y for every spot", "Subset to the others first.")
-    codes = np.zeros(n_spots, int) if labels is None else pd.factorize(np.asarray(labels, dtype=object))[0]
+    codes, names = np.zeros(n_spots, int), [""]
+    if labels is not None:
+        codes, names = pd.factorize(np.asarray(labels, dtype=object))
     sizes = np.bincount(codes)
     if sizes.min(initial=n_spots) < LEAST_SPOTS:
-        where = "" if labels is None else " in the smallest section"
-        found = f"{sizes.min()} spots{where}"
-        raise InputError("adata", found, f"{LEAST_SPOTS} or more", "Domains are parts of a larger tissue.")
+        where = "" if labels is None else f" in the section {names[int(sizes.argmin())]!r}"
+        found, fix = f"{sizes.min()} spots{where}", "Domains are parts of a larger tissue."
+        if labels is not None:
+            fix = "Leave that section out, or join it to another."
+        raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
     if not np.ptp(places, axis=0).any():
         raise InputError("coordinates", "all spots at one place", "their places", "Look at the coordinates.")
     return Tissue(places, codes)

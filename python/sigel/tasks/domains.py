@@ -88,6 +88,7 @@ def _choices(
     seed: int,
     device: str | torch.device,
     progress: Progress | None,
+    target_sum: float | None = None,
 ) -> list[pd.DataFrame]:
     """Choices of genes from several groupings."""
     streams(seed)  # refuses what is no seed before the work begins
@@ -104,7 +105,7 @@ def _choices(
         device=device,
         progress=progress,
     )
-    variance = gene_variance(section)
+    variance = gene_variance(section, target_sum)
     return [choose_genes(facts.assign(group=group), variance, **how) for group in groupings]
 
 
@@ -146,7 +147,7 @@ def describe_section(
         many = len(section.counts.indptr) - 1 > config.max_spots
         n = config.choices if method == "mixture" and not many else 1
         how = {"share": config.share, "balance": config.balance}
-        tables = _choices(section, labels, images, n, known, how, seed, device, progress)
+        tables = _choices(section, labels, images, n, known, how, seed, device, progress, config.target_sum)
         weight = np.column_stack([table["weight"] for table in tables])
         used = weight.any(axis=1)
         names, weight = tables[0].index.to_numpy(dtype=object)[used], weight[used]
