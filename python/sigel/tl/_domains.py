@@ -53,8 +53,8 @@ def select_genes(
     adata
         Spots x genes, raw counts.
     share
-        Share of every group that is taken, rounded up. Default 0.25: on six labelled sections the domains of a
-        quarter are within 0.02 (adjusted Rand index) of those of all genes, from a fourth of the work. At
+        Share of every group that is taken, rounded up. Default 0.25: on six labelled sections the domains of
+        a quarter are within 0.02 (adjusted Rand index) of those of all genes, from a fourth of the work. At
         least 100 genes are taken, or all there are.
     n_genes
         That many genes instead, the same share of every group as nearly as can be.
