@@ -316,7 +316,8 @@ class Trainer:
         if isinstance(assignment, TMixture) and config.n_groups != "auto":
             self._em(assignment, z)
         self.history.append({"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started})
-        self.report("groups", 1, 1, f"{n_groups} groups")
+        if self.config.n_groups != 1:  # one for all genes is none that anybody would want to know of
+            self.report("groups", 1, 1, f"{n_groups} groups")
         return assignment
 
     def _em(self, mixture: TMixture, z: Tensor, max_iter: int | None = None) -> None:

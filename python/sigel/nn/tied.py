@@ -59,7 +59,7 @@ class TiedMixtures:
         x
             `(n_points, n_dims)`.
         """
-        return _e_step(x, self.slope, self.offset)[0].permute(2, 1, 0)
+        return _logits(x, self.slope, self.offset).softmax(dim=0).permute(2, 1, 0)
 
 
 def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
@@ -80,22 +80,20 @@ def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
 def _step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[TiedMixtures, Tensor]:
     """An M step and the E step after it; posteriors `(n_components, n_starts, n_points)`."""
     slope, offset, common = _m_step(x, posterior, ridge)
-    posterior, evidence = _e_step(x, slope, offset)
+    logits = _logits(x, slope, offset)
+    posterior = logits.softmax(dim=0)
+    evidence = logits.amax(dim=0) - posterior.amax(dim=0).log()  # log sums, (n_starts, n_points)
     return TiedMixtures(slope, offset, common + evidence.mean(dim=1)), posterior
 
 
-def _e_step(x: Tensor, slope: Tensor, offset: Tensor, field: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Posteriors `(n_components, n_starts, n_points)` and log sums `(n_starts, n_points)`.
+def _logits(x: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
+    """Log posteriors up to a number for each point and start, `(n_components, n_starts, n_points)`.
 
     Components come first, so that a softmax runs along memory: ten times as fast as with them last.
     """
     by_component = slope.transpose(0, 1)  # (n_components, n_starts, n_dims)
     logits = (by_component.flatten(0, 1) @ x.T).unflatten(0, by_component.shape[:2])
-    logits += offset.T[..., None]
-    if field is not None:
-        logits += field
-    posterior = logits.softmax(dim=0)
-    return posterior, logits.amax(dim=0) - posterior.amax(dim=0).log()
+    return logits.add_(offset.T[..., None])
 
 
 def _m_step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -204,10 +202,10 @@ def with_neighbours(
     covariance are fitted along.
     """
     slope, offset = mixtures.slope, mixtures.offset
-    posterior = _e_step(x, slope, offset)[0]  # (n_components, n_starts, n_points)
+    posterior = _logits(x, slope, offset).softmax(dim=0)  # (n_components, n_starts, n_points)
     for _ in range(max_steps if strength else 0):
         field = (neighbours @ posterior.flatten(0, 1).T).T.unflatten(0, posterior.shape[:2])
-        new = _e_step(x, slope, offset, strength * field)[0]
+        new = _logits(x, slope, offset).add_(strength * field).softmax(dim=0)
         moved = (new - posterior).abs().mean()
         posterior = new
         if moved < tolerance:

@@ -23,15 +23,18 @@ LEAST_SPOTS = 20
 class Described(NamedTuple):
     """What a method of clustering sees; labels are not among it."""
 
-    features: np.ndarray  # (n_spots, n_components) float64, centred, the window's
     tissue: Tissue
     values: sparse.csr_matrix  # (n_spots, n_used): log-normalised counts of the genes used, unweighted
     genes: np.ndarray  # (n_used,) their names
     weight: np.ndarray  # (n_used, n_choices) how much each counts, 0: not in that choice
     window: int  # spots of the window
-    # Of each choice: features of the window, then of narrower ones. The first of the first are `features`.
+    # Of each choice: features of the window, then of narrower ones, (n_spots, n_components) float64, centred.
     views: tuple[tuple[np.ndarray, ...], ...]
-    correlation: np.ndarray  # of each ring of `DomainConfig.rings`
+
+    @property
+    def features(self) -> np.ndarray:
+        """Those of the first choice in the window, `(n_spots, n_components)`."""
+        return self.views[0][0]
 
 
 def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) -> Tissue:
@@ -158,7 +161,7 @@ def describe(
         patch = nearest_to_middle(tissue, config.max_spots)
         part = sparse.csr_matrix(part[patch])
         where = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
-    window, correlation = reach(part, where, config.rings, config.correlation)
+    window, _ = reach(part, where, config.rings, config.correlation)
     window = _within_sections(config.window, window, int(np.bincount(tissue.section).min()))
     windows = (window, *(n for n in config.rings if 1 < n < window))
 
@@ -171,14 +174,12 @@ def describe(
 
     views = tuple(tuple(view(x, n) for n in windows) for x in choices)
     return Described(
-        features=views[0][0],
         tissue=tissue,
         values=values,
         genes=np.asarray(genes, dtype=object),
         weight=weight,
         window=window,
         views=views,
-        correlation=correlation,
     )
 
 

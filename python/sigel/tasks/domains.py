@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from sigel.tasks.gene_choice import check_choice, choose_genes, gene_facts, gene
 from sigel.tasks.panel import Section
 from sigel.tasks.part_names import in_order
 from sigel.tasks.refinement import refine as majority
+from sigel.tasks.spot_features import Tissue
 from sigel.tasks.stability import jaccard, other_seeds
 
 
@@ -74,39 +75,54 @@ def select_genes(
     seed, device, progress
         As in `sigel.tl.select_genes`.
     """
-    how = {"share": share, "n_genes": n_genes, "balance": balance}
-    return _choices(section, labels, images, 1, known, how, seed, device, progress)[0]
+    streams(seed)  # refuses what is no seed before the work begins
+    check_choice(share, n_genes, balance, len(section.genes))
+    check_counts(section.counts)
+    return _choices(
+        section,
+        tissue_of(section, labels),
+        images,
+        share=share,
+        n_genes=n_genes,
+        balance=balance,
+        known=known,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )[0]
 
 
 def _choices(
     section: Section,
-    labels: Sequence[object] | np.ndarray | None,
+    tissue: Tissue,
     images: ImageConfig,
-    n: int,
+    *,
+    share: float,
+    balance: float,
+    n_genes: int | None = None,
+    n_choices: int = 1,
+    target_sum: float | None = None,
     known: Known | None,
-    how: dict[str, Any],
     seed: int,
     device: str | torch.device,
     progress: Progress | None,
-    target_sum: float | None = None,
 ) -> list[pd.DataFrame]:
-    """Choices of genes from several groupings."""
-    streams(seed)  # refuses what is no seed before the work begins
-    check_choice(how["share"], how.get("n_genes"), how["balance"], len(section.genes))
-    check_counts(section.counts)
-    tissue = tissue_of(section, labels)
+    """Choices of genes, each from another grouping."""
     facts, groupings = gene_facts(
         section,
         tissue,
         images,
         **(known or Known())._asdict(),
-        n_groupings=n,
+        n_groupings=n_choices,
         seed=seed,
         device=device,
         progress=progress,
     )
     variance = gene_variance(section, target_sum)
-    return [choose_genes(facts.assign(group=group), variance, **how) for group in groupings]
+    return [
+        choose_genes(facts.assign(group=group), variance, share=share, n_genes=n_genes, balance=balance)
+        for group in groupings
+    ]
 
 
 def describe_section(
@@ -139,20 +155,30 @@ def describe_section(
         Of the genes named, `(n_used, n_choices)`; None: one choice, all alike.
     """
     streams(seed)  # refuses what is no seed before the work begins
+    check_counts(section.counts)
+    tissue = tissue_of(section, labels)
     if genes is not None:
-        check_counts(section.counts)
         names = named_genes(genes, section)
         weight = np.ones((len(names), 1)) if weight is None else weight
     else:
-        many = len(section.counts.indptr) - 1 > config.max_spots
-        n = config.choices if method == "mixture" and not many else 1
-        how = {"share": config.share, "balance": config.balance}
-        tables = _choices(section, labels, images, n, known, how, seed, device, progress, config.target_sum)
+        many = len(tissue.section) > config.max_spots
+        tables = _choices(
+            section,
+            tissue,
+            images,
+            share=config.share,
+            balance=config.balance,
+            n_choices=config.choices if method == "mixture" and not many else 1,
+            target_sum=config.target_sum,
+            known=known,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
         weight = np.column_stack([table["weight"] for table in tables])
         used = weight.any(axis=1)
         names, weight = tables[0].index.to_numpy(dtype=object)[used], weight[used]
-    rng = np.random.default_rng(seed)
-    return describe(section, tissue_of(section, labels), names, weight, config, rng)
+    return describe(section, tissue, names, weight, config, np.random.default_rng(seed))
 
 
 def find_domains(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
+from sigel.tasks.kmeans import kmeans
 from sigel.tasks.part_names import in_order
 
 # More than BIC would take of a short panel, so that a small programme has a say.
@@ -56,9 +55,5 @@ def gene_groupings(
     n_groups = min(N_GROUPS, max(1, len(genes) // 3))
     column = {str(gene): at for at, gene in enumerate(genes)}
     at = np.array([column.get(str(name), -1) for name in names])
-    found = []
-    for seed in rng.integers(2**31, size=n):
-        with threadpool_limits(1, "openmp"):  # three threads and more add in the order in which they finish
-            label = KMeans(n_groups, n_init=1, random_state=int(seed)).fit_predict(representations)
-        found.append(np.where(at < 0, "", in_order(label)[at]).astype(object))
-    return found
+    labels = kmeans(representations, n_groups, rng.integers(2**31, size=n))
+    return [np.where(at < 0, "", in_order(label)[at]).astype(object) for label in labels]

@@ -50,7 +50,7 @@ def section_model(
         fast = SIGELConfig.preset("fast")
         encoder = dataclasses.replace(fast.encoder, sharp=0, spread=1.0) if smooth else fast.encoder
         config = dataclasses.replace(fast, n_groups=1, image=images.config, encoder=encoder)
-        return SIGEL(config, seed=seed, device=device).fit(images, progress=_without_groups(progress))
+        return SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
     if not isinstance(model, SIGEL):
         model = SIGEL.load(model, device=device)
     known = set(model.genes)
@@ -61,15 +61,3 @@ def section_model(
         raise InputError("model", found, "a model fitted to the genes of the section", fix)
     model.check_settings(images)
     return model
-
-
-def _without_groups(progress: Progress | None) -> Progress | None:
-    """Eigenimages alone have no groups of which anybody would want to know."""
-    if progress is None:
-        return None
-
-    def report(stage: str, step: int, total: int, text: str) -> None:
-        if stage != "groups":
-            progress(stage, step, total, text)
-
-    return report

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 
 from sigel.domain_config import DomainConfig
 from sigel.nn.tied import TiedMixtures, fit_tied
+from sigel.tasks.kmeans import kmeans
 
 
 def fitted_to(
@@ -40,12 +39,8 @@ def fitted_to(
         sample = view[rng.choice(n_spots, config.max_spots, replace=False)]
         middle = sample.mean(axis=0)
         sample = sample - middle
-    with threadpool_limits(1, "openmp"):  # three threads and more add in the order in which they finish
-        starts = [
-            KMeans(n_components, n_init=1, random_state=int(one)).fit_predict(sample)
-            for one in rng.integers(2**31, size=n_starts)
-        ]
+    starts = kmeans(sample, n_components, rng.integers(2**31, size=n_starts))
     x = torch.from_numpy(np.ascontiguousarray(sample)).to(device)
-    labels = torch.from_numpy(np.stack(starts)).long().to(device)
+    labels = torch.from_numpy(starts).long().to(device)
     fitted = fit_tied(x, labels, n_components, ridge=config.ridge)
     return fitted.moved(torch.from_numpy(middle).to(device))

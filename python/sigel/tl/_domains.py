@@ -332,9 +332,7 @@ def domain_stability(
     >>> bool(table["stability"].between(0, 1).all())
     True
     """
-    check_section(adata)
-    keys = Keys(key)
-    about = adata.uns.get(keys.info, {}).get("domains")
+    keys, about = Keys(key), _info(adata, key).get("domains")
     if about is None or keys.domain not in adata.obs:
         fix = f'Call sigel.tl.domains(adata, key_added="{key}") first.'
         raise InputError(
