@@ -14,7 +14,6 @@ from domains_stages import (
     CHOSEN,
     METHODS,
     MORAN,
-    N_SLOW,
     OURS,
     OURS_ALL,
     PEERS,
@@ -33,20 +32,21 @@ N_AT_A_TIME = 2
 MEDIAN_GOAL, WORST_GOAL = 0.65, 0.55
 MEASURES = [f"{measure} {of}" for measure in ("ARI", "NMI") for of in ("min", "median", "max")]
 COST = ("seconds", "CPU seconds", "peak GB")
+SLOWEST = ("SpaGCN", UNGUIDED)
 LARGE_METHODS = (OURS, OURS_ALL, SMOOTHED)
 
 Row = dict[str, object]
 
 NOTE = (
-    f"{N_SEEDS} seeds; methods too slow for that on many spots: {N_SLOW}, see the column. The true number is "
-    "given; methods see counts, names, places and sections, never a label; spots without a label are there "
-    "for the methods and left out of ARI and NMI. Domains: how many came back. Genes: those that go in; "
-    "Seurat-like and BANKSY take the 2,000 most variable of them. Mixture: one covariance, 20 components. "
-    "Spots: an average over so many nearest. Seurat-like and PCA, mixture do not know places. Seconds: of "
-    "one answer, what the seeds share included, one thread, compiled code warm; peak memory of the process, "
-    "libraries included. The package's defaults were settled on these tissues, one setting for all; peers "
-    "are at their authors' defaults. Published, other sections of DLPFC: SIGEL 0.517 on 151676; STAGATE 0.42 "
-    "to 0.60 there by seed; STAIG 0.58, STMGraph 0.577, medians over 12 sections."
+    f"{N_SEEDS} seeds. The true number is given; methods see counts, names, places and sections, never a "
+    "label; spots without a label are there for the methods and left out of ARI and NMI. Domains: how many "
+    "came back. Genes: those that go in; Seurat-like and BANKSY take the 2,000 most variable of them. "
+    "Mixture: one covariance, 20 components. Spots: an average over so many nearest. Seurat-like and PCA, "
+    "mixture do not know places. Seconds: of one answer, what the seeds share included, one thread, compiled "
+    "code warm; peak memory of the process, libraries included. The package's defaults were settled on these "
+    "tissues, one setting for all; peers are at their authors' defaults. Published, other sections of DLPFC: "
+    "SIGEL 0.517 on 151676; STAGATE 0.42 to 0.60 there by seed; STAIG 0.58, STMGraph 0.577, medians over 12 "
+    "sections."
 )
 GOALS = (
     f"Goals: on DLPFC a median ARI of {MEDIAN_GOAL} and no seed at or below {WORST_GOAL}; everywhere ahead "
@@ -119,7 +119,7 @@ def run_tissue(
     job
         The call.
     n_seeds
-        Seeds of the methods that are not slow.
+        Of each method.
     """
     n_seeds = min(n_seeds, 2) if job.quick else n_seeds
     with tempfile.TemporaryDirectory() as name:
@@ -141,7 +141,7 @@ def run_tissue(
             return made
 
         # Each in a process of its own with one thread: two at a time, the slowest first.
-        order = sorted(names, key=lambda name: not METHODS[name].slow)
+        order = sorted(names, key=lambda name: METHODS[name].pipeline not in SLOWEST)
         with ThreadPoolExecutor(1 if job.quick else N_AT_A_TIME) as pool:
             rows = dict(zip(order, pool.map(row, order), strict=True))
     return {name: rows[name] for name in names}

@@ -34,7 +34,6 @@ SINGLE = dict.fromkeys(
 )
 # What is compiled at a first call is no part of a method's time.
 SMALL = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 12, "n_background_genes": 20}
-N_SLOW = 5
 
 
 @dataclass(frozen=True)
@@ -49,38 +48,18 @@ class Method:
         What must be installed.
     pipeline, genes
         Its name, and the genes it gets.
-    slow_above
-        Spots above which it runs at few seeds.
     """
 
     prepare: Callable[[Given], Found]
     package: str
     pipeline: str
     genes: str
-    slow_above: float = np.inf
 
     @property
     def name(self) -> str:
         """Pipeline and genes."""
         usual = OWN if self.pipeline.startswith("SIGEL") else ALL
         return self.pipeline if self.genes == usual else f"{self.pipeline}; {self.genes}"
-
-    @property
-    def slow(self) -> bool:
-        """Whether it is at some size."""
-        return self.slow_above < np.inf
-
-    def n_seeds(self, n_spots: int, wanted: int) -> int:
-        """At how many seeds it runs.
-
-        Parameters
-        ----------
-        n_spots
-            Of the tissue.
-        wanted
-            At how many the others do.
-        """
-        return min(wanted, N_SLOW) if n_spots > self.slow_above else wanted
 
 
 OURS = "SIGEL, mixture"
@@ -94,14 +73,13 @@ CHEAP = {
     "BANKSY": (peers.banksy, "banksy"),
     "SpaGCN": (peers.spagcn, "SpaGCN"),
 }
-SLOW_ABOVE = {"SpaGCN": 3000}
 _ALL_METHODS = [
     Method(peers.ours(), "sigel", OURS, OWN),
     Method(peers.ours(), "sigel", OURS, ALL),
     Method(peers.ours(), "sigel", OURS, MORAN),
     Method(peers.ours("leiden"), "leidenalg", "SIGEL, Leiden", OWN),
     Method(peers.ours("mclust"), "rpy2", "SIGEL, mclust", OWN),
-    Method(peers.ours(), "sigel", UNGUIDED, OWN, 0),
+    Method(peers.ours(), "sigel", UNGUIDED, OWN),
     Method(baselines.mixture(7), "sklearn", "7 spots, PCA, mixture", ALL),
     Method(baselines.mixture(37), "sklearn", "37 spots, PCA, mixture", ALL),
     Method(baselines.mixture(19, 10), "sklearn", f"{SMOOTHED} of 10 starts", ALL),
@@ -110,7 +88,7 @@ _ALL_METHODS = [
         for neighbours in (10, 25)
     ),
     *(
-        Method(prepare, package, pipeline, genes, SLOW_ABOVE.get(pipeline, np.inf))
+        Method(prepare, package, pipeline, genes)
         for pipeline, (prepare, package) in CHEAP.items()
         for genes in (ALL, MORAN, CHOSEN)
     ),
@@ -196,8 +174,7 @@ def given_to(method: Method, folder: Path) -> tuple[Given, list[int]]:
     adata = anndata.read_h5ad(folder / "given.h5ad")
     genes = {OWN: None, ALL: adata.var_names.tolist()} | job["genes"]
     n_domains = None if method.pipeline == UNGUIDED else job["n_domains"]
-    seeds = job["seeds"][: method.n_seeds(adata.n_obs, len(job["seeds"]))]
-    return Given(adata, n_domains, genes[method.genes]), seeds
+    return Given(adata, n_domains, genes[method.genes]), job["seeds"]
 
 
 def run(method: Method, given: Given, seeds: list[int]) -> Outcome:
