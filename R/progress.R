@@ -14,6 +14,7 @@ STAGES <- c(
   stability = "Stability of groups",
   impute = "Imputed genes",
   gan = "Generator with a memory",
+  windows = "Spots within their windows",
   domains = "Domains",
   "other seeds" = "Domains at other seeds"
 )

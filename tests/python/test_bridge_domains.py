@@ -238,6 +238,7 @@ def test_without_what_is_known_it_is_computed():
     assert stages[0] == "test"
     assert "groups" not in stages  # eigenimages alone have none
     assert stages[-1] == "domains"
+    assert stages.count("windows") == 10  # one for each choice of genes
     assert seen[-1][1] == seen[-1][2]
     sigel.tl.domains(tiny, 2, seed=2, config={"starts": 1}, device="cpu", progress=False)
     assert found["domain"] == tiny.obs["sigel_domain"].tolist()

@@ -273,7 +273,17 @@ def test_every_choice_of_genes_has_views_of_its_own():
     weight = np.zeros((12, 2))
     weight[:8, 0], weight[4:, 1] = 1, 2
     config = DomainConfig(window=11, n_components=3)
-    found = describe(section, tissue, section.genes[:12], weight, config, np.random.default_rng(0))
+    told = []
+    found = describe(
+        section,
+        tissue,
+        section.genes[:12],
+        weight,
+        config,
+        np.random.default_rng(0),
+        lambda *one: told.append(one),
+    )
+    assert told == [("windows", 1, 2, "11 spots, 8 genes"), ("windows", 2, 2, "11 spots, 8 genes")]
     assert [len(windows) for windows in found.views] == [2, 2]
     for windows, genes, scale in zip(found.views, (slice(0, 8), slice(4, 12)), (1, 2), strict=True):
         for view, n in zip(windows, (11, 7), strict=True):

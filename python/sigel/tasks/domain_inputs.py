@@ -12,6 +12,7 @@ from scipy import sparse
 
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
+from sigel.runtime import Progress
 from sigel.standardised import log_normalised
 from sigel.tasks.panel import Section
 from sigel.tasks.section_offsets import section_offsets
@@ -132,6 +133,7 @@ def describe(
     weight: np.ndarray,
     config: DomainConfig,
     rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> Described:
     """Describe every spot by chosen genes in its windows.
 
@@ -149,6 +151,8 @@ def describe(
         Settings.
     rng
         Draws spots where there are many.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
     """
     column = {str(gene): at for at, gene in enumerate(section.genes)}
     values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
@@ -172,14 +176,18 @@ def describe(
             scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
         return scores
 
-    views = tuple(tuple(view(x, n) for n in windows) for x in choices)
+    views = []
+    for step, x in enumerate(choices, 1):
+        views.append(tuple(view(x, n) for n in windows))
+        if progress is not None:
+            progress("windows", step, len(choices), f"{window} spots, {x.shape[1]} genes")
     return Described(
         tissue=tissue,
         values=values,
         genes=np.asarray(genes, dtype=object),
         weight=weight,
         window=window,
-        views=views,
+        views=tuple(views),
     )
 
 

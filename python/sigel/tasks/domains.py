@@ -178,7 +178,7 @@ def describe_section(
         weight = np.column_stack([table["weight"] for table in tables])
         used = weight.any(axis=1)
         names, weight = tables[0].index.to_numpy(dtype=object)[used], weight[used]
-    return describe(section, tissue, names, weight, config, np.random.default_rng(seed))
+    return describe(section, tissue, names, weight, config, np.random.default_rng(seed), progress)
 
 
 def find_domains(
