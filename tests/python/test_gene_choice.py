@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from sklearn.metrics import adjusted_mutual_info_score
 
 import sigel
 from planted_tissue import planted_domains
-from sigel.errors import InputError
+from sigel.config import ImageConfig, SIGELConfig
+from sigel.errors import ConfigError, InputError
 from sigel.tasks.domain_inputs import tissue_of
 from sigel.tasks.gene_choice import LEAST_GENES, choose_genes, gene_facts, gene_variance, named_genes
 from sigel.tasks.panel import Section
@@ -270,3 +273,37 @@ def test_a_choice_that_fails_writes_nothing(tissue, monkeypatch):
         with pytest.raises(InputError):
             sigel.tl.select_genes(adata, progress=False, **arguments)
     assert list(adata.var) == list(tissue.var)
+
+
+def test_image_settings_are_given_or_those_of_the_fit(tissue, selected):
+    coarse = {"max_side": 6, "normalize": "log"}
+    given = sigel.tl.select_genes(
+        tissue.copy(), n_genes=50, config=coarse, seed=0, device="cpu", progress=False
+    )
+    assert not given["group"].equals(selected[1]["group"])
+    same = sigel.tl.select_genes(
+        tissue.copy(), n_genes=50, config=ImageConfig(**coarse), device="cpu", progress=False
+    )
+    pd.testing.assert_frame_equal(given, same)
+    fitted = tissue.copy()
+    fitted.uns["sigel"] = {"params": json.dumps(SIGELConfig(image=ImageConfig(**coarse)).to_dict())}
+    pd.testing.assert_frame_equal(
+        sigel.tl.select_genes(fitted, n_genes=50, device="cpu", progress=False), given
+    )
+    with pytest.raises(InputError, match=r"`config`: found 6; wanted an ImageConfig or a dict"):
+        sigel.tl.select_genes(tissue.copy(), config=6, progress=False)
+    with pytest.raises(ConfigError, match="unknown setting 'side'"):
+        sigel.tl.select_genes(tissue.copy(), config={"side": 6}, progress=False)
+
+
+def test_domains_take_image_settings_for_their_choice(tissue):
+    coarse = {"max_side": 6, "normalize": "log"}
+    few = {"starts": 2, "choices": 1}
+    adata, again = tissue.copy(), tissue.copy()
+    sigel.tl.domains(adata, 3, config=few | {"image": coarse}, device="cpu", progress=False)
+    table = sigel.tl.select_genes(again, config=coarse, device="cpu", progress=False)
+    assert set(adata.uns["sigel"]["domains"]["genes"]) == set(table.index[table["selected"]])
+    sigel.tl.domain_stability(adata, n_seeds=1, device="cpu", progress=False)
+    with pytest.raises(ConfigError, match="unknown setting 'side'"):
+        sigel.tl.domains(again, 3, config={"image": {"side": 6}}, progress=False)
+    assert "sigel" not in again.uns

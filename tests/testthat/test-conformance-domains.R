@@ -38,6 +38,7 @@ domains_by_r <- function(case) {
   chosen <- SelectSpatialGenes(
     section,
     n.genes = case$n_genes,
+    config = list(image = case$config$image),
     seed.use = case$seed,
     device = "cpu",
     verbose = FALSE

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sigel.config import ImageConfig, SIGELConfig
+from sigel.config import ImageConfig
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import check_section
@@ -22,7 +22,7 @@ from sigel.runtime import resolve_device
 from sigel.tasks import domains as tasks
 from sigel.tasks.domain_methods import Clusterer, check_method
 from sigel.tasks.panel import Section
-from sigel.tl._section import read_section, section_column
+from sigel.tl._section import image_config, read_section, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -39,6 +39,7 @@ def select_genes(
     section_key: str | None = None,
     key: str = "sigel",
     key_added: str | None = None,
+    config: ImageConfig | dict[str, Any] | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: bool = True,
@@ -71,6 +72,8 @@ def select_genes(
         there is computed: groups of eigenimages, which take seconds, and the test.
     key_added
         Base of the keys that are written; default: `key`.
+    config
+        How images are made, an `ImageConfig` or a dict; default: as in the fit under `key`.
     seed
         Same seed and device give the same genes.
     device
@@ -100,12 +103,14 @@ def select_genes(
     40
     """
     key_added = _checked_key(key, key_added)
-    section, labels, _ = _section(adata, _info(adata, key), layer, spatial_key, section_key)
+    info = _info(adata, key)
+    images = image_config(config, info)
+    section, labels, _ = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         table = tasks.select_genes(
             section,
             labels,
-            _image_config(adata, key),
+            images,
             share=share,
             n_genes=n_genes,
             balance=balance,
@@ -174,7 +179,8 @@ def domains(
     key_added
         Base of the keys that are written; default: `key`.
     config
-        Further settings, a `DomainConfig` or a dict of some.
+        Further settings, a `DomainConfig` or a dict of some. The part `image` of a dict, as in
+        `sigel.tl.embed`, is for the choice of genes; default: as in the fit under `key`.
     seed
         Same seed and device give the same domains.
     device
@@ -219,17 +225,18 @@ def domains(
     began = time.perf_counter()
     key_added = _checked_key(key, key_added)
     _info(adata, key_added)  # refuses what is in the way before the work begins
-    settings = _settings(config)
+    info = _info(adata, key)
+    settings, images = _settings(config, info)
     tasks.check_number(n_domains, adata.n_obs if hasattr(adata, "n_obs") else 10**9)
     check_method(method)
     if not isinstance(refine, bool | np.bool_):
         raise InputError("refine", repr(refine), "True or False", "Use refine=True.")
-    section, labels, where = _section(adata, _info(adata, key), layer, spatial_key, section_key)
+    section, labels, where = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         described = tasks.describe_section(
             section,
             labels,
-            _image_config(adata, key),
+            images,
             genes=genes,
             known=_known(adata, key),
             config=settings,
@@ -351,7 +358,7 @@ def domain_stability(
         described = tasks.describe_section(
             section,
             labels,
-            _image_config(adata, key),
+            ImageConfig(),  # its genes are given: none are made
             genes=[str(gene) for gene in about["genes"]],
             known=None,
             config=settings,
@@ -413,16 +420,17 @@ def _checked_key(key: str, key_added: str | None) -> str:
     return key_added
 
 
-def _settings(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
-    if not isinstance(config, DomainConfig | dict | None):
+def _settings(
+    config: DomainConfig | dict[str, Any] | None, info: dict[str, Any]
+) -> tuple[DomainConfig, ImageConfig]:
+    """Settings of the domains and, from the part `image`, of the images."""
+    if isinstance(config, DomainConfig):
+        return config, image_config(None, info)
+    if not isinstance(config, dict | None):
         fix = 'For example config={"window": 7}.'
         raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
-    return config if isinstance(config, DomainConfig) else DomainConfig.from_dict(config or {})
-
-
-def _image_config(adata: AnnData, key: str) -> ImageConfig:
-    info = adata.uns.get(Keys(key).info, {})
-    return SIGELConfig.from_dict(json.loads(info["params"])).image if "params" in info else ImageConfig()
+    own = {name: value for name, value in (config or {}).items() if name != "image"}
+    return DomainConfig.from_dict(own), image_config((config or {}).get("image"), info)
 
 
 def _known(adata: AnnData, key: str) -> tasks.Known:

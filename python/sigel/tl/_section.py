@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,18 +41,22 @@ def images_as_fitted(
     """Images of a section; what is not given is as in the model, else as in the fit under `key`."""
     check_section(adata)
     info = adata.uns.get(Keys(key).info, {})
-    if isinstance(config, dict):
-        config = ImageConfig.from_dict(config)
-    elif not isinstance(config, ImageConfig | None):
-        fix = 'For example config={"max_side": 64}.'
-        raise InputError("config", repr(config)[:60], "an ImageConfig or a dict of its settings", fix)
-    if config is None and model is not None:
-        config = model.config.image
-    elif config is None and "params" in info:
-        config = SIGELConfig.from_dict(json.loads(info["params"])).image
+    config = model.config.image if config is None and model is not None else image_config(config, info)
     layer = info.get("layer") or None if layer is None else layer
     spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
     return GeneImages.from_anndata(adata, config, layer=layer, spatial_key=spatial_key)
+
+
+def image_config(config: ImageConfig | dict[str, Any] | None, info: Mapping[str, Any]) -> ImageConfig:
+    """Settings of images; where none are given those of a fit, from what it left, else the defaults."""
+    if isinstance(config, dict):
+        return ImageConfig.from_dict(config)
+    if not isinstance(config, ImageConfig | None):
+        fix = 'For example config={"max_side": 64}.'
+        raise InputError("config", repr(config)[:60], "an ImageConfig or a dict of its settings", fix)
+    if config is None and "params" in info:
+        return SIGELConfig.from_dict(json.loads(info["params"])).image
+    return config or ImageConfig()
 
 
 def read_section(adata: AnnData, values: Any, spatial_key: str) -> Section:
