@@ -205,7 +205,7 @@ class GeneImages:
         kept = status == EMBEDDED
         if not kept.any():
             if excluded.all():
-                fix = "Name other genes, or pass ImageConfig(exclude=())."
+                fix = "Name other genes, or use the image setting exclude=()."
                 raise InputError(
                     "exclude", f"{len(names)} genes, all excluded by name", "some that are not", fix
                 )

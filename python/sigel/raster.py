@@ -247,6 +247,26 @@ def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster
     return _assemble(row, col, kind, affine, parity)
 
 
+def spacing_of(places: np.ndarray) -> float:
+    """Distance between neighbours: the median distance to the third nearest.
+
+    It sits one spacing away on any lattice, at its edge too, and for scattered cells at the distance at which
+    pixels hold about one cell each; the first would leave most empty.
+
+    Parameters
+    ----------
+    places
+        Different places, two or more, `(n_places, 2)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spacing_of(5.0 * np.stack(np.divmod(np.arange(25), 5), axis=1))
+    5.0
+    """
+    return float(np.median(cKDTree(places).query(places, k=min(4, len(places)))[0][:, -1]))
+
+
 def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
     low = xy.min(axis=0)
     extent = np.ptp(xy, axis=0)
@@ -257,10 +277,7 @@ def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
             raise InputError(
                 name, "one single place", "spots spread over a section", "Check the coordinates."
             )
-        # The third neighbour sits one spacing away on any lattice, at its edge too, and for scattered
-        # cells at the distance at which pixels hold about one cell each; the first would leave most empty.
-        nearest = min(4, len(places))
-        spacing = float(np.median(cKDTree(places).query(places, k=nearest)[0][:, -1]))
+        spacing = spacing_of(places)
         # A whole number of spacings, so that every pixel of a regular array holds as many spots.
         pixel = spacing * max(math.ceil(float(extent.max()) / max(config.max_side - 1, 1) / spacing), 1)
     height, width = (float(n) // pixel + 1 for n in extent[::-1])

@@ -68,6 +68,10 @@ def one_dimension(adata):
     adata.obsm["spatial"] = adata.obsm["spatial"][:, :1].copy()
 
 
+def three_dimensions(adata):
+    adata.obsm["spatial"] = np.column_stack([adata.obsm["spatial"], np.zeros(adata.n_obs)])
+
+
 def no_places(adata):
     del adata.obsm["spatial"]
     adata.obs = adata.obs[[]]
@@ -92,6 +96,7 @@ def no_counts(adata):
         (lose_a_place, "1 of .* spots without finite coordinates"),
         (one_place, "all spots at one place"),
         (one_dimension, "x and y of each spot"),
+        (three_dimensions, "x and y of each spot.*sections"),
         (no_places, "spatial_key"),
         (twice_a_name, "var_names_make_unique"),
     ],
@@ -119,9 +124,14 @@ def test_objects_that_cannot_be_used_are_refused(fresh, spoil, words, verb):
         ({"genes": ["G1"]}, "genes.*2 or more"),
         ({"genes": []}, "genes.*2 or more"),
         ({"genes": 5}, "genes"),
+        ({"genes": "G1"}, "genes.*the text 'G1'.*list"),
+        ({"genes": np.arange(20) < 5}, r"genes.*a mask.*adata\.var_names\[mask\]"),
         ({"layer": "count"}, "layer"),
+        ({"layer": ["counts"]}, "layer"),
         ({"spatial_key": "X_spatial"}, "spatial_key.*'spatial'"),
+        ({"spatial_key": ["spatial"]}, "spatial_key.*'spatial'"),
         ({"section_key": "slide"}, "section_key"),
+        ({"section_key": ["region"]}, "section_key"),
         ({"key": "a/b"}, "key"),
         ({"key_added": ""}, "key_added"),
         ({"config": 7}, "config"),
@@ -189,6 +199,21 @@ def test_values_that_look_normalised_are_warned_of(fresh):
     fresh.X = fresh.X.log1p()
     with pytest.warns(UserWarning, match="not whole numbers"):
         find(fresh, 2)
+
+
+def test_spots_without_counts_are_warned_of(fresh):
+    counts = fresh.X.toarray()
+    counts[:5] = 0
+    fresh.X = sparse.csr_matrix(counts)
+    with pytest.warns(UserWarning, match=f"5 of {fresh.n_obs} spots have no counts"):
+        find(fresh, 2)
+
+
+def test_the_fix_for_a_number_is_a_number_that_works(fresh):
+    few = fresh[:25].copy()
+    with pytest.raises(InputError, match=r"found 7; wanted .* from 2 to 2.*Use n_domains=2,"):
+        find(few, 7)
+    find(few, 2)
 
 
 def test_counts_of_whole_numbers_bring_no_warning(fresh):

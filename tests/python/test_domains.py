@@ -355,6 +355,14 @@ def test_stability_is_of_the_method_that_made_the_domains(fresh):
             sigel.tl.domain_stability(fresh, n_seeds=1, method=method, progress=False)
 
 
+def test_stability_of_a_single_domain_or_without_its_genes_is_refused(fresh):
+    find(fresh, 2)
+    with pytest.raises(InputError, match=r"`key`.*a single domain"):
+        sigel.tl.domain_stability(fresh[fresh.obs["sigel_domain"] == "1"].copy(), progress=False)
+    with pytest.raises(InputError, match=r"`adata`.*no 5 of the \d+ genes"):
+        sigel.tl.domain_stability(fresh[:, 5:].copy(), progress=False)
+
+
 def test_stability_of_spots_without_a_domain_is_refused(fresh):
     find(fresh, 3)
     fresh.obs.loc[fresh.obs_names[:10], "sigel_domain"] = np.nan
@@ -388,8 +396,17 @@ def test_there_are_two_domains_at_least(small):
     table = pd.DataFrame({"n_domains": [1, 2, 3], "bic": [9.0, 2.0, 1.0], "agreement": 1.0})
     assert best_number(table) == 2
     few = small[:60].copy()  # two of the widest windows
-    find(few, None, config={**FEW, "window": 30})
-    assert few.uns["sigel"]["domains"]["n_domains"] >= 2
+    with pytest.warns(UserWarning, match="highest for one domain: 2 are returned"):
+        find(few, None, config={**FEW, "window": 30})
+    assert few.uns["sigel"]["domains"]["n_domains"] == 2
+
+
+def test_a_number_at_the_end_of_those_tried_is_warned_of(wide):
+    with pytest.warns(UserWarning, match="highest for 2 domains, the largest number tried"):
+        find(wide.copy(), None, config={**FEW, "max_domains": 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find(wide.copy(), None)
 
 
 # --- several sections --------------------------------------------------------------------------------------
@@ -427,15 +444,37 @@ def test_genes_are_chosen_for_all_sections_together():
     assert adjusted_rand_score(both.obs["region"], both.obs["sigel_domain"]) > 0.6
 
 
+def test_units_of_a_section_do_not_matter_for_the_choice(sections):
+    other = sections.copy()
+    other.obsm["spatial"][(other.obs["slide"] == "b").to_numpy()] *= 8.0
+    options = {"section_key": "slide", "n_genes": 40, "device": "cpu", "progress": False}
+    one, two = (sigel.tl.select_genes(adata, **options) for adata in (sections.copy(), other))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_refused_section_is_named(sections):
+    spots = np.flatnonzero(sections.obs["slide"] == "a")[:25]
+    adata = sections[np.union1d(spots, np.flatnonzero(sections.obs["slide"] == "b"))].copy()
+    adata.obs = adata.obs[["slide"]]  # places are all that is known
+    few = (adata.obs["slide"] == "a").to_numpy()
+    # Pairs of spots that share a pixel: spots enough, but not pixels.
+    adata.obsm["spatial"][few] = np.repeat(np.arange(13), 2)[: few.sum(), None] * [10.0, 7.0]
+    with pytest.raises(InputError, match=r"in section 'a'"):
+        sigel.tl.select_genes(adata, section_key="slide", device="cpu", progress=False)
+
+
 def test_sections_that_cannot_be_used_are_refused(sections):
     adata = sections.copy()
     adata.obs["lost"] = pd.Categorical(np.where(np.arange(adata.n_obs) < 3, None, "a"))
     adata.obs["tiny"] = np.where(np.arange(adata.n_obs) < 5, "few", "many")
+    adata.obs["heap"] = np.where(np.arange(adata.n_obs) < 30, "heaped", "spread")
+    adata.obsm["spatial"][:30] = 1.0
     before = content(adata)
     for section_key, words in (
         ("lost", "3 missing"),
         ("tiny", "5 spots in the section 'few'"),
         ("slides", "slide"),
+        ("heap", "at one place in the section 'heaped'"),
     ):
         with pytest.raises(InputError, match=words):
             find(adata, 2, section_key=section_key)
@@ -492,7 +531,13 @@ def table_of_labels(features, n):
     return np.zeros((len(features), n))
 
 
-@pytest.mark.parametrize("method", [wrong_shape, nan_labels, missing_labels, table_of_labels])
+def labels_and_more(features, n):
+    return np.zeros(len(features)), None
+
+
+@pytest.mark.parametrize(
+    "method", [wrong_shape, nan_labels, missing_labels, table_of_labels, labels_and_more]
+)
 def test_functions_that_label_badly_are_refused(fresh, method):
     before = content(fresh)
     with pytest.raises(InputError, match="method"):

@@ -307,3 +307,15 @@ def test_domains_take_image_settings_for_their_choice(tissue):
     with pytest.raises(ConfigError, match="unknown setting 'side'"):
         sigel.tl.domains(again, 3, config={"image": {"side": 6}}, progress=False)
     assert "sigel" not in again.uns
+
+
+def test_shares_and_groups_may_be_numbers_of_any_kind(tissue, selected):
+    table = sigel.tl.select_genes(
+        tissue.copy(), share=np.float32(0.25), balance=np.int64(0), device="cpu", progress=False
+    )
+    assert table["selected"].any()
+    known = tissue.copy()
+    numbers = pd.to_numeric(selected[1]["group"].replace("", np.nan))
+    known.var["sigel_group"] = pd.array(numbers, dtype="Int64")
+    again = sigel.tl.select_genes(known, n_genes=50, device="cpu", progress=False)
+    assert set(again.index[again["selected"]]) == set(selected[1].index[selected[1]["selected"]])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 import sigel
@@ -106,3 +107,36 @@ def test_domains_are_shared_by_sections_that_were_stained_apart():
         ari[corrected] = adjusted_rand_score(region, both.obs["sigel_domain"])
     assert ari[True] > 0.75
     assert ari[True] > ari[False] + 0.3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_small_section_beside_many_spots_has_an_offset_too(seed):
+    """Sixty of 3,060 spots, of which some 150 are looked at: at random there would be two or three."""
+    scores, _, section, move = sections([0.5] * 4, 0.8, n=1000, seed=seed)
+    kept = np.concatenate([np.flatnonzero(section == 0)[:60], np.flatnonzero(section > 0)])
+    few = found(scores[kept], section[kept], DomainConfig(max_spots=150), seed)
+    # Standard error of a mean of 20 spots: 0.22; of the others' 50: 0.14.
+    size = np.bincount(section[kept])
+    expected = move - size @ move / size.sum()
+    np.testing.assert_allclose(few, expected, atol=1.0)
+    assert np.corrcoef(few.ravel(), expected.ravel())[0, 1] > 0.7
+
+
+def test_a_section_of_twenty_spots_stops_nothing():
+    rng = np.random.default_rng(0)
+    place = rng.uniform(0, 45, (2000, 2))
+    band = (place[:, 0] > 15) + 1 * (place[:, 0] > 30)
+    counts = rng.poisson(rng.gamma(2, 1, (3, 120))[band]).astype(np.float32)
+    adata = anndata.AnnData(sparse.csr_matrix(counts), obsm={"spatial": place})
+    adata.obs["section"] = np.where(np.arange(2000) < 20, "small", "large")
+    sigel.tl.domains(
+        adata,
+        3,
+        section_key="section",
+        genes=list(adata.var_names),
+        config={"max_spots": 100, "starts": 4},
+        device="cpu",
+        progress=False,
+    )
+    large = (adata.obs["section"] == "large").to_numpy()
+    assert adjusted_rand_score(band[large], adata.obs["sigel_domain"][large]) > 0.8

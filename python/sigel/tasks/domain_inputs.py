@@ -58,9 +58,10 @@ def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) ->
     if places is None:
         fix = 'Put them into obsm["spatial"].'
         raise InputError("coordinates", "no coordinates", "the place of each spot", fix)
-    if places.ndim != 2 or places.shape[0] != n_spots or places.shape[1] not in (2, 3):
+    if places.shape != (n_spots, 2):
         found = f"coordinates of shape {places.shape} for {n_spots} spots"
-        raise InputError("coordinates", found, "x and y of each spot", "Look at the coordinates.")
+        fix = "Look at the coordinates; of three, choose two, and name the slices as sections."
+        raise InputError("coordinates", found, "x and y of each spot", fix)
     lost = int((~np.isfinite(places).all(axis=1)).sum())
     if lost:
         found = f"{lost} of {n_spots} spots without finite coordinates"
@@ -75,9 +76,11 @@ def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) ->
         if labels is not None:
             fix = "Leave that section out, or join it to another."
         raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
-    if not np.ptp(places, axis=0).any():
-        raise InputError("coordinates", "all spots at one place", "their places", "Look at the coordinates.")
-    return Tissue(places, codes)
+    for k, name in enumerate(names):
+        if not np.ptp(places[codes == k], axis=0).any():
+            found = "all spots at one place" + ("" if labels is None else f" in the section {name!r}")
+            raise InputError("coordinates", found, "their places", "Look at the coordinates.")
+    return Tissue(places, codes, tuple(map(str, names)))
 
 
 def check_counts(counts: sparse.csr_matrix) -> None:
@@ -102,6 +105,24 @@ def check_counts(counts: sparse.csr_matrix) -> None:
         warnings.warn(
             "The values are not whole numbers: they are normalised as if they were counts. If they are "
             'log-normalised already, pass the raw ones: layer="counts".',
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_empty(counts: sparse.csr_matrix) -> None:
+    """Warn of spots that no gene tells apart from one another.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_genes)`.
+    """
+    n_empty = int((np.asarray(counts.sum(axis=1)).ravel() == 0).sum())
+    if n_empty:
+        warnings.warn(
+            f"{n_empty} of {counts.shape[0]} spots have no counts: they are alike and may become a domain of "
+            "their own. Leave them out first.",
             UserWarning,
             stacklevel=4,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import torch
@@ -69,3 +71,26 @@ def best_number(table: pd.DataFrame) -> int:
     """
     several = table[table["n_domains"] > 1] if len(table) > 1 else table
     return int(several["n_domains"].iloc[int(np.argmax(several["bic"].to_numpy()))])
+
+
+def warn_of_bounds(table: pd.DataFrame) -> None:
+    """Warn where the BIC does not speak for the number that was chosen, but for more, or for one.
+
+    Parameters
+    ----------
+    table
+        From `domain_numbers`.
+    """
+    most, best = int(table["n_domains"].max()), best_number(table)
+    one = float(table["bic"].iloc[0])
+    if float(table["bic"].max()) == one:
+        said = f"The BIC is highest for one domain: {best} are returned, and nothing says that there are two."
+    elif best == most:
+        said = (
+            f"The BIC is highest for {best} domains, the largest number tried (`max_domains`, and at most a "
+            "tenth of the spots): it sets no bound here."
+        )
+    else:
+        return
+    fix = "The table is kept with the domains. Give `n_domains` if you know how many there are."
+    warnings.warn(f"{said} {fix}", UserWarning, stacklevel=4)

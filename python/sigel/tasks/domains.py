@@ -13,9 +13,9 @@ from sigel.config import ImageConfig
 from sigel.domain_config import DomainConfig
 from sigel.errors import InputError
 from sigel.runtime import Progress, resolve_device, streams
-from sigel.tasks.domain_inputs import LEAST_SPOTS, Described, check_counts, describe, tissue_of
+from sigel.tasks.domain_inputs import LEAST_SPOTS, Described, check_counts, describe, tissue_of, warn_of_empty
 from sigel.tasks.domain_methods import Clusterer, check_method, cluster
-from sigel.tasks.domain_number import best_number, domain_numbers
+from sigel.tasks.domain_number import best_number, domain_numbers, warn_of_bounds
 from sigel.tasks.gene_choice import check_choice, choose_genes, gene_facts, gene_variance, named_genes
 from sigel.tasks.panel import Section
 from sigel.tasks.part_names import in_order
@@ -157,6 +157,7 @@ def describe_section(
     streams(seed)  # refuses what is no seed before the work begins
     check_counts(section.counts)
     tissue = tissue_of(section, labels)
+    warn_of_empty(section.counts)
     if genes is not None:
         names = named_genes(genes, section)
         weight = np.ones((len(names), 1)) if weight is None else weight
@@ -213,6 +214,7 @@ def find_domains(
     if n_domains is None:
         number = domain_numbers(described, seed, config, where)
         n_domains = best_number(number)
+        warn_of_bounds(number)
     found = cluster(
         described,
         int(n_domains),
@@ -261,8 +263,10 @@ def check_number(n_domains: object, n_spots: int) -> None:
         raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
     whole = isinstance(n_domains, int | np.integer) and not isinstance(n_domains, bool)
     if n_domains is not None and not (whole and 2 <= n_domains <= n_spots // 10):  # type: ignore[operator]
-        wanted = f"a whole number from 2 to {n_spots // 10}, a tenth of the spots, or None"
-        raise InputError("n_domains", repr(n_domains), wanted, "Use n_domains=7, or None to have it chosen.")
+        most = n_spots // 10
+        wanted = f"a whole number from 2 to {most}, a tenth of the spots, or None"
+        fix = f"Use n_domains={min(7, most)}, or None to have it chosen."
+        raise InputError("n_domains", repr(n_domains), wanted, fix)
 
 
 def domain_stability(

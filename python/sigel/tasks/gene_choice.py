@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache, partial
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
+from sigel.raster import spacing_of
 from sigel.runtime import Progress
 from sigel.tasks.domain_inputs import normalised
 from sigel.tasks.gene_groupings import gene_groupings
@@ -67,7 +69,7 @@ def gene_facts(
     made_of = lru_cache(maxsize=1)(partial(_part, section, tissue, config=config))
     if rank is None or effect is None:
         table = spatial_genes_of_sections(
-            ((None if tissue.n_sections == 1 else k, partial(made_of, k)) for k in range(tissue.n_sections)),
+            ((tissue.name(k), partial(made_of, k)) for k in range(tissue.n_sections)),
             score=False,
             seed=seed,
             device=device,
@@ -186,15 +188,18 @@ def check_choice(share: float, n_genes: int | None, balance: float, n: int) -> N
     InputError
         When one is out of range.
     """
-    number = isinstance(share, int | float) and not isinstance(share, bool)
-    if not (number and 0 < share <= 1):
+    if not (_is_number(share) and 0 < share <= 1):
         raise InputError("share", repr(share), "a number above 0, up to 1", "Use share=0.25.")
-    if not (isinstance(balance, int | float) and not isinstance(balance, bool) and 0 <= balance <= 1):
+    if not (_is_number(balance) and 0 <= balance <= 1):
         raise InputError("balance", repr(balance), "a number from 0 to 1", "Use balance=0.")
     whole = isinstance(n_genes, int | np.integer) and not isinstance(n_genes, bool)
     if n_genes is not None and not (whole and 1 <= n_genes <= n):
         fix = "Leave it out for a share of every group."
         raise InputError("n_genes", repr(n_genes), f"a whole number from 1 to {n}", fix)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _part(
@@ -207,8 +212,15 @@ def _part(
 
 
 def _side_by_side(section: Section, tissue: Tissue, config: ImageConfig) -> GeneImages:
-    """Images of all sections on one canvas, in rows and columns, none over another."""
-    places = tissue.coordinates[:, :2].copy()
+    """Images of all sections on one canvas, in rows and columns, none over another.
+
+    Each in units of its own spacing, as two scans need not have one unit; where the caller names the size of
+    a pixel, there is one.
+    """
+    places = tissue.coordinates.astype(np.float64)
+    for k in range(tissue.n_sections if config.pixel_size is None else 0):
+        inside = tissue.section == k
+        places[inside] /= spacing_of(np.unique(places[inside], axis=0))
     low = np.full((tissue.n_sections, 2), np.inf)
     np.minimum.at(low, tissue.section, places)
     places -= low[tissue.section]
@@ -236,11 +248,18 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
     if not isinstance(genes, Iterable):
         fix = "Or genes=None for the choice."
         raise InputError("genes", repr(genes)[:60], "names of genes", fix)
-    names = [genes] if isinstance(genes, str) else list(dict.fromkeys(map(str, genes)))
+    if isinstance(genes, str):
+        found, fix = f"the text {genes!r}", "Pass a list, or genes=None for the choice."
+        raise InputError("genes", found, "names of genes, 2 or more", fix)
+    listed = list(genes)
+    if any(isinstance(one, bool | np.bool_) for one in listed):
+        raise InputError("genes", "a mask", "names of genes", "Use adata.var_names[mask].")
+    names = list(dict.fromkeys(map(str, listed)))
     known = set(map(str, section.genes))
     for name in names:
         if name not in known:
             raise InputError("genes", unknown_name(name, known), "genes of the section", "See var_names.")
     if len(names) < 2:
-        raise InputError("genes", f"{len(names)} genes", "2 or more", "Use genes=None for the choice.")
+        found = f"{len(names)} gene{'s' * (len(names) != 1)}"
+        raise InputError("genes", found, "2 or more", "Use genes=None for the choice.")
     return np.array(names, dtype=object)

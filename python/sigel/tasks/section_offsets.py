@@ -12,6 +12,8 @@ from sigel.tasks.tied_starts import fitted_to
 N_COMPONENTS = 10
 STARTS = 4
 MOST_ROUNDS = 10
+# Of a section that are drawn at least.
+LEAST_SPOTS = 20
 # Spots that a section's offset is held at zero by, as a share of the section.
 SHRINKAGE = 0.1
 # Change of the offsets, as a share of their square sum, at which the rounds end.
@@ -60,11 +62,10 @@ def section_offsets(
     True
     """
     n_sections, n_dims = int(section.max()) + 1, scores.shape[1]
+    part = section
     if len(scores) > config.max_spots:
-        drawn = rng.choice(len(scores), config.max_spots, replace=False)
+        drawn = _of_every_section(section, config.max_spots, rng)
         scores, part = scores[drawn], section[drawn]
-    else:
-        part = section
     member = np.zeros((len(part), n_sections))
     member[np.arange(len(part)), part] = 1.0
     n_components = min(N_COMPONENTS, max(1, len(scores) // 10))
@@ -81,6 +82,16 @@ def section_offsets(
         if moved < TOLERANCE:
             break
     return offset - (np.bincount(section, minlength=n_sections) / len(section)) @ offset
+
+
+def _of_every_section(section: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Spots at random, `most` or a few more: the same share of every section, if not fewer than the least."""
+    size = np.bincount(section)
+    quota = np.minimum(size, np.maximum(np.ceil(size * most / len(section)), LEAST_SPOTS)).astype(int)
+    order = rng.permutation(len(section))
+    order = order[np.argsort(section[order], kind="stable")]  # at random within each section
+    place = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
+    return np.sort(order[place < quota[section[order]]])
 
 
 def _shrunk(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray) -> np.ndarray:

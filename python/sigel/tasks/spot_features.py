@@ -25,15 +25,30 @@ class Tissue:
         `(n_spots, 2)`, in any unit.
     section
         Number of each spot's section, `(n_spots,)`, from 0.
+    names
+        Of the sections; none where nobody named them.
     """
 
     coordinates: np.ndarray
     section: np.ndarray
+    names: tuple[str, ...] = ()
 
     @property
     def n_sections(self) -> int:
         """How many sections."""
         return int(self.section.max()) + 1
+
+    def name(self, k: int) -> str | None:
+        """Of a section among several, for messages; None where there is one only.
+
+        Parameters
+        ----------
+        k
+            Its number.
+        """
+        if self.n_sections == 1:
+            return None
+        return self.names[k] if self.names else str(k)
 
     @cached_property
     def _means(self) -> dict[int, sparse.csr_matrix]:

@@ -182,7 +182,7 @@ def domains(
         Further settings, a `DomainConfig` or a dict of some. The part `image` of a dict, as in
         `sigel.tl.embed`, is for the choice of genes; default: as in the fit under `key`.
     seed
-        Same seed and device give the same domains.
+        Same seed, device and order of the spots give the same domains.
     device
         `"auto"`: a CUDA device if there is one, else the CPU.
     progress
@@ -350,6 +350,13 @@ def domain_stability(
     if domain.isna().any():
         found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
         raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")
+    if domain.nunique() < 2:
+        found, fix = f"a single domain under {key!r}", "Call sigel.tl.domains(adata, n_domains) again."
+        raise InputError("key", found, "two domains or more", fix)
+    lost = ~np.isin(about["genes"], adata.var_names.to_numpy(str))
+    if lost.any():
+        found = f"no {int(lost.sum())} of the {len(lost)} genes that the domains were found by"
+        raise InputError("adata", found, "all of them", "Use the whole object, or find the domains again.")
     settings = DomainConfig.from_dict(json.loads(about["params"]))
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
@@ -438,7 +445,8 @@ def _known(adata: AnnData, key: str) -> tasks.Known:
     keys, var = Keys(key), adata.var
     group = rank = effect = None
     if keys.group in var:
-        group = np.array([one if isinstance(one, str) else "" for one in var[keys.group].astype(object)])
+        given = var[keys.group].astype(object)
+        group = np.where(given.isna(), "", given.astype(str))
     if {keys.spatial("rank"), keys.spatial("effect")} <= set(var):
         rank, effect = (var[keys.spatial(name)].to_numpy(float) for name in ("rank", "effect"))
     return tasks.Known(None if group is None else group.astype(object), rank, effect)
@@ -465,7 +473,7 @@ def _section(
     """Counts and places, the section of each spot, and under which names they were found."""
     layer = info.get("layer") or None if layer is None else layer
     spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
-    if layer is not None and layer not in adata.layers:
+    if layer is not None and not (isinstance(layer, str) and layer in adata.layers):
         raise InputError(
             "layer", unknown_name(layer, adata.layers), "a layer of adata", "Use layer=None for X."
         )
@@ -480,7 +488,8 @@ def _section(
             "adata", "gene names that occur twice", "different names", "adata.var_names_make_unique()"
         )
     has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    if spatial_key not in adata.obsm and (spatial_key != "spatial" or not has_lattice):
+    there = isinstance(spatial_key, str) and spatial_key in adata.obsm
+    if not there and (spatial_key != "spatial" or not has_lattice):
         fix = f"Keys in obsm: {', '.join(map(repr, adata.obsm)) or 'none'}."
         found = f"no adata.obsm[{spatial_key!r}]"
         raise InputError("spatial_key", found, "coordinates of the spots", fix)

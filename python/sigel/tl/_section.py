@@ -72,7 +72,7 @@ def read_section(adata: AnnData, values: Any, spatial_key: str) -> Section:
 
 def section_column(adata: AnnData, section_key: str) -> pd.Series:
     """The section of every spot, or a refusal."""
-    if section_key not in adata.obs:
+    if not isinstance(section_key, str) or section_key not in adata.obs:
         found = unknown_name(section_key, adata.obs)
         raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
     column = adata.obs[section_key]
