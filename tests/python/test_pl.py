@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_hex
 
 import sigel
 from sigel import datasets, pl
@@ -21,6 +22,7 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import Keys
 from sigel.pl._base import draw_pixels, limits_of
+from sigel.pl._shades import PALETTE
 
 HISTORY = {
     "stage": np.array(["pretrain"] * 3 + ["refine"] * 2),
@@ -286,6 +288,10 @@ def test_gene_map_colours_by_numbers_or_categories_and_writes_names(fitted):
     ax = pl.gene_map(fitted, method="pca", color="programme", labels=["Gene0005"])
     assert "Gene0005" in {text.get_text() for text in ax.texts}
     assert len(ax.get_legend().get_texts()) == 5
+    by_group = pl.gene_map(fitted, method="pca")
+    groups = sorted({one for one in fitted.var["sigel_group"].dropna().astype(str) if one}, key=int)
+    seen = [to_hex(dots.get_facecolor()[0]).upper() for dots in by_group.collections]
+    assert seen == [PALETTE[int(one) - 1] for one in groups]  # those of R, and of the domains
     numbers = pl.gene_map(fitted, method="pca", color="level")
     assert len(numbers.figure.axes) == 2
 

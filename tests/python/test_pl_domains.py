@@ -18,7 +18,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 import sigel
 from sigel import pl
 from sigel.errors import InputError
-from sigel.pl._shades import NOTHING, PALETTE
+from sigel.pl._shades import NOTHING, PALETTE, colours_of
 
 
 @pytest.fixture(autouse=True)
@@ -229,6 +229,13 @@ def test_coordinates_may_be_elsewhere_or_the_lattice_itself(adata):
     assert shades(ax, at).tolist() == wanted
 
 
+def test_a_hundred_names_have_a_hundred_colours():
+    names = [str(n) for n in range(1, 101)]
+    assert len(set(colours_of(names))) == 100
+    assert colours_of(names)[:20] == list(PALETTE)
+    assert colours_of(["37", "21"]) == [colours_of(names)[36], colours_of(names)[20]]
+
+
 def test_colours_are_told_apart_with_every_kind_of_colour_vision():
     """Distances in CIELAB after the simulation of Machado et al. 2009; below 2.3 nobody sees a difference."""
     red_blind = [
@@ -314,6 +321,16 @@ def test_confusion_tells_the_indices_and_the_spots_that_were_left_out(labelled):
     assert full.axes[0].get_title() == "ARI 1.00, NMI 1.00"
     labelled.obs["text"] = labelled.obs["layer"].astype(object).where(labelled.obs["layer"].notna(), "")
     assert f"{len(told):,} spots; 7 without a label left out" in words(pl.domain_confusion(labelled, "text"))
+
+
+def test_long_labels_stay_on_the_page(labelled):
+    labelled.obs["long"] = labelled.obs["layer"].cat.rename_categories({"top": "t" * 90, "low": "l" * 40})
+    figure = pl.domain_confusion(labelled, "long")
+    figure.canvas.draw()
+    assert "t" * 39 + "…" in ticks(figure.axes[0].xaxis)
+    assert "l" * 40 in ticks(figure.axes[0].xaxis)
+    for tick in figure.axes[0].get_xticklabels():
+        assert tick.get_window_extent().x0 >= 0
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CELL = (0.62, 0.36)  # inches of a cell of the table
 _LETTER = 0.075  # inches of a digit in it
+_LONGEST = 40  # letters of a label that are shown
 
 
 def domain_confusion(adata: AnnData, labels: str, *, key: str = "sigel") -> Figure:
@@ -70,7 +71,7 @@ def domain_confusion(adata: AnnData, labels: str, *, key: str = "sigel") -> Figu
 
     n_rows, n_cols = table.shape
     width, height = min(n_cols * _CELL[0], 12.0), min(n_rows * _CELL[1], 9.0)
-    names = [str(name) for name in known.cat.categories]
+    names = [_short(str(name)) for name in known.cat.categories]
     low = 0.5 if max(map(len, names)) < 8 else 0.07 * max(map(len, names)) * 0.75 + 0.3
     size = (max(width + 1.9, 4.2), max(height, 1.4) + low + 0.75)
     figure, ax = plt.subplots(figsize=size, layout="constrained")
@@ -96,6 +97,10 @@ def domain_confusion(adata: AnnData, labels: str, *, key: str = "sigel") -> Figu
     figure.colorbar(image, ax=ax, label="share of the domain", shrink=min(0.9, 3.5 / height), pad=0.02)
     ax.spines[:].set_color("0.7")
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _labels(adata: AnnData, labels: str) -> pd.Series:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sigel.errors import InputError
 from sigel.pl._base import pyplot, results
+from sigel.pl._shades import colours_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -126,8 +127,7 @@ def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: 
         return
     values = values.astype("category").cat.remove_unused_categories()
     categories = list(values.cat.categories)
-    palette = _palette(len(categories))
-    for category, shade in zip(categories, palette, strict=True):
+    for category, shade in zip(categories, colours_of(list(map(str, categories))), strict=True):
         at = place[(values == category).to_numpy()]
         ax.scatter(at[:, 0], at[:, 1], s=size, color=[shade], linewidths=0, label=str(category))
         if numbers_on_groups:
@@ -136,15 +136,6 @@ def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: 
         ax.legend(
             title=str(values.name), frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5)
         )
-
-
-def _palette(n: int) -> list[tuple[float, ...]]:
-    """`n` colours; beyond 20 they repeat, since nobody tells more apart."""
-    import matplotlib as mpl
-
-    # The strong colours of tab20 first, its pale ones after.
-    strong_then_pale = np.r_[0:20:2, 1:20:2]
-    return [mpl.colormaps["tab20"](int(strong_then_pale[k % 20])) for k in range(n)]
 
 
 def _written(ax: Axes, at: np.ndarray, text: str, offset: tuple[int, int] = (0, 0), **style: Any) -> None:

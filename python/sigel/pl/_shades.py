@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's seven, then colours as far as can be from these, from white and from grey, with each kind of
-# colour vision; beyond 20 they repeat, since nobody tells more apart.
+# colour vision; beyond 20, hues of changing lightness.
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#292933", "#662900"),
     *("#52FFA3", "#47005C", "#3333A3", "#85AD5C", "#7A4770", "#9985FF", "#A3EB70", "#475C3D", "#995C29"),
@@ -24,6 +24,8 @@ PALETTE = (
 )
 NOTHING = "0.85"  # of spots without a value
 MOST = 100  # categories, beyond which a column is something else
+# From CIE's X, Y, Z to red, green, blue.
+_SRGB = ((3.240479, -1.53715, -0.498535), (-0.969256, 1.875992, 0.041556), (0.055648, -0.204043, 1.057311))
 _ROW = 0.21  # inches of a line of the legend
 
 
@@ -78,7 +80,21 @@ def in_order(column: pd.Series) -> pd.Series:
 def colours_of(names: Sequence[str]) -> list[str]:
     """A colour for each name; numbers from 1 on have theirs in a part of the object, too."""
     numbered = all(name.isdecimal() and int(name) > 0 for name in names)
-    return [PALETTE[(int(name) - 1 if numbered else at) % len(PALETTE)] for at, name in enumerate(names)]
+    numbers = [int(name) if numbered else at for at, name in enumerate(names, 1)]
+    return [PALETTE[n - 1] if n <= len(PALETTE) else _hue(n) for n in numbers]
+
+
+def _hue(n: int) -> str:
+    """The `n`-th hue by the golden angle, at one of three lightnesses, as R's `hcl` (polar CIELUV, D65)."""
+    angle, chroma, lightness = math.radians(n * 137.508 % 360), 75.0, (40.0, 60.0, 75.0)[(n - 1) % 3]
+    luminance = ((lightness + 16) / 116) ** 3
+    u = chroma * math.cos(angle) / (13 * lightness) + 0.1978398
+    v = chroma * math.sin(angle) / (13 * lightness) + 0.4683363
+    x = 9 * luminance * u / (4 * v)
+    z = 3 * luminance / v - x / 3 - 5 * luminance
+    linear = np.array(_SRGB) @ [x, luminance, z]
+    gamma = np.where(linear > 0.00304, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return "#{:02X}{:02X}{:02X}".format(*np.clip(np.floor(255 * gamma + 0.5), 0, 255).astype(int))
 
 
 def legend_size(shades: Shades, height: float) -> tuple[int, float]:

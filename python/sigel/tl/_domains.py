@@ -56,7 +56,7 @@ def select_genes(
     share
         Share of every group that is taken, rounded up. Default 0.25: on six labelled sections the domains of
         a quarter are within 0.02 (adjusted Rand index) of those of all genes, from a fourth of the work. At
-        least 100 genes are taken, or all there are.
+        least 100 genes are taken, or all that have a pattern and a group.
     n_genes
         That many genes instead, the same share of every group as nearly as can be.
     balance
