@@ -56,9 +56,9 @@
 #' @param layer Layer with the raw counts; for a Seurat object the default is that
 #'   of the run, else `"counts"`. Split layers are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
-#' @param reduction Name of the reduction that [RunSIGEL()] wrote, whose genes,
-#'   groups and settings are taken up where it is there; also the first word of what
-#'   is written.
+#' @param reduction First word of what is written. Where [RunSIGEL()] wrote a reduction
+#'   of that name, its genes, groups and settings are taken up. A new name puts a
+#'   second set of domains beside the first.
 #' @param seed.use Seed. R's own random numbers are neither used nor changed.
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
@@ -193,6 +193,7 @@ FindSpatialDomains.Seurat <- function(
   assay <- seen$assay
   check_all_cells(object, assay, call)
   check_domain_names(object, reduction, call)
+  tell_of_new_name(object, reduction)
   found <- speaking_for(call, {
     FindSpatialDomains(
       seen$counts,

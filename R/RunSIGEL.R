@@ -251,20 +251,19 @@ RunSIGEL.Seurat <- function(
 # What Seurat would refuse only after training.
 check_reduction_name <- function(object, name, call) {
   check_string(name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
-  if (make.names(name) != name) {
-    fix <- sprintf("Use `reduction.name = \"%s\"`.", make.names(name))
-    sigel_abort(
-      "reduction.name",
-      describe(name),
-      "a name of letters, digits, dots and underscores",
-      fix,
-      call
-    )
-  }
+  check_plain_name(name, "reduction.name", call)
   taken <- c(SeuratObject::Assays(object), SeuratObject::Images(object), names(object@graphs))
   if (name %in% taken) {
     found <- sprintf("\"%s\", the name of an assay, an image or a graph", name)
     sigel_abort("reduction.name", found, "a name of its own", "Use `reduction.name = \"sigel\"`.", call)
+  }
+}
+
+# Others Seurat would change on the way.
+check_plain_name <- function(name, argument, call) {
+  if (make.names(name) != name) {
+    fix <- sprintf("Use `%s = \"%s\"`.", argument, make.names(name))
+    sigel_abort(argument, describe(name), "a name of letters, digits, dots and underscores", fix, call)
   }
 }
 

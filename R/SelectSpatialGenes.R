@@ -17,8 +17,8 @@ SELECTION_COLUMNS <- c(
 #' @section The choice:
 #' Groups are those of [RunSIGEL()] and ranks those of [FindSpatialGenes()] where the
 #' object holds them; otherwise both are made on the way. Of each group the first
-#' `share` is taken, rounded up, and never fewer than 100 genes in all, or all there
-#' are.
+#' `share` is taken, rounded up, and never fewer than 100 genes in all, or all that
+#' have a pattern and a group.
 #'
 #' @section Columns of the table:
 #' `gene`, `group`, `group_rank` (1 is the most spatial gene of its group), `rank` and
@@ -38,8 +38,8 @@ SELECTION_COLUMNS <- c(
 #'   chosen genes weigh alike, to 1.
 #' @param features Genes to choose from; default: those that the run was given, all
 #'   where there was none. The others are left out before anything is computed.
-#' @param reduction Name of the reduction that [RunSIGEL()] wrote, whose groups, genes
-#'   and settings are taken up where it is there; also the first word of the columns.
+#' @param reduction First word of the columns. Where [RunSIGEL()] wrote a reduction of
+#'   that name, its groups, genes and settings are taken up.
 #' @param config Settings of the images, `list(image = list(...))` as in [RunSIGEL()];
 #'   default: those of the run.
 #' @return `SelectSpatialGenes()`: for a Seurat object, the object with the feature
@@ -159,6 +159,7 @@ SelectSpatialGenes.Seurat <- function(
     config
   )
   assay <- seen$assay
+  tell_of_new_name(object, reduction)
   table <- speaking_for(call, {
     SelectSpatialGenes(
       seen$counts,

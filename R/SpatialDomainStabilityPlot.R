@@ -33,7 +33,7 @@ SpatialDomainStabilityPlot <- function(
   domains <- domain_results(object, reduction, call)
   check_point_size(point.size, call)
   table <- if (!missing(table)) table
-  check_stability_table(table, names(domains$domain), call)
+  check_stability_table(table, domains$domain, call)
   spots <- attr(table, "spots")
   names(table)[match(c("domain", "n_spots"), names(table))] <- c("group", "n_genes")
   dots <- stability_dots(table, part = "domain", members = "spots") +
@@ -65,7 +65,8 @@ SpatialDomainStabilityPlot <- function(
     )
 }
 
-check_stability_table <- function(table, cells, call) {
+# `domain`: that of each spot of the object, by name.
+check_stability_table <- function(table, domain, call) {
   needed <- c("domain", "n_spots", "stability", "lowest")
   spots <- attr(table, "spots")
   lawful <- is.data.frame(table) && all(needed %in% names(table)) && nrow(table)
@@ -74,10 +75,29 @@ check_stability_table <- function(table, cells, call) {
     fix <- "Give what `SpatialDomainStability()` returned."
     sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
   }
+  cells <- names(domain)
   outside <- setdiff(cells, names(spots))
   if (length(outside)) {
     found <- sprintf("nothing of %d of %d spots: %s", length(outside), length(cells), some(outside))
     fix <- "Call `SpatialDomainStability()` on this object."
     sigel_abort("table", found, "the spots of the object", fix, call)
+  }
+  check_same_domains(table, domain, call)
+}
+
+# A table of another call, or of the whole of which the object is a part, would draw what is not there.
+check_same_domains <- function(table, domain, call) {
+  own <- table(as.character(domain))
+  names <- union(names(own), as.character(table$domain))
+  here <- as.integer(own)[match(names, names(own))]
+  there <- as.integer(table$n_spots)[match(names, as.character(table$domain))]
+  here[is.na(here)] <- 0L
+  there[is.na(there)] <- 0L
+  other <- which(here != there)
+  if (length(other) || anyDuplicated(table$domain)) {
+    example <- sprintf(": \"%s\" with %d spots, here %d", names[other], there[other], here[other])
+    found <- paste0("the stability of other domains", utils::head(example, 1L))
+    fix <- "Call `SpatialDomainStability(object)` again."
+    sigel_abort("table", found, "that of the object's domains", fix, call)
   }
 }

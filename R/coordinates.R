@@ -188,11 +188,20 @@ choose_image <- function(object, image, cells, call) {
     fix <- if (any(whole)) {
       sprintf("Use `image = \"%s\"`.", images[whole][1L])
     } else {
-      section_fix(object, images[1L])
+      paste(c(section_fix(object, images[1L]), if (takes_sections(call)) SECTIONS_TOGETHER), collapse = " ")
     }
     sigel_abort("image", found, "the name of one", fix, call)
   }
   images
+}
+
+# How to take all of them, for a verb that can.
+SECTIONS_TOGETHER <- "Or name the column of the meta data that tells sections apart, for example `section = \"slide\"`."
+
+# Whether the function that the user called, whose frame `call` is, has an argument for that.
+takes_sections <- function(call) {
+  at <- Find(function(n) identical(sys.frame(n), call), seq_len(sys.nframe()))
+  !is.null(at) && "section" %in% names(formals(sys.function(at)))
 }
 
 # How to take the cells of one image out of an object. SeuratObject 4 cannot subset a field of view to none of its

@@ -60,6 +60,9 @@ with_method <- function(state, call, code) {
     if (is.null(state$error)) {
       rlang::cnd_signal(error)
     }
+    if (!is.null(state$runs)) {
+      speaking_for(call, rlang::cnd_signal(state$error))
+    }
     sigel_abort(
       "method",
       sprintf("a failure: %s", sub("[.]?\n.*", "", conditionMessage(state$error))),
@@ -87,12 +90,22 @@ fit_mclust <- function(features, n.domains, model.name, seed) {
   inside$n.domains <- as.integer(n.domains)
   inside$model.name <- model.name
   fitting <- quote(Mclust(features, G = n.domains, modelNames = model.name, verbose = FALSE))
-  fitted <- with_own_seed(seed, eval(fitting, inside))
+  why <- NULL
+  fitted <- tryCatch(with_own_seed(seed, eval(fitting, inside)), error = function(error) {
+    why <<- sprintf(" (%s)", conditionMessage(error))
+    NULL
+  })
   if (is.null(fitted)) {
-    stop(sprintf("mclust can't fit %d domains with the model \"%s\"", n.domains, model.name), call. = FALSE)
+    found <- sprintf("no %s mixture of %d domains%s", model.name, inside$n.domains, why %||% "")
+    simpler <- setdiff(SIMPLE_MODELS, model.name)
+    fix <- sprintf("Try fewer domains, or a model of fewer parameters: %s.", some(simpler))
+    sigel_abort("model.name", found, "one that mclust can fit", fix)
   }
   fitted
 }
+
+# Models of few parameters, to be tried where another cannot be fitted.
+SIMPLE_MODELS <- c("EEE", "EEI", "EII")
 
 # How sure mclust is of each spot; NA for spots that refinement moved, as their label's domain is another one.
 sureness <- function(state, domain) {

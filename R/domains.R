@@ -4,6 +4,32 @@
 domain_columns <- function(reduction) paste0(reduction, c("_domain", "_domain_prob"))
 domain_reduction <- function(reduction) paste0(reduction, "domain")
 
+# A name that is written under for the first time may be a slip where a run has another.
+tell_of_new_name <- function(object, reduction) {
+  known <- methods::slot(object, "reductions")
+  runs <- names(Filter(function(found) !is.null(SeuratObject::Misc(found)$features), known))
+  if (reduction %in% c("sigel", names(known)) || !length(runs) || is_written(object, reduction)) {
+    return(invisible())
+  }
+  rlang::inform(
+    c(
+      sprintf(
+        "Nothing is taken up: no reduction is called \"%s\"; it becomes the name of what is written.",
+        reduction
+      ),
+      i = sprintf("To take up a run, name it: %s.", some(runs))
+    ),
+    class = "sigel_message"
+  )
+}
+
+# Whether domains, or a choice of genes, are under the name.
+is_written <- function(object, reduction) {
+  of_genes <- lapply(SeuratObject::Assays(object), function(assay) names(object[[assay]][[]]))
+  written <- c(domain_columns(reduction)[1L], selection_names(reduction)[["selected"]])
+  any(written %in% c(names(object[[]]), unlist(of_genes)))
+}
+
 # Refused before the work, not after it.
 check_domain_names <- function(object, reduction, call) {
   name <- domain_reduction(reduction)
@@ -32,7 +58,18 @@ domain_section <- function(
   if (!is.null(section) && is.null(coordinates) && is.null(image)) {
     coordinates <- places_of_sections(object, call)
   }
-  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call)
+  seen <- asked_section(
+    object,
+    assay,
+    image,
+    coordinates,
+    features,
+    layer,
+    reduction,
+    config,
+    call,
+    new.name = TRUE
+  )
   if (!is.null(section)) {
     check_string(section, "section", "Give the name of one column of the meta data.", call)
     seen$section <- meta_columns(object, section, seen$cells, "section", call)[[1L]]

@@ -34,20 +34,20 @@ check_seurat <- function(object, call = rlang::caller_env()) {
 }
 
 # Okabe and Ito's colours, then others that stay apart for all kinds of colour vision, the same as in Python; beyond
-# twenty, hues of changing lightness.
+# twenty, hues of changing lightness. Numbers from 1 on have theirs in a part of the object, too; other names by place.
 group_colours <- function(groups) {
   # fmt: skip
   apart <- c(
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#292933", "#662900", "#52FFA3",
     "#47005C", "#3333A3", "#85AD5C", "#7A4770", "#9985FF", "#A3EB70", "#475C3D", "#995C29", "#D6A3A3", "#991F8F"
   )
-  n <- length(groups)
-  colours <- if (n <= length(apart)) {
-    apart[seq_len(n)]
-  } else {
-    hue <- (seq_len(n) * 137.508) %% 360
-    grDevices::hcl(hue, c = 75, l = rep_len(c(40, 60, 75), n))
-  }
+  groups <- as.character(groups)
+  numbered <- all(grepl("^0*[1-9][0-9]{0,14}$", groups))
+  number <- if (numbered) as.numeric(groups) else seq_along(groups)
+  colours <- apart[number]
+  beyond <- number > length(apart)
+  more <- number[beyond]
+  colours[beyond] <- grDevices::hcl((more * 137.508) %% 360, c = 75, l = c(40, 60, 75)[(more - 1) %% 3 + 1])
   stats::setNames(colours, groups)
 }
 

@@ -1,6 +1,17 @@
 # What the questions asked of a section have in common: what they take up from an earlier run, where there was one,
 # the checks of their arguments, and their tables.
 
+# The run under a name, NULL where there is none. With `new.name` there need be none: it is a name to write under.
+asked_results <- function(object, reduction, new.name, call) {
+  check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
+  known <- reduction %in% SeuratObject::Reductions(object)
+  if (new.name && !known) {
+    check_plain_name(reduction, "reduction", call)
+  }
+  # The default is a name to look under; another one was meant.
+  if (known || reduction != "sigel" && !new.name) sigel_results(object, reduction, call)
+}
+
 # What a question takes up from a Seurat object, and whether its images are those of the run.
 asked_section <- function(
   object,
@@ -12,12 +23,10 @@ asked_section <- function(
   reduction,
   config,
   call,
-  model = NULL
+  model = NULL,
+  new.name = FALSE
 ) {
-  check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
-  # The default is a name to look under; another one was meant.
-  asked <- reduction != "sigel" || reduction %in% SeuratObject::Reductions(object)
-  results <- if (asked) sigel_results(object, reduction, call)
+  results <- asked_results(object, reduction, new.name, call)
   run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
   run_layer <- SeuratObject::Misc(results %||% object)$layer
   assay <- choose_assay(object, assay %||% run_assay, call)
@@ -66,11 +75,12 @@ plain_section <- function(object, coordinates, features, call) {
     fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
     sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
   }
+  counts <- as_counts(object, call = call)
   if (is.null(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
-  counts <- select_features(as_counts(object, call = call), features, call)
+  counts <- select_features(counts, features, call)
   list(counts = counts, places = places_from_table(coordinates, colnames(counts), call))
 }
 

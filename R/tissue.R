@@ -1,7 +1,7 @@
 # Values of spots on the tissue: one pixel a spot where a lattice is known, else dots; a panel for each section.
 
 # Places of all spots of an object with domains: `table` (x and y about the middle of each section, section, the cells
-# as row names) and `pixels`, corners of each spot, or NULL where there is no lattice.
+# as row names; on one scale) and `pixels`, corners of each spot, or NULL where there is no lattice.
 domain_places <- function(object, domains, section, image, coordinates, call) {
   section <- section %||% domains$about$section
   if (!is.null(coordinates) && !is.null(image)) {
@@ -30,22 +30,46 @@ domain_places <- function(object, domains, section, image, coordinates, call) {
   sections_side_by_side(places, labels)
 }
 
-# Each section about its own middle, so that all panels share one scale.
+# Each section about its own middle, so that all panels share one scale; that of its spacing where units differ, as
+# between scans.
 sections_side_by_side <- function(places, section) {
   xy <- places$coordinates
   parts <- split(seq_len(nrow(xy)), section)
   table <- data.frame(x = xy[, 1L], y = xy[, 2L], section = section, row.names = rownames(xy))
+  unit <- section_units(xy, parts)
   corners <- vector("list", length(parts))
   for (part in seq_along(parts)) {
     rows <- parts[[part]]
     middle <- apply(xy[rows, , drop = FALSE], 2L, function(v) mean(range(v)))
-    table$x[rows] <- table$x[rows] - middle[1L]
-    table$y[rows] <- table$y[rows] - middle[2L]
+    table$x[rows] <- (table$x[rows] - middle[1L]) / unit[part]
+    table$y[rows] <- (table$y[rows] - middle[2L]) / unit[part]
     lattice <- places$lattice[rows, , drop = FALSE]
     corners[[part]] <- if (!is.null(places$lattice)) spot_corners(table[rows, ], lattice, rows)
   }
   known <- !any(vapply(corners, is.null, logical(1L)))
   list(table = table, pixels = if (known) do.call(rbind, corners))
+}
+
+# What the places of each section are divided by.
+section_units <- function(xy, parts) {
+  if (length(parts) < 2L) {
+    return(rep(1, length(parts)))
+  }
+  unit <- vapply(parts, function(rows) spot_spacing(xy[rows, , drop = FALSE]), double(1L))
+  if (max(unit) < 2 * min(unit)) rep(1, length(unit)) else unname(unit)
+}
+
+# Median distance to the fourth neighbour, which is one spacing away on any lattice; a hundred spots tell.
+spot_spacing <- function(xy) {
+  n <- min(5L, nrow(xy))
+  some <- unique(round(seq(1, nrow(xy), length.out = min(100L, nrow(xy)))))
+  away <- vapply(
+    some,
+    function(spot) sort((xy[, 1L] - xy[spot, 1L])^2 + (xy[, 2L] - xy[spot, 2L])^2, partial = n)[n],
+    double(1L)
+  )
+  spacing <- sqrt(stats::median(away))
+  if (spacing > 0) spacing else max(apply(xy, 2L, function(v) diff(range(v))), 1) / 50
 }
 
 # Corners of the spots of one section, each as wide as the step of its lattice; NULL where array positions are none of

@@ -145,6 +145,12 @@ PHRASES <- c(
     "\"SpaGCN\", \"setuptools<81\""
   ),
   "\\borthologs=(?=[,.])" = "`orthologs`",
+  "`n_domains`" = "`n.domains`",
+  "`max_domains`" = "`config$max_domains`",
+  "See var_names[.]" = "See `rownames(object)`.",
+  "Use device=(\"\\w+\")" = "Use `device = \\1`",
+  # A whole number of R is one with a fraction in Python.
+  "(?<=found )(-?\\d+)[.]0(?=;)" = "\\1",
   "See `status` of each gene" = "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`",
   # What stands in quotes is the user's own.
   "(?<![\\w'\".])None(?![\\w'\"])" = "NULL",

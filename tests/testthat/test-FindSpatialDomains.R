@@ -67,7 +67,11 @@ test_that("a second call leaves nothing of the first", {
 
 test_that("the number of domains is chosen by BIC where none is given", {
   skip_if_no_engine()
-  done <- find_quietly(regions_section(), n.domains = NULL, config = list(starts = 4, max_domains = 5))
+  expect_warning(
+    done <- find_quietly(regions_section(), n.domains = NULL, config = list(starts = 4, max_domains = 5)),
+    "highest for 5 domains, the largest number tried \\(`config\\$max_domains`.*Give `n.domains` if you know",
+    class = "sigel_warning"
+  )
   number <- domain_about(done)$number
   expect_named(number, c("n.domains", "bic", "agreement"))
   expect_equal(number$n.domains, 1:5)
@@ -95,6 +99,40 @@ test_that("groups, spatial genes and settings of earlier calls are taken up", {
   named <- find_quietly(named, reduction = "x")
   expect_true(all(c("x_domain", "x_domain_prob") %in% names(named[[]])))
   expect_equal(SeuratObject::Key(named[["xdomain"]]), "XDOMAIN_")
+})
+
+test_that("a new name puts a second set of domains beside the first", {
+  skip_if_no_engine()
+  first <- domains_section()
+  expect_silent(both <- find_quietly(first, n.domains = 2, reduction = "coarse"))
+  expect_equal(both[[]][names(first[[]])], first[[]])
+  expect_equal(domain_about(both), domain_about(first))
+  expect_equal(nlevels(both$coarse_domain), 2)
+  expect_setequal(SeuratObject::Reductions(both), c("sigeldomain", "coarsedomain"))
+  # Nothing was taken up but the name: the domains are those of any other.
+  alone <- find_quietly(regions_section(), n.domains = 2)
+  expect_equal(both$coarse_domain, alone$sigel_domain)
+})
+
+test_that("a new name beside a run is told, as it may be a slip", {
+  skip_if_no_engine()
+  chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:40]
+  run <- RunSIGEL(
+    regions_section(),
+    features = chosen,
+    n.dims = 6,
+    n.groups = 3,
+    preset = "fast",
+    verbose = FALSE
+  )
+  expect_message(
+    done <- find_quietly(run, reduction = "sigle"),
+    "no reduction is called \"sigle\".*\"sigel\""
+  )
+  expect_false(all(domain_about(done, "sigledomain")$genes %in% chosen))
+  # Under a name that is known by now, nothing is to be told.
+  expect_silent(find_quietly(done, reduction = "sigle"))
+  expect_message(SelectSpatialGenes(run, reduction = "sigle", verbose = FALSE), "sigle")
 })
 
 test_that("spots of several sections are neighbours within their section", {
@@ -131,7 +169,9 @@ test_that("a function may find the domains", {
   expect_equal(domain_about(done)$method, "function")
   expect_equal(done@commands[[1]]@params$method, "function")
   # A number chosen by the engine reaches the function, too.
-  auto <- find_quietly(section, method = by_kmeans, n.domains = NULL, config = list(max_domains = 3))
+  suppressWarnings(classes = "sigel_warning", {
+    auto <- find_quietly(section, method = by_kmeans, n.domains = NULL, config = list(max_domains = 3))
+  })
   expect_equal(seen$n, nlevels(auto$sigel_domain))
 })
 

@@ -90,6 +90,14 @@ test_that("a second call leaves nothing of the first", {
   expect_equal(sum(names(again[["Spatial"]][[]]) %in% metadata_columns), length(metadata_columns))
 })
 
+test_that("a new name puts a second choice beside the first", {
+  skip_if_no_engine()
+  first <- chosen_section()
+  expect_silent(both <- choose_quietly(first, n.genes = 10, reduction = "few"))
+  expect_equal(SpatialGeneSelection(both), SpatialGeneSelection(first))
+  expect_equal(sum(SpatialGeneSelection(both, reduction = "few")$selected), 10)
+})
+
 test_that("what was chosen is what the domains are made of, and can be handed on", {
   skip_if_no_engine()
   done <- choose_quietly(regions_section())

@@ -47,6 +47,18 @@ test_that("domains that were found otherwise are found so again", {
   expect_equal(steady(done, coordinates = places_of(section)), found, ignore_attr = FALSE)
 })
 
+test_that("a second set of domains has a stability of its own", {
+  skip_if_no_engine()
+  both <- find_quietly(domains_section(), n.domains = 2, reduction = "coarse")
+  found <- steady(both, n.seeds = 1, reduction = "coarse")
+  expect_equal(found$n_spots, as.integer(table(both$coarse_domain)))
+  expect_equal(attr(steady(both, n.seeds = 1), "ari"), attr(steady(domains_section(), n.seeds = 1), "ari"))
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  expect_s3_class(SpatialDomainStabilityPlot(both, found, reduction = "coarse"), "ggplot")
+  expect_refused(SpatialDomainStabilityPlot(both, found), "table", "other domains", object = both)
+})
+
 test_that("sections are those of the call", {
   skip_if_no_engine()
   done <- find_quietly(two_sections(), section = "slide", n.domains = 3)

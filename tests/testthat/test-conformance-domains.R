@@ -54,7 +54,7 @@ domains_by_r <- function(case) {
   list(
     domains = found,
     halves = find(case$n_domains, section = "half", refine = TRUE),
-    chosen = find(NULL),
+    chosen = suppressWarnings(find(NULL), classes = "sigel_warning"), # BIC speaks for one
     selection = SpatialGeneSelection(chosen),
     stability = stability
   )

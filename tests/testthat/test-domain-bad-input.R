@@ -23,7 +23,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("coordinates", coordinates = places_of(section)[-1, ], say = "no row for 1 of")
   refused("section", section = "nosuchcolumn", say = "names(object[[]])")
   refused("section", section = c("region", "region"))
-  refused("reduction", reduction = "nope", say = "RunSIGEL()")
+  refused("reduction", reduction = "my own", say = "reduction = \"my.own\"")
   refused("reduction", reduction = 3)
   refused("seed.use", seed.use = -1)
   refused("device", device = "abacus")
@@ -45,7 +45,14 @@ test_that("models that mclust does not know, or cannot fit, are refused", {
   by_mclust <- function(...) find_quietly(section, method = "mclust", ...)
   expect_refused(by_mclust(model.name = "EEX"), "model.name", "\"EEE\"", object = section)
   expect_refused(by_mclust(model.name = 3), "model.name", object = section)
-  expect_refused(by_mclust(model.name = "VVV", n.domains = 20), "method", "VVV", object = section)
+  expect_refused(
+    by_mclust(model.name = "VVV", n.domains = 20),
+    "model.name",
+    "no VVV mixture of 20 domains",
+    "fewer domains",
+    "\"EEE\", \"EEI\", \"EII\"",
+    object = section
+  )
 })
 
 test_that("what a function does wrong is told", {
@@ -68,6 +75,10 @@ test_that("matrices, coordinates and facts that cannot be used are refused", {
   expect_refused(find_quietly(counts), "coordinates", "found nothing")
   expect_refused(find_quietly(counts, places[-1, ]), "coordinates", "1 of")
   expect_refused(find_quietly("section.rds", places), "object", "readRDS()")
+  # What is no matrix is said before places are asked for.
+  expect_refused(FindSpatialDomains(3), "object", "a Seurat object")
+  expect_refused(FindSpatialDomains(data.frame(a = 1)), "object", "as.matrix()")
+  expect_refused(SelectSpatialGenes(3), "object", "a Seurat object")
   expect_refused(find_quietly(counts[, 1:12], places), "object", "12 spots")
   negative <- counts
   negative@x[1] <- -1
@@ -90,7 +101,7 @@ test_that("choices of genes that cannot be made are refused", {
   refused("share", share = "a")
   refused("n.genes", n.genes = 0)
   refused("n.genes", n.genes = 1e6, say = "1 to")
-  refused("balance", balance = 2, say = "balance = 0")
+  refused("balance", balance = 2, say = c("found 2;", "balance = 0"))
   refused("balance", balance = "a")
   refused("features", features = "nogene", say = "nogene")
   refused("section", section = 3)
@@ -115,6 +126,27 @@ test_that("errors about a Seurat object show the call that was written", {
   }
 })
 
+test_that("several images are taken one by one, or together where the verb can", {
+  skip_if_no_engine()
+  both <- two_sections()
+  refused <- function(code) expect_refused(code, "image", "2 images", "subset(object", object = both)
+  together <- "section = \"slide\""
+  for (code in list(
+    quote(find_quietly(both)),
+    quote(SelectSpatialGenes(both, verbose = FALSE)),
+    quote(FindSpatialGenes(both, verbose = FALSE))
+  )) {
+    refused(eval(code))
+    expect_error(eval(code), together, fixed = TRUE)
+  }
+  # These have no argument for sections.
+  for (code in list(quote(run_quick(both)), quote(FindPatternGenes(both, "region")))) {
+    refused(eval(code))
+    text <- conditionMessage(expect_error(eval(code)))
+    expect_no_match(text, "section = ", fixed = TRUE)
+  }
+})
+
 test_that("names that are taken are refused before the work", {
   skip_if_no_engine()
   section <- regions_section()
@@ -133,6 +165,12 @@ test_that("what the engine says of Python is said of R", {
     fixed = TRUE
   )
   expect_match(said("Use genes=None for the choice."), "features = NULL", fixed = TRUE)
+  expect_match(said("Give `n_domains` if you know it."), "Give `n.domains`", fixed = TRUE)
+  expect_match(said("tried (`max_domains`, and"), "`config$max_domains`", fixed = TRUE)
+  expect_match(said("See var_names."), "See `rownames(object)`.", fixed = TRUE)
+  expect_match(said("Use device=\"auto\"."), "Use `device = \"auto\"`.", fixed = TRUE)
+  expect_match(said("`window`: found 7.0; wanted"), "found 7; wanted", fixed = TRUE)
+  expect_match(said("`window`: found 7.05; wanted"), "found 7.05; wanted", fixed = TRUE)
   expect_match(said("unknown setting 'windows' in DomainConfig; known"), "in config; known", fixed = TRUE)
   leiden <- said("Install them: pip install \"sigel[leiden]\".")
   expect_match(leiden, "`install_sigel(c(\"igraph\", \"leidenalg\"))`", fixed = TRUE)

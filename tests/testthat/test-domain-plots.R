@@ -111,6 +111,60 @@ test_that("each section has a panel, all on one scale, in the order of the objec
   saves(plot)
 })
 
+test_that("sections in other units are drawn as large, those in one unit as they are", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  both <- two_sections()
+  places <- getFromNamespace("places_of_sections", "sigel")(both)
+  extents <- function(places) {
+    data <- SpatialDomainPlot(done, coordinates = places)$layers[[1]]$data
+    vapply(split(data$y, data$section), function(y) diff(range(y)), 0)
+  }
+  done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
+  two <- both$slide == "two"
+  apart <- places
+  apart[two, c("x", "y")] <- 3 * places[two, c("x", "y")]
+  whole <- extents(places)
+  expect_equal(unname(whole), unname(vapply(split(places$y, both$slide), function(y) diff(range(y)), 0)))
+  scaled <- extents(apart)
+  # The spacing of scattered cells is nearly the same in both halves.
+  expect_equal(scaled[[2]] / scaled[[1]], whole[[2]] / whole[[1]], tolerance = 0.15)
+  larger <- places
+  larger[two, c("x", "y")] <- 1.3 * places[two, c("x", "y")]
+  expect_equal(extents(larger)[[2]], 1.3 * whole[[2]])
+  saves(SpatialDomainPlot(done, coordinates = apart))
+})
+
+test_that("pixels of a lattice in other units are as large", {
+  skip_if_no_engine()
+  places <- getFromNamespace("sections_side_by_side", "sigel")
+  at <- as.matrix(expand.grid(array_row = 0:8, array_col = 0:8))
+  xy <- 100 * at[, 2:1]
+  both <- list(coordinates = rbind(xy, 2.5 * xy), lattice = rbind(at, at))
+  pixels <- places(both, factor(rep(c("a", "b"), each = 81)))$pixels
+  extent <- vapply(split(pixels$x, pixels$section), function(x) diff(range(x)), 0)
+  expect_equal(unname(extent), c(9, 9))
+  # Unknown is the spacing of spots that lie on one place, or alone.
+  spacing <- getFromNamespace("spot_spacing", "sigel")
+  expect_equal(spacing(xy), 100)
+  expect_gt(spacing(xy[rep(1, 9), ]), 0)
+  expect_gt(spacing(xy[1, , drop = FALSE]), 0)
+})
+
+test_that("a domain keeps its colour in a part of the object", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  done <- with_domains(regions_section(), rep_len(1:4, ncol(regions_section())))
+  colours <- function(object) {
+    plot <- SpatialDomainPlot(object)
+    drawn <- build(plot)$data[[1]]
+    domain <- as.character(plot$layers[[1]]$data$value)
+    tapply(drawn$fill, domain, unique)
+  }
+  part <- subset(done, cells = colnames(done)[done$sigel_domain %in% c("2", "4")])
+  expect_equal(colours(part), colours(done)[c("2", "4")])
+})
+
 test_that("other columns are drawn as text or numbers, spots without a value grey", {
   skip_if_no_engine()
   skip_without("ggplot2")
@@ -224,6 +278,18 @@ test_that("stability is drawn for domains and for spots", {
   refused(table)
   refused(told[1:2])
   refused(structure(table, spots = spots[-1]))
+  # Stability of other domains, or of those of a larger object.
+  refused(structure(rbind(table, table[1, ]), spots = spots))
+  refused(structure(transform(table, domain = factor(2:4)), spots = spots))
+  fewer <- with_domains(section, rep_len(1:2, ncol(section)))
+  expect_refused(
+    SpatialDomainStabilityPlot(fewer, told),
+    "table",
+    "other domains",
+    "SpatialDomainStability(object)"
+  )
+  part <- subset(done, cells = colnames(done)[done$sigel_domain != "3"][-1])
+  expect_refused(SpatialDomainStabilityPlot(part, told), "table", "other domains")
 })
 
 test_that("several sections are drawn beside their stability", {

@@ -109,6 +109,19 @@ test_that("colours are those of Python", {
   for (n in c(1, 7, 20)) {
     expect_equal(unname(group_colours(as.character(seq_len(n)))), palette[seq_len(n)])
   }
+  # Numbers have their own in a part, too; where there is any other name, all go by place.
+  expect_equal(group_colours(c("4", "2", "20")), stats::setNames(palette[c(4, 2, 20)], c("4", "2", "20")))
+  for (names in list(c("4", "white"), c("0", "4"), c("b", "a"), c("1.5", "2"))) {
+    expect_equal(unname(group_colours(names)), palette[1:2])
+  }
+  for (names in list(c("3", "21", "57"), c("4", "white"), paste0("g", 1:30))) {
+    python <- reticulate::import("sigel.pl._shades")$colours_of(as.list(names))
+    expect_equal(unname(group_colours(names)), unlist(python))
+  }
+  # Beyond the palette there are hues; what is in it stays.
+  many <- group_colours(as.character(1:30))
+  expect_equal(unname(many[1:20]), palette)
+  expect_equal(group_colours("25"), many["25"])
 })
 
 test_that("pixel corners follow the lattice, whatever way it is turned", {

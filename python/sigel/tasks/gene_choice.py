@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from numbers import Real
 
@@ -215,18 +216,20 @@ def _side_by_side(section: Section, tissue: Tissue, config: ImageConfig) -> Gene
     """Images of all sections on one canvas, in rows and columns, none over another.
 
     Each in units of its own spacing, as two scans need not have one unit; where the caller names the size of
-    a pixel, there is one.
+    a pixel, in that.
     """
     places = tissue.coordinates.astype(np.float64)
-    for k in range(tissue.n_sections if config.pixel_size is None else 0):
+    for k in range(tissue.n_sections):
         inside = tissue.section == k
-        places[inside] /= spacing_of(np.unique(places[inside], axis=0))
-    low = np.full((tissue.n_sections, 2), np.inf)
-    np.minimum.at(low, tissue.section, places)
-    places -= low[tissue.section]
+        unit = config.pixel_size or spacing_of(np.unique(places[inside], axis=0))
+        places[inside] = (places[inside] - places[inside].min(axis=0)) / unit
+    # Where a section lay before must not move spots across the edges of pixels by rounding.
+    places = places.round(6)
     across = int(np.ceil(np.sqrt(tissue.n_sections)))
     row, column = np.divmod(tissue.section, across)
-    places += np.column_stack([column, row]) * places.max(axis=0) * 1.1
+    places += np.column_stack([column, row]) * np.ceil(places.max(axis=0) * 1.1 + 1)
+    if config.pixel_size is not None:
+        config = replace(config, pixel_size=1.0)
     return GeneImages.from_arrays(section.counts, list(section.genes), places, None, config)
 
 
