@@ -1,0 +1,85 @@
+"""Domains of several sections together: shared by all, windows within each, whatever their units."""
+
+from __future__ import annotations
+
+import warnings
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+import sigel
+from planted_tissue import FEW, content, find, planted_domains
+from sigel.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def sections():
+    """Two sections with the same domains on top of each other, the second upside down."""
+    one, two = (planted_domains(24, 24, 3, seed=seed) for seed in (0, 0))
+    two.obsm["spatial"][:, 1] = two.obsm["spatial"][:, 1].max() - two.obsm["spatial"][:, 1]
+    both = ad.concat({"a": one, "b": two}, label="slide", index_unique="-", merge="same")
+    return both[np.random.default_rng(0).permutation(both.n_obs)].copy()
+
+
+def test_sections_share_their_domains_and_no_window_crosses(sections):
+    adata = find(sections.copy(), 3, section_key="slide")
+    assert adata.uns["sigel"]["domains"]["section_key"] == "slide"
+    assert adjusted_rand_score(adata.obs["region"], adata.obs["sigel_domain"]) >= 0.9
+    # Places of another section are no neighbours, wherever it lies.
+    apart = sections.copy()
+    apart.obsm["spatial"][(apart.obs["slide"] == "b").to_numpy()] += 1e5
+    find(apart, 3, section_key="slide")
+    assert apart.obs["sigel_domain"].tolist() == adata.obs["sigel_domain"].tolist()
+    crossed = find(sections.copy(), 3)
+    assert adjusted_rand_score(crossed.obs["region"], crossed.obs["sigel_domain"]) < 0.8
+
+
+def test_genes_are_chosen_for_all_sections_together():
+    one, two = (planted_domains(13, 13, 2, per_domain=8, n_background=4, seed=seed) for seed in (0, 1))
+    both = ad.concat({"a": one, "b": two}, label="slide", index_unique="-", merge="same")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sigel.tl.domains(both, 2, section_key="slide", config=FEW, device="cpu", progress=False)
+    assert both.obs["sigel_domain"].notna().all()
+    assert adjusted_rand_score(both.obs["region"], both.obs["sigel_domain"]) > 0.6
+
+
+def test_units_of_a_section_do_not_matter_for_the_choice(sections):
+    other = sections.copy()
+    inside = (other.obs["slide"] == "b").to_numpy()
+    other.obsm["spatial"][inside] = 7.3 * other.obsm["spatial"][inside] + [1e4 / 3, -77.7]
+    options = {"section_key": "slide", "n_genes": 40, "device": "cpu", "progress": False}
+    one, two = (sigel.tl.select_genes(adata, **options) for adata in (sections.copy(), other))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_a_refused_section_is_named(sections):
+    spots = np.flatnonzero(sections.obs["slide"] == "a")[:25]
+    adata = sections[np.union1d(spots, np.flatnonzero(sections.obs["slide"] == "b"))].copy()
+    adata.obs = adata.obs[["slide"]]  # places are all that is known
+    few = (adata.obs["slide"] == "a").to_numpy()
+    # Pairs of spots that share a pixel: spots enough, but not pixels.
+    adata.obsm["spatial"][few] = np.repeat(np.arange(13), 2)[: few.sum(), None] * [10.0, 7.0]
+    with pytest.raises(InputError, match=r"in section 'a'"):
+        sigel.tl.select_genes(adata, section_key="slide", device="cpu", progress=False)
+
+
+def test_sections_that_cannot_be_used_are_refused(sections):
+    adata = sections.copy()
+    adata.obs["lost"] = pd.Categorical(np.where(np.arange(adata.n_obs) < 3, None, "a"))
+    adata.obs["tiny"] = np.where(np.arange(adata.n_obs) < 5, "few", "many")
+    adata.obs["heap"] = np.where(np.arange(adata.n_obs) < 30, "heaped", "spread")
+    adata.obsm["spatial"][:30] = 1.0
+    before = content(adata)
+    for section_key, words in (
+        ("lost", "3 missing"),
+        ("tiny", "5 spots in the section 'few'"),
+        ("slides", "slide"),
+        ("heap", "at one place in the section 'heaped'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            find(adata, 2, section_key=section_key)
+    assert content(adata) == before
