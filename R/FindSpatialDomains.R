@@ -34,7 +34,8 @@
 #'
 #' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
 #'   cells, sparse or dense.
-#' @param n.domains Number of domains; NULL: chosen by BIC.
+#' @param n.domains Number of domains; NULL: that of 2 to 15 with the highest BIC. A
+#'   warning tells where the BIC is highest for 1 or for the last number tried.
 #' @param method `"mixture"`; `"leiden"` (Python packages igraph and leidenalg),
 #'   whose resolution is searched for the number of domains; `"mclust"`, Gaussian
 #'   mixtures of the R package mclust; `"spagcn"` (Python package SpaGCN), for one

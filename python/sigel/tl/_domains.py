@@ -151,7 +151,8 @@ def domains(
         Spots x genes, raw counts. Labels in `obs` are never read.
     n_domains
         How many. Default None: the number of the highest BIC of mixtures of 2 to 15, in which overlapping
-        windows count once; the table is kept.
+        windows count once; the table, which begins with 1, is kept, and a warning tells where the BIC is
+        highest for 1 or for the last number tried.
     method
         `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; many
         choices of genes, windows and starts vote. `"leiden"`: communities, at the resolution that gives the
