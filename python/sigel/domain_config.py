@@ -38,7 +38,7 @@ class DomainConfig(_Config):
         short panel later ones are single genes' noise.
     section_offsets
         Take from several sections what sets them apart as a whole, beyond the domains that they hold. Default
-        True: nine sections of a heart gave 0.29 to 0.35 instead of 0.24; sections made by cutting one changed
+        True: nine sections of a heart gave 0.28 to 0.33 instead of 0.24; sections made by cutting one changed
         by less than 0.01. Differences so large that sections have no component of the mixture in common are
         left: integrate first. Use False where sections share few domains.
     starts
