@@ -259,14 +259,6 @@ check_reduction_name <- function(object, name, call) {
   }
 }
 
-# Others Seurat would change on the way.
-check_plain_name <- function(name, argument, call) {
-  if (make.names(name) != name) {
-    fix <- sprintf("Use `%s = \"%s\"`.", argument, make.names(name))
-    sigel_abort(argument, describe(name), "a name of letters, digits, dots and underscores", fix, call)
-  }
-}
-
 run_settings <- function(n.dims, n.groups, config, preset, call) {
   check_string(preset, "preset", "Use `preset = \"default\"`.", call)
   check_whole(n.dims, "n.dims", 2L, 32L, call)

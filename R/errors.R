@@ -41,6 +41,14 @@ check_string <- function(x, argument, fix, call = rlang::caller_env()) {
   }
 }
 
+# Other names Seurat would change on the way.
+check_plain_name <- function(name, argument, call) {
+  if (make.names(name) != name) {
+    fix <- sprintf("Use `%s = \"%s\"`.", argument, make.names(name))
+    sigel_abort(argument, describe(name), "a name of letters, digits, dots and underscores", fix, call)
+  }
+}
+
 check_whole <- function(x, argument, min, example = min, call = rlang::caller_env()) {
   ok <- is.numeric(x) && length(x) == 1L && is.finite(x) && x == round(x) && x >= min
   if (!ok) {

@@ -98,13 +98,12 @@ def check_method(method: object) -> None:
 
 
 def _checked(labels: object, n_spots: int) -> np.ndarray:
+    fix = "Return one label for each row of the features."
     try:
         found = np.asarray(labels)
     except ValueError as error:  # of unequal lengths, as a tuple of labels and something else
-        fix = "Return one label for each row of the features."
         raise InputError("method", f"a {type(labels).__name__} that is no vector", "labels", fix) from error
     if found.shape != (n_spots,):
-        fix = "Return one label for each row of the features."
         raise InputError("method", f"labels of shape {found.shape}", f"shape ({n_spots},)", fix)
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise InputError("method", "labels that are NaN or infinite", "one for each spot", "Assign them all.")
