@@ -28,7 +28,7 @@ test-quick: setup ## The same without R CMD check and the Seurat 5 leg
 	@bash tools/check.sh quick
 
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
-	@. tools/env.sh && python benchmarks/run.py
+	@. tools/env.sh && python -m benchmarks.run
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools

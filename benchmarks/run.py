@@ -1,6 +1,6 @@
 """Run the benchmarks, each beside its baselines; tables in benchmarks/results/.
 
-Usage: python benchmarks/run.py [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--results FOLDER]
+Usage: python -m benchmarks.run [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--results FOLDER]
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pathlib import Path
 # Idle threads sleep: spinning ones slow everything down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from ablation import ablation
-from annotations import annotations
-from common import RESULTS, Table, say, write
-from domains import domains
-from imputation import imputation
-from imputation_clusters import cluster_tables
-from job import Job
-from planted import planted
-from representations import agreement, ceiling, stability
-from spatial_genes import spatial
-from speed import speed
+from benchmarks.domains.tables import domains
+from benchmarks.harness.job import Job
+from benchmarks.harness.report import RESULTS, Table, say, write
+from benchmarks.imputation.clusters import cluster_tables
+from benchmarks.imputation.tables import imputation
+from benchmarks.representations.ablation import ablation
+from benchmarks.representations.annotations import annotations
+from benchmarks.representations.planted import planted
+from benchmarks.representations.tables import agreement, ceiling, stability
+from benchmarks.spatial_genes.tables import spatial
+from benchmarks.speed.tables import speed
 
 # Representations first, then genes and time, then tissues; every name is a file of results.
 BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {

@@ -20,8 +20,8 @@ from PIL import Image
 
 from sigel import datasets, pl, tl
 from sigel.images import GeneImages
+from sigel.images.tensors import ImageViews
 from sigel.pl._base import draw_pixels
-from sigel.views import ImageViews
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "groups-and-map.png"
 N_COLS = 4

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sigel.config import MixtureConfig
-from sigel.nn.mixture import TMixture
+from sigel.nn.mixture.t_mixture import TMixture
 
 COVARIANCES = ["diag", "full"]
 

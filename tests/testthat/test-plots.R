@@ -105,7 +105,7 @@ test_that("colours differ between groups", {
 test_that("colours are those of Python", {
   skip_if_no_engine()
   group_colours <- getFromNamespace("group_colours", "sigel")
-  palette <- unlist(reticulate::import("sigel.pl._shades")$PALETTE)
+  palette <- unlist(reticulate::import("sigel.pl._colours")$PALETTE)
   for (n in c(1, 7, 20)) {
     expect_equal(unname(group_colours(as.character(seq_len(n)))), palette[seq_len(n)])
   }
@@ -115,7 +115,7 @@ test_that("colours are those of Python", {
     expect_equal(unname(group_colours(names)), palette[1:2])
   }
   for (names in list(c("3", "21", "57"), c("4", "white"), paste0("g", 1:30))) {
-    python <- reticulate::import("sigel.pl._shades")$colours_of(as.list(names))
+    python <- reticulate::import("sigel.pl._colours")$colours_of(as.list(names))
     expect_equal(unname(group_colours(names)), unlist(python))
   }
   # Beyond the palette there are hues; what is in it stays.

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from sigel._version import __version__
-from sigel.provenance import versions
-from sigel.runtime import resolve_device
+from sigel.runtime.device import resolve_device
+from sigel.runtime.provenance import versions
 
 
 def version() -> str:

@@ -10,9 +10,9 @@ import numpy as np
 
 from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config import ImageConfig
-from sigel.domain_config import DomainConfig
-from sigel.runtime import Progress
-from sigel.tasks import domains as tasks
+from sigel.config.domains import DomainConfig
+from sigel.runtime.device import Progress
+from sigel.tasks.domains import find as tasks
 
 
 def select_genes(

@@ -11,8 +11,8 @@ import numpy as np
 
 from sigel.bridge._pieces import images_of, spots_by_genes, whole, whole_numbers
 from sigel.config import SIGELConfig
-from sigel.runtime import Progress
-from sigel.tasks.embed import embed_section
+from sigel.runtime.device import Progress
+from sigel.tasks.embedding import embed_section
 
 
 def embed(

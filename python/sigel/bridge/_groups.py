@@ -10,8 +10,9 @@ import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, names_of, spots_by_genes, whole, whole_numbers
 from sigel.config import SIGELConfig
-from sigel.runtime import Progress
-from sigel.tasks import enrichment, groups, stability
+from sigel.runtime.device import Progress
+from sigel.tasks.gene_groups import enrichment, stability
+from sigel.tasks.gene_groups import grouping as groups
 
 
 def gene_groups(

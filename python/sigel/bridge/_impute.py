@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
-from sigel.impute_config import ImputeConfig
-from sigel.runtime import Progress
-from sigel.tasks.impute import Imputed
-from sigel.tasks.impute import impute as impute_section
+from sigel.config.imputation import ImputeConfig
+from sigel.runtime.device import Progress
+from sigel.tasks.imputation.impute import Imputed
+from sigel.tasks.imputation.impute import impute as impute_section
 
 # What the report says in one word or number each.
 REPORTED = ("method", "n_shared", "target_sum", "spearman", "converged")

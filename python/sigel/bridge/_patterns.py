@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, model_and_settings, names_of, spots_by_genes, whole
-from sigel.runtime import Progress
-from sigel.tasks import patterns
+from sigel.runtime.device import Progress
+from sigel.tasks.pattern_genes import search as patterns
 
 
 def pattern_genes(

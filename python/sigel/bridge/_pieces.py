@@ -13,7 +13,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.model import SIGEL
-from sigel.tasks.panel import Section
+from sigel.tasks.imputation.target_reference import Section
 
 
 def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:

@@ -14,7 +14,7 @@ from sigel import datasets
 from sigel.bridge._pieces import images_of, spots_by_genes, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.views import ImageViews
+from sigel.images.tensors import ImageViews
 
 
 def gene_images(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import columns, names_of, whole
-from sigel.tasks import similar
+from sigel.tasks import similar_genes as similar
 
 
 def similar_genes(

@@ -10,8 +10,8 @@ import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, model_and_settings, spots_by_genes, whole
 from sigel.images import GeneImages
-from sigel.runtime import Progress
-from sigel.tasks.spatial_sections import spatial_genes_of_sections
+from sigel.runtime.device import Progress
+from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
 
 def spatial_genes(

@@ -8,16 +8,17 @@ import numpy as np
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages, check_section
+from sigel.images import GeneImages
+from sigel.images.gene_images import check_section
 from sigel.keys import Keys
-from sigel.tl._section import images_as_fitted
+from sigel.tl._fits import images_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.collections import EllipseCollection, PolyCollection
 
-    from sigel.raster import Raster
+    from sigel.images.raster import Raster
 
 # Corners of a pixel around its centre, in lattice units (row, column): a hexagonal lattice has
 # neighbours at (0, 2) and (1, 1), so its cells touch along these corners.

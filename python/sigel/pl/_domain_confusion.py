@@ -10,8 +10,8 @@ import pandas as pd
 from sigel.errors import InputError, unknown_name
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
+from sigel.pl._colours import MOST, in_order
 from sigel.pl._domains import stored
-from sigel.pl._shades import MOST, in_order
 
 if TYPE_CHECKING:
     from anndata import AnnData

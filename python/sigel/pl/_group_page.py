@@ -9,11 +9,11 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
+from sigel.images.tensors import ImageViews
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results, scale_label
 from sigel.pl._map import Method, plane
-from sigel.tasks.groups import describe_groups, typical_genes
-from sigel.tasks.similar import centred
-from sigel.views import ImageViews
+from sigel.tasks.gene_groups.grouping import describe_groups, typical_genes
+from sigel.tasks.similar_genes import centred
 
 if TYPE_CHECKING:
     import pandas as pd

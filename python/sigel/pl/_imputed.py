@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sigel.chunks import SpotRows
 from sigel.errors import InputError, unknown_name
+from sigel.images.counts import SpotRows
 from sigel.keys import IMPUTATION
 from sigel.pl._base import diameter_of, draw_cells, pyplot
-from sigel.standardised import log_normalised
-from sigel.tasks.impute import correlation
+from sigel.stats.scaling import log_normalised
+from sigel.tasks.imputation.impute import correlation
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -10,7 +10,7 @@ import pandas as pd
 
 from sigel.errors import InputError
 from sigel.pl._base import pyplot, results
-from sigel.pl._shades import colours_of
+from sigel.pl._colours import colours_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -11,8 +11,8 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.images.tensors import ImageViews
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, scale_label
-from sigel.views import ImageViews
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -11,10 +11,10 @@ import pandas as pd
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.lattice import as_positions, is_hexagonal, superimposed
+from sigel.images.lattice import as_positions, is_hexagonal, superimposed
+from sigel.images.raster import Raster, rasterise
 from sigel.pl._base import diameter_of, draw_cells, draw_pixels
-from sigel.pl._shades import Shades
-from sigel.raster import Raster, rasterise
+from sigel.pl._colours import Shades
 
 if TYPE_CHECKING:
     from anndata import AnnData

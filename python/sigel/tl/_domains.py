@@ -12,17 +12,17 @@ import pandas as pd
 import torch
 
 from sigel.config import ImageConfig
-from sigel.domain_config import DomainConfig
+from sigel.config.domains import DomainConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images import check_section
+from sigel.images.gene_images import check_section
 from sigel.keys import Keys, check_key
-from sigel.progress import shown
-from sigel.provenance import provenance
-from sigel.runtime import resolve_device
-from sigel.tasks import domains as tasks
-from sigel.tasks.domain_methods import Clusterer, check_method
-from sigel.tasks.panel import Section
-from sigel.tl._section import image_config, read_section, section_column
+from sigel.runtime.device import resolve_device
+from sigel.runtime.progress import shown
+from sigel.runtime.provenance import provenance
+from sigel.tasks.domains import find as tasks
+from sigel.tasks.domains.methods import Clusterer, check_method
+from sigel.tasks.imputation.target_reference import Section
+from sigel.tl._fits import image_config, read_section, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData

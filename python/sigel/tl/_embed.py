@@ -12,8 +12,8 @@ from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import Keys, check_key
-from sigel.progress import shown
-from sigel.tasks.embed import embed_section
+from sigel.runtime.progress import shown
+from sigel.tasks.embedding import embed_section
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -10,13 +10,14 @@ import pandas as pd
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages, check_section
+from sigel.images import GeneImages
+from sigel.images.gene_images import check_section
 from sigel.keys import Keys
-from sigel.progress import shown
-from sigel.tasks.enrichment import GeneSets
-from sigel.tasks.enrichment import group_enrichment as enrichment
-from sigel.tasks.groups import describe_groups, regroup
-from sigel.tasks.stability import group_stability as stability
+from sigel.runtime.progress import shown
+from sigel.tasks.gene_groups.enrichment import GeneSets
+from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
+from sigel.tasks.gene_groups.grouping import describe_groups, regroup
+from sigel.tasks.gene_groups.stability import group_stability as stability
 
 if TYPE_CHECKING:
     import torch

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
-from sigel.impute_config import ImputeConfig
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
-from sigel.progress import shown
-from sigel.tasks.imputation_inputs import Orthologs
-from sigel.tasks.impute import impute as impute_section
-from sigel.tasks.panel import Section
-from sigel.tasks.predictors import Method
-from sigel.tl._section import read_section
+from sigel.runtime.progress import shown
+from sigel.tasks.imputation.impute import impute as impute_section
+from sigel.tasks.imputation.inputs import Orthologs
+from sigel.tasks.imputation.predictors import Method
+from sigel.tasks.imputation.target_reference import Section
+from sigel.tl._fits import read_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -114,7 +114,7 @@ def impute(
         asked gene is measured already, unknown, or without an image, a section is empty or has no
         coordinates, counts are negative, or an argument cannot be used. Neither object is ever written to.
     ConfigError
-        When a setting of `config` is unknown or out of range (see `sigel.impute_config.ImputeConfig`).
+        When a setting of `config` is unknown or out of range (see `sigel.config.imputation.ImputeConfig`).
 
     Notes
     -----

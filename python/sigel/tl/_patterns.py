@@ -11,14 +11,14 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images import check_section
+from sigel.images.gene_images import check_section
 from sigel.model import SIGEL
-from sigel.progress import shown
-from sigel.tasks.pattern_nulls import Null
-from sigel.tasks.pattern_rates import Unit
-from sigel.tasks.patterns import Similarity
-from sigel.tasks.patterns import pattern_genes as rank_genes
-from sigel.tl._section import images_as_fitted, model_of
+from sigel.runtime.progress import shown
+from sigel.tasks.pattern_genes.null_patterns import Null
+from sigel.tasks.pattern_genes.rates import Unit
+from sigel.tasks.pattern_genes.search import Similarity
+from sigel.tasks.pattern_genes.search import pattern_genes as rank_genes
+from sigel.tl._fits import images_as_fitted, model_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigel.errors import InputError
-from sigel.images import check_section
+from sigel.images.gene_images import check_section
 from sigel.keys import Keys
-from sigel.tasks.similar import Combine, check_queries, expression_level
-from sigel.tasks.similar import similar_genes as nearest
+from sigel.tasks.similar_genes import Combine, check_queries, expression_level
+from sigel.tasks.similar_genes import similar_genes as nearest
 
 if TYPE_CHECKING:
     import pandas as pd

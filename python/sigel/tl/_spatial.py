@@ -13,13 +13,14 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images import GeneImages, check_section
+from sigel.images import GeneImages
+from sigel.images.gene_images import check_section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
-from sigel.nulls import Null
-from sigel.progress import shown
-from sigel.tasks.spatial_sections import spatial_genes_of_sections
-from sigel.tl._section import images_as_fitted, model_of, section_column
+from sigel.runtime.progress import shown
+from sigel.stats.null_images import Null
+from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
+from sigel.tl._fits import images_as_fitted, model_of, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData

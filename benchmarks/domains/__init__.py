@@ -1,0 +1,1 @@
+"""Spatial domains held against labels."""

@@ -1,0 +1,259 @@
+"""A method of spatial domains on one tissue at some seeds, in a process of its own, by whichever Python can.
+
+Usage: python -m benchmarks.domains.stages METHOD FOLDER OUT.npy; FOLDER holds what `hand_over` writes, labels
+go to OUT.npy, the last line printed is JSON. Packages of peers are looked for as `spatial_stages` does: in
+the running Python, then in that of the variable SIGEL_PEERS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata
+import numpy as np
+from scipy import sparse
+
+from benchmarks.domains import baselines as baselines
+from benchmarks.domains import peers as peers
+from benchmarks.domains.inputs import Found, Given
+from benchmarks.harness.processes import by_python, memory_gb
+
+OWN, ALL, MORAN, CHOSEN = "own choice", "all genes", "highest Moran's I", "chosen genes"
+# One thread each: two methods run at a time, and all are timed alike.
+SINGLE = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+# What is compiled at a first call is no part of a method's time.
+SMALL = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 12, "n_background_genes": 20}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the tables.
+
+    Parameters
+    ----------
+    prepare
+        From a tissue to the labels of a seed.
+    package
+        What must be installed.
+    pipeline, genes
+        Its name, and the genes it gets.
+    """
+
+    prepare: Callable[[Given], Found]
+    package: str
+    pipeline: str
+    genes: str
+
+    @property
+    def name(self) -> str:
+        """Pipeline and genes."""
+        usual = OWN if self.pipeline.startswith("SIGEL") else ALL
+        return self.pipeline if self.genes == usual else f"{self.pipeline}; {self.genes}"
+
+
+OURS = "SIGEL, mixture"
+OURS_ALL = f"{OURS}; {ALL}"
+UNGUIDED = f"{OURS}, number not given"
+SMOOTHED = "19 spots, PCA, mixture"
+CHEAP = {
+    "PCA, mixture": (baselines.mixture(), "sklearn"),
+    SMOOTHED: (baselines.mixture(19), "sklearn"),
+    "Seurat-like, Leiden": (baselines.seurat_like, "leidenalg"),
+    "BANKSY": (peers.banksy, "banksy"),
+    "SpaGCN": (peers.spagcn, "SpaGCN"),
+}
+_ALL_METHODS = [
+    Method(peers.ours(), "sigel", OURS, OWN),
+    Method(peers.ours(), "sigel", OURS, ALL),
+    Method(peers.ours(), "sigel", OURS, MORAN),
+    Method(peers.ours("leiden"), "leidenalg", "SIGEL, Leiden", OWN),
+    Method(peers.ours("mclust"), "rpy2", "SIGEL, mclust", OWN),
+    Method(peers.ours(), "sigel", UNGUIDED, OWN),
+    Method(baselines.mixture(7), "sklearn", "7 spots, PCA, mixture", ALL),
+    Method(baselines.mixture(37), "sklearn", "37 spots, PCA, mixture", ALL),
+    Method(baselines.mixture(19, 10), "sklearn", f"{SMOOTHED} of 10 starts", ALL),
+    *(
+        Method(peers.nichepca(neighbours), "nichepca", f"NichePCA, {neighbours} neighbours", ALL)
+        for neighbours in (10, 25)
+    ),
+    *(
+        Method(prepare, package, pipeline, genes)
+        for pipeline, (prepare, package) in CHEAP.items()
+        for genes in (ALL, MORAN, CHOSEN)
+    ),
+]
+METHODS = {method.name: method for method in _ALL_METHODS}
+PEERS = ("nichepca", "banksy", "SpaGCN")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method found at each seed, and what it took.
+
+    Parameters
+    ----------
+    labels
+        `(n_seeds, n_spots)`.
+    seconds, cpu_seconds
+        Of one answer: what all seeds share and the median of the rest, by the clock and of the processors.
+    peak_gb
+        Largest memory of the process, libraries included.
+    """
+
+    labels: np.ndarray
+    seconds: float
+    cpu_seconds: float
+    peak_gb: float
+
+
+def bare(adata: anndata.AnnData) -> anndata.AnnData:
+    """Counts, names of genes, places, numbers of sections: nothing that could tell a label.
+
+    Parameters
+    ----------
+    adata
+        Spots x genes, raw counts.
+    """
+    obs = adata.obs[[key for key in ("array_row", "array_col") if key in adata.obs]].copy()
+    if "section" in adata.obs:
+        obs["section"] = adata.obs["section"].astype("category").cat.codes.to_numpy(int)
+    obs.index = [f"spot{n}" for n in range(adata.n_obs)]
+    counts = sparse.csr_matrix(adata.X, dtype=np.float32)
+    places = {"spatial": np.asarray(adata.obsm["spatial"], dtype=float)}
+    return anndata.AnnData(counts, obs=obs, var=adata.var[[]], obsm=places)
+
+
+def hand_over(
+    folder: Path,
+    adata: anndata.AnnData,
+    n_domains: int,
+    genes: dict[str, list[str]],
+    seeds: list[int],
+) -> None:
+    """Write what a method shall see.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    adata
+        Spots x genes, raw counts.
+    n_domains
+        The wanted number.
+    genes
+        Names of the genes of `MORAN` and `CHOSEN`.
+    seeds
+        Of the answers.
+    """
+    bare(adata).write_h5ad(folder / "given.h5ad")
+    (folder / "job.json").write_text(json.dumps({"n_domains": n_domains, "genes": genes, "seeds": seeds}))
+
+
+def given_to(method: Method, folder: Path) -> tuple[Given, list[int]]:
+    """The tissue in a folder as a method gets it, and the seeds.
+
+    Parameters
+    ----------
+    method
+        Which.
+    folder
+        As `hand_over` left it.
+    """
+    job = json.loads((folder / "job.json").read_text())
+    adata = anndata.read_h5ad(folder / "given.h5ad")
+    genes = {OWN: None, ALL: adata.var_names.tolist()} | job["genes"]
+    n_domains = None if method.pipeline == UNGUIDED else job["n_domains"]
+    return Given(adata, n_domains, genes[method.genes]), job["seeds"]
+
+
+def run(method: Method, given: Given, seeds: list[int]) -> Outcome:
+    """Run a method in this process.
+
+    Parameters
+    ----------
+    method
+        Which.
+    given
+        The tissue.
+    seeds
+        Of the answers.
+    """
+    labels, marks = [], [(time.perf_counter(), time.process_time())]
+    # Some peers say what they do in a great many lines.
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        found = method.prepare(given)
+        marks.append((time.perf_counter(), time.process_time()))
+        for seed in seeds:
+            labels.append(np.asarray(found(seed), dtype=int))
+            marks.append((time.perf_counter(), time.process_time()))
+    shared, each = np.diff(marks, axis=0)[0], np.median(np.diff(marks, axis=0)[1:], axis=0)
+    seconds, cpu_seconds = (shared + each).tolist()
+    return Outcome(np.array(labels), seconds, cpu_seconds, memory_gb("VmHWM"))
+
+
+def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool = True) -> Outcome:
+    """Run a method on what lies in a folder.
+
+    Parameters
+    ----------
+    name
+        Key of `METHODS`.
+    folder
+        As `hand_over` left it.
+    python
+        Runs it; has the method's package.
+    alone
+        False runs it in this process, where memory may be that of something else.
+
+    Raises
+    ------
+    RuntimeError
+        When the method fails in its process; with what it said.
+    """
+    if not alone:
+        return run(METHODS[name], *given_to(METHODS[name], folder))
+    with tempfile.TemporaryDirectory() as out:
+        labels = Path(out) / "labels.npy"
+        marks = by_python(python, __name__, name, str(folder), str(labels), environment=SINGLE)
+        return Outcome(np.load(labels), **marks)
+
+
+def main(name: str, folder: str, out: str) -> None:
+    """Run a method on the tissue in a folder.
+
+    Parameters
+    ----------
+    name
+        Key of `METHODS`.
+    folder
+        As `hand_over` left it.
+    out
+        Where the labels go.
+    """
+    import sigel
+
+    method = METHODS[name]
+    importlib.import_module(method.package)
+    small = bare(sigel.datasets.simulated_section(**SMALL))
+    run(method, Given(small, 3, None if method.genes == OWN else small.var_names.tolist()), [0])
+    made = run(method, *given_to(method, Path(folder)))
+    np.save(out, made.labels)
+    marks = {"seconds": made.seconds, "cpu_seconds": made.cpu_seconds, "peak_gb": made.peak_gb}
+    print(json.dumps(marks))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

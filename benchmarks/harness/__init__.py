@@ -1,0 +1,1 @@
+"""What all benchmarks share: sections, processes, tables, numbers."""

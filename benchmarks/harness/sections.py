@@ -1,0 +1,161 @@
+"""Sections and pairs of them: neighbours in one tissue, replicates, halves of one section's counts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import anndata
+import numpy as np
+
+import sigel
+from benchmarks.harness.report import SHARED, say
+from sigel.images import GeneImages
+
+ADJACENT = [
+    ("st_mousebrain_hippo1", "st_mousebrain_hippo2"),
+    ("st_mousebrain_hippo2", "st_mousebrain_hippo3"),
+    ("st_mousebrain_hippo3", "st_mousebrain_hippo4"),
+    ("st_breast_layer1", "st_breast_layer2"),
+    ("st_breast_layer2", "st_breast_layer3"),
+    ("st_breast_layer3", "st_breast_layer4"),
+]
+# One file with sections one after the other, told apart by obs["section"].
+STACKS = ["st_heart_9sections"]
+LEAST_SPOTS = 100
+# Olfactory bulbs of one study: the same tissue, but nobody says that they lay side by side.
+REPLICATES = [("mob_rep11", "mob_annot")]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section as all rows of a table see it.
+
+    Parameters
+    ----------
+    name
+        File, and `:section` where a file holds several.
+    adata
+        Spots x genes, raw counts.
+    images
+        Gene images at the package's defaults; a representation has a row for each of `images.genes`.
+    library
+        Counts of each pixel over all genes, those too that have no image, `(n_pixels,)`.
+    """
+
+    name: str
+    adata: anndata.AnnData
+    images: GeneImages
+    library: np.ndarray
+
+    @classmethod
+    def of(cls, name: str, adata: anndata.AnnData) -> Section:
+        """Make the images of a section.
+
+        Parameters
+        ----------
+        name
+            What to call it.
+        adata
+            Spots x genes, raw counts.
+        """
+        images = GeneImages.from_anndata(adata)
+        total = np.asarray(adata.X.sum(axis=1)).ravel()
+        raster = images.raster
+        library = np.bincount(raster.pixel_of_spot, weights=total, minlength=raster.n_pixels)
+        return cls(name, adata, images, library)
+
+
+def read(name: str) -> anndata.AnnData:
+    """Read a file of the shared data, or one section of it.
+
+    Parameters
+    ----------
+    name
+        File name without its ending, or `file:section`.
+    """
+    file, _, part = name.partition(":")
+    adata = anndata.read_h5ad(SHARED / "data" / f"{file}.h5ad")
+    return adata[adata.obs["section"] == part].copy() if part else adata
+
+
+@lru_cache(maxsize=4)
+def section(name: str) -> Section:
+    """One section of the shared data.
+
+    Parameters
+    ----------
+    name
+        As in `read`.
+    """
+    return Section.of(name, read(name))
+
+
+def there(*names: str) -> bool:
+    """Whether all files are in the shared data; says so where one is not.
+
+    Parameters
+    ----------
+    *names
+        As in `read`.
+    """
+    files = dict.fromkeys(f"{name.partition(':')[0]}.h5ad" for name in names)
+    missing = [file for file in files if not (SHARED / "data" / file).is_file()]
+    if missing:
+        say(f"left out, not in the shared data: {', '.join(missing)}")
+    return not missing
+
+
+def pairs() -> Iterator[tuple[str, str, str]]:
+    """Kind of pair and the names of both sections; only what is in the shared data."""
+    for a, b in ADJACENT:
+        if there(a, b):
+            yield "adjacent", a, b
+    for file in filter(there, STACKS):
+        size = read(file).obs["section"].value_counts()
+        parts = sorted(size.index)
+        for a, b in itertools.pairwise(parts):
+            if min(size[a], size[b]) >= LEAST_SPOTS:
+                yield "adjacent", f"{file}:{a}", f"{file}:{b}"
+    for a, b in REPLICATES:
+        if there(a, b):
+            yield "replicates", a, b
+
+
+def halves(whole: Section, seed: int) -> tuple[Section, Section]:
+    """Two sections from a binomial split of one section's counts, at half the depth: the noise ceiling.
+
+    Parameters
+    ----------
+    whole
+        The section.
+    seed
+        Of the split.
+    """
+    counts = whole.adata.X.tocsr()
+    first = np.random.default_rng(seed).binomial(counts.data.astype(np.int64), 0.5)
+    parts = []
+    for n, data in enumerate((first, counts.data - first), start=1):
+        part = counts.copy()
+        part.data = data.astype(np.float32)
+        part.eliminate_zeros()
+        adata = anndata.AnnData(part, whole.adata.obs, whole.adata.var, obsm=dict(whole.adata.obsm))
+        parts.append(Section.of(f"{whole.name}, half {n} of seed {seed}", adata))
+    return parts[0], parts[1]
+
+
+def simulated(seed: int, **parameters: Any) -> Section:
+    """Simulated tissue with planted programmes, in `adata.var["programme"]`.
+
+    Parameters
+    ----------
+    seed
+        Of the simulation.
+    **parameters
+        Passed to `sigel.datasets.simulated_section`.
+    """
+    adata = sigel.datasets.simulated_section(seed=seed, **parameters)
+    return Section.of(f"simulated, seed {seed}", adata)

@@ -1,0 +1,1 @@
+"""Imputation of genes, held out in folds."""

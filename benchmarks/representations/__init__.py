@@ -1,0 +1,1 @@
+"""Gene representations: agreement of sections, annotations, planted truth."""

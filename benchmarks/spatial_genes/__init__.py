@@ -1,0 +1,1 @@
+"""Spatially variable genes: simulation, real tissue, calibration, time."""

@@ -1,0 +1,178 @@
+"""Counts some spots at a time: whatever holds them, on disk or in memory, is read once from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sigel.errors import InputError
+
+# Values at a time: 64 MB as float32 with their columns. Larger chunks are no faster, only larger.
+CHUNK_VALUES = 2**23
+
+
+class SpotRows:
+    """Counts `(n_spots, n_genes)` that are read as CSR chunks of consecutive spots.
+
+    Parameters
+    ----------
+    counts
+        One of
+
+        - a scipy sparse matrix or array, or a numpy array;
+        - a sparse dataset of anndata (`X` of a backed AnnData, `anndata.io.sparse_dataset` of a group in an
+          h5ad or zarr file), stored by spots (CSR);
+        - an HDF5 or zarr array, which is dense;
+        - a dask array in blocks of spots, as `anndata.experimental.read_elem_lazy` makes it: a block
+          is computed at a time.
+    values
+        Stored values of a chunk, about; a dense chunk has that many in all. Default 2^23: 64 MB. Blocks of
+        dask are taken as they are.
+
+    Raises
+    ------
+    InputError
+        When it holds no numbers, or is stored by genes on disk, where no spot can be read without the rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sigel.images.counts import SpotRows
+    >>> rows = SpotRows(np.ones((5, 3)), values=6)
+    >>> [(where.start, where.stop, chunk.nnz) for where, chunk in rows]
+    [(0, 2, 6), (2, 4, 6), (4, 5, 3)]
+    """
+
+    shape: tuple[int, int]
+
+    def __init__(self, counts: Any, *, values: int = CHUNK_VALUES) -> None:
+        libraries = _libraries_of(counts)
+        if "dask" in libraries:
+            self._bounds, self._read = _of_dask(counts)
+        elif "anndata" in libraries and hasattr(counts, "group"):
+            self._bounds, self._read = _of_sparse_dataset(counts, values)
+        elif libraries & {"h5py", "zarr"} and hasattr(counts, "dtype"):
+            self._bounds, self._read = _of_dense_dataset(counts, values)
+        else:
+            counts = _in_memory(counts)
+            self._bounds, self._read = _of_memory(counts, values)
+        self.shape = (int(counts.shape[0]), int(counts.shape[1]))
+
+    def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield where each chunk lies among the spots, and the chunk as floating-point CSR."""
+        for start, stop in zip(self._bounds[:-1], self._bounds[1:], strict=True):
+            yield slice(int(start), int(stop)), as_csr(self._read(int(start), int(stop)))
+
+
+def as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
+    """Counts in memory of any sparse layout or dense, `(n_spots, n_genes)`, as floating-point CSR.
+
+    Parameters
+    ----------
+    counts
+        Not copied where it is that already.
+
+    Raises
+    ------
+    InputError
+        When it holds no numbers, or lies elsewhere: `SpotRows` reads that.
+    """
+    counts = _in_memory(counts)
+    if np.dtype(counts.dtype) == np.float16:  # scipy knows no sparse half precision
+        counts = counts.astype(np.float32)
+    matrix = sparse.csr_matrix(counts)
+    return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
+
+
+_Reader = Callable[[int, int], Any]
+
+
+def _libraries_of(counts: object) -> set[str]:
+    """Libraries whose class this is: views of anndata are those of numpy, scipy or dask as well."""
+    return {base.__module__.partition(".")[0] for base in type(counts).__mro__}
+
+
+def _in_memory(counts: Any) -> Any:
+    if not sparse.issparse(counts):
+        elsewhere = _libraries_of(counts) & {"anndata", "h5py", "zarr", "dask"} and hasattr(counts, "dtype")
+        if elsewhere and not isinstance(counts, np.ndarray):
+            found, fix = "counts on disk (a backed object)", "Call adata.to_memory() first."
+            raise InputError("counts", found, "counts in memory", fix)
+        counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.dtype.kind not in "fiub":
+        raise _no_numbers(counts)
+    return counts
+
+
+def _no_numbers(counts: Any) -> InputError:
+    found = f"an array of shape {tuple(counts.shape)} and type {counts.dtype}"
+    return InputError("counts", found, "numbers, spots x genes", "Pass a numeric matrix.")
+
+
+def _of_memory(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:
+    if not sparse.issparse(counts):
+        return _even(counts.shape, values), lambda start, stop: counts[start:stop]
+    matrix = sparse.csr_matrix(counts)
+
+    def read(start: int, stop: int) -> sparse.csr_matrix:
+        # A slice of scipy's copies; parts of its arrays do not.
+        first, last = matrix.indptr[start], matrix.indptr[stop]
+        parts = matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : stop + 1] - first
+        return sparse.csr_matrix(parts, shape=(stop - start, matrix.shape[1]))
+
+    return _filled(matrix.indptr, values), read
+
+
+def _of_sparse_dataset(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:
+    if counts.format != "csr":
+        raise _by_genes(f"counts on disk stored by genes ({counts.format.upper()})")
+    if counts.dtype.kind not in "fiub":
+        raise _no_numbers(counts)
+    return _filled(counts.group["indptr"][...], values), lambda start, stop: counts[start:stop]
+
+
+def _of_dense_dataset(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:
+    if len(counts.shape) != 2 or counts.dtype.kind not in "fiub":
+        raise _no_numbers(counts)
+    # Stored blocks are read whole or not at all: chunks end where they do, unless that takes far more memory.
+    stored = counts.chunks[0] if counts.chunks else 1
+    stored = stored if stored * counts.shape[1] <= 2 * values else 1
+    return _even(counts.shape, values, stored), lambda start, stop: counts[start:stop]
+
+
+def _of_dask(counts: Any) -> tuple[np.ndarray, _Reader]:
+    if counts.ndim != 2 or counts.dtype.kind not in "fiub":
+        raise _no_numbers(counts)
+    sizes = np.array(counts.chunks[0], dtype=np.float64)
+    if np.isnan([*sizes, *counts.chunks[1]]).any():
+        fix = "Call its compute_chunk_sizes() first."
+        raise InputError("counts", "a dask array with blocks of unknown size", "known sizes", fix)
+    if len(sizes) == 1 and counts.numblocks[1] > 1:
+        raise _by_genes("a dask array in blocks of genes")
+    bounds = np.unique(np.append(0, np.cumsum(sizes))).astype(np.int64)
+    return bounds, lambda start, stop: counts[start:stop].compute()
+
+
+def _by_genes(found: str) -> InputError:
+    fix = (
+        "Write them by spots once (adata.X = adata.X.tocsr() of the object in memory, then write it again), "
+        "or pass them in memory: adata.to_memory()."
+    )
+    return InputError("counts", found, "counts stored by spots (CSR)", fix)
+
+
+def _filled(indptr: np.ndarray, values: int) -> np.ndarray:
+    """Rows where chunks of about so many stored values end, `(n_chunks + 1,)`; a row is never split."""
+    n_rows, stored = len(indptr) - 1, int(indptr[-1])
+    ends = np.searchsorted(indptr, np.arange(values, stored, values), side="right") - 1
+    return np.unique(np.concatenate([[0], ends, [n_rows]]))
+
+
+def _even(shape: tuple[int, ...], values: int, multiple: int = 1) -> np.ndarray:
+    """Rows where chunks of a dense array end, `(n_chunks + 1,)`; so many rows each are a multiple."""
+    n_rows, n_columns = int(shape[0]), max(int(shape[1]), 1)
+    step = max(values // n_columns // multiple, 1) * multiple
+    return np.unique(np.append(np.arange(0, n_rows, step), n_rows))

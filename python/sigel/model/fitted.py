@@ -1,0 +1,476 @@
+"""The fitted model: gene images in, representations and groups out, saved as JSON and safetensors."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sigel._version import __version__
+from sigel.config import SIGELConfig
+from sigel.errors import ConfigError, InputError, ModelFormatError, NotFittedError
+from sigel.images import GeneImages
+from sigel.images.raster import Raster
+from sigel.images.tensors import ImageViews, View
+from sigel.nn.contrast import KernelAssignment
+from sigel.nn.encoder.gene_encoder import GeneEncoder
+from sigel.nn.encoder.patches import Patches
+from sigel.nn.mixture.t_mixture import TMixture
+from sigel.runtime.device import Progress, is_main, n_processes, resolve_device, streams
+from sigel.runtime.provenance import provenance
+from sigel.training.losses import Assignment
+from sigel.training.preflight import check_memory
+from sigel.training.resume import Checkpoint
+from sigel.training.trainer import Trainer
+
+FORMAT = 2
+FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
+
+
+class SIGEL:
+    """SIGEL: gene representations from gene images.
+
+    Parameters
+    ----------
+    config
+        Settings; default `SIGELConfig()`.
+    seed
+        One whole number from which every stage draws its own random stream.
+    device
+        `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`; resolved here, once.
+
+    Attributes
+    ----------
+    genes : numpy.ndarray
+        Names of the embedded genes, `(n_genes,)`.
+    representations : numpy.ndarray
+        float32 `(n_genes, n_dims)`, each of length `sqrt(n_dims)`.
+    posterior : numpy.ndarray
+        float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few.
+    history : list of dict
+        One entry per epoch: stage, epoch, loss and its terms, seconds; in Module I also `held_out`, the loss
+        on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
+        and `kept_epoch`, 0 where training did not help. `eigenimages` and the first `groups` have an entry
+        with their seconds.
+    bic : dict
+        BIC by number of groups, where `n_groups="auto"`.
+
+    Notes
+    -----
+    Genome Biology 2025, 26:287. Module I is eigenimages and a masked
+    autoencoder, Module II a Student t mixture fitted
+    by MAP-EM, Module III self-paced contrastive refinement.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> images = sigel.GeneImages.from_anndata(adata)
+    >>> config = sigel.SIGELConfig.from_dict({"train": {"pretrain_epochs": 1, "refine_epochs": 1}})
+    >>> model = sigel.SIGEL(config).fit(images)
+    >>> model.representations.shape[1]
+    32
+    """
+
+    def __init__(
+        self, config: SIGELConfig | None = None, *, seed: int = 0, device: str | torch.device = "auto"
+    ) -> None:
+        if not isinstance(config, SIGELConfig | None):
+            fix = "Use SIGELConfig.from_dict(...)."
+            raise InputError("config", f"a {type(config).__name__}", "a SIGELConfig", fix)
+        self.config = self._asked = config or SIGELConfig()
+        self.device = resolve_device(device)
+        self._random = streams(seed)
+        self.seed = int(seed)
+        self._model: GeneEncoder | None = None
+        self._assignment: Assignment | None = None
+        self._raster: Raster | None = None
+        self.genes: np.ndarray = np.array([], dtype=object)
+        self.representations: np.ndarray = np.empty((0, self.config.n_dims), dtype=np.float32)
+        self.posterior: np.ndarray = np.empty((0, 0), dtype=np.float32)
+        self.history: list[dict[str, Any]] = []
+        self.bic: dict[int, float] = {}
+        self.provenance: dict[str, Any] = {}
+
+    def fit(
+        self,
+        images: GeneImages,
+        *,
+        progress: Progress | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> SIGEL:
+        """Train Modules I, II and III on the images of one section.
+
+        Parameters
+        ----------
+        images
+            Gene images; their settings take the place of `config.image`.
+        progress
+            Called as `progress(stage, step, total, text)` after each epoch.
+        checkpoint
+            Folder that keeps the state after every epoch. A fit with the same settings, seed and data goes
+            on from what it holds, to the numbers of a fit that was never interrupted. Where nothing is
+            trained (`preset="fast"`) there is nothing to keep.
+
+        Returns
+        -------
+        SIGEL
+            Itself.
+
+        Raises
+        ------
+        InputError
+            When more groups are asked for than there are genes, when memory does not suffice (with the
+            setting that would fit), or when `checkpoint` holds another fit.
+        TrainingError
+            When the loss stops being finite.
+        """
+        _check_images(images)
+        started = time.perf_counter()
+        self._random = streams(self.seed)
+        # What was asked for, not what an earlier fit made of it.
+        grid = Patches.from_raster(images.raster, self._asked.encoder.patch_size)
+        encoder = dataclasses.replace(self._asked.encoder, patch_size=grid.patch_size)
+        config = dataclasses.replace(self._asked, image=images.config, encoder=encoder)
+        sizes = {"n_genes": images.n_genes, "n_pixels": grid.n_pixels, "n_patches": grid.n_patches}
+        memory = check_memory(config, self.device, **sizes, n_counts=images.counts.nnz)
+        if progress is not None and is_main():
+            progress("memory", 1, 1, memory)
+        state = (
+            None
+            if checkpoint is None
+            else self._checkpoint(as_path(checkpoint, "checkpoint"), config, images)
+        )
+        model = GeneEncoder(encoder, config.n_dims, grid, self._random["weights"], images.n_genes)
+        views = ImageViews(images, self.device)
+        fit = Trainer(model, views, grid, config, self._random, self.device, progress, state).run()
+        self.config, self._model, self._assignment, self._raster = (
+            config,
+            model,
+            fit.assignment,
+            images.raster,
+        )
+        self.genes, self.representations, self.posterior = images.genes, fit.z, fit.posterior
+        self.history, self.bic = fit.history, fit.bic
+        seconds = time.perf_counter() - started
+        self.provenance = provenance(self.seed, self.device, images.data_hash, seconds)
+        return self
+
+    def _checkpoint(self, folder: Path, config: SIGELConfig, images: GeneImages) -> Checkpoint:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(
+                "checkpoint", f"{str(folder)!r}, a file", "a folder, there or not", "Name another."
+            )
+        identity = {
+            "version": __version__,
+            "settings": json.dumps(config.to_dict(), sort_keys=True),
+            "seed": str(self.seed),
+            "device": self.device.type,
+            "data": images.data_hash,
+            "processes": str(n_processes()),
+        }
+        return Checkpoint(folder, identity)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Most probable group of each gene, int `(n_genes,)`, counted from 1 for the largest."""
+        self._fitted()
+        return self.posterior.argmax(axis=1) + 1
+
+    @property
+    def group_prob(self) -> np.ndarray:
+        """Posterior of that group, float32 `(n_genes,)`."""
+        self._fitted()
+        return self.posterior.max(axis=1)
+
+    @property
+    def raster(self) -> Raster:
+        """Grid of the section that the model was trained on."""
+        self._fitted()
+        assert self._raster is not None
+        return self._raster
+
+    def transform(self, images: GeneImages) -> np.ndarray:
+        """Representations of other images, of the same section or of one with another grid.
+
+        Parameters
+        ----------
+        images
+            Gene images made with the settings of the model.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(images.n_genes, n_dims)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When the images were made with other settings.
+        """
+        self._fitted()
+        _check_images(images)
+        self.check_settings(images)
+        return self.encode(ImageViews(images, self.device).batches(), images.raster)
+
+    def check_settings(self, images: GeneImages) -> None:
+        """Refuse images that the encoder would misread.
+
+        Parameters
+        ----------
+        images
+            Gene images.
+
+        Raises
+        ------
+        InputError
+            When they were made with other settings than those of the model.
+        """
+        for name in ("normalize", "scale", "smooth", "clip", "aggregate"):
+            mine, theirs = getattr(self.config.image, name), getattr(images.config, name)
+            if mine != theirs:
+                fix = "Make the images with config=model.config.image."
+                raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
+
+    def encode(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
+        """Representations of images that no section holds, such as null images or a drawn pattern.
+
+        Parameters
+        ----------
+        batches
+            Images with their noise and amplitude, as `ImageViews` makes them; `(n, n_pixels)` each.
+        raster
+            Grid of their pixels.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(n_images, n_dims)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        model = self._fitted().to(self.device).eval()
+        grid = Patches.from_raster(raster, self.config.encoder.patch_size).to(self.device)
+        with torch.no_grad():
+            parts = [model(*(part.to(self.device) for part in view), grid) for view in batches]
+        return torch.cat(parts).cpu().numpy()
+
+    def predict_groups(self, representations: np.ndarray) -> np.ndarray:
+        """Group posteriors of representations.
+
+        Parameters
+        ----------
+        representations
+            `(n, n_dims)`, for example from `transform`.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 `(n, n_groups)`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When the shape is another, or values are not finite.
+        """
+        self._fitted()
+        assert self._assignment is not None
+        try:
+            z = torch.as_tensor(np.asarray(representations, dtype=np.float64))
+        except (TypeError, ValueError) as error:
+            fix = "Pass what `transform` returned."
+            raise InputError("representations", repr(representations)[:60], "numbers", fix) from error
+        if z.ndim != 2 or z.shape[1] != self.config.n_dims or not torch.isfinite(z).all():
+            lost = int((~torch.isfinite(z)).sum())
+            found = f"shape {tuple(z.shape)}" + (f" with {lost} values that are not finite" if lost else "")
+            wanted = f"finite numbers, n x {self.config.n_dims}"
+            raise InputError("representations", found, wanted, "Pass what `transform` returned.")
+        with torch.no_grad():
+            return self._assignment.log_joint(z).softmax(dim=1).float().numpy()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to a folder: `config.json`, `weights.safetensors`, `genes.txt`, `raster.json`.
+
+        Parameters
+        ----------
+        path
+            Folder; made if needed. `config.json` goes in last and holds the hashes of the other files, so
+            that a folder whose save was interrupted is refused and never read as a mixture of two models.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        InputError
+            When `path` is a file.
+        """
+        from safetensors.numpy import save_file
+
+        model = self._fitted()
+        assert self._assignment is not None
+        path = as_path(path)
+        tensors = {f"encoder.{k}": v.cpu().numpy() for k, v in model.state_dict().items()}
+        tensors |= {f"groups.{k}": v.cpu().numpy() for k, v in self._assignment.state_dict().items()}
+        tensors |= {"representations": self.representations, "posterior": self.posterior}
+        about = {
+            "format": FORMAT,
+            "version": __version__,
+            "config": self.config.to_dict(),
+            "seed": self.seed,
+            "n_genes": len(self.genes),
+            "n_groups": self.posterior.shape[1],
+            "history": self.history,
+            "bic": {str(k): v for k, v in self.bic.items()},
+            "provenance": self.provenance,
+        }
+        if not is_main():
+            return path
+        if path.exists() and not path.is_dir():
+            raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path) as aside:
+            draft = Path(aside)
+            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, draft / "weights.safetensors")
+            (draft / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in self.genes).encode())
+            (draft / "raster.json").write_text(json.dumps(self.raster.to_dict()), encoding="utf-8")
+            about["sha256"] = {name: _sha256(draft / name) for name in FILES[:-1]}
+            (draft / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+            for name in FILES:
+                (draft / name).replace(path / name)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str | torch.device = "auto") -> SIGEL:
+        """Read a model folder and check it.
+
+        Parameters
+        ----------
+        path
+            Folder written by `save`.
+        device
+            As in the constructor.
+
+        Raises
+        ------
+        ModelFormatError
+            When files are missing or damaged, or versions, genes or shapes don't fit each other.
+        """
+        path = as_path(path)
+        missing = [name for name in FILES if not (path / name).is_file()]
+        if missing:
+            msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
+            raise ModelFormatError(msg)
+        device = resolve_device(device)
+        try:
+            return cls._read(path, device)
+        except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+            if isinstance(error, ModelFormatError):
+                raise
+            msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
+            raise ModelFormatError(msg) from error
+
+    @classmethod
+    def _read(cls, path: Path, device: str | torch.device) -> SIGEL:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        about = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            msg = (
+                f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
+                f"this is sigel {__version__}, which reads format {FORMAT}. "
+                "Install the version that wrote it, or fit again."
+            )
+            raise ModelFormatError(msg)
+        for name, hash_then in about["sha256"].items():
+            if _sha256(path / name) != hash_then:
+                msg = f"{name} is not the file that was saved with config.json"
+                raise ValueError(msg)
+        try:
+            tensors = load_file(path / "weights.safetensors")
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+        self = cls(SIGELConfig.from_dict(about["config"]), seed=about["seed"], device=device)
+        self.genes = np.array(_lines(path / "genes.txt"), dtype=object)
+        self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8")))
+        self.representations, self.posterior = tensors["representations"], tensors["posterior"]
+        if not all(np.isfinite(values).all() for values in tensors.values()):
+            msg = "weights that are not finite"
+            raise ValueError(msg)
+        wanted = {
+            "genes": (len(self.genes), about["n_genes"]),
+            "representations": (self.representations.shape, (about["n_genes"], self.config.n_dims)),
+            "posterior": (self.posterior.shape, (about["n_genes"], about["n_groups"])),
+        }
+        for name, (found, expected) in wanted.items():
+            if found != expected:
+                msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."
+                raise ModelFormatError(msg)
+        config, n_groups = self.config, about["n_groups"]
+        grid = Patches.from_raster(self._raster, config.encoder.patch_size)
+        self._model = GeneEncoder(
+            config.encoder, config.n_dims, grid, streams(0)["weights"], about["n_genes"]
+        )
+        self._assignment = (
+            KernelAssignment(n_groups, config.n_dims)
+            if config.assignment == "dec"
+            else TMixture(n_groups, config.n_dims, config.mixture).double()
+        )
+        for prefix, module in (("encoder.", self._model), ("groups.", self._assignment)):
+            state = {
+                k[len(prefix) :]: torch.from_numpy(v) for k, v in tensors.items() if k.startswith(prefix)
+            }
+            module.load_state_dict(state)
+        self.history, self.provenance = about["history"], about["provenance"]
+        self.bic = {int(k): v for k, v in about["bic"].items()}
+        return self
+
+    def _fitted(self) -> GeneEncoder:
+        if self._model is None:
+            msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
+            raise NotFittedError(msg)
+        return self._model
+
+
+def _check_images(images: object) -> None:
+    if not isinstance(images, GeneImages):
+        fix = "Use sigel.GeneImages.from_anndata(adata)."
+        raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
+
+
+def as_path(path: object, argument: str = "path") -> Path:
+    """A path that a caller gave, or a refusal of what is none.
+
+    Parameters
+    ----------
+    path, argument
+        What was given, and under which name.
+    """
+    if not isinstance(path, str | PathLike):
+        raise InputError(argument, repr(path), "the path of a folder", "Name one.")
+    return Path(path)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _lines(file: Path) -> list[str]:
+    """Lines by line feed alone: a name may hold what `splitlines` takes for a line's end."""
+    return file.read_bytes().decode("utf-8").split("\n")[:-1]

@@ -1,0 +1,1 @@
+"""Module I: gene images become representations."""

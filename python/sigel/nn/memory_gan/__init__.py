@@ -1,0 +1,1 @@
+"""The memory-GAN that imputes gene images."""

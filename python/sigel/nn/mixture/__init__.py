@@ -1,0 +1,1 @@
+"""Module II: mixtures of Student t and of tied Gaussian components."""

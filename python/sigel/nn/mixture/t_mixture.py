@@ -1,0 +1,408 @@
+"""Module II: a Student t mixture fitted by MAP-EM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sigel.errors import InputError, TrainingError
+from sigel.nn.mixture.density import MIN_WEIGHT, MixtureDensity
+from sigel.nn.mixture.student_t import block_rows, full_distance, solve_dof
+
+
+class Statistics(NamedTuple):
+    """Sums over genes that the M-step needs: the sums of parts add up to the sums of the whole.
+
+    Moments are taken about a reference that only the parameters before the step decide (the prior mean
+    with diagonal, the old means with full scale matrices), so that they don't cancel.
+    """
+
+    size: Tensor  # N_k, sum of responsibilities xi, (n_groups,)
+    weight: Tensor  # W_k, sum of xi * zeta, (n_groups,)
+    first: Tensor  # sum of xi * zeta * (z - reference), (n_groups, n_dims)
+    second: Tensor  # sum of its square, (n_groups, n_dims), or outer product, (n_groups, n_dims, n_dims)
+    tail: Tensor  # sum of xi * (ln zeta - zeta + 1), (n_groups,)
+    log_likelihood: Tensor  # sum of ln p(z_i) before the step, ()
+
+    def plus(self, other: Statistics) -> Statistics:
+        """Sums over the genes of both."""
+        return Statistics(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class TMixture(MixtureDensity):
+    """Mixture of Student t (or Gaussian) components with Dirichlet and normal-inverse-Wishart priors.
+
+    Parameters
+    ----------
+    n_groups
+        Number of components K.
+    n_dims
+        Dimension D.
+    config
+        Density, scale matrices, priors, bounds and iterations.
+
+    Notes
+    -----
+    Peel and McLachlan 2000 for the t mixture, Fraley and Raftery 2007 for the priors. The parameters are
+    unconstrained (logits, half log diagonals, log degrees of freedom), so that Module III can move them
+    by gradient between rounds of EM. Order of calls: `set_prior`, `initialise`, `fit_em`. The dtype and
+    the device are those of the module; EM is meant for float64.
+
+    Examples
+    --------
+    >>> import torch
+    >>> generator = torch.Generator().manual_seed(0)
+    >>> z = torch.randn(200, 4, generator=generator, dtype=torch.float64)
+    >>> mixture = TMixture(3, 4).double()
+    >>> mixture.set_prior(z)
+    >>> mixture.initialise(z, generator)
+    >>> history = mixture.fit_em(z)
+    >>> history == sorted(history)
+    True
+    >>> tuple(mixture.posterior(z).shape)
+    (200, 3)
+    """
+
+    @property
+    def scale_dof(self) -> float:
+        """`rho_0` of the prior."""
+        return self.n_dims + 2.0 if self.config.scale_dof is None else self.config.scale_dof
+
+    # --- start ---
+
+    @torch.no_grad()
+    def set_prior(self, z: Tensor) -> None:
+        """Set `m0` to the column means and `S0` to `K^(-1/D)` times the column variances, once.
+
+        Training moves the representations little in comparison; a prior that moved with them would make
+        the objectives of different epochs incomparable.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`.
+
+        Raises
+        ------
+        InputError
+            When the shape is not that, or values are not finite.
+
+        Notes
+        -----
+        Fraley and Raftery 2007, in the form of Murphy 2012, section 11.4.2.8. A column without variance
+        gets a millionth of the mean variance, so that no group can collapse to a point.
+        """
+        _check_data(z, self.n_dims)
+        self.centre.copy_(z.mean(dim=0))
+        variance = (z - self.centre).square().mean(dim=0)
+        floor = max(1e-6 * float(variance.mean()), 1e-12)
+        self.spread.copy_(self.n_groups ** (-1.0 / self.n_dims) * variance.clamp_min(floor))
+
+    @torch.no_grad()
+    def initialise(self, z: Tensor, generator: torch.Generator) -> None:
+        """Start from seeded k-means: its centres, its sizes, its spreads shrunk to the prior's.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`; `set_prior` comes first.
+        generator
+            CPU generator.
+
+        Raises
+        ------
+        InputError
+            When there are fewer genes than groups, or values are not finite.
+        """
+        from sklearn.cluster import KMeans
+
+        _check_data(z, self.n_dims)
+        if len(z) < self.n_groups:
+            found = f"{self.n_groups} groups for {len(z)} genes"
+            raise InputError("n_groups", found, "at most one group per gene", 'Use n_groups="auto".')
+        seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+        # With many groups one start is as good as several, and k-means is the slowest step.
+        start = KMeans(self.n_groups, n_init=3 if self.n_groups <= 64 else 1, max_iter=50, random_state=seed)
+        self.init_from_labels(z, torch.as_tensor(start.fit(z.detach().cpu().numpy()).labels_))
+
+    @torch.no_grad()
+    def init_from_labels(self, z: Tensor, labels: Tensor) -> None:
+        """Weights, means and scale matrices of hard groups, by the M-step of a Gaussian mixture.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`.
+        labels
+            Whole numbers from 0 to `n_groups - 1`, `(n_genes,)`.
+        """
+        xi = nn.functional.one_hot(labels.long().to(z.device), self.n_groups).to(z.dtype)  # (n, n_groups)
+        if self.log_dof is not None:
+            self.log_dof.fill_(math.log(self.start_dof))
+        self.means.copy_(self.centre.expand_as(self.means))
+        parts = zip(z.split(self._rows()), xi.split(self._rows()), strict=True)
+        nothing = torch.zeros((), dtype=z.dtype, device=z.device)
+        rest = ((x, self._rest(x), w) for x, w in parts)
+        sums = [self._sums(x, r, w, w, torch.zeros_like(w), nothing) for x, r, w in rest]
+        self._update(_total(sums), solve=False)
+
+    # --- EM ---
+
+    def _rows(self) -> int:
+        return block_rows(self.n_groups, self.n_dims if self.full else 1)
+
+    def _rest(self, z: Tensor) -> Tensor | None:
+        """`z - mu`, `(n_groups, n_dims, n)`, with full scale matrices."""
+        return z.T - self.means[:, :, None] if self.full else None
+
+    @torch.no_grad()
+    def statistics(self, z: Tensor) -> Statistics:
+        """E-step: responsibilities and precision weights, summed over genes, block by block.
+
+        Parameters
+        ----------
+        z
+            `(n, n_dims)`, all genes or a part of them; `plus` adds parts, a sum over processes adds
+            shards.
+        """
+        constant, dof = self._constant(), self.dof
+        factor = self.cholesky() if self.full else None
+        return _total([self._block(block, constant, dof, factor) for block in z.split(self._rows())])
+
+    def _block(self, z: Tensor, constant: Tensor, dof: Tensor, factor: Tensor | None) -> Statistics:
+        rest = None
+        if factor is None:
+            delta = self.distance(z)  # (n, n_groups)
+        else:
+            delta, rest = full_distance(z, self.means, factor)
+        if self.student:
+            log_tail = torch.log1p(delta / dof)
+            joint = constant - (dof + self.n_dims) / 2 * log_tail
+        else:
+            joint = constant - 0.5 * delta
+        largest = joint.amax(dim=1, keepdim=True)  # (n, 1)
+        xi = (joint - largest).exp_()
+        total = xi.sum(dim=1, keepdim=True)
+        xi /= total
+        likelihood = (largest + total.log()).sum()
+        if not self.student:
+            return self._sums(z, rest, xi, xi, torch.zeros_like(xi), likelihood)
+        zeta = (dof + self.n_dims) / (dof + delta)
+        excess = torch.log1p(self.n_dims / dof) - log_tail - zeta + 1  # ln zeta - zeta + 1
+        return self._sums(z, rest, xi, xi * zeta, xi * excess, likelihood)
+
+    def _sums(
+        self, z: Tensor, rest: Tensor | None, xi: Tensor, w: Tensor, tail: Tensor, likelihood: Tensor
+    ) -> Statistics:
+        if rest is None:
+            x = z - self.centre  # (n, n_dims)
+            first, second = w.T @ x, w.T @ x.square()
+        else:
+            weighted = rest * w.T[:, None, :]  # (n_groups, n_dims, n)
+            first, second = weighted.sum(dim=2), weighted @ rest.mT
+        return Statistics(xi.sum(dim=0), w.sum(dim=0), first, second, tail.sum(dim=0), likelihood)
+
+    @torch.no_grad()
+    def update(self, sums: Statistics) -> None:
+        """M-step from the sums over all genes.
+
+        Parameters
+        ----------
+        sums
+            From `statistics` at the present parameters.
+        """
+        self._update(sums, solve=self.student)
+
+    def _update(self, sums: Statistics, *, solve: bool) -> None:
+        config = self.config
+        weights = sums.size + config.concentration - 1
+        self.logits.copy_((weights / weights.sum()).clamp_min(MIN_WEIGHT).log())
+        # Coordinates about the reference of the moments: the prior mean is at `prior`.
+        reference = self.means.detach().clone() if self.full else self.centre.expand_as(self.means)
+        prior = self.centre - reference  # (n_groups, n_dims)
+        kappa = config.mean_precision
+        total = (sums.weight + kappa)[:, None]  # (n_groups, 1)
+        tiny = torch.finfo(total.dtype).tiny
+        mean = torch.where(
+            total > tiny, (sums.first + kappa * prior) / total.clamp_min(tiny), self.means - reference
+        )
+        count = sums.size + self.scale_dof + self.n_dims + 2  # (n_groups,)
+        # sum w (x - m)(x - m)' + kappa (m - p)(m - p)' = sum w x x' + kappa p p' - (W + kappa) m m'
+        if not self.full:
+            scatter = sums.second + kappa * prior.square() - total * mean.square()
+            self._set_covariance((self.spread + scatter.clamp_min(0)) / count[:, None])
+        else:
+            pull = kappa * prior[:, :, None] * prior[:, None, :]
+            scatter = sums.second + pull - total[:, :, None] * mean[:, :, None] * mean[:, None, :]
+            size = sums.second.diagonal(dim1=1, dim2=2).amax(dim=1) / count
+            self._set_covariance((torch.diag(self.spread) + scatter) / count[:, None, None], size)
+        self.means.copy_(mean + reference)
+        if solve and self.log_dof is not None:
+            size, tail, old = sums.size, sums.tail, self.dof
+            if config.shared_dof:
+                size, tail, old = size.sum()[None], tail.sum()[None], old[:1]
+            found = solve_dof(size, tail, old, self.n_dims, config.dof_bounds, config.dof_prior)
+            self.log_dof.copy_(found.log())
+
+    @torch.no_grad()
+    def log_prior(self) -> Tensor:
+        """Log density of the parameters under their priors, without constants of the settings and S0."""
+        config, x = self.config, self.means - self.centre
+        precision = (-2 * self.log_scale).exp()
+        if not self.full:
+            trace = (precision * self.spread).sum(dim=1)  # (n_groups,)
+            pull = (precision * x.square()).sum(dim=1)
+        else:
+            known = torch.cat([torch.diag(self.spread.sqrt()).expand(len(x), -1, -1), x[:, :, None]], dim=2)
+            white = torch.linalg.solve_triangular(self.cholesky(), known, upper=False).square().sum(dim=1)
+            trace, pull = white[:, :-1].sum(dim=1), white[:, -1]
+        log_det = 2 * self.log_scale.sum(dim=1)
+        exponent = self.scale_dof + self.n_dims + 2
+        value = -0.5 * (exponent * log_det + trace + config.mean_precision * pull).sum()
+        value = value + (config.concentration - 1) * self.log_weights.sum()
+        if self.student and config.dof_prior is not None:
+            shape, rate = config.dof_prior
+            dof = self.dof[:1] if config.shared_dof else self.dof
+            value = value + ((shape - 1) * dof.log() - rate * dof).sum()
+        return value
+
+    @torch.no_grad()
+    def penalised_log_likelihood(self, z: Tensor) -> Tensor:
+        """What EM climbs: `sum_i ln p(z_i)` of `(n_genes, n_dims)` plus `log_prior`, up to constants."""
+        blocks = z.split(self._rows())
+        return torch.stack([self.log_prob(block).sum() for block in blocks]).sum() + self.log_prior()
+
+    @torch.no_grad()
+    def em_step(self, z: Tensor, reduce: Callable[[Tensor], Tensor] | None = None) -> float:
+        """One E-step and one M-step.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`, all genes or the shard of this process.
+        reduce
+            Sums a tensor over processes, for example Fabric's `all_reduce`; None where `z` is all.
+
+        Returns
+        -------
+        float
+            The penalised log-likelihood **before** the step, which the E-step yields for nothing.
+
+        Raises
+        ------
+        TrainingError
+            When it is not finite.
+        """
+        sums = self.statistics(z)
+        if reduce is not None:
+            sums = Statistics(*(reduce(value) for value in sums))
+        objective = float(sums.log_likelihood + self.log_prior())
+        if not math.isfinite(objective):
+            msg = "mixture: the log-likelihood is not finite; lower `refine_lr` (TrainConfig)."
+            raise TrainingError(msg)
+        self.update(sums)
+        return objective
+
+    @torch.no_grad()
+    def fit_em(
+        self,
+        z: Tensor,
+        max_iter: int | None = None,
+        tol: float | None = None,
+        reduce: Callable[[Tensor], Tensor] | None = None,
+    ) -> list[float]:
+        """EM until the objective's relative gain is below `tol`.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`.
+        max_iter, tol
+            Default: those of the settings.
+        reduce
+            As in `em_step`.
+
+        Returns
+        -------
+        list of float
+            The penalised log-likelihood before each step; it never falls. The parameters at the end are
+            one step further.
+
+        Raises
+        ------
+        InputError
+            When values are not finite.
+        """
+        _check_data(z, self.n_dims)
+        max_iter = self.config.max_iter if max_iter is None else max_iter
+        tol = self.config.tol if tol is None else tol
+        history: list[float] = []
+        for _ in range(max_iter):
+            history.append(self.em_step(z, reduce))
+            if len(history) > 1 and history[-1] - history[-2] < tol * abs(history[-2]):
+                break
+        return history
+
+    @torch.no_grad()
+    def reseed_empty(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Move components with fewer than `min_genes` genes to the genes that the mixture explains least.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`.
+        generator
+            CPU generator; decides between genes of equal density.
+
+        Returns
+        -------
+        Tensor
+            Numbers of the moved components. Each starts with the weight of one gene, at a gene of its
+            own, with `Sigma = S0 / (rho_0 + D + 2)`; the weights of the others shrink in proportion. The
+            objective may fall here, and only here.
+        """
+        joint = self.log_joint(z)  # (n, n_groups)
+        empty = (joint.softmax(dim=1).sum(dim=0) < self.config.min_genes).nonzero().flatten()
+        if len(empty) == 0:
+            return empty
+        mixed = torch.randperm(len(z), generator=generator).to(z.device)
+        worst = mixed[joint.logsumexp(dim=1)[mixed].argsort(stable=True)]
+        worst = _first_of_equals(z, worst[: 8 * len(empty)])[: len(empty)]
+        empty = empty[: len(worst)]
+        now = self.estimates()
+        now.means[empty] = z[worst]
+        fresh = self.spread / (self.scale_dof + self.n_dims + 2)
+        now.covariance[empty] = torch.diag(fresh) if self.full else fresh
+        now.log_weights[empty] = -math.log(len(z))
+        if not self.config.shared_dof:
+            now.dof[empty] = self.start_dof
+        self.assign(now)
+        return empty
+
+
+def _check_data(z: Tensor, n_dims: int) -> None:
+    if z.ndim != 2 or z.shape[1] != n_dims or len(z) == 0:
+        raise InputError("z", f"shape {tuple(z.shape)}", f"at least one row of {n_dims}", "Check `n_dims`.")
+    if not torch.isfinite(z).all():
+        n_bad = int((~torch.isfinite(z)).any(dim=1).sum())
+        found = f"{n_bad} of {len(z)} rows with values that are not finite"
+        raise InputError("z", found, "finite representations", "Lower `pretrain_lr` or `refine_lr`.")
+
+
+def _total(parts: Sequence[Statistics]) -> Statistics:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.plus(part)
+    return total
+
+
+def _first_of_equals(z: Tensor, rows: Tensor) -> Tensor:
+    """`rows` in their order, without those whose `z` came before."""
+    inverse = torch.unique(z[rows], dim=0, return_inverse=True)[1]
+    place = torch.arange(len(rows), device=rows.device)
+    first = torch.full_like(rows, len(rows)).scatter_reduce(0, inverse, place, "amin")
+    return rows[first[first < len(rows)].sort().values]

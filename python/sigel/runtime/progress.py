@@ -1,0 +1,41 @@
+"""A progress bar for people at a terminal or in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sigel.runtime.device import Progress
+
+
+@contextmanager
+def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
+    """A progress callback that draws one bar per stage, or None.
+
+    Parameters
+    ----------
+    enabled
+        Whether to draw.
+    """
+    if not enabled:
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Bars(*columns) as bars:
+        tasks: dict[str, int] = {}
+
+        def report(stage: str, step: int, total: int, text: str) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, text="")
+            bars.update(tasks[stage], completed=step, text=text)  # type: ignore[arg-type]
+
+        yield report

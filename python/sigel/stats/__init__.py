@@ -1,0 +1,1 @@
+"""Tests, nulls, intervals and partitions: numbers about arrays, whatever they stand for."""

@@ -1,0 +1,156 @@
+"""Images without a spatial pattern: a gene's own pixels shuffled, or its counts drawn anew."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from sigel.errors import InputError
+from sigel.images.tensors import ImageViews, View
+
+Null = Literal["permute", "nb", "zinb"]
+# Rounds in which the share of zeros and the dispersion beside it settle.
+ZERO_STEPS = 20
+
+
+class CountModel(NamedTuple):
+    """Negative binomial counts of genes with a share of zeros beside it, spots of their own depth."""
+
+    mean: Tensor  # counts at depth 1, all of a gene's at the section's depth, (n, 1)
+    dispersion: Tensor  # variance is mu + dispersion mu^2, (n, 1); 0 is Poisson
+    zeros: Tensor  # share of pixels that are zero whatever their depth, (n, 1)
+
+
+def check_null(null: str) -> None:
+    """Refuse a kind of null that there is not.
+
+    Parameters
+    ----------
+    null
+        What a caller asked for.
+
+    Raises
+    ------
+    InputError
+        When it is unknown.
+    """
+    if null not in get_args(Null):
+        raise InputError("null", repr(null), f"one of {get_args(Null)}", 'Use null="permute".')
+
+
+def null_view(views: ImageViews, rows: Tensor, null: Null, generator: torch.Generator) -> View:
+    """One image without a pattern for each of some genes, made as the genes' own images are.
+
+    Parameters
+    ----------
+    views
+        Images of the section.
+    rows
+        Row numbers of genes, int64, `(n,)`.
+    null
+        `"permute"`: the pixels of each gene in a new order, each with its depth; one random order, begun
+        by each gene at another place. `"nb"`, `"zinb"`: counts drawn at the pixels' own depths, with the
+        gene's own mean, dispersion and, for the latter, share of zeros.
+    generator
+        CPU generator: the images are the same on every device.
+
+    Returns
+    -------
+    View
+        `(n, n_pixels)` images.
+    """
+    counts = views.counts(rows)
+    if null == "permute":
+        image = views.unscaled(counts)
+        # One random order, begun by each gene at a place of its own: a sort for every gene would take longer
+        # than all the rest.
+        n = views.n_pixels
+        order = torch.randperm(n, generator=generator)
+        start = torch.randint(n, (len(image), 1), generator=generator)
+        place = order[(torch.arange(n) + start) % n].to(image.device)  # (n_genes, n_pixels)
+        return views.view_of(image.gather(1, place))
+    model = fit_counts(counts, views.gene_share, zeros=null == "zinb")
+    return views.view_of(views.unscaled(draw_counts(model, views.gene_share, generator)))
+
+
+def fit_counts(counts: Tensor, depth_share: Tensor, *, zeros: bool = False) -> CountModel:
+    """Mean, dispersion and share of zeros of each gene, all pixels at once.
+
+    Parameters
+    ----------
+    counts
+        `(n, n_pixels)`.
+    depth_share
+        Share of each pixel in the section's counts, `(n_pixels,)`.
+    zeros
+        Whether zeros may be more than the negative binomial has; only where they are, and where the
+        likelihood of being zero or not gains by it.
+
+    Notes
+    -----
+    Moments: the dispersion is `sum((x - mu)^2 - mu) / sum(mu^2)`, never below 0, where it is Poisson. The
+    share of zeros solves `observed = zeros + (1 - zeros) P(0)`.
+    """
+    total = counts.sum(dim=1, keepdim=True)
+    mean = total * depth_share  # (n, n_pixels)
+    dispersion = _dispersion(counts, mean)
+    share = torch.zeros_like(total)
+    if zeros:
+        observed = (counts == 0).float().mean(dim=1, keepdim=True)
+        plain = _zero(mean, dispersion).mean(dim=1, keepdim=True)
+        square = counts.square().sum(dim=1, keepdim=True)
+        # From as many zeros as Poisson counts would leave to be explained, downwards.
+        guess, scatter = (observed - (-mean).exp().mean(dim=1, keepdim=True)).clamp(0, 0.99), dispersion
+        for _ in range(ZERO_STEPS):
+            # What is left for the counts is the higher, and less dispersed around it.
+            inside = mean / (1 - guess)
+            second = square / (1 - guess) - inside.sum(dim=1, keepdim=True)
+            scatter = (second / inside.square().sum(dim=1, keepdim=True).clamp_min(1e-12) - 1).clamp_min(0)
+            expected = _zero(inside, scatter).mean(dim=1, keepdim=True)
+            guess = ((observed - expected) / (1 - expected).clamp_min(1e-9)).clamp(0, 0.99)
+        both = guess + (1 - guess) * expected
+        better = _zero_likelihood(observed, both) > _zero_likelihood(observed, plain)
+        share = torch.where(better, guess, 0.0)
+        dispersion = torch.where(better, scatter, dispersion)
+    return CountModel(total / (1 - share), dispersion, share)
+
+
+def draw_counts(model: CountModel, depth_share: Tensor, generator: torch.Generator) -> Tensor:
+    """Counts of genes without a pattern, `(n, n_pixels)`.
+
+    Parameters
+    ----------
+    model
+        From `fit_counts`.
+    depth_share
+        `(n_pixels,)`.
+    generator
+        CPU generator.
+    """
+    mean = (model.mean * depth_share).cpu()  # (n, n_pixels)
+    dispersion = model.dispersion.cpu().expand_as(mean)
+    spread = dispersion > 1e-6
+    shape = 1 / dispersion.clamp_min(1e-6)
+    gamma = torch._standard_gamma(shape, generator=generator) / shape  # mean 1
+    rate = torch.where(spread, mean * gamma, mean)
+    drawn = torch.poisson(rate, generator=generator)
+    kept = torch.rand(mean.shape, generator=generator) >= model.zeros.cpu()
+    return (drawn * kept).to(model.mean.device)
+
+
+def _dispersion(counts: Tensor, mean: Tensor) -> Tensor:
+    excess = ((counts - mean).square() - mean).sum(dim=1, keepdim=True)
+    return (excess / mean.square().sum(dim=1, keepdim=True).clamp_min(1e-12)).clamp_min(0)
+
+
+def _zero(mean: Tensor, dispersion: Tensor) -> Tensor:
+    """Probability of a zero."""
+    safe = dispersion.clamp_min(1e-6)
+    return torch.where(dispersion > 1e-6, (-(safe * mean).log1p() / safe).exp(), (-mean).exp())
+
+
+def _zero_likelihood(observed: Tensor, expected: Tensor) -> Tensor:
+    expected = expected.clamp(1e-9, 1 - 1e-9)
+    return observed * expected.log() + (1 - observed) * (1 - expected).log()

@@ -1,0 +1,1 @@
+"""Spatial domains: genes chosen, spots described, clustered, refined, put in order."""

@@ -1,0 +1,268 @@
+"""The genes that tell domains apart: the most spatial of every group, so that none drowns the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sigel.config import ImageConfig
+from sigel.errors import InputError, unknown_name
+from sigel.images import GeneImages
+from sigel.images.raster import spacing_of
+from sigel.model.section_model import section_model
+from sigel.runtime.device import Progress
+from sigel.tasks.domains.gene_groupings import gene_groupings
+from sigel.tasks.domains.inputs import normalised
+from sigel.tasks.domains.windows import Tissue
+from sigel.tasks.imputation.target_reference import Section
+from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
+
+# Never fewer genes than this, or all: a short panel was chosen by hand already.
+LEAST_GENES = 100
+
+
+def gene_facts(
+    section: Section,
+    tissue: Tissue,
+    config: ImageConfig,
+    *,
+    group: np.ndarray | None = None,
+    rank: np.ndarray | None = None,
+    effect: np.ndarray | None = None,
+    n_groupings: int = 1,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Groups, spatial rank and effect of each gene; what is not known yet is computed.
+
+    Parameters
+    ----------
+    section
+        Raw counts and places.
+    tissue
+        From `tissue_of`; several sections are tested one by one and grouped side by side.
+    config
+        How images are made.
+    group
+        Group of each gene as text, `""`: none; None makes groups of eigenimages.
+    n_groupings
+        How many groupings there shall be; those beyond a known one are of eigenimages.
+    rank, effect
+        Of spatially variable genes, NaN: not tested; None tests them.
+    seed, device, progress
+        As in `sigel.tl.spatial_genes`.
+
+    Returns
+    -------
+    facts, groupings
+        `group` (of the first grouping), `rank`, `effect`, index: genes; and the group of each gene in every
+        grouping.
+    """
+    names = [str(gene) for gene in section.genes]
+    # Of one section the same images serve both.
+    made_of = lru_cache(maxsize=1)(partial(_part, section, tissue, config=config))
+    if rank is None or effect is None:
+        table = spatial_genes_of_sections(
+            ((tissue.name(k), partial(made_of, k)) for k in range(tissue.n_sections)),
+            score=False,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+        rank, effect = table["rank"].to_numpy(float), table["effect"].to_numpy(float)
+    groupings = [] if group is None else [np.asarray(group, dtype=object)]
+    if len(groupings) < n_groupings:
+        several = tissue.n_sections > 1
+        images = _side_by_side(section, tissue, config) if several else made_of(0)[0]
+        model = section_model(images, seed=seed, device=device, progress=progress)
+        z, rng = np.asarray(model.representations), np.random.default_rng(seed)
+        groupings += gene_groupings(z, model.genes, names, n_groupings - len(groupings), rng)
+    return pd.DataFrame({"group": groupings[0], "rank": rank, "effect": effect}, index=names), groupings
+
+
+def choose_genes(
+    facts: pd.DataFrame,
+    variance: np.ndarray,
+    *,
+    share: float = 0.25,
+    n_genes: int | None = None,
+    balance: float = 0.0,
+) -> pd.DataFrame:
+    """Take the top of every group by spatial rank, and weigh them.
+
+    Parameters
+    ----------
+    facts
+        From `gene_facts`.
+    variance
+        Of each gene's log-normalised counts, `(n_genes,)`.
+    share
+        Share of every group, rounded up.
+    n_genes
+        That many instead, the same share of every group as nearly as can be.
+    balance
+        0: chosen genes weigh alike. 1: the genes of every group have the same spatial variance together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index: genes. `group`, `group_rank` (1 is the most spatial of its group), `rank`, `effect`,
+        `selected`, `weight` (mean 1 over those selected, 0 for the others).
+
+    Notes
+    -----
+    Spatial variance is variance times effect. Weights are its sum over a group to the power of
+    `-balance / 2`.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> facts = pd.DataFrame({"group": ["1"] * 300 + ["2"] * 100, "rank": np.arange(400.0) + 1,
+    ...                       "effect": 0.5}, index=[f"g{n}" for n in range(400)])
+    >>> chosen = choose_genes(facts, np.ones(400))
+    >>> chosen.groupby("group")["selected"].sum().tolist()
+    [75, 25]
+    """
+    check_choice(share, n_genes, balance, len(facts))
+    table = facts.copy()
+    able = np.isfinite(table["rank"].to_numpy(float)) & (table["group"].to_numpy() != "")
+    able &= np.nan_to_num(table["effect"].to_numpy(float)) > 0
+    if not able.any():
+        fix = "Look at the status of sigel.tl.spatial_genes(adata)."
+        raise InputError("adata", "no gene with a spatial pattern and a group", "some", fix)
+    ranked = table["rank"].where(able).groupby(table["group"]).rank(method="first")
+    size = ranked.groupby(table["group"]).transform("count")
+    table.insert(1, "group_rank", ranked.where(able))
+    quota = np.ceil(share * size)
+    selected = able & (ranked <= quota).to_numpy()
+    wanted = n_genes or max(LEAST_GENES, int(selected.sum()))
+    if wanted != selected.sum():
+        # As far down every group as the number takes one, but no group is left out and no quota cut.
+        before = able & (ranked == 1).to_numpy() if n_genes else selected
+        place = ((ranked - 0.5) / size).to_numpy()
+        order = np.lexsort((table["rank"].to_numpy(float), place, ~before, ~able))
+        selected = np.zeros(len(table), bool)
+        selected[order[: min(wanted, int(able.sum()))]] = True
+    signal = np.where(selected, variance * np.nan_to_num(table["effect"].to_numpy(float)), 0.0)
+    total = pd.Series(signal, index=table.index).groupby(table["group"]).transform("sum").to_numpy()
+    weight = np.where(selected & (total > 0), np.maximum(total, 1e-300) ** (-balance / 2), 0.0)
+    table["selected"] = selected & (weight > 0)
+    table["weight"] = weight / weight[weight > 0].mean() if (weight > 0).any() else weight
+    return table
+
+
+def gene_variance(section: Section, target_sum: float | None = None) -> np.ndarray:
+    """Variance of each gene's log-normalised counts over the spots, `(n_genes,)`.
+
+    Parameters
+    ----------
+    section
+        Raw counts.
+    target_sum
+        As in `DomainConfig`.
+    """
+    values = normalised(section.counts, target_sum)
+    mean = np.asarray(values.mean(axis=0, dtype=np.float64)).ravel()
+    values.data = np.square(values.data)
+    return np.maximum(np.asarray(values.mean(axis=0, dtype=np.float64)).ravel() - mean**2, 0)
+
+
+def check_choice(share: float, n_genes: int | None, balance: float, n: int) -> None:
+    """Refuse what is no share, number or balance.
+
+    Parameters
+    ----------
+    share, n_genes, balance
+        As in `choose_genes`.
+    n
+        Genes of the section.
+
+    Raises
+    ------
+    InputError
+        When one is out of range.
+    """
+    if not (_is_number(share) and 0 < share <= 1):
+        raise InputError("share", repr(share), "a number above 0, up to 1", "Use share=0.25.")
+    if not (_is_number(balance) and 0 <= balance <= 1):
+        raise InputError("balance", repr(balance), "a number from 0 to 1", "Use balance=0.")
+    whole = isinstance(n_genes, int | np.integer) and not isinstance(n_genes, bool)
+    if n_genes is not None and not (whole and 1 <= n_genes <= n):
+        fix = "Leave it out for a share of every group."
+        raise InputError("n_genes", repr(n_genes), f"a whole number from 1 to {n}", fix)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _part(
+    section: Section, tissue: Tissue, k: int, config: ImageConfig
+) -> tuple[GeneImages, dict[str, np.ndarray]]:
+    spots = np.flatnonzero(tissue.section == k)
+    lattice = None if section.lattice is None else section.lattice[spots]
+    places = None if section.coordinates is None else np.asarray(section.coordinates)[spots]
+    return GeneImages.from_arrays(section.counts[spots], list(section.genes), places, lattice, config), {}
+
+
+def _side_by_side(section: Section, tissue: Tissue, config: ImageConfig) -> GeneImages:
+    """Images of all sections on one canvas, in rows and columns, none over another.
+
+    Each in units of its own spacing, as two scans need not have one unit; where the caller names the size of
+    a pixel, in that.
+    """
+    places = tissue.coordinates.astype(np.float64)
+    for k in range(tissue.n_sections):
+        inside = tissue.section == k
+        unit = config.pixel_size or spacing_of(np.unique(places[inside], axis=0))
+        places[inside] = (places[inside] - places[inside].min(axis=0)) / unit
+    # Where a section lay before must not move spots across the edges of pixels by rounding.
+    places = places.round(6)
+    across = int(np.ceil(np.sqrt(tissue.n_sections)))
+    row, column = np.divmod(tissue.section, across)
+    places += np.column_stack([column, row]) * np.ceil(places.max(axis=0) * 1.1 + 1)
+    if config.pixel_size is not None:
+        config = replace(config, pixel_size=1.0)
+    return GeneImages.from_arrays(section.counts, list(section.genes), places, None, config)
+
+
+def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
+    """Genes that a caller names, each once and in the section.
+
+    Parameters
+    ----------
+    genes
+        Names.
+    section
+        Counts.
+
+    Raises
+    ------
+    InputError
+        When a name is unknown, or there are none.
+    """
+    if not isinstance(genes, Iterable):
+        fix = "Or genes=None for the choice."
+        raise InputError("genes", repr(genes)[:60], "names of genes", fix)
+    if isinstance(genes, str):
+        found, fix = f"the text {genes!r}", "Pass a list, or genes=None for the choice."
+        raise InputError("genes", found, "names of genes, 2 or more", fix)
+    listed = list(genes)
+    if any(isinstance(one, bool | np.bool_) for one in listed):
+        raise InputError("genes", "a mask", "names of genes", "Use adata.var_names[mask].")
+    names = list(dict.fromkeys(map(str, listed)))
+    known = set(map(str, section.genes))
+    for name in names:
+        if name not in known:
+            raise InputError("genes", unknown_name(name, known), "genes of the section", "See var_names.")
+    if len(names) < 2:
+        found = f"{len(names)} gene{'s' * (len(names) != 1)}"
+        raise InputError("genes", found, "2 or more", "Use genes=None for the choice.")
+    return np.array(names, dtype=object)

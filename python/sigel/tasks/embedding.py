@@ -1,0 +1,194 @@
+"""From one section's counts to representations of its genes and of its spots."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from sigel.config import SIGELConfig
+from sigel.errors import InputError
+from sigel.images import GeneImages
+from sigel.images.counts import SpotRows
+from sigel.model import SIGEL
+from sigel.model.fitted import as_path
+from sigel.runtime.device import Progress
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Results in the order of the input's genes and spots.
+
+    Parameters
+    ----------
+    representations
+        float32 `(n_all_genes, n_dims)`; NaN rows for genes that were not embedded.
+    spots
+        float32 `(n_spots, n_dims)`.
+    group
+        Group of each gene as text, `""` where not embedded.
+    group_prob
+        Its posterior, NaN where not embedded.
+    posterior
+        float32 `(n_all_genes, n_groups)`, group k in column k - 1; NaN rows where not embedded.
+    status
+        `"embedded"`, or why not.
+    model
+        The fitted model.
+    """
+
+    representations: np.ndarray
+    spots: np.ndarray
+    group: np.ndarray
+    group_prob: np.ndarray
+    posterior: np.ndarray
+    status: np.ndarray
+    model: SIGEL
+
+    @property
+    def params(self) -> str:
+        """Settings as JSON."""
+        return json.dumps(self.model.config.to_dict())
+
+    @property
+    def bic(self) -> dict[str, float]:
+        """BIC by number of groups, as text; empty where the number was given."""
+        return {str(k): value for k, value in self.model.bic.items()}
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """Training history by column; NaN where a term does not apply to a stage."""
+        return history_columns(self.model.history)
+
+
+def embed_section(
+    images: GeneImages,
+    counts: Any,
+    config: SIGELConfig,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+    save: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+) -> Embedding:
+    """Fit a model to the images of a section and describe its genes and spots.
+
+    Parameters
+    ----------
+    images
+        Gene images.
+    counts
+        What the images were made of, `(n_spots, n_all_genes)`, in memory or on disk.
+    config
+        Settings.
+    seed, device, progress
+        As in `SIGEL`.
+    save
+        Folder for the fitted model, or None.
+    checkpoint
+        Folder for the state after each epoch, or None.
+    """
+    model = SIGEL(config, seed=seed, device=device)
+    for argument, folder in (("save", save), ("checkpoint", checkpoint)):
+        if folder is not None:
+            _check_folder(folder, argument)
+    model.fit(images, progress=progress, checkpoint=checkpoint)
+    kept = images.kept
+    representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
+    representations[kept] = model.representations
+    group = np.full(len(kept), "", dtype=object)
+    group[kept] = model.groups.astype(str)
+    prob = np.full(len(kept), np.nan, dtype=np.float32)
+    prob[kept] = model.group_prob
+    posterior = np.full((len(kept), model.posterior.shape[1]), np.nan, dtype=np.float32)
+    posterior[kept] = model.posterior
+    normalize = config.image.normalize != "none"
+    spots = embed_spots(counts, model.representations, genes=kept, normalize=normalize)
+    if save is not None:
+        model.save(save)
+    return Embedding(representations, spots, group, prob, posterior, images.status, model)
+
+
+def _check_folder(folder: object, argument: str) -> None:
+    """A folder that cannot be written must be known before minutes of training, not after."""
+    path = as_path(folder, argument)
+    nearest = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        found = f"{str(path)!r} ({error.strerror})"
+        raise InputError(argument, found, "a folder that can be written", "Name another.") from error
+
+
+def embed_spots(
+    counts: Any, representations: np.ndarray, *, genes: np.ndarray | None = None, normalize: bool = True
+) -> np.ndarray:
+    """Expression-weighted mean of the representations of a spot's genes, centred over spots.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_all_genes)`, in memory or on disk, as in `sigel.images.counts.SpotRows`; read
+        twice, some spots at a time.
+    representations
+        `(n_genes, n_dims)`.
+    genes
+        Bool `(n_all_genes,)`: which of the genes the representations are of; default all.
+    normalize
+        Weigh a gene by `log1p` of its counts at the median library size; False: by its values as they are,
+        for input that is not counts (negative ones weigh nothing).
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 `(n_spots, n_dims)`; a spot without counts lies at the centre, zero.
+    """
+    rows = SpotRows(counts)
+    columns = np.arange(rows.shape[1]) if genes is None else np.flatnonzero(genes)
+    library = np.concatenate([_row_sums(_positive(chunk, columns)) for _, chunk in rows])
+    filled = library > 0
+    target = np.median(library[filled]) if filled.any() else np.float32(1)
+    spots = np.empty((len(library), representations.shape[1]), np.result_type(np.float32, representations))
+    for where, chunk in rows:
+        weight = _positive(chunk, columns)
+        if normalize:
+            factor = target / np.where(filled[where], library[where], 1.0)
+            weight.data = np.log1p(weight.data * np.repeat(factor, np.diff(weight.indptr)))
+        total = _row_sums(weight)[:, None]
+        spots[where] = (weight @ representations) / np.where(total > 0, total, 1.0)
+    centre = spots[filled].mean(axis=0) if filled.any() else 0.0
+    return np.where(filled[:, None], spots - centre, 0.0).astype(np.float32)
+
+
+def _positive(chunk: sparse.csr_matrix, columns: np.ndarray) -> sparse.csr_matrix:
+    """Some genes of a chunk, a copy in which nothing is below zero."""
+    weight = chunk[:, columns].astype(np.float32)
+    weight.data = np.maximum(weight.data, 0)
+    return weight
+
+
+def _row_sums(chunk: sparse.csr_matrix) -> np.ndarray:
+    return np.asarray(chunk.sum(axis=1)).ravel()
+
+
+def history_columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Turn one dict per epoch into columns of equal length.
+
+    Parameters
+    ----------
+    history
+        `SIGEL.history`.
+    """
+    names = list(dict.fromkeys(name for row in history for name in row))
+    text = {"stage", "stopped"}
+    return {
+        name: np.array([row.get(name, "" if name in text else np.nan) for row in history]) for name in names
+    }

@@ -1,0 +1,1 @@
+"""Groups of genes: made, described, enriched, and held against other seeds."""

@@ -1,0 +1,226 @@
+"""Gene groups: what is in each, and other numbers of groups from the same representations."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sigel.config import SIGELConfig
+from sigel.errors import InputError
+from sigel.nn.mixture.density import MixtureParameters
+from sigel.nn.mixture.n_groups import best_number, groups_path, mixture_of
+from sigel.runtime.device import resolve_device, streams
+from sigel.tasks.similar_genes import centred
+
+N_TYPICAL = 5  # typical genes named for each group
+
+
+@dataclass(frozen=True)
+class GeneGroups:
+    """Groups of all genes, in the order of the representations.
+
+    Parameters
+    ----------
+    group
+        Group of each gene as text, `"1"` for the largest; `""` where not embedded.
+    group_prob
+        Its posterior, float32; NaN where not embedded.
+    posterior
+        float32 `(n_genes, n_groups)`, group k in column k - 1; NaN rows where not embedded.
+    bic
+        BIC by number of groups along the path of mergers; empty where none was taken.
+    """
+
+    group: np.ndarray
+    group_prob: np.ndarray
+    posterior: np.ndarray
+    bic: dict[int, float]
+
+
+def regroup(
+    representations: np.ndarray,
+    config: SIGELConfig | None = None,
+    *,
+    n_groups: int | None = None,
+    resolution: float | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+) -> GeneGroups:
+    """Group genes again by their representations; nothing is trained.
+
+    A mixture of `max_groups` components is merged two by two, as for the choice by BIC, down to the number
+    asked for, and fitted to all genes; so is one that starts at that number. The one of higher
+    posterior is kept: mostly the first with thousands of genes and where the number is below that of the
+    patterns, sometimes the second with a few hundred, where mergers may keep odd genes as a group.
+
+    Parameters
+    ----------
+    representations
+        `(n_all_genes, n_dims)`; rows of NaN for genes that were not embedded.
+    config
+        Settings of the mixture; default `SIGELConfig()`.
+    n_groups
+        That many.
+    resolution
+        Instead: this times the number that BIC chooses on these representations, rounded, at least 1.
+    seed
+        Seed of the start.
+    device
+        As in `SIGEL`.
+
+    Raises
+    ------
+    InputError
+        When both or none of `n_groups` and `resolution` are given, or one is out of range.
+
+    Notes
+    -----
+    Mergers after Figueiredo and Jain 2002, BIC after Fraley and Raftery 2007.
+    """
+    config = config or SIGELConfig()
+    values = np.asarray(representations, dtype=np.float64)
+    kept = np.atleast_1d(np.isfinite(values).all(axis=1))
+    n_genes = int(kept.sum())
+    _check_number(n_groups, resolution, n_genes)
+    generator = streams(seed)["groups"]
+    z = torch.from_numpy(values[kept]).to(resolve_device(device))
+
+    largest = max(1, min(config.max_groups, n_genes // 3))
+    bic: dict[int, float] = {}
+    found: dict[int, MixtureParameters] = {}
+    if n_groups is None or n_groups <= largest:
+        found, bic = groups_path(z, largest, config.mixture, generator)
+        if n_groups is None:
+            assert resolution is not None
+            n_groups = min(max(1, round(min(resolution, n_genes) * best_number(bic))), n_genes)
+    n_groups = int(n_groups)
+    mixture = mixture_of(z, n_groups, found, config.mixture, generator)
+    with torch.no_grad():
+        soft = mixture.posterior(z).float().cpu().numpy()
+    sizes = np.bincount(soft.argmax(axis=1), minlength=n_groups)
+    soft = soft[:, np.argsort(-sizes, kind="stable")]
+
+    posterior = np.full((len(kept), n_groups), np.nan, dtype=np.float32)
+    posterior[kept] = soft
+    group = np.full(len(kept), "", dtype=object)
+    group[kept] = (soft.argmax(axis=1) + 1).astype(str)
+    prob = np.full(len(kept), np.nan, dtype=np.float32)
+    prob[kept] = soft.max(axis=1)
+    return GeneGroups(group, prob, posterior, bic)
+
+
+def _check_number(n_groups: object, resolution: object, n_genes: int) -> None:
+    if (n_groups is None) == (resolution is None):
+        found = "both" if n_groups is not None else "neither"
+        raise InputError(
+            "n_groups", f"{found} of n_groups and resolution", "one of the two", "Use resolution=2."
+        )
+    if n_groups is not None:
+        whole = isinstance(n_groups, Integral) and not isinstance(n_groups, bool)
+        if not (whole and 1 <= n_groups <= n_genes):  # type: ignore[operator]
+            wanted = f"a whole number from 1 to {n_genes}, the number of embedded genes"
+            fix = "Or use resolution=2 for about twice as many."
+            raise InputError("n_groups", repr(n_groups), wanted, fix)
+        return
+    number = isinstance(resolution, Real) and not isinstance(resolution, bool)
+    if not (number and 0 < resolution < math.inf):  # type: ignore[operator]
+        fix = "Use 2 for about twice as many groups, 0.5 for half as many."
+        raise InputError("resolution", repr(resolution), "a number > 0", fix)
+
+
+def describe_groups(
+    representations: np.ndarray,
+    names: Sequence[str] | np.ndarray,
+    group: Sequence[object] | np.ndarray,
+    group_prob: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """One row for each group: its size, how sure and how alike its genes are, and the most typical of them.
+
+    Parameters
+    ----------
+    representations
+        `(n_all_genes, n_dims)`; rows of NaN for genes that were not embedded.
+    names
+        `(n_all_genes,)`.
+    group
+        Group of each gene as text; `""` or no text: none.
+    group_prob
+        Posterior of that group, or None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `group`, `n_genes`, `medoid` (the gene nearest to the group's mean, by the cosine of representations
+        centred on the mean of all genes), `mean_prob`, `cohesion` (mean of that cosine), `typical` (the five
+        nearest, comma-joined). Groups in the order of their numbers.
+    """
+    z = np.asarray(representations, dtype=np.float64)
+    kept, labels, code = grouped(z, group)
+    z, name = z[kept], np.asarray(names, dtype=object)[kept]
+    size = np.bincount(code, minlength=len(labels))
+    unit = centred(z)
+    middle = _means(unit, code, size)
+    middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-12)
+    cosine = (unit * middle[code]).sum(axis=1)
+    prob = np.full(len(z), np.nan) if group_prob is None else np.asarray(group_prob, dtype=float)[kept]
+
+    order = np.lexsort((-cosine, code))  # group by group, the nearest first
+    first = np.concatenate([[0], np.cumsum(size)])
+    typical = [name[order[a:b]][:N_TYPICAL].tolist() for a, b in itertools.pairwise(first)]
+    return pd.DataFrame(
+        {
+            "group": labels,
+            "n_genes": size,
+            "medoid": [genes[0] for genes in typical],
+            "mean_prob": np.bincount(code, prob, minlength=len(labels)) / size,
+            "cohesion": np.bincount(code, cosine, minlength=len(labels)) / size,
+            "typical": [",".join(genes) for genes in typical],
+        }
+    )
+
+
+def grouped(z: np.ndarray, group: Sequence[object] | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows with a representation and a group, the labels in order, and the number of each row's label.
+
+    Parameters
+    ----------
+    z
+        `(n, n_dims)`.
+    group
+        `(n,)`; `""` or no text: none.
+    """
+    label = np.array([one if isinstance(one, str) else "" for one in group], dtype=object)
+    kept = np.flatnonzero(np.isfinite(z).all(axis=1) & (label != ""))
+    labels = np.array(sorted(set(label[kept]), key=_numbers_first), dtype=object)
+    number = {one: k for k, one in enumerate(labels)}
+    return kept, labels, np.array([number[one] for one in label[kept]], dtype=np.int64)
+
+
+def _numbers_first(label: str) -> tuple[bool, int, str]:
+    return not label.isdecimal(), int(label) if label.isdecimal() else 0, label
+
+
+def typical_genes(unit: np.ndarray) -> np.ndarray:
+    """Order of the genes of a group, from the nearest to its mean to the farthest.
+
+    Plain distances would put the genes of the weakest pattern first: they lie in the middle.
+
+    Parameters
+    ----------
+    unit
+        Their representations, centred on the mean of all genes and of unit length, `(n, n_dims)`.
+    """
+    return np.argsort(-(unit @ unit.mean(axis=0)), kind="stable")
+
+
+def _means(z: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:
+    total = np.zeros((len(size), z.shape[1]))
+    np.add.at(total, code, z)
+    return total / size[:, None]

@@ -1,0 +1,1 @@
+"""Genes that a panel did not measure."""

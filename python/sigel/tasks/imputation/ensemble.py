@@ -1,0 +1,229 @@
+"""One prediction out of many: weights by cross-validation over the genes that both sections show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.optimize import nnls
+
+from sigel.tasks.imputation.predictors import Predictor
+from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
+
+# Predictors are alike: this share of their variance is added so that their weights are.
+EVEN = 1e-3
+
+Make = Callable[[Panel], list[Predictor]]
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How much each predictor counts, as it is and averaged over nearest cells.
+
+    Parameters
+    ----------
+    names
+        Names of the predictors, `(n_predictors,)`.
+    scales
+        Numbers of nearest cells averaged over, `(n_scales,)`.
+    weights
+        Never negative, `(n_predictors, n_scales)`.
+    """
+
+    names: tuple[str, ...]
+    scales: tuple[int, ...]
+    weights: np.ndarray
+
+    def table(self) -> pd.DataFrame:
+        """Weights that are not zero, the largest first: `predictor`, `cells`, `weight`."""
+        row, column = np.nonzero(self.weights)
+        table = pd.DataFrame(
+            {
+                "predictor": [self.names[at] for at in row],
+                "cells": [self.scales[at] for at in column],
+                "weight": self.weights[row, column],
+            }
+        )
+        return table.sort_values("weight", ascending=False, ignore_index=True)
+
+    def predict(
+        self,
+        predictors: Sequence[Predictor],
+        smoothers: dict[int, sparse.csr_matrix],
+        genes: np.ndarray,
+        cells: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Predicted z-scores, float32 `(n_cells, len(genes))`, of mean 0 over the cells.
+
+        Parameters
+        ----------
+        predictors
+            Of all references.
+        smoothers
+            Means over the nearest cells of the target, for each scale.
+        genes
+            Names; each is known to one reference at least.
+        cells
+            Cells wanted; default: all.
+        """
+        n_cells = next(iter(smoothers.values())).shape[0] if cells is None else len(cells)
+        total = np.zeros((n_cells, len(genes)), dtype=np.float32)
+        for at, name in enumerate(self.names):
+            if not self.weights[at].any():
+                continue
+            mixed = _mixed(smoothers, self.weights[at], cells)
+            total += _mean_over_references(predictors, name, genes, mixed)
+        return total - total.mean(axis=0)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Predictions of shared genes by what was learned without them.
+
+    Parameters
+    ----------
+    cells
+        Cells looked at, `(n,)`.
+    predicted
+        z-scores, `(n, n_shared)`.
+    fold
+        Of each shared gene, `(n_shared,)`.
+    predictors
+        Those made without the first fold: other genes are to shared ones as their predictions are.
+    """
+
+    cells: np.ndarray
+    predicted: np.ndarray
+    fold: np.ndarray
+    predictors: list[Predictor]
+
+
+def cross_validate(
+    target: Target,
+    shared: np.ndarray,
+    make: Make,
+    *,
+    n_folds: int,
+    max_cells: int,
+    rng: np.random.Generator,
+) -> tuple[Blend, Held]:
+    """Weights of the predictors, and each shared gene as it would have been imputed.
+
+    The weights are those, none below zero, whose blend comes nearest to the z-scores of the shared genes,
+    each predicted from the panel without its fold: least squares, genes counting alike.
+
+    Parameters
+    ----------
+    target
+        The section with the panel.
+    shared
+        Names of the genes that a reference has too.
+    make
+        Makes the predictors from a panel.
+    n_folds
+        Folds of the shared genes.
+    max_cells
+        Cells looked at; of more a sample is drawn.
+    rng
+        Draws the folds and the sample.
+    """
+    n = target.n_cells
+    cells = np.sort(rng.permutation(n)[:max_cells])
+    fold = np.empty(len(shared), dtype=np.int64)
+    fold[rng.permutation(len(shared))] = np.arange(len(shared)) % n_folds
+    smoothers = {k: weights[cells] for k, weights in target.smoothers.items()}
+    scales = tuple(smoothers)
+    made: list[list[Predictor]] = []
+    grams: list[Any] = [0.0] * n_folds
+    crosses: list[Any] = [0.0] * n_folds
+    names: tuple[str, ...] = ()
+    for k in range(n_folds):
+        mine = make(target.panel(shared[fold != k], without=shared[fold == k]))
+        names = tuple(dict.fromkeys(one.name for one in mine))
+        made.append(mine)
+        for genes in _blocks(shared[fold == k]):
+            seen = _zscored(target.measured(genes)[cells].toarray())  # (n, m)
+            said = np.stack(
+                [
+                    _mean_over_references(mine, name, genes, weights)
+                    for name in names
+                    for weights in smoothers.values()
+                ]
+            )  # (n_predictors * n_scales, n, m)
+            said -= said.mean(axis=1, keepdims=True)
+            said = said.reshape(len(said), -1)
+            grams[k] = grams[k] + (said @ said.T).astype(np.float64)
+            crosses[k] = crosses[k] + (said @ seen.ravel()).astype(np.float64)
+
+    def blend_of(folds: Sequence[int]) -> Blend:
+        gram = np.sum([grams[k] for k in folds], axis=0)
+        weights = _weights(gram, np.sum([crosses[k] for k in folds], axis=0))
+        return Blend(names, scales, weights.reshape(len(names), len(scales)))
+
+    blend = blend_of(range(n_folds))
+    predicted = np.empty((len(cells), len(shared)), dtype=np.float32)
+    for k in range(n_folds):
+        # Its own measured values have no say in the weights of a gene either.
+        others = blend_of([one for one in range(n_folds) if one != k])
+        for at in _blocks(np.flatnonzero(fold == k)):
+            predicted[:, at] = others.predict(made[k], target.smoothers, shared[at], cells)
+    return blend, Held(cells, predicted, fold, made[0])
+
+
+def _weights(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """Least squares without negative weights; predictors scaled alike first."""
+    size = np.sqrt(np.maximum(np.diag(gram), 1e-12))
+    gram, cross = gram / np.outer(size, size), cross / size
+    root = np.linalg.cholesky(gram + EVEN * np.eye(len(gram)))
+    weights, _ = nnls(root.T, np.linalg.solve(root, cross))
+    return weights / size
+
+
+def _mixed(
+    smoothers: dict[int, sparse.csr_matrix], weights: np.ndarray, cells: np.ndarray | None
+) -> sparse.csr_matrix:
+    """Weighted sum of the means over nearest cells, `(n_cells, n_all)`."""
+    parts = [
+        (matrix if cells is None else matrix[cells]) * weight
+        for matrix, weight in zip(smoothers.values(), weights, strict=True)
+        if weight
+    ]
+    return sparse.csr_matrix(sum(parts[1:], start=parts[0]))
+
+
+def _mean_over_references(
+    predictors: Sequence[Predictor], name: str, genes: np.ndarray, weights: sparse.csr_matrix
+) -> np.ndarray:
+    """Prediction of one name, averaged over cells by `weights` and over the references that have a gene."""
+    total = np.zeros((weights.shape[0], len(genes)), dtype=np.float32)
+    times = np.zeros(len(genes), dtype=np.float32)
+    for one in predictors:
+        if one.name != name:
+            continue
+        known = np.array([str(gene) in one.reference.row for gene in genes], dtype=bool)
+        if not known.any():
+            continue
+        right = one.genes(one.reference.rows(genes[known]))  # (r, m)
+        # What is narrower is averaged over the cells: cell factors, unless they are a row for each spot.
+        few = weights.shape[0] < one.cells.shape[0] or one.cells.shape[1] < right.shape[1]
+        few = few and (weights.shape[0] < one.cells.shape[0] or not sparse.issparse(one.cells))
+        part = (weights @ one.cells) @ right if few else weights @ (one.cells @ right)
+        total[:, known] += np.asarray(part, dtype=np.float32)
+        times[known] += 1
+    return total / np.maximum(times, 1)
+
+
+def _zscored(values: np.ndarray) -> np.ndarray:
+    """Columns as z-scores, float32; those that do not vary become zeros."""
+    sd = values.std(axis=0)
+    return ((values - values.mean(axis=0)) / np.where(sd > 1e-6, sd, 1.0)).astype(np.float32)
+
+
+def _blocks(items: np.ndarray) -> Iterator[np.ndarray]:
+    """At most `BLOCK` items at a time."""
+    for start in range(0, len(items), BLOCK):
+        yield items[start : start + BLOCK]

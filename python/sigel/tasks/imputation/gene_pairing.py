@@ -1,0 +1,294 @@
+"""Which genes of target and reference are the same, by name."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sigel.errors import InputError, unknown_name
+
+# With fewer shared genes there is too little to learn from and to test on.
+LEAST_SHARED = 20
+_NAMED = 3  # names given as examples
+_VERSION = re.compile(r"\.\d+$")
+_ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?$")
+
+
+@dataclass(frozen=True, eq=False)
+class Pairing:
+    """Genes that target and reference share.
+
+    Parameters
+    ----------
+    target
+        Columns of the target's shared genes, in the reference's order, `(n_shared,)`.
+    reference
+        Columns of the reference that they pair with, `(n_shared,)`.
+    names
+        All genes of the reference as the target spells them, `(n_reference,)`: their own names where no
+        ortholog is given, None for a gene that must not be used.
+    unpaired
+        Names of the target's genes without a partner, in the target's order.
+    """
+
+    target: np.ndarray
+    reference: np.ndarray
+    names: np.ndarray
+    unpaired: np.ndarray
+
+
+def pair_genes(
+    target_genes: Sequence[str] | np.ndarray,
+    reference_genes: Sequence[str] | np.ndarray,
+    orthologs: Mapping[str, str] | pd.DataFrame | None = None,
+    *,
+    least: int = LEAST_SHARED,
+) -> Pairing:
+    """Pair genes by name; position never matters.
+
+    Parameters
+    ----------
+    target_genes, reference_genes
+        Names of genes, each once.
+    orthologs
+        What the reference calls the target's genes: a dict `{target gene: reference gene}` or a table with
+        columns `target` and `reference`. Genes that are not in it pair by their own names. A gene with
+        several partners has no certain one: those entries are dropped, with a warning.
+    least
+        Shared genes needed. Default 20.
+
+    Returns
+    -------
+    Pairing
+        What pairs with what.
+
+    Raises
+    ------
+    InputError
+        When a name is there twice, too few genes are shared, or `orthologs` is of another kind.
+
+    Warns
+    -----
+    UserWarning
+        When orthologs are ambiguous, or further genes would pair if capitals were ignored.
+
+    Examples
+    --------
+    >>> from sigel.tasks.imputation.gene_pairing import pair_genes
+    >>> pairing = pair_genes(["GAD1", "MBP"], ["Mbp", "Aqp4"], {"MBP": "Mbp"}, least=1)
+    >>> pairing.target, pairing.reference
+    (array([1]), array([0]))
+    >>> list(pairing.names), list(pairing.unpaired)
+    (['MBP', 'Aqp4'], ['GAD1'])
+    """
+    target = _unique("target", target_genes)
+    reference = _unique("reference", reference_genes)
+    renamed = {theirs: ours for ours, theirs in _one_to_one(orthologs).items()}
+    by_table = [name in renamed for name in reference]
+    spelt: list[str | None] = [renamed.get(name, name) for name in reference]
+    taken = {name for name, told in zip(spelt, by_table, strict=True) if told}
+    # The table says what a gene is; another that happens to bear that name is not it. Where the gene of the
+    # table is not here, names count: the table may be for another of several references.
+    spelt = [None if not told and name in taken else name for name, told in zip(spelt, by_table, strict=True)]
+
+    at = {name: column for column, name in enumerate(target)}
+    pairs = [(at[name], column) for column, name in enumerate(spelt) if name in at]
+    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    names = np.empty(len(spelt), dtype=object)
+    names[:] = spelt
+    shared = {target[column] for column in columns[:, 0]}
+    unpaired = [name for name in target if name not in shared]
+    free = [name for name in spelt if name is not None and name not in shared]
+    if len(columns) < least:
+        found = f"{len(columns)} genes shared with the target ({len(target)} there, {len(reference)} here)"
+        raise InputError("reference", found, f"{least} or more", _advice(unpaired, free))
+    capitals = _would_match(unpaired, free, str.casefold)
+    if capitals:
+        some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in capitals[:_NAMED])
+        warnings.warn(
+            f"{len(capitals)} more genes of target and reference differ by capitals only and are not paired, "
+            f"for example {some}. If they are the same genes, pass orthologs=.",
+            UserWarning,
+            stacklevel=2,
+        )
+    versions = [(a, b) for a, b in _would_match(unpaired, free, _without_version) if (a, b) not in capitals]
+    if versions:
+        some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in versions[:_NAMED])
+        warnings.warn(
+            f"{len(versions)} more genes of target and reference differ by the version of their Ensembl id "
+            f"only and are not paired, for example {some}. Remove the versions on both sides, or pass "
+            "orthologs=.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
+
+
+def genes_to_impute(
+    pairing: Pairing,
+    target_genes: Sequence[str] | np.ndarray,
+    reference_genes: Sequence[str] | np.ndarray,
+    asked: Sequence[str] | str | None,
+) -> np.ndarray:
+    """Columns of the reference whose genes are to be imputed.
+
+    Parameters
+    ----------
+    pairing
+        Of these genes.
+    target_genes, reference_genes
+        Names as they were paired.
+    asked
+        Names of genes in the target's spelling, or one name; None: all that the target lacks.
+
+    Returns
+    -------
+    numpy.ndarray
+        Columns, in the order asked, or of the reference, `(n_asked,)`.
+
+    Raises
+    ------
+    InputError
+        When a gene is unknown, is in the target already, is asked twice, none is asked, or `asked` does not
+        hold names.
+
+    Examples
+    --------
+    >>> from sigel.tasks.imputation.gene_pairing import genes_to_impute, pair_genes
+    >>> target, reference = ["Gad1", "Mbp"], ["Mbp", "Aqp4", "Sst"]
+    >>> genes_to_impute(pair_genes(target, reference, least=1), target, reference, ["Sst", "Aqp4"])
+    array([2, 1])
+    """
+    held = {str(name) for name in target_genes}
+    if len(pairing.names) != len(reference_genes):
+        found = f"{len(reference_genes)} genes for a pairing of {len(pairing.names)}"
+        raise InputError("reference_genes", found, "the genes that were paired", "Pass the same names.")
+    column = {name: at for at, name in enumerate(pairing.names) if name is not None}
+    if asked is None:
+        return np.array([at for name, at in column.items() if name not in held], dtype=np.int64)
+    wanted = _names_asked(asked)
+    for name in wanted:
+        if name in held:
+            found = f"{name!r}, which the target already holds"
+            raise InputError("genes", found, "genes that the target lacks", "Leave it out.")
+        if name not in column:
+            fix = "Use the target's spelling, or genes=None for all."
+            raise InputError("genes", unknown_name(name, column), "genes of the reference", fix)
+    return np.array([column[name] for name in wanted], dtype=np.int64)
+
+
+def _names_asked(asked: Sequence[str] | str) -> list[str]:
+    wanted, fix = "names of genes", 'Pass names, for example genes=["Gad1", "Sst"], or genes=None for all.'
+    if isinstance(asked, str):
+        return [asked]
+    if isinstance(asked, Mapping | bytes) or not hasattr(asked, "__iter__"):
+        raise InputError("genes", f"{type(asked).__name__}", wanted, fix)
+    names = list(asked)
+    if names and all(isinstance(name, bool | np.bool_) for name in names):
+        fix = "Pass the names that it selects: adata.var_names[mask]."
+        raise InputError("genes", "a mask of True and False", wanted, fix)
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None or None in names:
+        raise InputError("genes", f"{odd!r} of type {type(odd).__name__}", wanted, fix)
+    if not names:
+        raise InputError("genes", "no name", "one or more", fix)
+    twice = _repeated(names)
+    if twice:
+        raise InputError("genes", f"{twice[0]!r} more than once", "each gene once", "Name it once.")
+    return [str(name) for name in names]
+
+
+def _unique(argument: str, genes: Sequence[str] | np.ndarray) -> list[str]:
+    names = [str(name) for name in genes]
+    twice = _repeated(names)
+    if twice:
+        found = f"duplicated names, for example {', '.join(map(repr, twice[:_NAMED]))}"
+        raise InputError(argument, found, "each gene once", "Call adata.var_names_make_unique() first.")
+    return names
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def _one_to_one(orthologs: Mapping[str, str] | pd.DataFrame | None) -> dict[str, str]:
+    """The entries of which both names occur once, target to reference."""
+    if orthologs is None:
+        return {}
+    if isinstance(orthologs, pd.DataFrame):
+        found = {str(name).casefold(): name for name in reversed(list(orthologs.columns))}
+        if not {"target", "reference"} <= set(found):
+            has = f"a table with columns {', '.join(map(repr, orthologs.columns)) or 'none'}"
+            raise InputError("orthologs", has, "columns 'target' and 'reference'", "Rename the columns.")
+        table = orthologs[[found["target"], found["reference"]]]
+    elif isinstance(orthologs, Mapping):
+        table = pd.DataFrame(list(orthologs.items()), columns=["target", "reference"], dtype=object)
+    else:
+        wanted = "a dict {target gene: reference gene} or a table with columns target and reference"
+        fix = 'For example orthologs={"GAD1": "Gad1"}.'
+        raise InputError("orthologs", f"{type(orthologs).__name__}", wanted, fix)
+    entries = [(str(a), str(b)) for a, b in table.dropna().itertuples(index=False) if str(a) and str(b)]
+    entries = list(dict.fromkeys(entries))
+    ours, theirs = Counter(a for a, _ in entries), Counter(b for _, b in entries)
+    kept = {a: b for a, b in entries if ours[a] == 1 and theirs[b] == 1}
+    dropped = [(a, b) for a, b in entries if kept.get(a) != b]
+    if dropped:
+        some = ", ".join(f"{a!r} to {b!r}" for a, b in dropped[:_NAMED])
+        warnings.warn(
+            f"{len(dropped)} of {len(entries)} orthologs are dropped, because a gene has several partners: "
+            f"for example {some}.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return kept
+
+
+def _would_match(ours: list[str], theirs: list[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Pairs of names that are equal once `key` was applied to both."""
+    there: dict[str, str] = {}
+    for name in theirs:
+        there.setdefault(key(name), name)
+    return [(name, there[key(name)]) for name in ours if key(name) in there]
+
+
+def _advice(ours: list[str], theirs: list[str]) -> str:
+    """What may be wrong with names that do not match."""
+    words = []
+    capitals = _would_match(ours, theirs, str.casefold)
+    if capitals:
+        a, b = capitals[0]
+        words.append(
+            f"{len(capitals)} more differ by capitals only, e.g. {a!r} and {b!r}: human and mouse? Pass "
+            "orthologs=, a table of them, or if nothing else differs: "
+            "theirs = {g.lower(): g for g in reference.var_names}; orthologs="
+            "dict(zip(target.var_names, [theirs.get(g.lower()) for g in target.var_names]))."
+        )
+    versions = _would_match(ours, theirs, _without_version)
+    if versions:
+        a, b = versions[0]
+        words.append(
+            f"{len(versions)} more match without the version of Ensembl ids, e.g. {a!r} and {b!r}: "
+            'adata.var_names = adata.var_names.str.replace(r"\\.\\d+$", "", regex=True).'
+        )
+    ids = [
+        bool(names) and np.mean([bool(_ENSEMBL.match(n)) for n in names]) > 0.5 for names in (ours, theirs)
+    ]
+    if ids[0] != ids[1] and ours and theirs:
+        one, other = ("target", "reference") if ids[0] else ("reference", "target")
+        a, b = (ours[0], theirs[0]) if ids[0] else (theirs[0], ours[0])
+        words.append(
+            f"The {one} has Ensembl ids, e.g. {a!r}, and the {other} symbols, e.g. {b!r}: name both alike."
+        )
+    return (
+        " ".join(words) or "Do both name genes alike? See target.var_names[:5] and reference.var_names[:5]."
+    )
+
+
+def _without_version(name: str) -> str:
+    return _VERSION.sub("", name) if _ENSEMBL.match(name) else name

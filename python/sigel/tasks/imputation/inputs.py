@@ -1,0 +1,169 @@
+"""What goes into imputation: sections checked, genes paired by name, references made ready."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sigel.config.imputation import ImputeConfig
+from sigel.errors import InputError
+from sigel.model import SIGEL
+from sigel.tasks.imputation.gene_pairing import LEAST_SHARED, genes_to_impute, pair_genes
+from sigel.tasks.imputation.target_reference import Reference, Section, Target
+
+Orthologs: TypeAlias = "Mapping[str, str] | pd.DataFrame"
+
+
+class Asked(NamedTuple):
+    """What is to be imputed from what."""
+
+    references: list[Reference]
+    shared: np.ndarray  # names of genes that the target and a reference have
+    wanted: np.ndarray  # names of genes to impute
+    left_out: pd.DataFrame  # genes that cannot be, and why
+
+
+def prepare(
+    target: Target,
+    references: Sequence[Section],
+    genes: Sequence[str] | str | None,
+    model: SIGEL | str | Path | Sequence[SIGEL | str | Path] | None,
+    orthologs: Orthologs | None,
+    config: ImputeConfig,
+    rng: np.random.Generator,
+    seed: int,
+    device: str | torch.device,
+) -> Asked:
+    """Pair genes by name and make the references ready.
+
+    Parameters
+    ----------
+    target
+        The section with the panel.
+    references
+        Sections with all genes.
+    genes, model, orthologs, seed, device
+        As in `sigel.tl.impute`.
+    config
+        Settings.
+    rng
+        Draws spots from large references.
+
+    Raises
+    ------
+    InputError
+        When too few genes are shared, or an asked gene cannot be imputed.
+    """
+    if not len(references):
+        raise InputError("reference", "no section", "one or more", "Pass a section with all genes.")
+    if not isinstance(model, SIGEL | str | Path | Sequence | None):
+        fix = "Use model=None, or sigel.SIGEL.load(path)."
+        raise InputError("model", repr(model)[:60], "a fitted SIGEL, its folder, or a list", fix)
+    models: Sequence[SIGEL | str | Path | None]
+    models = [model] * len(references) if model is None else [model] if _is_one(model) else list(model)  # type: ignore[list-item,arg-type]
+    if len(models) != len(references):
+        found = f"{len(models)} for {len(references)} references"
+        raise InputError("model", found, "one for each reference", "Use model=None.")
+    measured = target.section.genes
+    made: list[Reference] = []
+    asked: dict[str, None] = {}
+    for section, fitted in zip(references, models, strict=True):
+        section = checked(section, "reference")
+        pairing = pair_genes(measured, section.genes, orthologs)
+        made.append(
+            Reference.prepare(
+                section,
+                pairing.names,
+                config.scales,
+                model=fitted,
+                max_spots=config.max_spots,
+                rng=rng,
+                seed=seed,
+                device=device,
+            )
+        )
+        columns = genes_to_impute(pairing, measured, section.genes, None)
+        asked |= dict.fromkeys(str(name) for name in pairing.names[columns])
+    if genes is not None:
+        every = np.array([*asked, *map(str, measured)], dtype=object)
+        together = pair_genes(measured, every, least=0)
+        asked = dict.fromkeys(str(name) for name in every[genes_to_impute(together, measured, every, genes)])
+    has_image = set().union(*(one.row for one in made))
+    # A gene that the panel never detected teaches nothing.
+    detected = np.asarray(target.section.counts.sum(axis=0)).ravel() > 0
+    known = [str(gene) for gene, seen in zip(measured, detected, strict=True) if seen]
+    shared = np.array([gene for gene in known if gene in has_image], dtype=object)
+    for number, one in enumerate(made):
+        n = sum(gene in one.row for gene in known)
+        if n < LEAST_SHARED:
+            which = f" in reference {number + 1} of {len(made)}" if len(made) > 1 else ""
+            found = f"{n} shared genes that are detected and have an image{which}"
+            fix = "Take a reference with more counts, or a larger panel."
+            raise InputError("reference", found, f"{LEAST_SHARED} or more to learn from", fix)
+    why: dict[str, str] = {}
+    for one in made:
+        why |= one.status
+    lost = [gene for gene in asked if gene not in has_image]
+    if genes is not None and lost:
+        found = f"{lost[0]!r}, which has no image in the reference: {why.get(lost[0], 'left out')}"
+        raise InputError("genes", found, "genes that have an image", "Leave it out, or use genes=None.")
+    wanted = np.array([gene for gene in asked if gene in has_image], dtype=object)
+    if not len(wanted):
+        found = "no gene that the target lacks and a reference has"
+        raise InputError("reference", found, "one or more", "Take a reference with more genes.")
+    left_out = pd.DataFrame(
+        {"status": [why.get(gene, "left out") for gene in lost]}, index=lost, dtype=object
+    )
+    return Asked(made, shared, wanted, left_out)
+
+
+def _is_one(model: object) -> bool:
+    return isinstance(model, SIGEL | str | Path)
+
+
+def checked(section: Section, argument: str) -> Section:
+    """A section whose counts are finite, not negative, and have places.
+
+    Parameters
+    ----------
+    section, argument
+        What was given, and under which name.
+
+    Raises
+    ------
+    InputError
+        When it cannot be used.
+    """
+    counts = section.counts
+    if not np.isfinite(counts.data).all() or counts.data.min(initial=0) < 0:
+        found = "values that are negative, NaN or infinite"
+        raise InputError(argument, found, "raw counts", "Pass the layer of raw counts.")
+    if (counts.data != np.round(counts.data)).any():
+        layer = "layer" if argument == "target" else "reference_layer"
+        warnings.warn(
+            f"The values of the {argument} are not whole numbers: they are normalised as if they were "
+            f'counts. If they are log-normalised already, pass the raw ones: {layer}="counts".',
+            UserWarning,
+            stacklevel=4,
+        )
+    places = section.places()
+    if places is None:
+        fix = 'Put them into obsm["spatial"]; dissociated cells have no pictures of genes to learn from.'
+        raise InputError(argument, "no coordinates: not a spatial section", "the places of its cells", fix)
+    if places.ndim != 2 or places.shape[0] != counts.shape[0] or places.shape[1] not in (2, 3):
+        found = f"coordinates of shape {places.shape} for {counts.shape[0]} cells"
+        raise InputError(argument, found, "x and y of each cell", "Look at the coordinates.")
+    lost = int((~np.isfinite(places).all(axis=1)).sum())
+    if lost:
+        found = f"{lost} cells whose coordinates are NaN or infinite"
+        raise InputError(argument, found, "a place for each cell", "Leave these cells out.")
+    if len(places) > 1 and not np.ptp(places, axis=0).any():
+        found = "all cells at one place"
+        raise InputError(argument, found, "the places of its cells", "Look at the coordinates.")
+    return section._replace(coordinates=places)

@@ -1,0 +1,307 @@
+"""What predicts an unmeasured gene: products of something known of cells and something known of genes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+from sigel.config.imputation import ImputeConfig
+from sigel.nn.memory_gan.fit import fit_memory_gan
+from sigel.runtime.device import Progress
+from sigel.tasks.imputation.target_reference import Panel, Reference
+
+Method = Literal["auto", "ensemble", "representation", "ridge", "neighbors", "gan"]
+METHODS: dict[str, tuple[str, ...]] = {
+    "ensemble": ("level", "representation", "ridge", "neighbors"),
+    "representation": ("representation",),
+    "ridge": ("ridge",),
+    "neighbors": ("neighbors",),
+    "gan": ("gan",),
+}
+assert set(METHODS) | {"auto"} == set(get_args(Method))
+
+# Cells whose likeness to all spots of a reference is held at a time.
+CELLS_AT_A_TIME = 2048
+# Genes of the panel that a reference must know.
+LEAST_KNOWN = 5
+# Cells, evenly spread over the section's order, from which the components of the panel are found.
+CELLS_FOR_AXES = 5000
+# Of the kernel of two representations: genes at a cosine of 0.5 still have a third of a gene's own weight.
+SHARPNESS = 2.0
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predicted z-scores `cells @ genes(names)` from one reference.
+
+    Parameters
+    ----------
+    name
+        The same for all references.
+    cells
+        `(n_cells, r)`, dense or sparse.
+    genes
+        From positions of genes in the reference, `(m,)`, to `(r, m)`.
+    reference
+        Where the positions count.
+    history
+        Epochs of the training, where there was one.
+    converged
+        Whether it ended because nothing got better; True where the answer is closed.
+    """
+
+    name: str
+    cells: np.ndarray | sparse.csr_matrix
+    genes: Callable[[np.ndarray], np.ndarray]
+    reference: Reference
+    history: Sequence[dict[str, Any]] = ()
+    converged: bool = True
+
+
+class Sides:
+    """What the predictors of one reference share: the panel's genes seen from both sections.
+
+    Parameters
+    ----------
+    panel
+        Panel of the target.
+    reference
+        A reference; genes of the panel that it lacks are left out.
+    smoothers
+        Means over the nearest cells of the target, for each scale.
+    n_components
+        Components of the panel's images that are kept.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        reference: Reference,
+        smoothers: dict[int, sparse.csr_matrix],
+        n_components: int,
+    ) -> None:
+        known = np.array([str(name) in reference.row for name in panel.names], dtype=bool)
+        self.panel, self.reference = panel, reference
+        self.rows = reference.rows(panel.names[known])
+        self.known = known
+        self.e = reference.representations[self.rows]  # (p, d)
+        self.projected = panel.values @ self.spread_out(self.e)  # (n_cells, d)
+        self.spots = reference.values.columns(self.rows)
+        scaled = _zscored(self.spots @ self.e)  # (n_spots, d)
+        n_cells = panel.values.shape[0]
+        k = min(n_components, len(self.e), n_cells)
+        some = np.arange(n_cells)[:: max(n_cells // CELLS_FOR_AXES, 1)]
+        dense = panel.values.rows(some)[:, known]  # (n_some, p)
+        self.axes = randomized_svd(dense, k, random_state=0)[2].T  # (p, k)
+        self.components = panel.values @ self.spread_out(self.axes)  # (n_cells, k)
+        self.cell_features = _at_scales(self.projected, smoothers)
+        self.spot_features = _at_scales(scaled, reference.smoothers)
+
+    def spread_out(self, rows: np.ndarray) -> np.ndarray:
+        """Rows `(p, k)` for the genes that the reference knows, among zeros for the others."""
+        full = np.zeros((len(self.known), rows.shape[1]))
+        full[self.known] = rows
+        return full
+
+
+def predictors(
+    panel: Panel,
+    references: Iterable[Reference],
+    smoothers: dict[int, sparse.csr_matrix],
+    kinds: tuple[str, ...],
+    config: ImputeConfig,
+    generator: torch.Generator,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> list[Predictor]:
+    """All predictors of some kinds, for every reference.
+
+    Parameters
+    ----------
+    panel
+        What the target shows.
+    references
+        Sections with all genes.
+    smoothers
+        Means over the nearest cells of the target, for each scale.
+    kinds
+        Of `METHODS[method]`.
+    config
+        Settings.
+    generator
+        For what is drawn by chance; the GAN alone draws.
+    device
+        Where the GAN is trained.
+    progress
+        Called after each of its epochs.
+    """
+    found: list[Predictor] = []
+    for reference in references:
+        # Without its fold a reference may know too few genes of the panel to say anything.
+        if sum(str(name) in reference.row for name in panel.names) < LEAST_KNOWN:
+            continue
+        sides = Sides(panel, reference, smoothers, config.n_components)
+        if "level" in kinds:
+            found.append(_level(sides))
+        if "representation" in kinds:
+            found += [_representation(sides, penalty) for penalty in config.penalties]
+        if "ridge" in kinds:
+            found.append(_ridge(sides, config.spot_penalty))
+        if "neighbors" in kinds:
+            found += _neighbors(sides, config.n_neighbors, device)
+        if "gan" in kinds:
+            found.append(_gan(sides, config, generator, device, progress))
+    return found
+
+
+def _level(sides: Sides) -> Predictor:
+    """Cells in which the panel is high: deep libraries show more of every gene."""
+    level = _zscored(sides.panel.level[:, None])
+    return Predictor("level", level, lambda rows: np.ones((1, len(rows))), sides.reference)
+
+
+def _representation(sides: Sides, penalty: float) -> Predictor:
+    """Kernel ridge regression of the target's images on the representations, over the genes of the panel.
+
+    The kernel of two genes is `exp(SHARPNESS * (cosine - 1))`: genes unlike all of the panel are predicted by
+    its mean image, alike ones by each other. With K `(p, p)` for the panel, k `(p, m)` for other genes and Y
+    `(n_cells, p)` the leading components of the panel's z-scores, it is `Y (K + penalty I)^-1 k`.
+    """
+    e = sides.e
+    kernel = np.exp(SHARPNESS * (e @ e.T - 1)) + penalty * np.eye(len(e))
+    map_ = np.linalg.solve(kernel, sides.axes).T  # (k, p)
+    z = sides.reference.representations
+    return Predictor(
+        f"representation {penalty:g}",
+        sides.components,
+        lambda rows: map_ @ np.exp(SHARPNESS * (e @ z[rows].T - 1)),
+        sides.reference,
+    )
+
+
+def _ridge(sides: Sides, penalty: float) -> Predictor:
+    """Ridge regression over the reference's spots: from what the panel's representations say of a place."""
+    x = sides.spot_features  # (n_spots, f)
+    n, f = x.shape
+    inverse = np.linalg.inv(x.T @ x / n + penalty * np.eye(f))
+    values = sides.reference.values
+
+    def genes(rows: np.ndarray) -> np.ndarray:
+        return inverse @ (values.columns(rows).transposed_product(x).T / n)
+
+    return Predictor("ridge", sides.cell_features, genes, sides.reference)
+
+
+def _neighbors(sides: Sides, n: int, device: torch.device) -> list[Predictor]:
+    """Means over the reference's spots most like a cell: by the panel, and by what it says of the place."""
+    values = sides.reference.values
+    n = min(n, values.shape[0])
+    panel = sides.panel.values
+    by_panel = nearest_spots(
+        lambda cells: panel.rows(cells)[:, sides.known],
+        panel.shape[0],
+        sides.spots.rows(slice(None)),
+        n,
+        device,
+    )
+    features = sides.cell_features.astype(np.float32)
+    by_place = nearest_spots(
+        lambda cells: features[cells], len(features), sides.spot_features.astype(np.float32), n, device
+    )
+
+    def genes(rows: np.ndarray) -> np.ndarray:
+        return values.columns(rows).rows(slice(None))
+
+    return [
+        Predictor("neighbors by panel", by_panel, genes, sides.reference),
+        Predictor("neighbors by place", by_place, genes, sides.reference),
+    ]
+
+
+def nearest_spots(
+    cells: Callable[[slice], np.ndarray],
+    n_cells: int,
+    spots: np.ndarray,
+    n: int,
+    device: torch.device,
+) -> sparse.csr_matrix:
+    """Means over the spots nearest to each cell by cosine, a block of cells at a time.
+
+    Parameters
+    ----------
+    cells
+        Makes the features of some cells, `(len(block), f)`.
+    n_cells
+        How many cells there are.
+    spots
+        Features of the spots, `(n_spots, f)`.
+    n
+        Spots of a mean.
+    device
+        Where likeness is computed.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        float32 `(n_cells, n_spots)`, `n` values of `1 / n` in each row.
+    """
+    right = torch.nn.functional.normalize(torch.from_numpy(spots).to(device)).T  # (f, n_spots)
+    index = np.empty((n_cells, n), dtype=np.int32)
+    for start in range(0, n_cells, CELLS_AT_A_TIME):
+        block = slice(start, min(start + CELLS_AT_A_TIME, n_cells))
+        left = torch.nn.functional.normalize(torch.from_numpy(cells(block)).to(device))  # (block, f)
+        index[block] = (left @ right).topk(n, sorted=False).indices.cpu().numpy()
+    weights = np.full(index.size, 1 / n, dtype=np.float32)
+    pointers = np.arange(0, index.size + 1, n)
+    return sparse.csr_matrix((weights, index.ravel(), pointers), shape=(n_cells, len(spots)))
+
+
+def _gan(
+    sides: Sides,
+    config: ImputeConfig,
+    generator: torch.Generator,
+    device: torch.device,
+    progress: Progress | None,
+) -> Predictor:
+    """The memory-GAN: images drawn from representations, over components of the target's panel."""
+    panel = sides.panel.values
+    n_cells = panel.shape[0]
+    some = np.sort(torch.randperm(n_cells, generator=generator)[: config.max_cells].numpy())
+    dense = panel.rows(some)[:, sides.known]  # (n, p)
+    k = min(config.gan.n_components, *dense.shape)
+    _, _, axes = randomized_svd(dense, k, random_state=0)  # (k, p)
+    basis = panel @ sides.spread_out(axes.T)  # (n_cells, k)
+    basis /= np.maximum(basis.std(axis=0), 1e-12)
+    fitted = fit_memory_gan(
+        torch.from_numpy(sides.e).float(),
+        torch.from_numpy(dense.T.copy()),
+        torch.from_numpy(basis[some]).float(),
+        config.gan,
+        generator,
+        device,
+        progress,
+    )
+    z = torch.from_numpy(sides.reference.representations).float()
+
+    def genes(rows: np.ndarray) -> np.ndarray:
+        return fitted.coefficients(z[torch.from_numpy(rows)]).T.cpu().numpy().astype(np.float64)
+
+    return Predictor("gan", basis, genes, sides.reference, fitted.history, fitted.converged)
+
+
+def _zscored(values: np.ndarray) -> np.ndarray:
+    """Columns as z-scores; those that do not vary become zeros."""
+    sd = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(sd > 1e-9, sd, 1.0)
+
+
+def _at_scales(values: np.ndarray, smoothers: dict[int, sparse.csr_matrix]) -> np.ndarray:
+    """Features `(n, d)` averaged over each scale, wider ones weighing less: `(n, d * n_scales)`."""
+    parts = [_zscored(weights @ values) / np.sqrt(1 + at) for at, weights in enumerate(smoothers.values())]
+    return np.hstack(parts)

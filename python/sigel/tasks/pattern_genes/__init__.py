@@ -1,0 +1,1 @@
+"""Genes that follow a designated pattern."""

@@ -1,0 +1,1 @@
+"""Spatially variable genes: test and score."""

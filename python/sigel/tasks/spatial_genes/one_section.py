@@ -1,0 +1,162 @@
+"""Spatially variable genes: a kernel test, and the distance from null images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+from torch import Tensor
+
+from sigel.errors import InputError
+from sigel.images import GeneImages
+from sigel.images.tensors import ImageViews
+from sigel.model import SIGEL
+from sigel.runtime.device import Progress, resolve_device, streams
+from sigel.stats.kernel import RasterKernel
+from sigel.stats.null_images import Null, check_null
+from sigel.stats.permutation_test import permutation_test
+from sigel.stats.stabilised_residuals import stabilised
+from sigel.tasks.spatial_genes.score import spatial_score
+
+TESTED = "tested"
+COLUMNS = (
+    "score",
+    "score_pval",
+    "statistic",
+    "effect",
+    "length_scale",
+    "pval",
+    "qval",
+    "rank",
+    "status",
+)
+BATCH = 512
+# Fewest pixels that a pattern can be told from chance on.
+LEAST_PIXELS = 20
+
+
+def spatial_genes(
+    images: GeneImages,
+    *,
+    covariates: np.ndarray | None = None,
+    null: Null = "permute",
+    n_nulls: int = 1,
+    score: bool = True,
+    model: SIGEL | str | Path | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Test every gene of a section for a spatial pattern.
+
+    Parameters
+    ----------
+    images
+        Gene images.
+    covariates
+        `(n_pixels, n_covariates)`, from `pixel_covariates`: what a pattern must not be explained by.
+    null, n_nulls
+        Kind of null images for the score, and how many of each gene; the null of the test is always that
+        pixels may change places.
+    score
+        Whether to compute the SIGEL score; the test alone takes a fraction of the time.
+    model, seed, device, progress
+        As in `sigel.model.section_model.section_model`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each of `images.all_genes`; columns as in `COLUMNS`. NaN where a gene was not tested;
+        `status` says why.
+
+    Notes
+    -----
+    Test: Q = z'Kz of variance-stabilised residuals z with a positive definite K of several length scales.
+    The permutation mean and variance of Q are right up to terms of order 1/n, its third moment uses the
+    gene's own skewness; the p-value is that of the gamma distribution with these three (Pearson III).
+    Score: the distance of a gene's representation from the mean of the null images of genes of its
+    level, over the spread of theirs.
+    """
+    check_null(null)
+    if not isinstance(n_nulls, int | np.integer) or isinstance(n_nulls, bool) or n_nulls < 1:
+        raise InputError("n_nulls", repr(n_nulls), "a whole number >= 1", "Use n_nulls=1.")
+    n = images.raster.n_pixels
+    if n < LEAST_PIXELS:
+        found = f"{n} pixels of tissue"
+        raise InputError("coordinates", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
+    where = resolve_device(device)
+    streams(seed)  # refuses what is no seed
+    views = ImageViews(images, where)
+    share = views.gene_share
+    kernel = RasterKernel(images.raster, _nuisance(share, covariates), where)
+    table = _tested(views, kernel, share, progress)
+    if score:
+        table["score"], table["score_pval"] = spatial_score(
+            images, views, null, n_nulls, model, seed, where, progress
+        )
+    flat = table["statistic"].isna().to_numpy()
+    status = np.array(images.status, dtype=object)
+    status[images.kept] = np.where(flat, "the same in all pixels", TESTED).astype(object)
+    whole = table.set_axis(images.genes).reindex(images.all_genes).assign(status=status)
+    whole.loc[status != TESTED, ["score", "score_pval"]] = np.nan
+    return with_ranks(whole)
+
+
+def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
+    """Add q-values (Benjamini and Hochberg) and ranks, by the statistic, and put the columns in order.
+
+    Parameters
+    ----------
+    table
+        With `pval` and `statistic`; NaN where a gene was not tested.
+    """
+    tested = table["pval"].notna().to_numpy()
+    qval = np.full(len(table), np.nan)
+    if tested.any():
+        qval[tested] = stats.false_discovery_control(table["pval"].to_numpy()[tested])
+    rank = table["statistic"].rank(ascending=False, method="first")
+    return table.assign(qval=qval, rank=rank)[list(COLUMNS)]
+
+
+def _tested(
+    views: ImageViews, kernel: RasterKernel, share: Tensor, progress: Progress | None
+) -> pd.DataFrame:
+    """Statistic, effect, length scale and p-value of every gene that has an image."""
+    n, parts = views.n_pixels, []
+    batches = torch.arange(views.n_genes).split(BATCH)
+    scales = np.asarray(kernel.scales)
+    for done, rows in enumerate(batches, start=1):
+        counts = views.counts(rows)
+        # Values that are no counts are tested as the images that they are.
+        z = kernel.clear(stabilised(counts, share) if views.integer else views.unscaled(counts))
+        forms = kernel.forms(z).double().cpu().numpy()  # (n, n_scales)
+        skew = z.pow(3).mean(dim=1).double().cpu().numpy()
+        kurtosis = z.pow(4).mean(dim=1).double().cpu().numpy()
+        flat = (z == 0).all(dim=1).cpu().numpy()
+        statistic, log_p = permutation_test(
+            forms.sum(axis=1), kernel.moments, n, skew, kurtosis, kernel.nuisance.shape[1]
+        )
+        # Covariance of neighbours over the variance: what is shared is no noise.
+        shared = (forms[:, 0] / kernel.weights[0] - n) / n + 1 / (n - 1)
+        strongest = (forms - kernel.traces).argmax(axis=1)
+        part: dict[str, np.ndarray] = {
+            "statistic": statistic,
+            "effect": shared.clip(0, 1),
+            "length_scale": scales[strongest],
+            "pval": np.exp(log_p),
+        }
+        parts.append(pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in part.items()}))
+        if progress is not None:
+            progress("test", done, len(batches), f"{min(done * BATCH, views.n_genes)} genes")
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(score=np.nan, score_pval=np.nan)
+
+
+def _nuisance(share: Tensor, covariates: np.ndarray | None) -> np.ndarray:
+    """Covariates, and the depth: counts that scatter more than Poisson's keep a trace of it."""
+    depth = share.double().cpu().numpy() * len(share)
+    columns = np.column_stack([np.sqrt(depth), np.log(np.maximum(depth, 1e-3))])
+    return columns if covariates is None else np.column_stack([columns, covariates])

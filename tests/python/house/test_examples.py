@@ -1,0 +1,32 @@
+"""Every example in the docstrings of public things runs and gives what it says."""
+
+from __future__ import annotations
+
+import doctest
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import pytest
+from test_structure import PUBLIC
+
+FOUND = {
+    test.name: test
+    for name, thing in PUBLIC.items()
+    for test in doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
+    if test.examples
+}
+
+
+def test_the_main_doors_have_examples():
+    assert {"sigel.tl.embed", "sigel.SIGEL", "sigel.GeneImages", "sigel.pl.gene_map"} <= set(FOUND)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_example(name):
+    said: list[str] = []
+    result = doctest.DocTestRunner(verbose=False).run(FOUND[name], out=said.append)
+    plt.close("all")
+    assert result.failed == 0, "".join(said)

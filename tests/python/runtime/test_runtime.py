@@ -1,0 +1,84 @@
+"""Devices, random streams and the progress bar."""
+
+import numpy as np
+import pytest
+import torch
+
+from sigel.errors import InputError
+from sigel.runtime.device import make_fabric, resolve_device, streams
+from sigel.runtime.progress import shown
+
+
+def test_auto_is_a_device_that_exists():
+    device = resolve_device("auto")
+    assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert torch.ones(2, device=device).sum() == 2
+    assert make_fabric(device).device.type == device.type
+
+
+@pytest.mark.parametrize("device", ["gpu", "mps", "cuda:99", "", None, "cpu:x"])
+def test_a_device_that_is_not_there_is_refused_with_the_fix(device):
+    with pytest.raises(InputError, match=r"`device`: found .*auto"):
+        resolve_device(device)
+
+
+def test_streams_of_a_seed_are_repeatable_and_differ_from_each_other():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first, again, other = streams(1), streams(np.int64(1)), streams(2)
+    draws = {stage: torch.rand(8, generator=g) for stage, g in first.items()}
+    for stage, draw in draws.items():
+        assert torch.equal(draw, torch.rand(8, generator=again[stage]))
+        assert not torch.equal(draw, torch.rand(8, generator=other[stage]))
+    assert len({float(draw[0]) for draw in draws.values()}) == len(draws)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "1", True, None, 2.0])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(InputError, match="`seed`"):
+        streams(seed)
+
+
+def test_progress_is_drawn_stage_by_stage_or_not_at_all(capsys):
+    with shown(False) as report:
+        assert report is None
+    with shown(True) as report:
+        report("pretrain", 1, 2, "loss 1.500")
+        report("pretrain", 2, 2, "loss 1.250")
+        report("refine", 1, 1, "loss 0.500")
+    drawn = capsys.readouterr().out
+    for word in ("pretrain", "2/2", "loss 1.250", "refine", "1/1"):
+        assert word in drawn
+
+
+def test_a_job_of_many_tasks_on_a_cluster_is_no_reason_to_stop(monkeypatch):
+    for name, value in {"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "job", "SLURM_JOB_ID": "7"}.items():
+        monkeypatch.setenv(name, value)
+    fabric = make_fabric(resolve_device("cpu"))
+    assert fabric.world_size == 1
+
+
+def test_processes_are_those_of_torchrun_alone(monkeypatch):
+    """A cluster's job may set WORLD_SIZE for something else."""
+    from sigel.runtime.device import is_main, n_processes
+
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "3")
+    assert n_processes() == 1
+    assert is_main()
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert n_processes() == 4
+    assert not is_main()
+
+
+def test_fast_products_leave_the_callers_setting():
+    from sigel.runtime.device import fast_products
+
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    for name, inside in (("cpu", before), ("cuda", True)):
+        with fast_products(torch.device(name)):
+            assert matmul.allow_tf32 is inside
+        assert matmul.allow_tf32 is before

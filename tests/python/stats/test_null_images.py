@@ -1,0 +1,114 @@
+"""Null images: the same counts or the same distribution, and no pattern."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import sigel
+from sigel.errors import InputError
+from sigel.images.tensors import ImageViews
+from sigel.stats.null_images import check_null, draw_counts, fit_counts, null_view
+
+
+@pytest.fixture(scope="module")
+def views():
+    adata = sigel.datasets.simulated_section(
+        n_rows=22, n_cols=22, n_programmes=3, genes_per_programme=30, n_background_genes=30
+    )
+    return ImageViews(sigel.GeneImages.from_anndata(adata))
+
+
+def rows(views):
+    return torch.arange(views.n_genes)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def neighbours(views, image):
+    """Correlation of pixels with the mean of their neighbours, mean over genes."""
+    beside = views.spread(image.T, 1.0).T
+    return float(
+        np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(image.numpy(), beside.numpy(), strict=True)])
+    )
+
+
+@pytest.mark.parametrize("null", ["permute", "nb", "zinb"])
+def test_a_null_image_has_no_pattern(views, null):
+    real, drawn = views.view(rows(views)), null_view(views, rows(views), null, seeded())
+    assert drawn.image.shape == real.image.shape
+    assert neighbours(views, real.image) > 0.2
+    # 120 genes: the mean of their correlations is within 0.02 of its expectation, -1 / n.
+    assert abs(neighbours(views, drawn.image)) < 0.02
+    assert float(drawn.noise.mean()) > float(real.noise.mean())
+
+
+def test_permuted_images_hold_the_same_pixels(views):
+    chosen = torch.tensor([3, 17, 50])
+    real = views.unscaled(views.counts(chosen))
+    drawn = null_view(views, chosen, "permute", seeded())
+    again = views.view_of(real)
+    assert torch.allclose(drawn.image.sort(dim=1).values, again.image.sort(dim=1).values, atol=1e-5)
+    assert not torch.equal(drawn.image, again.image)
+
+
+def test_genes_are_permuted_independently(views):
+    """Genes of one programme are alike; their null images are not."""
+    drawn = null_view(views, rows(views), "permute", seeded()).image
+    apart = np.corrcoef(drawn.numpy())
+    off = apart[~np.eye(len(apart), dtype=bool)]
+    assert abs(off.mean()) < 0.01
+    assert off.std() < 2 / np.sqrt(views.n_pixels)
+
+
+@pytest.mark.parametrize("null", ["permute", "nb", "zinb"])
+def test_a_seed_gives_the_same_images(views, null):
+    one, same, other = (null_view(views, rows(views), null, seeded(k)).image for k in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def simulated(n, dispersion, zeros=0.0, genes=60, mean=3.0, seed=0):
+    rng = np.random.default_rng(seed)
+    share = rng.gamma(4.0, size=n)
+    share /= share.sum()
+    rate = mean * n * share * np.ones((genes, 1))
+    if dispersion:
+        rate = rate * rng.gamma(1 / dispersion, dispersion, size=rate.shape)
+    counts = rng.poisson(rate) * (rng.random(rate.shape) >= zeros)
+    return torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(share.astype(np.float32))
+
+
+@pytest.mark.parametrize("dispersion", [0.0, 0.3, 1.5])
+def test_dispersion_is_found_again(dispersion):
+    counts, share = simulated(1500, dispersion)
+    found = fit_counts(counts, share)
+    assert float(found.dispersion.mean()) == pytest.approx(dispersion, abs=0.03 + 0.05 * dispersion)
+    assert (found.zeros == 0).all()
+
+
+def test_zeros_are_found_again_and_not_where_there_are_none():
+    counts, share = simulated(1500, 0.1, zeros=0.4, mean=6.0)
+    found = fit_counts(counts, share, zeros=True)
+    assert float(found.zeros.mean()) == pytest.approx(0.4, abs=0.05)
+    assert float((found.mean * share).mean()) == pytest.approx(6.0, rel=0.1)
+    counts, share = simulated(1500, 0.1, mean=6.0)
+    assert float(fit_counts(counts, share, zeros=True).zeros.mean()) < 0.03
+
+
+def test_drawn_counts_have_the_fitted_mean_and_variance():
+    counts, share = simulated(2000, 0.5, genes=200)
+    model = fit_counts(counts, share)
+    drawn = draw_counts(model, share, seeded())
+    assert float(drawn.mean()) == pytest.approx(float(counts.mean()), rel=0.03)
+    assert float(drawn.var()) == pytest.approx(float(counts.var()), rel=0.1)
+    assert (drawn == drawn.round()).all()
+    assert (drawn >= 0).all()
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(InputError, match=r"`null`: found 'poisson'; wanted one of"):
+        check_null("poisson")

@@ -1,0 +1,62 @@
+"""Residuals of counts: mean 0 and variance 1 at every depth, by the Poisson distribution itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from sigel.stats.stabilised_residuals import stabilised
+
+
+def moments(total: float, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the residual of each pixel if its count is Poisson of mean total x share."""
+    mean = total * share
+    most = int(mean.max() + 12 * np.sqrt(mean.max()) + 30)
+    counts = np.arange(most + 1)
+    p = stats.poisson.pmf(counts, mean[:, None])  # (n_pixels, n_counts)
+    values = np.empty_like(p)
+    rest = 1 - share.sum()
+    for count in counts:
+        # One more pixel takes what is missing, so that the gene's sum is what it is said to be.
+        image = torch.full((1, len(share) + 1), float(count))
+        image[0, -1] = total - count * len(share)
+        shares = torch.from_numpy(np.append(share, rest).astype(np.float32))
+        values[:, count] = stabilised(image, shares)[0, :-1].double().numpy()
+    first = (p * values).sum(axis=1)
+    return first, (p * (values - first[:, None]) ** 2).sum(axis=1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.05, 3000.0))
+def test_mean_and_variance_are_right_at_every_depth(total):
+    share = np.array([0.001, 0.01, 0.05, 0.3])
+    first, second = moments(total, share)
+    # float32, and lines between the points of a table of log means.
+    np.testing.assert_allclose(first, 0, atol=5e-3)
+    np.testing.assert_allclose(second, 1, rtol=5e-3)
+
+
+def test_a_gene_that_follows_the_depth_has_no_pattern():
+    rng = np.random.default_rng(0)
+    share = np.concatenate([np.full(2000, 1.0), np.full(2000, 9.0)])
+    share /= share.sum()
+    counts = rng.poisson(400 * share, size=(200, 4000))
+    z = stabilised(torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(share.astype(np.float32)))
+    gap = z[:, 2000:].mean(dim=1) - z[:, :2000].mean(dim=1)  # shallow and deep halves, 200 genes
+    assert float(gap.mean()) == pytest.approx(0, abs=4 * np.sqrt(2 / 2000 / 200))
+
+
+def test_pixels_without_depth_say_nothing():
+    counts = torch.tensor([[0.0, 3.0, 1.0]])
+    assert stabilised(counts, torch.tensor([0.0, 0.5, 0.5]))[0, 0] == 0
+
+
+def test_more_counts_give_a_larger_residual():
+    counts = torch.eye(4) * torch.tensor([1.0, 2.0, 5.0, 40.0])[:, None] + 1
+    z = stabilised(counts, torch.full((4,), 0.25))
+    assert (z.diagonal() > 0).all()
+    assert (z.argmax(dim=1) == torch.arange(4)).all()

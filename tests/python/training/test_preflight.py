@@ -1,0 +1,335 @@
+"""What a fit needs and what there is: sums that grow with the data, suggestions that fit, honest refusals."""
+
+import dataclasses
+import re
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sigel.config import ImageConfig, SIGELConfig
+from sigel.errors import InputError
+from sigel.images.raster import rasterise
+from sigel.nn.encoder.patches import Patches
+from sigel.training import preflight
+from sigel.training.preflight import available_memory, cgroup_room, check_memory, memory_needed
+
+CPU = torch.device("cpu")
+SIZE = {"n_genes": 15_000, "n_pixels": 8_000, "n_patches": 128, "n_counts": 30_000_000}
+FINE = {"encoder": {"patch_size": 4}}
+FINE_SIZE = SIZE | {"n_patches": 560}
+
+configs = st.fixed_dictionaries(
+    {
+        "n_dims": st.sampled_from([2, 32, 128]),
+        "n_groups": st.sampled_from(["auto", 1, 500]),
+        "encoder": st.fixed_dictionaries(
+            {
+                "patch_size": st.sampled_from(["auto", 1, 4, 16]),
+                "rank": st.sampled_from([1, 128]),
+                "dim": st.sampled_from([16, 64]),
+                "depth": st.sampled_from([1, 5]),
+                "pool": st.sampled_from(["spatial", "mean"]),
+                "decoder": st.sampled_from(["tokens", "bottleneck"]),
+                "head_hidden": st.sampled_from([0, 32]),
+            }
+        ),
+        "train": st.fixed_dictionaries(
+            {
+                "pretrain_epochs": st.sampled_from([0, 3]),
+                "refine_epochs": st.sampled_from([0, 3]),
+                "contrast_weight": st.sampled_from([0.0, 1.0]),
+                "pretrain_batch": st.integers(1, 2000),
+                "refine_batch": st.integers(1, 2000),
+            }
+        ),
+    }
+)
+sizes = st.fixed_dictionaries(
+    {
+        "n_genes": st.integers(1, 60_000),
+        "n_pixels": st.integers(9, 40_000),
+        "n_patches": st.integers(1, 10_000),
+        "n_counts": st.integers(1, 10**9),
+    }
+)
+
+
+def needed(config, **size):
+    parts = memory_needed(config, **size)
+    assert all(type(part) is int and part >= 0 for part in parts.values())
+    return sum(parts.values())
+
+
+def made(changes):
+    return SIGELConfig.from_dict(changes)
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes=configs, size=sizes, more=st.integers(1, 10**7), name=st.sampled_from([*SIZE]))
+def test_more_of_anything_never_needs_less(changes, size, more, name):
+    config = made(changes)
+    assert needed(config, **size) <= needed(config, **(size | {name: size[name] + more}))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    changes=configs,
+    size=sizes,
+    more=st.integers(1, 500),
+    where=st.sampled_from([("train", "pretrain_batch"), ("train", "refine_batch"), ("encoder", "rank")]),
+)
+def test_larger_batches_and_more_eigenimages_never_need_less(changes, size, more, where):
+    part, name = where
+    larger = changes | {part: changes[part] | {name: changes[part][name] + more}}
+    assert needed(made(changes), **size) <= needed(made(larger), **size)
+
+
+def test_each_part_follows_what_it_is_made_of():
+    parts = memory_needed(SIGELConfig(), **SIZE)
+    counts = memory_needed(SIGELConfig(), **(SIZE | {"n_counts": 2 * SIZE["n_counts"]}))["counts"]
+    assert counts - parts["counts"] == 12 * SIZE["n_counts"]
+    assert parts["libraries"] == preflight.LIBRARIES
+    linear = memory_needed(made({"encoder": {"branch": False}}), **SIZE)
+    assert linear["weights"] == linear["tokens"] == linear["pooled"] == 0
+    random = memory_needed(made({"encoder": {"start": "random"}}), **SIZE)
+    assert random["eigenimages"] == 0
+    small = {"train": {"pretrain_batch": 64, "refine_batch": 64}}
+    large = {"train": {"pretrain_batch": 1024, "refine_batch": 1024}}
+    tokens = [memory_needed(made(changes), **SIZE)["tokens"] for changes in (small, large)]
+    assert tokens[1] > 8 * tokens[0]
+
+
+def test_what_fits_is_said_in_one_sentence():
+    sentence = check_memory(SIGELConfig(), CPU, **SIZE, available=18_300_000_000)
+    assert re.fullmatch(r"needs about \d\.\d GB, 18\.3 GB available on cpu", sentence)
+    tiny = check_memory(SIGELConfig(), CPU, n_genes=9, n_pixels=9, n_patches=1, n_counts=9, available=10**9)
+    assert re.fullmatch(r"needs about 3\d\d MB, 1\.0 GB available on cpu", tiny)
+
+
+def test_numbers_of_numpy_are_numbers():
+    size = {name: np.int32(value) for name, value in SIZE.items()}
+    assert check_memory(SIGELConfig(), CPU, **size, available=10**11).startswith("needs about")
+
+
+def test_without_a_number_the_memory_of_the_device_counts(monkeypatch):
+    monkeypatch.setattr(preflight, "available_memory", lambda device: 10**12)
+    assert "1000.0 GB available on cpu" in check_memory(SIGELConfig(), CPU, **SIZE)
+    monkeypatch.setattr(preflight, "available_memory", lambda device: 10**6)
+    with pytest.raises(InputError, match="1 MB of memory available"):
+        check_memory(SIGELConfig(), CPU, **SIZE)
+
+
+# --- suggestions -----------------------------------------------------------------------------------------
+
+
+def refusal(config, size, available, device=CPU):
+    with pytest.raises(InputError) as caught:
+        check_memory(config, device, **size, available=available)
+    return caught.value
+
+
+def followed(config, error):
+    """The settings after the message was obeyed, and what it names."""
+    named = re.findall(r"(train|encoder)\.(\w+)=(\d+)", str(error))
+    for part, name, value in named:
+        inner = dataclasses.replace(getattr(config, part), **{name: int(value)})
+        config = dataclasses.replace(config, **{part: inner})
+    return config, {f"{part}.{name}" for part, name, _ in named}
+
+
+def test_smaller_batches_come_first_and_fit():
+    config = made({"train": {"pretrain_batch": 1000, "refine_batch": 500}})
+    available = needed(config, **SIZE) * 8 // 10
+    error = refusal(config, SIZE, available)
+    assert error.argument == "train.pretrain_batch"
+    assert "found 1000, with which a fit needs about" in str(error)
+    smaller, named = followed(config, error)
+    assert named == {"train.pretrain_batch", "train.refine_batch"}
+    assert smaller.train.pretrain_batch in {500, 250, 125, 62, 32}
+    assert check_memory(smaller, CPU, **SIZE, available=available).startswith("needs about")
+
+
+def test_the_largest_batches_that_fit_are_named():
+    config = made({"train": {"pretrain_batch": 512, "refine_batch": 512}})
+    error = refusal(config, SIZE, needed(config, **SIZE) - 1)
+    assert "train.pretrain_batch=256 and train.refine_batch=256" in str(error)
+
+
+def test_batches_are_never_suggested_below_32_or_above_what_they_were():
+    config = made({"train": {"pretrain_batch": 33, "refine_batch": 8}, **FINE})
+    for share in np.linspace(0.01, 0.999, 30):
+        smaller, _ = followed(config, refusal(config, FINE_SIZE, int(needed(config, **FINE_SIZE) * share)))
+        assert smaller.train.pretrain_batch in {32, 33}
+        assert smaller.train.refine_batch == 8
+
+
+@pytest.mark.parametrize("patch_size", ["auto", 4])
+def test_larger_patches_come_next_and_fit(patch_size):
+    least = {"pretrain_batch": 32, "refine_batch": 32}
+    encoder = {"patch_size": patch_size, "dim": 512, "pool": "mean"}
+    config = made({"train": least, "encoder": encoder})
+    error = refusal(config, FINE_SIZE, needed(config, **FINE_SIZE) * 7 // 10)
+    assert error.argument == "encoder.patch_size"
+    assert f"found {patch_size!r}, with which" in str(error)
+    assert followed(config, error)[0].encoder.patch_size >= 8
+
+
+@pytest.mark.parametrize("shape", [(60, 40), (97, 61), (33, 128)])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_larger_patches_fit_with_the_patches_that_a_section_then_has(shape, ragged):
+    row, col = (a.ravel() for a in np.mgrid[: shape[0], : shape[1]])
+    if ragged:  # an ellipse with a hole
+        u, v = 2 * row / shape[0] - 1, 2 * col / shape[1] - 1
+        keep = (u**2 + v**2 < 1) & ((u - 0.2) ** 2 + v**2 > 0.04)
+        row, col = row[keep], col[keep]
+    places = np.column_stack([row, col])
+    raster = rasterise(None, places, ImageConfig(grid="lattice"))
+    config = made({"encoder": {"patch_size": 4, "dim": 256, "pool": "mean"}, "train": {"refine_batch": 32}})
+    grid = Patches.from_raster(raster, 4)
+    size = SIZE | {"n_pixels": raster.n_pixels, "n_patches": grid.n_patches, "n_counts": 10**6}
+    suggested = set()
+    for share in np.linspace(0.05, 0.999, 25):
+        available = int(needed(config, **size) * share)
+        error = refusal(config, size, available)
+        if error.argument in {"genes", "device"}:
+            continue
+        smaller, named = followed(config, error)
+        suggested |= named
+        there = Patches.from_raster(raster, smaller.encoder.patch_size).n_patches
+        assert needed(smaller, **(size | {"n_patches": there})) <= available
+    assert "encoder.patch_size" in suggested
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=configs, size=sizes, share=st.floats(0.001, 0.999))
+def test_whatever_is_suggested_fits(changes, size, share):
+    config = made(changes)
+    available = int(needed(config, **size) * share)
+    error = refusal(config, size, available)
+    smaller, named = followed(config, error)
+    if error.argument == "device":
+        assert "No setting would do" in str(error)
+        assert not named
+        return
+    if error.argument == "genes":
+        kept = int(re.search(r"at most (\d+) genes", str(error)).group(1))
+        assert 100 <= kept < size["n_genes"]
+        size = size | {"n_counts": -(-size["n_counts"] * kept // size["n_genes"]), "n_genes": kept}
+    else:
+        assert error.argument in named
+    if "encoder.patch_size" in named:
+        before = config.encoder.patch_size
+        times = 4 if before == "auto" else smaller.encoder.patch_size // before
+        size = size | {"n_patches": -(-size["n_patches"] // times**2)}
+    assert needed(smaller, **size) <= available
+
+
+def test_fewer_genes_come_last_and_change_no_more_than_helps():
+    size = SIZE | {"n_counts": 3 * 10**9}  # 36 GB; a batch is nothing beside it
+    config = SIGELConfig()
+    error = refusal(config, size, 20 * 10**9)
+    assert error.argument == "genes"
+    assert followed(config, error)[1] == set()
+    assert re.search(r"found 15000, .* Keep at most \d+00 genes: a fit then needs about", str(error))
+
+
+@pytest.mark.parametrize(
+    ("device", "elsewhere"), [(CPU, "use a machine with more"), (torch.device("cuda:0"), 'use device="cpu"')]
+)
+def test_where_nothing_fits_the_message_says_so(device, elsewhere):
+    error = refusal(SIGELConfig(), SIZE, 10**8, device)
+    assert error.argument == "device"
+    for words in (f"found {device} with 100 MB", "No setting would do: even 100 genes", elsewhere):
+        assert words in str(error)
+
+
+def test_a_linear_model_is_told_to_take_fewer_genes():
+    error = refusal(made({"encoder": {"branch": False}}), SIZE, 10**9)
+    assert error.argument == "genes"
+    assert "batch" not in str(error)
+
+
+# --- what there is ---------------------------------------------------------------------------------------
+
+GB = 2**30
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Writes files of control groups and answers what they leave."""
+
+    def room(groups, **files):
+        (tmp_path / "cgroup").write_text(groups)
+        for name, content in files.items():
+            path = tmp_path / "fs" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        return cgroup_room(tmp_path / "cgroup", tmp_path / "fs")
+
+    return room
+
+
+def test_version_2_leaves_the_limit_less_what_is_used(tree):
+    stat = f"anon {GB}\nfile {GB}\ninactive_file {GB // 2}\nslab 0\n"
+    files = {"memory.max": f"{8 * GB}\n", "memory.current": f"{3 * GB}\n", "memory.stat": stat}
+    assert tree("0::/\n", **files) == 5 * GB + GB // 2
+
+
+def test_version_2_takes_the_tightest_group_above(tree):
+    files = {
+        "job/memory.max": str(4 * GB),
+        "job/memory.current": str(GB),
+        "job/step/memory.max": "max\n",
+        "job/step/memory.current": str(GB),
+    }
+    assert tree("0::/job/step\n", **files) == 3 * GB
+    assert tree("0::/job/step\n", **{"job/step/memory.max": str(2 * GB)}) == GB
+
+
+def test_version_1_reads_the_memory_controller(tree):
+    files = {
+        "memory/slurm/memory.limit_in_bytes": str(6 * GB),
+        "memory/slurm/memory.usage_in_bytes": str(5 * GB),
+        "memory/slurm/memory.stat": f"cache 1\ninactive_file 7\ntotal_inactive_file {GB}\n",
+        "memory.max": "1",  # that of version 2 does not count
+    }
+    groups = "5:devices:/\n4:cpu,memory:/slurm/task_0\n1:name=systemd:/x\n"
+    assert tree(groups, **files) == 2 * GB
+
+
+def test_a_group_under_a_name_that_is_not_there_is_read_at_the_top(tree):
+    files = {"memory.max": str(2 * GB), "memory.current": str(3 * GB)}
+    assert tree("0::/docker/0123\n", **files) == 0
+    assert tree("0::/../../other\n", **files) == 0
+
+
+@pytest.mark.parametrize("groups", ["", "\n", "no colons", "0::/\n", "4:memory:/\n", "::::\n", "\0:memory\n"])
+def test_without_a_limit_there_is_no_answer(tree, groups):
+    assert tree(groups) is None
+    assert tree(groups, **{"memory.max": "max\n", "memory/memory.limit_in_bytes": "-1\n"}) is None
+
+
+def test_files_that_are_not_there_or_damaged_are_no_error(tree, tmp_path):
+    assert cgroup_room(tmp_path / "none", tmp_path) is None
+    assert tree("0::/\n", **{"memory.max": str(GB)}) == GB
+    files = {"memory.current": "?", "memory.stat": "\ninactive_file\ninactive_file many\n"}
+    assert tree("0::/\n", **files) == GB
+
+
+def test_the_cpu_has_what_machine_and_group_leave(monkeypatch):
+    assert 0 <= available_memory(CPU) <= psutil.virtual_memory().total
+    monkeypatch.setattr(preflight, "cgroup_room", lambda: 5)
+    assert available_memory(CPU) == 5
+    monkeypatch.setattr(preflight, "cgroup_room", lambda: None)
+    assert available_memory(CPU) > 5
+
+
+def test_a_gpu_has_what_is_free_and_what_torch_holds_unused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10 * GB, 80 * GB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 3 * GB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GB)
+    assert available_memory(torch.device("cuda", 1)) == 12 * GB
