@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.imputation.folds import library, log_normalised, mean_of_nearest, morans_i
+from benchmarks.harness.numerics import library, log_normalised, mean_of_nearest, morans_i
 
 # Fewer spots say nothing of where a gene is.
 LEAST_SPOTS = 10

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 from benchmarks.domains.baselines import variable_part
 from benchmarks.domains.inputs import Found, Given, at_number, is_square
-from benchmarks.imputation.folds import library, log_normalised
+from benchmarks.harness.numerics import library, log_normalised
 
 BANKSY_LAMBDA, BANKSY_NEIGHBOURS, BANKSY_COMPONENTS = 0.8, 15, 20
 # Of SpaGCN's own search and tutorial.

@@ -25,8 +25,8 @@ from benchmarks.domains.stages import (
 )
 from benchmarks.domains.tissues import DLPFC, Labelled, agreement, gene_sets, large, tissues
 from benchmarks.harness.job import Job
+from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say
-from benchmarks.spatial_genes.stages import python_with
 
 N_SEEDS = 10
 N_AT_A_TIME = 2

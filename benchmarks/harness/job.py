@@ -9,9 +9,8 @@ import numpy as np
 
 import sigel
 from benchmarks.harness.report import say
-from benchmarks.harness.sections import Section
+from benchmarks.harness.sections import Method, Section
 from benchmarks.harness.sigel_rows import PRESETS, QUICK, merged, preset, with_sigel
-from benchmarks.representations.baselines import Method
 
 
 @dataclass

@@ -9,47 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 Result = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def measure(
-    stage: str, *, alone: bool = True, environment: dict[str, str] | None = None, **settings: Any
-) -> Result:
-    """Run a stage in a child process.
-
-    Parameters
-    ----------
-    stage
-        Key of `stages.STAGES`.
-    alone
-        False runs it in this process, within which a peak of memory may be that of another stage.
-    environment
-        Variables beside those of this process.
-    **settings
-        Passed to the stage; fit for JSON.
-
-    Returns
-    -------
-    dict
-        What the stage returned, with `peak_gb`, the largest memory that its process held.
-
-    Raises
-    ------
-    RuntimeError
-        When the stage fails; with what it said.
-    """
-    if not alone:
-        from benchmarks.speed.stages import STAGES
-
-        outcome = STAGES[stage](**settings)
-        return {"peak_gb": memory_gb("VmHWM")} | outcome
-    command = [sys.executable, "-m", "benchmarks.speed.stages", stage, json.dumps(settings)]
-    return last_line(f"stage {stage}", command, environment)
 
 
 def by_python(
@@ -158,3 +124,21 @@ def best(work: Callable[[], Any], times: int) -> float:
         work()
         seconds.append(time.perf_counter() - started)
     return min(seconds)
+
+
+@lru_cache
+def python_with(package: str | None) -> str | None:
+    """A Python that has a package, or None.
+
+    Parameters
+    ----------
+    package
+        Its name; None asks for nothing but this Python.
+    """
+    if package is None:
+        return sys.executable
+    ask = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    for python in filter(None, (sys.executable, os.environ.get("SIGEL_PEERS"))):
+        if subprocess.run([python, "-c", ask], check=False, capture_output=True).returncode == 0:
+            return python
+    return None

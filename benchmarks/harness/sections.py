@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -159,3 +159,6 @@ def simulated(seed: int, **parameters: Any) -> Section:
     """
     adata = sigel.datasets.simulated_section(seed=seed, **parameters)
     return Section.of(f"simulated, seed {seed}", adata)
+
+
+Method = Callable[[Section], np.ndarray]

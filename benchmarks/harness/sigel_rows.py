@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 import sigel
-from benchmarks.harness.sections import Section
-from benchmarks.representations.baselines import Method
+from benchmarks.harness.sections import Method, Section
 from sigel.errors import ConfigError
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews

@@ -7,7 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.imputation.folds import Fold, Predicted, mean_of_nearest, nearest_reference, zscored
+from benchmarks.harness.numerics import mean_of_nearest, zscored
+from benchmarks.imputation.folds import Fold, Predicted, nearest_reference
 
 # Spots averaged where the images are smoothed: a spot and its ring on a hexagonal lattice.
 RING = 7

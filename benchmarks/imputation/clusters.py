@@ -14,13 +14,13 @@ from sklearn.mixture import GaussianMixture
 
 import sigel
 from benchmarks.harness.job import Job
+from benchmarks.harness.numerics import mean_of_nearest, values
+from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import there
-from benchmarks.imputation.folds import mean_of_nearest, values
 from benchmarks.imputation.leiden import leiden
 from benchmarks.imputation.peers import QUICK as SETTINGS_QUICK
 from benchmarks.imputation.splits import EMBRYO, QUICK, VISIUM, read_plane
-from benchmarks.spatial_genes.stages import python_with
 
 N_SEEDS = 10
 N_COMPONENTS = 30

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import rel_entr
 from scipy.stats import rankdata
 
-from benchmarks.imputation.folds import zscored
+from benchmarks.harness.numerics import zscored
 
 # Whether more is better.
 METRICS = {"PCC": True, "SSIM": True, "RMSE": False, "JS": False}

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import anndata
 import numpy as np
 
-from benchmarks.imputation.folds import Fold, Predicted, library, log_normalised
+from benchmarks.harness.numerics import library, log_normalised
+from benchmarks.imputation.folds import Fold, Predicted
 
 TANGRAM_EPOCHS = 300
 GIMVI_EPOCHS = 100

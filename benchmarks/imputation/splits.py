@@ -11,8 +11,8 @@ from anndata import AnnData
 
 import sigel
 from benchmarks.harness.job import Job
+from benchmarks.harness.numerics import library, log_normalised, morans_i, values
 from benchmarks.harness.sections import read, there
-from benchmarks.imputation.folds import library, log_normalised, morans_i, values
 
 N_FOLDS = 5
 PANEL = 1000

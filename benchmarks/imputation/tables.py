@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness.job import Job
+from benchmarks.harness.numerics import mean_of_nearest
+from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say
-from benchmarks.imputation.folds import mean_of_nearest
 from benchmarks.imputation.metrics import METRICS, accuracy_score, per_gene
 from benchmarks.imputation.splits import LEAST_SPOTS, N_FOLDS, PANEL, Split, splits
 from benchmarks.imputation.stages import AUTO, METHODS, OURS, PEERS, TANGRAM, Outcome, apply, hand_over
 from benchmarks.imputation.trust import coverage_rows, gene_table, trust_row
-from benchmarks.spatial_genes.stages import python_with
 
 CEILING = 60
 N_AT_A_TIME = 2

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from benchmarks.imputation.folds import fold_of, library, log_normalised
+from benchmarks.harness.numerics import library, log_normalised
+from benchmarks.imputation.folds import fold_of
 from benchmarks.imputation.metrics import pcc
 from benchmarks.imputation.splits import Split
 from benchmarks.imputation.stages import Outcome

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from benchmarks.harness.pixels import log_images, six_nearest, smoothed, zscore, zscored
-from benchmarks.harness.sections import Section
-
-Method = Callable[[Section], np.ndarray]
+from benchmarks.harness.sections import Method, Section
 
 # Values that a table's rows name often.
 PCA_SMOOTHED = "PCA 32 of smoothed z-scored"

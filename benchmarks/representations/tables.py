@@ -8,11 +8,11 @@ from typing import Any
 from benchmarks.harness import sections
 from benchmarks.harness.job import Job, Runs
 from benchmarks.harness.report import Table, say
-from benchmarks.harness.sections import Section
+from benchmarks.harness.sections import Method, Section
 from benchmarks.harness.sigel_rows import QUICK_SECTION, merged, with_sigel
 from benchmarks.representations import baselines
 from benchmarks.representations.agreement import Pair, agreement10, make_pair
-from benchmarks.representations.baselines import PCA_SMOOTHED, PCA_WIENER, Method
+from benchmarks.representations.baselines import PCA_SMOOTHED, PCA_WIENER
 
 GOAL = "Goal for SIGEL at 32 dimensions: 0.50."
 

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,7 @@ import anndata
 import pandas as pd
 
 import sigel
-from benchmarks.harness.processes import by_python, memory_gb
+from benchmarks.harness.processes import by_python, memory_gb, python_with
 from benchmarks.spatial_genes.peers import KNOWN, PEERS, TESTS_ALONE
 
 METHODS = PEERS | {"surface": KNOWN, "SIGEL, test alone": TESTS_ALONE}
@@ -52,24 +49,6 @@ class Outcome:
     seconds: list[float]
     before_gb: float
     peak_gb: float
-
-
-@lru_cache
-def python_with(package: str | None) -> str | None:
-    """A Python that has a package, or None.
-
-    Parameters
-    ----------
-    package
-        Its name; None asks for nothing but this Python.
-    """
-    if package is None:
-        return sys.executable
-    ask = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
-    for python in filter(None, (sys.executable, os.environ.get("SIGEL_PEERS"))):
-        if subprocess.run([python, "-c", ask], check=False, capture_output=True).returncode == 0:
-            return python
-    return None
 
 
 def why_not(method: str) -> str | None:

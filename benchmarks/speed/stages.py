@@ -20,6 +20,11 @@ from benchmarks.harness.processes import Result, best, memory_gb
 if TYPE_CHECKING:
     from sigel.images.raster import Raster
 
+import anndata
+
+import sigel
+from benchmarks.harness.processes import last_line
+
 
 def images(path: str, times: int = 3) -> Result:
     """Gene images from the CSR matrix of an h5ad file.
@@ -31,8 +36,6 @@ def images(path: str, times: int = 3) -> Result:
     times
         How often; the shortest counts.
     """
-    import anndata
-
     from sigel.images import GeneImages
 
     adata, before = anndata.read_h5ad(path), memory_gb("VmRSS")
@@ -70,9 +73,6 @@ def embed(path: str, config: dict[str, Any], seed: int, *, warm: bool = False, e
     encode
         Whether to save the model, load it and encode all genes by it.
     """
-    import anndata
-
-    import sigel
     from benchmarks.harness.large_sections import SMALL
 
     small = sigel.datasets.simulated_section(**SMALL)
@@ -115,7 +115,6 @@ def components(path: str, seed: int, n_dims: int = 32) -> Result:
     n_dims
         How many components.
     """
-    import anndata
     from sklearn.decomposition import PCA
 
     from benchmarks.harness.pixels import zscored
@@ -138,8 +137,6 @@ def filtered(path: str, n_dims: int = 32) -> Result:
     n_dims
         How many components.
     """
-    import anndata
-
     from benchmarks.harness.sections import Section
     from benchmarks.representations.baselines import pca, wiener
 
@@ -193,8 +190,6 @@ def streamed(path: str) -> Result:
     path
         The file.
     """
-    import anndata
-
     from sigel.images import GeneImages
 
     before, started = memory_gb("VmRSS"), time.perf_counter()
@@ -219,3 +214,36 @@ STAGES: dict[str, Callable[..., Result]] = {
 if __name__ == "__main__":
     outcome = STAGES[sys.argv[1]](**json.loads(sys.argv[2]))
     print(json.dumps({"peak_gb": memory_gb("VmHWM")} | outcome))
+
+
+def measure(
+    stage: str, *, alone: bool = True, environment: dict[str, str] | None = None, **settings: Any
+) -> Result:
+    """Run a stage in a child process.
+
+    Parameters
+    ----------
+    stage
+        Key of `stages.STAGES`.
+    alone
+        False runs it in this process, within which a peak of memory may be that of another stage.
+    environment
+        Variables beside those of this process.
+    **settings
+        Passed to the stage; fit for JSON.
+
+    Returns
+    -------
+    dict
+        What the stage returned, with `peak_gb`, the largest memory that its process held.
+
+    Raises
+    ------
+    RuntimeError
+        When the stage fails; with what it said.
+    """
+    if not alone:
+        outcome = STAGES[stage](**settings)
+        return {"peak_gb": memory_gb("VmHWM")} | outcome
+    command = [sys.executable, "-m", "benchmarks.speed.stages", stage, json.dumps(settings)]
+    return last_line(f"stage {stage}", command, environment)

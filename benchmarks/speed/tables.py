@@ -11,11 +11,12 @@ import torch
 import sigel
 from benchmarks.harness.job import Job
 from benchmarks.harness.large_sections import CELLS, DOORS, VISIUM, write_section
-from benchmarks.harness.processes import Result, measure
+from benchmarks.harness.processes import Result
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
 from benchmarks.speed import hardware_floor as limits
 from benchmarks.speed.r_door import find_r
+from benchmarks.speed.stages import measure
 
 # Seconds and GB; on a GPU the fit has a goal of its own.
 GOALS: dict[str, tuple[float | None, float | None]] = {

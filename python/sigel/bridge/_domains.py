@@ -11,8 +11,9 @@ import numpy as np
 from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.domains import find as tasks
+from sigel.tasks.domains import gene_selection, stability
 
 
 def select_genes(
@@ -58,7 +59,7 @@ def select_genes(
     dict
         Columns of the table as lists, `gene` among them.
     """
-    table = tasks.select_genes(
+    table = gene_selection.select_genes(
         section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
         ImageConfig.from_dict(whole_numbers(settings)),
@@ -217,7 +218,7 @@ def domain_stability(
         device=device,
         weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
     )
-    table, kept = tasks.domain_stability(
+    table, kept = stability.domain_stability(
         described,
         np.asarray(names_of(domain), dtype=object),
         method=_of_r(method),
@@ -237,11 +238,13 @@ def _labels(section: Sequence[str] | None) -> np.ndarray | None:
     return None if section is None else np.asarray(names_of(section), dtype=object)
 
 
-def _known(group: Sequence[str] | None, rank: Any, effect: Any) -> tasks.Known:
+def _known(group: Sequence[str] | None, rank: Any, effect: Any) -> gene_selection.Known:
     ranks, effects = (
         None if one is None else np.asarray(one, dtype=np.float64).reshape(-1) for one in (rank, effect)
     )
-    return tasks.Known(None if group is None else np.array(names_of(group), dtype=object), ranks, effects)
+    return gene_selection.Known(
+        None if group is None else np.array(names_of(group), dtype=object), ranks, effects
+    )
 
 
 def _of_r(method: str | Callable[..., Any]) -> str | Callable[..., Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sigel.bridge._pieces import images_of, spots_by_genes, whole, whole_numbers
 from sigel.config import SIGELConfig
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.embedding import embed_section
 
 

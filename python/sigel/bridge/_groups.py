@@ -10,7 +10,7 @@ import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, names_of, spots_by_genes, whole, whole_numbers
 from sigel.config import SIGELConfig
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
 

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config.imputation import ImputeConfig
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
 

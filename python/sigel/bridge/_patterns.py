@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, model_and_settings, names_of, spots_by_genes, whole
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.pattern_genes import search as patterns
 
 

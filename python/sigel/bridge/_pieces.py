@@ -12,8 +12,8 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.images.section import Section
 from sigel.model import SIGEL
-from sigel.tasks.imputation.target_reference import Section
 
 
 def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sigel.bridge._pieces import columns, images_of, model_and_settings, spots_by_genes, whole
 from sigel.images import GeneImages
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
 

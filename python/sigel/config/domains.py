@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sigel.config.fit import _Config, _require
+from sigel.config.base import Settings, require
 
 
 @dataclass(frozen=True, kw_only=True)
-class DomainConfig(_Config):
+class DomainConfig(Settings):
     """How domains of a tissue are found.
 
     Parameters
@@ -77,18 +77,18 @@ class DomainConfig(_Config):
     ridge: float = 1e-4
 
     def _check(self) -> None:
-        _require(0 < self.share <= 1, "share", self.share, "a number above 0, up to 1")
-        _require(0 <= self.balance <= 1, "balance", self.balance, "a number from 0 to 1")
+        require(0 < self.share <= 1, "share", self.share, "a number above 0, up to 1")
+        require(0 <= self.balance <= 1, "balance", self.balance, "a number from 0 to 1")
         sum_ = self.target_sum
-        _require(sum_ is None or sum_ > 0, "target_sum", sum_, "a number > 0 or None")
+        require(sum_ is None or sum_ > 0, "target_sum", sum_, "a number > 0 or None")
         rising = all(a < b for a, b in zip(self.rings, self.rings[1:], strict=False))
-        _require(self.rings[:1] == (1,) and rising, "rings", self.rings, "rising numbers that begin with 1")
-        _require(0 < self.correlation <= 1, "correlation", self.correlation, "a number above 0, up to 1")
+        require(self.rings[:1] == (1,) and rising, "rings", self.rings, "rising numbers that begin with 1")
+        require(0 < self.correlation <= 1, "correlation", self.correlation, "a number above 0, up to 1")
         window = self.window
-        _require(window is None or window >= 1, "window", window, "a whole number >= 1 or None")
+        require(window is None or window >= 1, "window", window, "a whole number >= 1 or None")
         for name in ("choices", "n_components", "starts", "prior_neighbors"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
-        _require(self.prior >= 0, "prior", self.prior, "a number >= 0")
-        _require(self.max_spots >= 100, "max_spots", self.max_spots, "a whole number >= 100")
-        _require(self.max_domains >= 2, "max_domains", self.max_domains, "a whole number >= 2")
-        _require(self.ridge > 0, "ridge", self.ridge, "a number > 0")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+        require(self.prior >= 0, "prior", self.prior, "a number >= 0")
+        require(self.max_spots >= 100, "max_spots", self.max_spots, "a whole number >= 100")
+        require(self.max_domains >= 2, "max_domains", self.max_domains, "a whole number >= 2")
+        require(self.ridge > 0, "ridge", self.ridge, "a number > 0")

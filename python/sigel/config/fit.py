@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import re
 from dataclasses import dataclass, field
-from numbers import Integral, Real
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from sigel.errors import ConfigError
-
-C = TypeVar("C", bound="_Config")
+from sigel.config.base import Settings, require
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"encoder": {"branch": False}},
@@ -25,39 +19,6 @@ MITOCHONDRIAL = r"^(MT|Mt|mt)-"
 SPIKE_IN = r"^ERCC[-_]?\d+$"
 
 
-def _require(ok: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001
-    if not ok:
-        msg = f"setting `{name}`: found {value!r}; wanted {wanted}."
-        raise ConfigError(msg)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    """Whether a value is of a type that a setting may have."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return any(type(value) is type(choice) and value == choice for choice in inner)
-    if origin in (Union, UnionType):
-        return any(_fits(value, option) for option in inner)
-    if origin is tuple:
-        if not isinstance(value, tuple) or (inner[-1] is not ... and len(value) != len(inner)):
-            return False
-        return all(_fits(v, inner[0]) for v in value)
-    if hint is float:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, Integral) and not isinstance(value, bool)
-    return isinstance(value, hint)
-
-
-def _plain(value: Any) -> Any:
-    """Numbers of numpy as Python's own, so that settings can be written down."""
-    if isinstance(value, tuple):
-        return tuple(map(_plain, value))
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return value
-    return int(value) if isinstance(value, Integral) else float(value)
-
-
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
@@ -66,76 +27,8 @@ def _is_pattern(text: str) -> bool:
     return True
 
 
-def _in_words(hint: Any) -> str:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return " or ".join(f'"{choice}"' for choice in inner)
-    if origin in (Union, UnionType):
-        return " or ".join(map(_in_words, inner))
-    if origin is tuple:
-        return f"a sequence of {_in_words(inner[0])}" if inner[-1] is ... else f"{len(inner)} numbers"
-    words = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
-    return words.get(hint, f"a {getattr(hint, '__name__', hint)}")
-
-
-class _Config:
-    """Shared by all configs: choices are checked, unknown settings are errors, JSON both ways."""
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            value = getattr(self, name)
-            _require(_fits(value, hint), name, value, _in_words(hint))
-            object.__setattr__(self, name, _plain(value))
-        self._check()
-
-    def _check(self) -> None:
-        """Range checks of one config; overridden."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain nested dict, fit for JSON."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
-
-    @classmethod
-    def from_dict(cls: type[C], settings: dict[str, Any]) -> C:
-        """Build from a nested dict; an unknown setting is an error that lists the known ones.
-
-        Parameters
-        ----------
-        settings
-            Nested settings, for example `{"n_dims": 32, "train": {"pretrain_epochs": 5}}`.
-
-        Raises
-        ------
-        ConfigError
-            When a setting is unknown or out of range.
-        """
-        if not isinstance(settings, dict):
-            msg = f"settings of {cls.__name__}: found {settings!r}; wanted a dict."
-            raise ConfigError(msg)
-        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(settings) - set(known))
-        if unknown:
-            msg = f"unknown setting {unknown[0]!r} in {cls.__name__}; known settings: {', '.join(known)}."
-            raise ConfigError(msg)
-        values: dict[str, Any] = {}
-        for name, value in settings.items():
-            factory = known[name].default_factory
-            if isinstance(factory, type) and issubclass(factory, _Config):
-                if not isinstance(value, dict | factory):
-                    msg = (
-                        f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
-                    )
-                    raise ConfigError(msg)
-                values[name] = factory.from_dict(value) if isinstance(value, dict) else value
-            elif name == "exclude" and isinstance(value, str):  # one pattern, as R would write it
-                values[name] = (value,)
-            else:
-                values[name] = tuple(value) if isinstance(value, list) else value
-        return cls(**values)
-
-
 @dataclass(frozen=True, kw_only=True)
-class ImageConfig(_Config):
+class ImageConfig(Settings):
     """How counts and coordinates become gene images.
 
     Parameters
@@ -182,12 +75,12 @@ class ImageConfig(_Config):
 
     def _check(self) -> None:
         for pattern in self.exclude:
-            _require(_is_pattern(pattern), "exclude", pattern, "regular expressions")
-        _require(self.min_spots >= 0, "min_spots", self.min_spots, "a number of spots >= 0")
-        _require(self.clip > 0, "clip", self.clip, "a number > 0")
-        _require(0 <= self.smooth <= 1, "smooth", self.smooth, "a weight from 0 to 1")
-        _require(self.max_side >= 1, "max_side", self.max_side, "a number of pixels >= 1")
-        _require(
+            require(_is_pattern(pattern), "exclude", pattern, "regular expressions")
+        require(self.min_spots >= 0, "min_spots", self.min_spots, "a number of spots >= 0")
+        require(self.clip > 0, "clip", self.clip, "a number > 0")
+        require(0 <= self.smooth <= 1, "smooth", self.smooth, "a weight from 0 to 1")
+        require(self.max_side >= 1, "max_side", self.max_side, "a number of pixels >= 1")
+        require(
             self.pixel_size is None or self.pixel_size > 0,
             "pixel_size",
             self.pixel_size,
@@ -196,7 +89,7 @@ class ImageConfig(_Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderConfig(_Config):
+class EncoderConfig(Settings):
     """Module I: eigenimages, and the masked autoencoder that corrects them.
 
     Parameters
@@ -255,24 +148,24 @@ class EncoderConfig(_Config):
 
     def _check(self) -> None:
         for name in ("rank", "dim", "depth", "heads", "frequencies"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
         ok = self.patch_size == "auto" or (isinstance(self.patch_size, int) and self.patch_size >= 1)
-        _require(ok, "patch_size", self.patch_size, '"auto" or a whole number >= 1')
-        _require(self.sharp >= 0, "sharp", self.sharp, "a number of eigenimages >= 0")
-        _require(0 <= self.spread <= 1, "spread", self.spread, "a weight from 0 to 1")
-        _require(self.pole > 0, "pole", self.pole, "a number > 0")
+        require(ok, "patch_size", self.patch_size, '"auto" or a whole number >= 1')
+        require(self.sharp >= 0, "sharp", self.sharp, "a number of eigenimages >= 0")
+        require(0 <= self.spread <= 1, "spread", self.spread, "a weight from 0 to 1")
+        require(self.pole > 0, "pole", self.pole, "a number > 0")
         ok = self.branch or self.start == "eigen"
-        _require(ok, "branch", self.branch, 'True where start="random": something has to encode')
-        _require(
+        require(ok, "branch", self.branch, 'True where start="random": something has to encode')
+        require(
             self.dim % (4 * self.heads) == 0, "dim", self.dim, f"a multiple of 4 * heads = {4 * self.heads}"
         )
-        _require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "a share between 0 and 1")
-        _require(self.mlp_ratio > 0, "mlp_ratio", self.mlp_ratio, "a number > 0")
-        _require(self.head_hidden >= 0, "head_hidden", self.head_hidden, "a width >= 0")
+        require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "a share between 0 and 1")
+        require(self.mlp_ratio > 0, "mlp_ratio", self.mlp_ratio, "a number > 0")
+        require(self.head_hidden >= 0, "head_hidden", self.head_hidden, "a width >= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixtureConfig(_Config):
+class MixtureConfig(Settings):
     """Module II: the mixture over gene representations, fitted by MAP-EM.
 
     Parameters
@@ -312,19 +205,19 @@ class MixtureConfig(_Config):
     min_genes: float = 1.0
 
     def _check(self) -> None:
-        _require(self.concentration >= 1, "concentration", self.concentration, "a number >= 1")
+        require(self.concentration >= 1, "concentration", self.concentration, "a number >= 1")
         shape, rate = self.dof_prior or (1.0, 0.0)
-        _require(shape >= 1 and rate >= 0, "dof_prior", self.dof_prior, "a shape >= 1 and a rate >= 0")
-        _require(self.mean_precision >= 0, "mean_precision", self.mean_precision, "a number >= 0")
+        require(shape >= 1 and rate >= 0, "dof_prior", self.dof_prior, "a shape >= 1 and a rate >= 0")
+        require(self.mean_precision >= 0, "mean_precision", self.mean_precision, "a number >= 0")
         low, high = self.dof_bounds
-        _require(0 < low < high, "dof_bounds", self.dof_bounds, "two increasing numbers > 0")
-        _require(self.max_iter >= 1, "max_iter", self.max_iter, "a whole number >= 1")
-        _require(self.tol > 0, "tol", self.tol, "a number > 0")
-        _require(self.min_genes >= 0, "min_genes", self.min_genes, "a number >= 0")
+        require(0 < low < high, "dof_bounds", self.dof_bounds, "two increasing numbers > 0")
+        require(self.max_iter >= 1, "max_iter", self.max_iter, "a whole number >= 1")
+        require(self.tol > 0, "tol", self.tol, "a number > 0")
+        require(self.min_genes >= 0, "min_genes", self.min_genes, "a number >= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Config):
+class TrainConfig(Settings):
     """The loop over the modules.
 
     Parameters
@@ -385,26 +278,26 @@ class TrainConfig(_Config):
 
     def _check(self) -> None:
         for name in ("pretrain_epochs", "refine_epochs"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "a number of epochs >= 0")
+            require(getattr(self, name) >= 0, name, getattr(self, name), "a number of epochs >= 0")
         for name in ("pretrain_batch", "refine_batch", "em_steps", "graph_neighbors", "patience"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
-        _require(
+            require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+        require(
             self.thin is None or 0 < self.thin < 1, "thin", self.thin, "None or a probability between 0 and 1"
         )
-        _require(0 <= self.holdout < 1, "holdout", self.holdout, "a share from 0 to below 1")
+        require(0 <= self.holdout < 1, "holdout", self.holdout, "a share from 0 to below 1")
         for name in ("pretrain_lr", "refine_lr", "temperature", "graph_decay", "grad_clip"):
-            _require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
+            require(getattr(self, name) > 0, name, getattr(self, name), "a number > 0")
         for name in (
             "tolerance",
             "min_rank",
             "weight_decay",
             *(n for n in vars(self) if n.endswith("_weight")),
         ):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
+            require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SIGELConfig(_Config):
+class SIGELConfig(Settings):
     """All settings of a fit.
 
     Parameters
@@ -433,13 +326,13 @@ class SIGELConfig(_Config):
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def _check(self) -> None:
-        _require(2 <= self.n_dims <= 1024, "n_dims", self.n_dims, "a whole number from 2 to 1024")
+        require(2 <= self.n_dims <= 1024, "n_dims", self.n_dims, "a whole number from 2 to 1024")
         ok = self.n_groups == "auto" or (isinstance(self.n_groups, int) and self.n_groups >= 1)
-        _require(ok, "n_groups", self.n_groups, '"auto" or a whole number >= 1')
+        require(ok, "n_groups", self.n_groups, '"auto" or a whole number >= 1')
         scale_dof, floor = self.mixture.scale_dof, self.n_dims - 1
         ok = scale_dof is None or scale_dof > floor
-        _require(ok, "scale_dof", scale_dof, f"None or a number > n_dims - 1 = {floor}")
-        _require(self.max_groups >= 1, "max_groups", self.max_groups, "a whole number >= 1")
+        require(ok, "scale_dof", scale_dof, f"None or a number > n_dims - 1 = {floor}")
+        require(self.max_groups >= 1, "max_groups", self.max_groups, "a whole number >= 1")
 
     @classmethod
     def preset(cls, name: str = "default") -> SIGELConfig:
@@ -471,7 +364,7 @@ class SIGELConfig(_Config):
             return super().from_dict(settings)
         name = settings["preset"]
         known = isinstance(name, str) and name in PRESETS
-        _require(known, "preset", name, " or ".join(f'"{one}"' for one in PRESETS))
+        require(known, "preset", name, " or ".join(f'"{one}"' for one in PRESETS))
         merged = {key: value for key, value in settings.items() if key != "preset"}
         for part, values in PRESETS[name].items():
             given = merged.get(part, {})

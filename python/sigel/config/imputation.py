@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sigel.config.fit import _Config, _require
+from sigel.config.base import Settings, require
 
 Zeros = Literal["none", "rate", "panel"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GANConfig(_Config):
+class GANConfig(Settings):
     """The memory-GAN that draws a gene's image from its representation.
 
     Parameters
@@ -77,17 +77,17 @@ class GANConfig(_Config):
     def _check(self) -> None:
         for name in ("n_memory", "n_hidden", "n_components", "members", "epochs", "patience", "batch_size"):
             value = getattr(self, name)
-            _require(value >= 1, name, value, "a whole number >= 1")
+            require(value >= 1, name, value, "a whole number >= 1")
         for name in ("temperature", "penalty", "learning_rate", "critic_rate"):
             value = getattr(self, name)
-            _require(value > 0, name, value, "a number > 0")
-        _require(0 <= self.shrink < 1, "shrink", self.shrink, "a number from 0 to below 1")
+            require(value > 0, name, value, "a number > 0")
+        require(0 <= self.shrink < 1, "shrink", self.shrink, "a number from 0 to below 1")
         for name in ("noise", "adversarial"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
+            require(getattr(self, name) >= 0, name, getattr(self, name), "a number >= 0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImputeConfig(_Config):
+class ImputeConfig(Settings):
     """How unmeasured genes are imputed.
 
     Parameters
@@ -155,20 +155,18 @@ class ImputeConfig(_Config):
 
     def _check(self) -> None:
         sum_ = self.target_sum
-        _require(sum_ is None or sum_ > 0, "target_sum", sum_, "a number > 0 or None")
+        require(sum_ is None or sum_ > 0, "target_sum", sum_, "a number > 0 or None")
         rising = all(a < b for a, b in zip(self.scales, self.scales[1:], strict=False))
-        _require(
-            self.scales[:1] == (1,) and rising, "scales", self.scales, "rising numbers that begin with 1"
-        )
-        _require(len(self.penalties) >= 1, "penalties", self.penalties, "at least one number")
-        _require(all(p > 0 for p in self.penalties), "penalties", self.penalties, "numbers > 0")
-        _require(self.spot_penalty > 0, "spot_penalty", self.spot_penalty, "a number > 0")
-        _require(self.folds >= 2, "folds", self.folds, "a whole number >= 2")
+        require(self.scales[:1] == (1,) and rising, "scales", self.scales, "rising numbers that begin with 1")
+        require(len(self.penalties) >= 1, "penalties", self.penalties, "at least one number")
+        require(all(p > 0 for p in self.penalties), "penalties", self.penalties, "numbers > 0")
+        require(self.spot_penalty > 0, "spot_penalty", self.spot_penalty, "a number > 0")
+        require(self.folds >= 2, "folds", self.folds, "a whole number >= 2")
         for name in ("n_components", "n_neighbors", "batch_genes", "rounds"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
         for name in ("max_cells", "max_spots"):
-            _require(getattr(self, name) >= 100, name, getattr(self, name), "a whole number >= 100")
-        _require(0.5 <= self.coverage <= 0.99, "coverage", self.coverage, "a number from 0.5 to 0.99")
-        _require(-1 <= self.min_pcc <= 1, "min_pcc", self.min_pcc, "a number from -1 to 1")
+            require(getattr(self, name) >= 100, name, getattr(self, name), "a whole number >= 100")
+        require(0.5 <= self.coverage <= 0.99, "coverage", self.coverage, "a number from 0.5 to 0.99")
+        require(-1 <= self.min_pcc <= 1, "min_pcc", self.min_pcc, "a number from -1 to 1")
         size = self.round_size
-        _require(size is None or size >= 1, "round_size", size, "a whole number >= 1 or None")
+        require(size is None or size >= 1, "round_size", size, "a whole number >= 1 or None")

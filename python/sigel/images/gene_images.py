@@ -21,6 +21,7 @@ from sigel.images.raster import Raster, rasterise
 
 if TYPE_CHECKING:
     from anndata import AnnData
+from sigel.images.section import check_section
 
 EMBEDDED = "embedded"
 # What is hashed at a time: 8 MB as float64.
@@ -268,24 +269,6 @@ class GeneImages:
                     "genes", found, "names of genes that have an image", "See `status` of each gene."
                 )
         return np.array([position[gene] for gene in genes], dtype=np.int64)
-
-
-def check_section(adata: object) -> None:
-    """Refuse what is no AnnData.
-
-    Parameters
-    ----------
-    adata
-        What a caller passed as a section.
-
-    Raises
-    ------
-    InputError
-        When it is something else.
-    """
-    if not (hasattr(adata, "obsm") and hasattr(adata, "varm")):
-        fix = "For plain arrays use sigel.GeneImages.from_arrays and sigel.SIGEL."
-        raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
 
 
 def _check_names(genes: Sequence[str], n: int) -> np.ndarray:

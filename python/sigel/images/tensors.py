@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from sigel.config import ImageConfig
@@ -319,3 +320,21 @@ def _pixel_factor(images: GeneImages) -> np.ndarray:
     else:
         factor = 1.0 / spots if images.config.aggregate == "mean" else np.ones_like(spots)
     return factor.astype(np.float32)
+
+
+def as_torch(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.dtype) -> Tensor:
+    """A sparse matrix of scipy as one of torch.
+
+    Parameters
+    ----------
+    matrix
+        `(n_rows, n_columns)`.
+    device, kind
+        Where to, and of which type.
+    """
+    entries = matrix.tocoo()
+    places = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
+    values = torch.from_numpy(entries.data).to(kind)
+    return torch.sparse_coo_tensor(
+        places, values, matrix.shape, device=torch.device(device), check_invariants=False
+    ).coalesce()

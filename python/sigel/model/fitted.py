@@ -25,11 +25,13 @@ from sigel.nn.contrast import KernelAssignment
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.runtime.device import Progress, is_main, n_processes, resolve_device, streams
+from sigel.runtime.device import is_main, n_processes, resolve_device
+from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
+from sigel.runtime.seeds import streams
+from sigel.training.checkpoint import Checkpoint
 from sigel.training.losses import Assignment
 from sigel.training.preflight import check_memory
-from sigel.training.resume import Checkpoint
 from sigel.training.trainer import Trainer
 
 FORMAT = 2

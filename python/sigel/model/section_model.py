@@ -11,7 +11,7 @@ from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.model import SIGEL
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 
 # Share of a section's genes that a model must have been fitted to.
 LEAST_SHARED = 0.5

@@ -9,7 +9,7 @@ import numpy as np
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.keys import Keys
 from sigel.tl._fits import images_as_fitted
 

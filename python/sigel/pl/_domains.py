@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigel.errors import InputError, unknown_name
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
 from sigel.pl._colours import add_legend, colours_of, in_order, legend_size, shades_of

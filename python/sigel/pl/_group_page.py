@@ -12,8 +12,8 @@ from sigel.errors import InputError, unknown_name
 from sigel.images.tensors import ImageViews
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results, scale_label
 from sigel.pl._map import Method, plane
+from sigel.stats.scaling import centred
 from sigel.tasks.gene_groups.grouping import describe_groups, typical_genes
-from sigel.tasks.similar_genes import centred
 
 if TYPE_CHECKING:
     import pandas as pd

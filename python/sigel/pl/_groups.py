@@ -11,8 +11,8 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images.tensors import ImageViews
 from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results
+from sigel.stats.scaling import centred
 from sigel.tasks.gene_groups.grouping import typical_genes
-from sigel.tasks.similar_genes import centred
 
 if TYPE_CHECKING:
     from anndata import AnnData

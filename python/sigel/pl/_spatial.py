@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigel.errors import InputError
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Integral
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from sigel.errors import InputError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-# stage, step, number of steps, what to show
-Progress = Callable[[str, int, int, str], None]
-
-STAGES = ("weights", "pretrain", "groups", "refine", "eigenimages", "nulls", "impute")
 
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
@@ -121,25 +114,3 @@ def n_processes() -> int:
 def is_main() -> bool:
     """Whether this process is the one that writes files."""
     return n_processes() == 1 or int(os.environ["RANK"]) == 0
-
-
-def streams(seed: int) -> dict[str, torch.Generator]:
-    """One CPU generator per stage, spawned from one seed; the global state is never touched.
-
-    Parameters
-    ----------
-    seed
-        Any whole number >= 0.
-
-    Raises
-    ------
-    InputError
-        When the seed is not a whole number >= 0.
-    """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise InputError("seed", repr(seed), "a whole number >= 0", "Use seed=0.")
-    children = np.random.SeedSequence(int(seed)).spawn(len(STAGES))
-    return {
-        stage: torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0] >> 1))
-        for stage, child in zip(STAGES, children, strict=True)
-    }

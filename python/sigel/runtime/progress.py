@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sigel.runtime.device import Progress
+# stage, step, number of steps, what to show
+Progress = Callable[[str, int, int, str], None]
 
 
 @contextmanager

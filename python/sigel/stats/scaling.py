@@ -134,3 +134,19 @@ class Standardised:
         if self.more is not None:
             dense = np.hstack([dense, self.more[index]])
         return dense.astype(np.float32)
+
+
+def centred(representations: np.ndarray) -> np.ndarray:
+    """Unit vectors of representations `(n, d)` about the mean of all: the product of two is a similarity."""
+    return unit(representations - representations.mean(axis=0))
+
+
+def unit(z: np.ndarray) -> np.ndarray:
+    """Rows of length 1; a row of zeros stays what it is."""
+    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
+
+
+def zscored(values: np.ndarray) -> np.ndarray:
+    """Columns as z-scores, float32; those that do not vary become zeros."""
+    sd = values.std(axis=0)
+    return ((values - values.mean(axis=0)) / np.where(sd > 1e-6, sd, 1.0)).astype(np.float32)

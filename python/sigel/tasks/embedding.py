@@ -18,7 +18,7 @@ from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
 from sigel.model import SIGEL
 from sigel.model.fitted import as_path
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 
 
 @dataclass(frozen=True)

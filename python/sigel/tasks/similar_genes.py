@@ -11,7 +11,8 @@ import pandas as pd
 
 from sigel.errors import InputError, unknown_name
 from sigel.images.counts import SpotRows
-from sigel.runtime.device import streams
+from sigel.runtime.seeds import streams
+from sigel.stats.scaling import centred
 
 Combine = Literal["mean", "each"]
 
@@ -93,7 +94,7 @@ def similar_genes(
     match = _Matches(level[kept], np.random.default_rng(seed))
     parts = []
     for block in np.array_split(members, -(-len(members) // _QUERIES)):
-        direction = _unit(unit[block].mean(axis=1))  # (n_queries, n_dims)
+        direction = unit(unit[block].mean(axis=1))  # (n_queries, n_dims)
         similarity = direction @ unit.T  # (n_queries, n_genes)
         own = np.arange(len(block))[:, None]
         similarity[own, block] = -np.inf
@@ -177,15 +178,6 @@ def expression_level(counts: Any) -> np.ndarray:
     if (mean < 0).any():
         return mean
     return np.log(np.maximum(mean, np.finfo(float).tiny))
-
-
-def centred(representations: np.ndarray) -> np.ndarray:
-    """Unit vectors of representations `(n, d)` about the mean of all: the product of two is a similarity."""
-    return _unit(representations - representations.mean(axis=0))
-
-
-def _unit(z: np.ndarray) -> np.ndarray:
-    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
 
 
 class _Matches:

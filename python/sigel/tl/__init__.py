@@ -1,7 +1,8 @@
 """The scverse-style door: an AnnData goes in, keys are written; nothing is computed here."""
 
-from sigel.tl._domains import domain_stability, domains, select_genes
+from sigel.tl._domains import domain_stability, domains
 from sigel.tl._embed import embed
+from sigel.tl._gene_selection import select_genes
 from sigel.tl._groups import gene_groups, group_enrichment, group_stability
 from sigel.tl._impute import impute
 from sigel.tl._patterns import pattern_genes

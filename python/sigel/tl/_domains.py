@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,115 +14,19 @@ import torch
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images.gene_images import check_section
-from sigel.keys import Keys, check_key
+from sigel.images.section import Section, read_section
+from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
 from sigel.tasks.domains import find as tasks
+from sigel.tasks.domains import stability
 from sigel.tasks.domains.methods import Clusterer, check_method
-from sigel.tasks.imputation.target_reference import Section
-from sigel.tl._fits import image_config, read_section, section_column
+from sigel.tl._fits import image_config, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-def select_genes(
-    adata: AnnData,
-    *,
-    share: float = 0.25,
-    n_genes: int | None = None,
-    balance: float = 0.0,
-    layer: str | None = None,
-    spatial_key: str | None = None,
-    section_key: str | None = None,
-    key: str = "sigel",
-    key_added: str | None = None,
-    config: ImageConfig | dict[str, Any] | None = None,
-    seed: int = 0,
-    device: str | torch.device = "auto",
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Choose the genes that tell domains apart: the most spatial of every group.
-
-    A choice by spatial score alone takes the genes of the loudest pattern again and again; the top of every
-    group keeps all patterns. Feed it to any pipeline: `scanpy.pp.pca(adata, mask_var="sigel_selected")`.
-
-    Parameters
-    ----------
-    adata
-        Spots x genes, raw counts.
-    share
-        Share of every group that is taken, rounded up. Default 0.25: on six labelled sections the domains of
-        a quarter are within 0.02 (adjusted Rand index) of those of all genes, from a fourth of the work. At
-        least 100 genes are taken, or all that have a pattern and a group.
-    n_genes
-        That many genes instead, the same share of every group as nearly as can be.
-    balance
-        How far the weights make groups equal in spatial variance, 0 to 1. Default 0, all chosen genes weigh
-        alike: on six labelled sections 0.5 gave better domains on one, worse ones on two; with a quarter of
-        every group, none drowns the others.
-    layer, spatial_key
-        As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
-    section_key
-        Column of `obs` that tells several sections apart.
-    key
-        Groups and spatial genes under it are used (`sigel.tl.embed`, `sigel.tl.spatial_genes`); what is not
-        there is computed: groups of eigenimages, which take seconds, and the test.
-    key_added
-        Base of the keys that are written; default: `key`.
-    config
-        How images are made, an `ImageConfig` or a dict; default: as in the fit under `key`.
-    seed
-        Same seed and device give the same genes.
-    device
-        `"auto"`: a CUDA device if there is one, else the CPU.
-    progress
-        Show a progress bar.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each of `var_names`, in their order: `group`, `group_rank` (1 is the most spatial of its
-        group), `rank`, `effect`, `selected`, `weight` (0 where not selected).
-
-        Also writes `var["sigel_selected"]` and `var["sigel_weight"]`.
-
-    Raises
-    ------
-    InputError
-        When counts, coordinates or an argument cannot be used; nothing is written.
-
-    Examples
-    --------
-    >>> import sigel
-    >>> adata = sigel.datasets.simulated_section(20, 20, 4, 40, 100)
-    >>> table = sigel.tl.select_genes(adata, n_genes=40, progress=False)
-    >>> int(adata.var["sigel_selected"].sum())
-    40
-    """
-    key_added = _checked_key(key, key_added)
-    info = _info(adata, key)
-    images = image_config(config, info)
-    section, labels, _ = _section(adata, info, layer, spatial_key, section_key)
-    with shown(progress) as report:
-        table = tasks.select_genes(
-            section,
-            labels,
-            images,
-            share=share,
-            n_genes=n_genes,
-            balance=balance,
-            known=_known(adata, key),
-            seed=seed,
-            device=device,
-            progress=report,
-        )
-    keys = Keys(key_added)
-    adata.var[keys.selected] = table["selected"].to_numpy()
-    adata.var[keys.weight] = table["weight"].to_numpy()
-    return table
+from sigel.tl._fits import checked_key, info_under, known_genes
 
 
 def domains(
@@ -224,9 +128,9 @@ def domains(
     ['1', '2', '3', '4']
     """
     began = time.perf_counter()
-    key_added = _checked_key(key, key_added)
-    _info(adata, key_added)  # refuses what is in the way before the work begins
-    info = _info(adata, key)
+    key_added = checked_key(key, key_added)
+    info_under(adata, key_added)  # refuses what is in the way before the work begins
+    info = info_under(adata, key)
     settings, images = _settings(config, info)
     tasks.check_number(n_domains, adata.n_obs if hasattr(adata, "n_obs") else 10**9)
     check_method(method)
@@ -239,7 +143,7 @@ def domains(
             labels,
             images,
             genes=genes,
-            known=_known(adata, key),
+            known=known_genes(adata, key),
             config=settings,
             seed=seed,
             device=device,
@@ -340,7 +244,7 @@ def domain_stability(
     >>> bool(table["stability"].between(0, 1).all())
     True
     """
-    keys, about = Keys(key), _info(adata, key).get("domains")
+    keys, about = Keys(key), info_under(adata, key).get("domains")
     if about is None or keys.domain not in adata.obs:
         fix = f'Call sigel.tl.domains(adata, key_added="{key}") first.'
         raise InputError(
@@ -374,7 +278,7 @@ def domain_stability(
             device=device,
             weight=np.asarray(about["weight"], dtype=np.float64).reshape(len(about["genes"]), -1),
         )
-        table, kept = tasks.domain_stability(
+        table, kept = stability.domain_stability(
             described,
             domain.astype(str).to_numpy(),
             method=way,
@@ -421,13 +325,6 @@ def _method_again(method: Clusterer | None, about: dict[str, Any]) -> str | Clus
     return method
 
 
-def _checked_key(key: str, key_added: str | None) -> str:
-    check_key(key, "key")
-    key_added = key if key_added is None else key_added
-    check_key(key_added, "key_added")
-    return key_added
-
-
 def _settings(
     config: DomainConfig | dict[str, Any] | None, info: dict[str, Any]
 ) -> tuple[DomainConfig, ImageConfig]:
@@ -439,29 +336,6 @@ def _settings(
         raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
     own = {name: value for name, value in (config or {}).items() if name != "image"}
     return DomainConfig.from_dict(own), image_config((config or {}).get("image"), info)
-
-
-def _known(adata: AnnData, key: str) -> tasks.Known:
-    """Groups and spatial genes of earlier calls."""
-    keys, var = Keys(key), adata.var
-    group = rank = effect = None
-    if keys.group in var:
-        given = var[keys.group].astype(object)
-        group = np.where(given.isna(), "", given.astype(str))
-    if {keys.spatial("rank"), keys.spatial("effect")} <= set(var):
-        rank, effect = (var[keys.spatial(name)].to_numpy(float) for name in ("rank", "effect"))
-    return tasks.Known(None if group is None else group.astype(object), rank, effect)
-
-
-def _info(adata: AnnData, key: str) -> dict[str, Any]:
-    """What a fit under the key left."""
-    check_section(adata)
-    name = Keys(key).info
-    info = adata.uns.get(name, {})
-    if not isinstance(info, Mapping):
-        found, fix = f"{type(info).__name__} in uns[{name!r}]", "Rename it, or use another key."
-        raise InputError("key", found, "what sigel.tl.embed leaves there, or nothing", fix)
-    return dict(info)
 
 
 def _section(

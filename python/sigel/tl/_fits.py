@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
-from sigel.images.counts import SpotRows
-from sigel.images.gene_images import check_section
-from sigel.keys import Keys
+from sigel.images.section import check_section
+from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
-from sigel.tasks.imputation.target_reference import Section
+from sigel.tasks.domains.gene_selection import Known
 
 if TYPE_CHECKING:
+    import torch
     from anndata import AnnData
 
 
@@ -60,17 +59,6 @@ def image_config(config: ImageConfig | dict[str, Any] | None, info: Mapping[str,
     return config or ImageConfig()
 
 
-def read_section(adata: AnnData, values: Any, spatial_key: str) -> Section:
-    """Counts, wherever they lie, and what there is of places; for questions that make no images."""
-    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    return Section(
-        counts=sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr")),
-        genes=adata.var_names.to_numpy(dtype=object),
-        coordinates=np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
-        lattice=adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
-    )
-
-
 def section_column(adata: AnnData, section_key: str) -> pd.Series:
     """The section of every spot, or a refusal."""
     if not isinstance(section_key, str) or section_key not in adata.obs:
@@ -81,3 +69,43 @@ def section_column(adata: AnnData, section_key: str) -> pd.Series:
         found = f"{section_key!r} with {int(column.isna().sum())} missing values"
         raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
     return column
+
+
+def checked_key(key: str, key_added: str | None) -> str:
+    check_key(key, "key")
+    key_added = key if key_added is None else key_added
+    check_key(key_added, "key_added")
+    return key_added
+
+
+def known_genes(adata: AnnData, key: str) -> Known:
+    """Groups and spatial genes of earlier calls."""
+    keys, var = Keys(key), adata.var
+    group = rank = effect = None
+    if keys.group in var:
+        given = var[keys.group].astype(object)
+        group = np.where(given.isna(), "", given.astype(str))
+    if {keys.spatial("rank"), keys.spatial("effect")} <= set(var):
+        rank, effect = (var[keys.spatial(name)].to_numpy(float) for name in ("rank", "effect"))
+    return Known(None if group is None else group.astype(object), rank, effect)
+
+
+def info_under(adata: AnnData, key: str) -> dict[str, Any]:
+    """What a fit under the key left."""
+    check_section(adata)
+    name = Keys(key).info
+    info = adata.uns.get(name, {})
+    if not isinstance(info, Mapping):
+        found, fix = f"{type(info).__name__} in uns[{name!r}]", "Rename it, or use another key."
+        raise InputError("key", found, "what sigel.tl.embed leaves there, or nothing", fix)
+    return dict(info)
+
+
+def groups_under(adata: AnnData, key: str) -> tuple[Keys, np.ndarray]:
+    """Keys and representations `(n_vars, n_dims)`, or a refusal that says what to call first."""
+    check_section(adata)
+    keys = Keys(key)
+    if keys.representation not in adata.varm or keys.group not in adata.var:
+        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
+    return keys, np.asarray(adata.varm[keys.representation], dtype=np.float64)

@@ -11,7 +11,6 @@ import pandas as pd
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.gene_images import check_section
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.gene_groups.enrichment import GeneSets
@@ -22,6 +21,7 @@ from sigel.tasks.gene_groups.stability import group_stability as stability
 if TYPE_CHECKING:
     import torch
     from anndata import AnnData
+from sigel.tl._fits import groups_under
 
 
 def gene_groups(
@@ -121,16 +121,6 @@ def gene_groups(
     adata.varm[new.posterior] = made.posterior
     adata.uns[new.info] = {**info, "groups": about}
     return table
-
-
-def groups_under(adata: AnnData, key: str) -> tuple[Keys, np.ndarray]:
-    """Keys and representations `(n_vars, n_dims)`, or a refusal that says what to call first."""
-    check_section(adata)
-    keys = Keys(key)
-    if keys.representation not in adata.varm or keys.group not in adata.var:
-        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
-        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
-    return keys, np.asarray(adata.varm[keys.representation], dtype=np.float64)
 
 
 def group_enrichment(

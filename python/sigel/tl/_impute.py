@@ -12,14 +12,13 @@ import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
+from sigel.images.section import Section, read_section
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.imputation.impute import impute as impute_section
 from sigel.tasks.imputation.inputs import Orthologs
 from sigel.tasks.imputation.predictors import Method
-from sigel.tasks.imputation.target_reference import Section
-from sigel.tl._fits import read_section
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -11,7 +11,7 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.pattern_genes.null_patterns import Null

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sigel.errors import InputError
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.keys import Keys
 from sigel.tasks.similar_genes import Combine, check_queries, expression_level
 from sigel.tasks.similar_genes import similar_genes as nearest

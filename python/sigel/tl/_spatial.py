@@ -14,7 +14,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
-from sigel.images.gene_images import check_section
+from sigel.images.section import check_section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown

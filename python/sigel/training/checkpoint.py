@@ -7,6 +7,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,55 @@ def _together(part: Any, tensors: dict[str, Tensor]) -> Any:
 def _entries(held: list[Any], tensors: dict[str, Tensor]) -> Iterator[tuple[str | int, Any]]:
     for key, item in held:
         yield key, _together(item, tensors)
+
+
+FILE = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a fit keeps its state, and which fit it is.
+
+    Parameters
+    ----------
+    folder
+        Holds one file, written anew after every epoch.
+    identity
+        What must be equal for a state to be of use: version, settings, seed, device type, hash of the data.
+    """
+
+    folder: Path
+    identity: dict[str, str]
+
+    def load(self) -> dict[str, Any] | None:
+        """State of an interrupted run of the same fit; None where there is none.
+
+        Raises
+        ------
+        InputError
+            When the state is that of another fit.
+        ModelFormatError
+            When the file is damaged.
+        """
+        file = self.folder / FILE
+        if not file.is_file():
+            return None
+        state = load_checkpoint(file)
+        theirs = state["identity"]
+        other = [name for name, value in self.identity.items() if theirs.get(name) != value]
+        if other:
+            found = f"{str(self.folder)!r}, the state of a fit with other {', '.join(other)}"
+            raise InputError(
+                "checkpoint", found, "that of this fit, or an empty folder", "Name another folder."
+            )
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep a state.
+
+        Parameters
+        ----------
+        state
+            Nested tensors and plain values.
+        """
+        save_checkpoint(self.folder / FILE, {**state, "identity": self.identity})

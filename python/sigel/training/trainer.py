@@ -22,10 +22,11 @@ from sigel.nn.encoder.masked_autoencoder import visible_patches
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.n_groups import select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.runtime.device import Progress, fast_products, make_fabric
+from sigel.runtime.device import fast_products, make_fabric
+from sigel.runtime.progress import Progress
+from sigel.training.checkpoint import Checkpoint
 from sigel.training.losses import Assignment, EpochTargets, GroupLoss, ViewLoss
 from sigel.training.preflight import KEPT_VALUES
-from sigel.training.resume import Checkpoint
 from sigel.training.steps import Means, Step, batches
 
 # Genes that every one of several processes must have in every batch.

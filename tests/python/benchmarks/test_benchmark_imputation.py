@@ -285,7 +285,7 @@ def test_principal_vectors_are_those_of_the_angles_between_the_spaces():
 
 
 def test_means_of_the_nearest_leave_the_cell_itself_out_where_asked():
-    from benchmarks.imputation.folds import mean_of_nearest, morans_i
+    from benchmarks.harness.numerics import mean_of_nearest, morans_i
 
     places = np.column_stack([np.arange(10.0) ** 1.1, np.zeros(10)])
     with_it, without = (mean_of_nearest(places, 3, itself=itself).toarray() for itself in (True, False))
@@ -327,7 +327,8 @@ def test_a_method_that_fails_says_why_and_costs_the_others_nothing(split, tmp_pa
 
 
 def outcome_of(split, values, half):
-    from benchmarks.imputation.folds import fold_of, library
+    from benchmarks.harness.numerics import library
+    from benchmarks.imputation.folds import fold_of
     from benchmarks.imputation.stages import Outcome, Predicted
 
     folds = []
@@ -343,7 +344,8 @@ def outcome_of(split, values, half):
 
 
 def test_coverage_counts_values_between_the_ends(split):
-    from benchmarks.imputation.folds import fold_of, library, log_normalised
+    from benchmarks.harness.numerics import library, log_normalised
+    from benchmarks.imputation.folds import fold_of
     from benchmarks.imputation.trust import coverage_rows, gene_table
 
     seen = np.empty(split.truth.shape)

@@ -436,7 +436,8 @@ def test_patches_are_counted_as_the_engine_cuts_them(section):
 
 
 def test_a_stage_is_measured_without_the_memory_of_its_parent(section, tmp_path):
-    from benchmarks.harness.processes import measure, memory_gb
+    from benchmarks.harness.processes import memory_gb
+    from benchmarks.speed.stages import measure
 
     path = tmp_path / "section.h5ad"
     section.adata.write_h5ad(path)
@@ -463,7 +464,7 @@ def test_scattered_cells_have_the_counts_asked_for_whatever_the_chunk():
 
 def test_cells_streamed_from_disk_are_those_in_memory(tmp_path):
     from benchmarks.harness.large_sections import scattered_cells
-    from benchmarks.harness.processes import measure
+    from benchmarks.speed.stages import measure
 
     size = {"n_cells": 9000, "n_genes": 30, "counts": 20.0, "seed": 2}
     written = measure("write_cells", alone=False, path=str(tmp_path / "cells.h5ad"), **size)

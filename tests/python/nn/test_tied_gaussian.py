@@ -12,8 +12,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from sigel.images.tensors import as_torch
 from sigel.nn.mixture.tied_gaussian import fit_tied, maximise, with_neighbours
-from sigel.tasks.domains.mixture import as_torch
 from sigel.tasks.domains.windows import Tissue
 
 NEVER = -float("inf")  # a tolerance that no step is below: all steps are taken

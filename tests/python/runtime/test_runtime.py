@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from sigel.errors import InputError
-from sigel.runtime.device import make_fabric, resolve_device, streams
+from sigel.runtime.device import make_fabric, resolve_device
 from sigel.runtime.progress import shown
+from sigel.runtime.seeds import streams
 
 
 def test_auto_is_a_device_that_exists():

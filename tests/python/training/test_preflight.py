@@ -14,8 +14,9 @@ from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import InputError
 from sigel.images.raster import rasterise
 from sigel.nn.encoder.patches import Patches
+from sigel.runtime.memory import available_memory, cgroup_room
 from sigel.training import preflight
-from sigel.training.preflight import available_memory, cgroup_room, check_memory, memory_needed
+from sigel.training.preflight import check_memory, memory_needed
 
 CPU = torch.device("cpu")
 SIZE = {"n_genes": 15_000, "n_pixels": 8_000, "n_patches": 128, "n_counts": 30_000_000}

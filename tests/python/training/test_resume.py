@@ -8,7 +8,7 @@ import pytest
 import sigel
 from conftest import QUICK, images_of
 from sigel.errors import InputError, ModelFormatError
-from sigel.training.resume import FILE
+from sigel.training.checkpoint import FILE
 from sigel.training.trainer import Trainer
 
 

@@ -17,7 +17,7 @@ from sigel.images.tensors import ImageViews
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.runtime.device import streams
+from sigel.runtime.seeds import streams
 from sigel.training.losses import EpochTargets, GroupLoss, ViewLoss
 
 

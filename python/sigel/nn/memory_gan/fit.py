@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from sigel.config.imputation import GANConfig
 from sigel.errors import TrainingError
 from sigel.nn.memory_gan.networks import Critic, Images, MemoryGenerator, in_components, mean_error, ridge
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 
 # Share of the panel's genes held out to end the training, and the smallest panel of which any are.
 HELD_OUT, FEWEST = 0.15, 20

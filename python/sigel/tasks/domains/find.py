@@ -12,12 +12,14 @@ import torch
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
-from sigel.runtime.device import Progress, resolve_device, streams
+from sigel.images.section import Section
+from sigel.runtime.device import resolve_device
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import streams
+from sigel.stats.partitions import in_order
 from sigel.tasks.domains.gene_selection import (
-    check_choice,
-    choose_genes,
-    gene_facts,
-    gene_variance,
+    Known,
+    _choices,
     named_genes,
 )
 from sigel.tasks.domains.inputs import (
@@ -31,18 +33,6 @@ from sigel.tasks.domains.inputs import (
 from sigel.tasks.domains.methods import Clusterer, check_method, cluster
 from sigel.tasks.domains.n_domains import best_number, domain_numbers, warn_of_bounds
 from sigel.tasks.domains.refinement import refine as majority
-from sigel.tasks.domains.windows import Tissue
-from sigel.tasks.gene_groups.stability import jaccard, other_seeds
-from sigel.tasks.imputation.target_reference import Section
-from sigel.tasks.part_names import in_order
-
-
-class Known(NamedTuple):
-    """What is known of the genes from earlier calls; None is computed."""
-
-    group: np.ndarray | None = None  # (n_genes,) text, "": none
-    rank: np.ndarray | None = None  # (n_genes,) by spatial pattern, NaN: not tested
-    effect: np.ndarray | None = None  # (n_genes,)
 
 
 class Domains(NamedTuple):
@@ -56,86 +46,6 @@ class Domains(NamedTuple):
     window: int  # spots that a spot was described by
     n_changed: int  # spots that refinement gave to another domain
     number: pd.DataFrame | None  # on what ground the number was chosen
-
-
-def select_genes(
-    section: Section,
-    labels: Sequence[object] | np.ndarray | None,
-    images: ImageConfig,
-    *,
-    share: float = 0.25,
-    n_genes: int | None = None,
-    balance: float = 0.0,
-    known: Known | None = None,
-    seed: int = 0,
-    device: str | torch.device = "auto",
-    progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Choose the genes that tell domains apart; see `sigel.tl.select_genes`.
-
-    Parameters
-    ----------
-    section
-        Raw counts and places.
-    labels
-        Section of each spot, or None for one.
-    images
-        How images are made.
-    share, n_genes, balance
-        As in `choose_genes`.
-    known
-        What earlier calls found.
-    seed, device, progress
-        As in `sigel.tl.select_genes`.
-    """
-    streams(seed)  # refuses what is no seed before the work begins
-    check_choice(share, n_genes, balance, len(section.genes))
-    check_counts(section.counts)
-    return _choices(
-        section,
-        tissue_of(section, labels),
-        images,
-        share=share,
-        n_genes=n_genes,
-        balance=balance,
-        known=known,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )[0]
-
-
-def _choices(
-    section: Section,
-    tissue: Tissue,
-    images: ImageConfig,
-    *,
-    share: float,
-    balance: float,
-    n_genes: int | None = None,
-    n_choices: int = 1,
-    target_sum: float | None = None,
-    known: Known | None,
-    seed: int,
-    device: str | torch.device,
-    progress: Progress | None,
-) -> list[pd.DataFrame]:
-    """Choices of genes, each from another grouping."""
-    facts, groupings = gene_facts(
-        section,
-        tissue,
-        images,
-        **(known or Known())._asdict(),
-        n_groupings=n_choices,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
-    variance = gene_variance(section, target_sum)
-    return [
-        choose_genes(facts.assign(group=group), variance, share=share, n_genes=n_genes, balance=balance)
-        for group in groupings
-    ]
 
 
 def describe_section(
@@ -280,78 +190,3 @@ def check_number(n_domains: object, n_spots: int) -> None:
         wanted = f"a whole number from 2 to {most}, a tenth of the spots, or None"
         fix = f"Use n_domains={min(7, most)}, or None to have it chosen."
         raise InputError("n_domains", repr(n_domains), wanted, fix)
-
-
-def domain_stability(
-    described: Described,
-    label: Sequence[str] | np.ndarray,
-    *,
-    method: str | Clusterer,
-    model_name: str,
-    refine: bool,
-    config: DomainConfig,
-    n_seeds: int,
-    fit_seed: int,
-    seed: int,
-    device: str | torch.device,
-    progress: Progress | None = None,
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """Domains against those of other seeds; see `sigel.tl.domain_stability`.
-
-    Parameters
-    ----------
-    described
-        The spots.
-    label
-        Present domain of each spot.
-    method, model_name, refine, config, device
-        As in `find_domains`.
-    n_seeds, seed
-        As in `sigel.tl.domain_stability`.
-    fit_seed
-        Seed of the present domains, which is not used again.
-    progress
-        Called as `progress(stage, step, total, text)`, or None.
-
-    Returns
-    -------
-    table, kept
-        One row a domain; share of the seeds in which each spot keeps its domain, `(n_spots,)`.
-    """
-    from sklearn.metrics import adjusted_rand_score
-
-    seeds = other_seeds(n_seeds, seed, fit_seed)
-    names = np.array(sorted(set(label), key=lambda one: (len(one), one)), dtype=object)
-    codes = pd.Index(names).get_indexer(np.asarray(label, dtype=object))
-    best, ari, kept = [], [], np.zeros(len(codes))
-    for step, one in enumerate(seeds):
-        if progress is not None:
-            progress("other seeds", step, n_seeds, f"seed {one}")
-        made = find_domains(
-            described,
-            len(names),
-            method=method,
-            model_name=model_name,
-            refine=refine,
-            config=config,
-            seed=one,
-            device=device,
-        )
-        again = pd.factorize(made.label)[0]
-        both = jaccard(codes, again)
-        best.append(both.max(axis=1))
-        kept += again == both.argmax(axis=1)[codes]
-        ari.append(float(adjusted_rand_score(codes, again)))
-    if progress is not None:
-        progress("other seeds", n_seeds, n_seeds, "done")
-    overlap = np.stack(best)  # (n_seeds, n_domains)
-    table = pd.DataFrame(
-        {
-            "domain": names,
-            "n_spots": np.bincount(codes),
-            "stability": overlap.mean(axis=0),
-            "lowest": overlap.min(axis=0),
-        }
-    )
-    table.attrs = {"ari": float(np.mean(ari)), "ari_by_seed": ari, "seeds": seeds}
-    return table, kept / n_seeds

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sigel.stats.partitions import kmeans
-from sigel.tasks.part_names import in_order
+from sigel.stats.partitions import in_order, kmeans
 
 # More than BIC would take of a short panel, so that a small programme has a say.
 N_GROUPS = 20

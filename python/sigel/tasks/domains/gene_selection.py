@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,17 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.images.raster import spacing_of
+from sigel.images.section import Section
 from sigel.model.section_model import section_model
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import streams
 from sigel.tasks.domains.gene_groupings import gene_groupings
-from sigel.tasks.domains.inputs import normalised
+from sigel.tasks.domains.inputs import (
+    check_counts,
+    normalised,
+    tissue_of,
+)
 from sigel.tasks.domains.windows import Tissue
-from sigel.tasks.imputation.target_reference import Section
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
 # Never fewer genes than this, or all: a short panel was chosen by hand already.
@@ -266,3 +272,91 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
         found = f"{len(names)} gene{'s' * (len(names) != 1)}"
         raise InputError("genes", found, "2 or more", "Use genes=None for the choice.")
     return np.array(names, dtype=object)
+
+
+class Known(NamedTuple):
+    """What is known of the genes from earlier calls; None is computed."""
+
+    group: np.ndarray | None = None  # (n_genes,) text, "": none
+    rank: np.ndarray | None = None  # (n_genes,) by spatial pattern, NaN: not tested
+    effect: np.ndarray | None = None  # (n_genes,)
+
+
+def select_genes(
+    section: Section,
+    labels: Sequence[object] | np.ndarray | None,
+    images: ImageConfig,
+    *,
+    share: float = 0.25,
+    n_genes: int | None = None,
+    balance: float = 0.0,
+    known: Known | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Choose the genes that tell domains apart; see `sigel.tl.select_genes`.
+
+    Parameters
+    ----------
+    section
+        Raw counts and places.
+    labels
+        Section of each spot, or None for one.
+    images
+        How images are made.
+    share, n_genes, balance
+        As in `choose_genes`.
+    known
+        What earlier calls found.
+    seed, device, progress
+        As in `sigel.tl.select_genes`.
+    """
+    streams(seed)  # refuses what is no seed before the work begins
+    check_choice(share, n_genes, balance, len(section.genes))
+    check_counts(section.counts)
+    return _choices(
+        section,
+        tissue_of(section, labels),
+        images,
+        share=share,
+        n_genes=n_genes,
+        balance=balance,
+        known=known,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )[0]
+
+
+def _choices(
+    section: Section,
+    tissue: Tissue,
+    images: ImageConfig,
+    *,
+    share: float,
+    balance: float,
+    n_genes: int | None = None,
+    n_choices: int = 1,
+    target_sum: float | None = None,
+    known: Known | None,
+    seed: int,
+    device: str | torch.device,
+    progress: Progress | None,
+) -> list[pd.DataFrame]:
+    """Choices of genes, each from another grouping."""
+    facts, groupings = gene_facts(
+        section,
+        tissue,
+        images,
+        **(known or Known())._asdict(),
+        n_groupings=n_choices,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+    variance = gene_variance(section, target_sum)
+    return [
+        choose_genes(facts.assign(group=group), variance, share=share, n_genes=n_genes, balance=balance)
+        for group in groupings
+    ]

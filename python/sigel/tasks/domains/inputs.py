@@ -12,11 +12,11 @@ from scipy import sparse
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
-from sigel.runtime.device import Progress
+from sigel.images.section import Section
+from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
 from sigel.tasks.domains.section_offsets import section_offsets
 from sigel.tasks.domains.windows import Tissue, reach, window_scores
-from sigel.tasks.imputation.target_reference import Section
 
 LEAST_SPOTS = 20
 

@@ -11,7 +11,7 @@ import torch
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.leiden import leiden
 from sigel.tasks.domains.mclust import mclust

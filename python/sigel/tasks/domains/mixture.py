@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy import sparse
-from torch import Tensor
 
 from sigel.config.domains import DomainConfig
+from sigel.images.tensors import as_torch
 from sigel.nn.mixture.tied_gaussian import with_neighbours
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.stats.consensus import Consensus, consensus
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.mixture_starts import fitted_to
@@ -78,21 +77,3 @@ def _shared_out(views: tuple[tuple[np.ndarray, ...], ...], starts: float) -> Ite
         weight = np.array([2, *np.ones(len(windows) - 1)])
         shares = starts * weight / weight.sum()
         yield from ((view, max(1, round(share))) for view, share in zip(windows, shares, strict=True))
-
-
-def as_torch(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.dtype) -> Tensor:
-    """A sparse matrix of scipy as one of torch.
-
-    Parameters
-    ----------
-    matrix
-        `(n_rows, n_columns)`.
-    device, kind
-        Where to, and of which type.
-    """
-    entries = matrix.tocoo()
-    places = torch.from_numpy(np.stack([entries.row, entries.col]).astype(np.int64))
-    values = torch.from_numpy(entries.data).to(kind)
-    return torch.sparse_coo_tensor(
-        places, values, matrix.shape, device=torch.device(device), check_invariants=False
-    ).coalesce()

@@ -17,8 +17,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
+from sigel.runtime.memory import available_memory
 from sigel.tasks.domains.inputs import Described
-from sigel.training.preflight import available_memory
 
 MOST_SPOTS = 20_000
 # Components that SpaGCN makes of the genes; its search for a resolution takes no other number.

@@ -16,8 +16,9 @@ from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.nn.mixture.density import MixtureParameters
 from sigel.nn.mixture.n_groups import best_number, groups_path, mixture_of
-from sigel.runtime.device import resolve_device, streams
-from sigel.tasks.similar_genes import centred
+from sigel.runtime.device import resolve_device
+from sigel.runtime.seeds import streams
+from sigel.stats.scaling import centred
 
 N_TYPICAL = 5  # typical genes named for each group
 

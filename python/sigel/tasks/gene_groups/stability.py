@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.model import SIGEL
-from sigel.runtime.device import Progress, streams
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import other_seeds
+from sigel.stats.partitions import jaccard
 from sigel.tasks.gene_groups.grouping import grouped, regroup
 
 
@@ -104,42 +104,6 @@ def group_stability(
     )
     table.attrs.update(ari=float(np.mean(rand)), ari_by_seed=rand, seeds=seeds)
     return table
-
-
-def other_seeds(n_seeds: int, seed: int, fit_seed: int | None) -> list[int]:
-    """Seeds to try again with, before the first is tried.
-
-    Parameters
-    ----------
-    n_seeds
-        How many.
-    seed
-        The first; the others follow.
-    fit_seed
-        One that is left out.
-
-    Raises
-    ------
-    InputError
-        When a number is out of range.
-    """
-    if not isinstance(n_seeds, Integral) or isinstance(n_seeds, bool) or n_seeds < 1:
-        raise InputError("n_seeds", repr(n_seeds), "a whole number >= 1", "Use n_seeds=5.")
-    streams(seed)  # refuses what is no seed
-    return [k for k in range(seed, seed + int(n_seeds) + 1) if k != fit_seed][: int(n_seeds)]
-
-
-def jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Jaccard index of each pair of groups: shared genes over genes in either, `(n_one, n_other)`.
-
-    Parameters
-    ----------
-    one, other
-        Numbers of groups from 0, `(n_genes,)`; every number occurs.
-    """
-    shared = sparse.coo_matrix((np.ones(len(one)), (one, other))).toarray()
-    either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
-    return shared / either
 
 
 def _within(progress: Progress | None, step: int, n: int) -> Progress | None:

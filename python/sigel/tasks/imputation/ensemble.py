@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.optimize import nnls
 
+from sigel.stats.scaling import zscored
 from sigel.tasks.imputation.predictors import Predictor
 from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
 
@@ -146,7 +147,7 @@ def cross_validate(
         names = tuple(dict.fromkeys(one.name for one in mine))
         made.append(mine)
         for genes in _blocks(shared[fold == k]):
-            seen = _zscored(target.measured(genes)[cells].toarray())  # (n, m)
+            seen = zscored(target.measured(genes)[cells].toarray())  # (n, m)
             said = np.stack(
                 [
                     _mean_over_references(mine, name, genes, weights)
@@ -215,12 +216,6 @@ def _mean_over_references(
         total[:, known] += np.asarray(part, dtype=np.float32)
         times[known] += 1
     return total / np.maximum(times, 1)
-
-
-def _zscored(values: np.ndarray) -> np.ndarray:
-    """Columns as z-scores, float32; those that do not vary become zeros."""
-    sd = values.std(axis=0)
-    return ((values - values.mean(axis=0)) / np.where(sd > 1e-6, sd, 1.0)).astype(np.float32)
 
 
 def _blocks(items: np.ndarray) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
 
 from sigel.errors import InputError
-from sigel.runtime.device import streams
+from sigel.runtime.seeds import streams
 
 # similarity: mean cosine to the most similar panel genes; level: log mean in the reference; spatial: Moran's
 # I in the reference; spread: standard deviation over cells of the predicted z-scores.

@@ -18,15 +18,18 @@ from scipy import sparse
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.model import SIGEL
-from sigel.runtime.device import Progress, resolve_device, streams
+from sigel.runtime.device import resolve_device
+from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
+from sigel.runtime.seeds import streams
 from sigel.tasks.imputation.ensemble import Blend, cross_validate
 from sigel.tasks.imputation.expected_accuracy import AccuracyEstimate, expected_accuracy
 from sigel.tasks.imputation.inputs import Orthologs, checked, prepare
 from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, predictors
 from sigel.tasks.imputation.reference_facts import GeneFacts, facts_of
-from sigel.tasks.imputation.target_reference import Panel, Section, Target
+from sigel.tasks.imputation.target_reference import Panel, Target
 from sigel.tasks.imputation.values import Calibration, calibrate, values_from, with_zeros
 
 # Correlations over fewer cells say nothing.

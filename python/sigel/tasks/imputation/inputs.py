@@ -13,9 +13,10 @@ import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.tasks.imputation.gene_pairing import LEAST_SHARED, genes_to_impute, pair_genes
-from sigel.tasks.imputation.target_reference import Reference, Section, Target
+from sigel.tasks.imputation.target_reference import Reference, Target
 
 Orthologs: TypeAlias = "Mapping[str, str] | pd.DataFrame"
 

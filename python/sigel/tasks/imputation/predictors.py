@@ -13,7 +13,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from sigel.config.imputation import ImputeConfig
 from sigel.nn.memory_gan.fit import fit_memory_gan
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.tasks.imputation.target_reference import Panel, Reference
 
 Method = Literal["auto", "ensemble", "representation", "ridge", "neighbors", "gan"]

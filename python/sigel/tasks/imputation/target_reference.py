@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.lattice import is_hexagonal
+from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.stats.nearest_means import mean_of_nearest
@@ -26,25 +25,6 @@ from sigel.stats.scaling import Standardised, log_normalised
 REFERENCE_SUM = 10_000.0
 # Genes that are worked on at a time.
 BLOCK = 512
-
-
-class Section(NamedTuple):
-    """Counts and places of one section, as either door gives them."""
-
-    counts: sparse.csr_matrix  # (n_cells, n_genes), float32
-    genes: np.ndarray  # (n_genes,) names
-    coordinates: np.ndarray | None  # (n_cells, 2)
-    lattice: np.ndarray | None = None  # (n_cells, 2): array row and column
-
-    def places(self) -> np.ndarray | None:
-        """Coordinates as float64; else array positions, spaced as on the slide; None without either."""
-        if self.coordinates is not None:
-            return np.asarray(self.coordinates, dtype=np.float64)
-        if self.lattice is None:
-            return None
-        places = np.asarray(self.lattice, dtype=np.float64)
-        # Rows of a hexagonal lattice lie closer than its numbering of columns says.
-        return places * [np.sqrt(3), 1] if is_hexagonal(places) else places
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from sigel.images.gene_images import EMBEDDED
 from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
-from sigel.runtime.device import Progress
+from sigel.runtime.progress import Progress
 from sigel.stats.dispersion import Trend, dispersion_trend
 from sigel.tasks.pattern_genes.null_patterns import Null, null_patterns, pattern_pvalues
 from sigel.tasks.pattern_genes.rates import Unit, pattern_rates

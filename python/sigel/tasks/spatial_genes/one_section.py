@@ -14,7 +14,9 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
-from sigel.runtime.device import Progress, resolve_device, streams
+from sigel.runtime.device import resolve_device
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import streams
 from sigel.stats.kernel import RasterKernel
 from sigel.stats.null_images import Null, check_null
 from sigel.stats.permutation_test import permutation_test

@@ -11,7 +11,8 @@ from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
-from sigel.runtime.device import Progress, streams
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import streams
 from sigel.stats.null_images import Null, null_view
 
 BATCH = 512

@@ -20,9 +20,9 @@ import sigel
 from planted_tissue import FEW, content, find, planted_domains
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
+from sigel.stats.partitions import in_order
 from sigel.tasks.domains.mixture_starts import fitted_to
 from sigel.tasks.domains.n_domains import best_number
-from sigel.tasks.part_names import in_order
 
 
 def labels_of(adata, key="sigel"):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
+from sigel.stats.partitions import in_order
 from sigel.tasks.domains.gene_groupings import N_GROUPS, gene_groupings
-from sigel.tasks.part_names import in_order
 
 
 def named(n):

@@ -15,6 +15,7 @@ import sigel
 from planted_tissue import planted_domains
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import ConfigError, InputError
+from sigel.images.section import Section
 from sigel.tasks.domains.gene_selection import (
     LEAST_GENES,
     choose_genes,
@@ -23,7 +24,6 @@ from sigel.tasks.domains.gene_selection import (
     named_genes,
 )
 from sigel.tasks.domains.inputs import tissue_of
-from sigel.tasks.imputation.target_reference import Section
 
 
 def facts_of(sizes, seed=0):
@@ -274,7 +274,7 @@ def test_variance_is_that_of_normalised_counts(tissue):
 def test_a_choice_that_fails_writes_nothing(tissue, monkeypatch):
     """And it fails before genes are tested and grouped, which takes a while."""
     monkeypatch.setattr(
-        "sigel.tasks.domains.find.gene_facts", lambda *args, **kwargs: pytest.fail("too late")
+        "sigel.tasks.domains.gene_selection.gene_facts", lambda *args, **kwargs: pytest.fail("too late")
     )
     adata = tissue.copy()
     for arguments in ({"share": 2.0}, {"n_genes": 10**6}, {"balance": 3}, {"layer": "raw"}, {"key": "a/b"}):

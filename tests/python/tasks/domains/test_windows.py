@@ -13,9 +13,9 @@ from sklearn.decomposition import PCA
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.tasks.domains.inputs import describe, nearest_to_middle
 from sigel.tasks.domains.windows import Tissue, principal_axes, reach, window_scores
-from sigel.tasks.imputation.target_reference import Section
 
 RINGS = DomainConfig().rings
 

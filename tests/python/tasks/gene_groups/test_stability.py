@@ -13,7 +13,8 @@ from sklearn.metrics import adjusted_rand_score, jaccard_score
 import sigel
 from sigel import bridge
 from sigel.errors import InputError
-from sigel.tasks.gene_groups.stability import group_stability, jaccard
+from sigel.stats.partitions import jaccard
+from sigel.tasks.gene_groups.stability import group_stability
 
 
 @pytest.fixture(scope="module")

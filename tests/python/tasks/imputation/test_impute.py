@@ -14,9 +14,10 @@ from scipy.stats import spearmanr
 import sigel
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import ConfigError, InputError
+from sigel.images.section import Section
 from sigel.tasks.imputation.ensemble import cross_validate
 from sigel.tasks.imputation.predictors import METHODS, predictors
-from sigel.tasks.imputation.target_reference import Reference, Section, Target
+from sigel.tasks.imputation.target_reference import Reference, Target
 
 SMALL = {
     "n_rows": 24,

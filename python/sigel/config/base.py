@@ -1,0 +1,116 @@
+"""What all settings share: frozen, checked, to and from plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from numbers import Integral, Real
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from sigel.errors import ConfigError
+
+C = TypeVar("C", bound="Settings")
+
+
+def require(ok: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001
+    """Refuse a setting that is out of range."""
+    if not ok:
+        msg = f"setting `{name}`: found {value!r}; wanted {wanted}."
+        raise ConfigError(msg)
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Whether a value is of a type that a setting may have."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin in (Union, UnionType):
+        return any(fits(value, option) for option in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple) or (inner[-1] is not ... and len(value) != len(inner)):
+            return False
+        return all(fits(v, inner[0]) for v in value)
+    if hint is float:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def plain(value: Any) -> Any:
+    """Numbers of numpy as Python's own, so that settings can be written down."""
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def in_words(hint: Any) -> str:
+    """What a setting may be, for messages."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(f'"{choice}"' for choice in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(map(in_words, inner))
+    if origin is tuple:
+        return f"a sequence of {in_words(inner[0])}" if inner[-1] is ... else f"{len(inner)} numbers"
+    words = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
+    return words.get(hint, f"a {getattr(hint, '__name__', hint)}")
+
+
+class Settings:
+    """Shared by all configs: choices are checked, unknown settings are errors, JSON both ways."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            require(fits(value, hint), name, value, in_words(hint))
+            object.__setattr__(self, name, plain(value))
+        self._check()
+
+    def _check(self) -> None:
+        """Range checks of one config; overridden."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain nested dict, fit for JSON."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_dict(cls: type[C], settings: dict[str, Any]) -> C:
+        """Build from a nested dict; an unknown setting is an error that lists the known ones.
+
+        Parameters
+        ----------
+        settings
+            Nested settings, for example `{"n_dims": 32, "train": {"pretrain_epochs": 5}}`.
+
+        Raises
+        ------
+        ConfigError
+            When a setting is unknown or out of range.
+        """
+        if not isinstance(settings, dict):
+            msg = f"settings of {cls.__name__}: found {settings!r}; wanted a dict."
+            raise ConfigError(msg)
+        known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(settings) - set(known))
+        if unknown:
+            msg = f"unknown setting {unknown[0]!r} in {cls.__name__}; known settings: {', '.join(known)}."
+            raise ConfigError(msg)
+        values: dict[str, Any] = {}
+        for name, value in settings.items():
+            factory = known[name].default_factory
+            if isinstance(factory, type) and issubclass(factory, Settings):
+                if not isinstance(value, dict | factory):
+                    msg = (
+                        f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
+                    )
+                    raise ConfigError(msg)
+                values[name] = factory.from_dict(value) if isinstance(value, dict) else value
+            elif name == "exclude" and isinstance(value, str):  # one pattern, as R would write it
+                values[name] = (value,)
+            else:
+                values[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**values)
