@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class SIGELError(Exception):
@@ -11,11 +17,24 @@ class SIGELError(Exception):
 
 
 class InputError(SIGELError, ValueError):
-    """An argument or an input object can't be used as it is."""
+    """An argument or an input object can't be used as it is.
+
+    Parameters
+    ----------
+    argument
+        Its name, as the caller knows it.
+    found, wanted
+        What it is, and what it should have been, in a few words each.
+    fix
+        The call, or the sentence, that mends it.
+    """
 
     def __init__(self, argument: str, found: str, wanted: str, fix: str) -> None:
-        self.argument = argument
-        super().__init__(f"`{argument}`: found {found}; wanted {wanted}. {fix}")
+        self.argument, self.found, self.wanted, self.fix = argument, found, wanted, fix
+        super().__init__(argument, found, wanted, fix)  # as they came, so that a copy is made of the same
+
+    def __str__(self) -> str:
+        return f"`{self.argument}`: found {self.found}; wanted {self.wanted}. {self.fix}".rstrip()
 
 
 class ConfigError(SIGELError, ValueError):
@@ -32,6 +51,22 @@ class ModelFormatError(SIGELError, ValueError):
 
 class TrainingError(SIGELError, RuntimeError):
     """Training could not go on, for example because the loss is no longer finite."""
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line of the caller, whatever of this package lies between.
+
+    Parameters
+    ----------
+    message
+        What the caller should know, and what to do.
+    category
+        Class of the warning.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
