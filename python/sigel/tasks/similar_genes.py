@@ -12,7 +12,7 @@ import pandas as pd
 from sigel.errors import InputError, unknown_name
 from sigel.images.counts import SpotRows
 from sigel.runtime.seeds import streams
-from sigel.stats.scaling import centred
+from sigel.stats.scaling import centred, unit
 
 Combine = Literal["mean", "each"]
 
@@ -86,7 +86,7 @@ def similar_genes(
         raise InputError("genes", found, "genes that leave others to be found", fix)
     n = min(int(n), left)
 
-    unit = centred(z[kept])
+    standard = centred(z[kept])
     rows = pd.Index(every[kept]).get_indexer(asked)
     # Each row: the genes of one query, which are neither found nor matched.
     members = rows[None] if combine == "mean" else rows[:, None]
@@ -94,8 +94,8 @@ def similar_genes(
     match = _Matches(level[kept], np.random.default_rng(seed))
     parts = []
     for block in np.array_split(members, -(-len(members) // _QUERIES)):
-        direction = unit(unit[block].mean(axis=1))  # (n_queries, n_dims)
-        similarity = direction @ unit.T  # (n_queries, n_genes)
+        direction = unit(standard[block].mean(axis=1))  # (n_queries, n_dims)
+        similarity = direction @ standard.T  # (n_queries, n_genes)
         own = np.arange(len(block))[:, None]
         similarity[own, block] = -np.inf
         near = np.argsort(-similarity, axis=1, kind="stable")[:, :n]  # (n_queries, n)

@@ -1,0 +1,42 @@
+# Objects that earlier versions saved are read, and every question still finds what it needs in them.
+
+archives <- function() {
+  folder <- test_path("..", "archives")
+  if (!dir.exists(folder)) {
+    missing_or_skip("tests/archives")
+  }
+  list.dirs(folder, recursive = FALSE)
+}
+
+test_that("a section that an earlier version saved answers as it did", {
+  skip_if_no_engine()
+  skip_without("Seurat")
+  for (folder in archives()) {
+    section <- readRDS(file.path(folder, "section.rds"))
+    loadings <- SeuratObject::Loadings(section[["sigel"]])
+    expect_true(all(is.finite(loadings)))
+    genes <- SpatialGenes(section)
+    expect_identical(sort(rownames(genes)), sort(rownames(section)))
+    expect_true(all(c("gene", "score", "effect", "pval", "qval", "rank", "status") %in% names(genes)))
+    expect_gt(nrow(GeneGroups(section)), 0L)
+    similar <- FindSimilarGenes(section, rownames(loadings)[1L], n = 3)
+    expect_identical(nrow(similar), 3L)
+    expect_s3_class(SpatialDomainPlot(section), "ggplot")
+    expect_s3_class(GeneMapPlot(section), "ggplot")
+    again <- FindSpatialGenes(section, verbose = FALSE)
+    expect_equal(SpatialGenes(again)$effect, genes$effect, tolerance = 1e-6)
+  }
+})
+
+test_that("an imputed panel that an earlier version saved is reported and drawn", {
+  skip_without("Seurat")
+  for (folder in archives()) {
+    panel <- readRDS(file.path(folder, "panel.rds"))
+    expect_true("sigel.imputed" %in% SeuratObject::Assays(panel))
+    report <- ImputationReport(panel)
+    expect_output(print(report), "imputed")
+    expect_gt(nrow(report$genes), 0L)
+    expect_true(all(is.finite(report$genes[["expected.pcc"]])))
+    expect_s3_class(ImputedGenePlot(panel, report$genes$gene[1L]), "ggplot")
+  }
+})
