@@ -16,11 +16,11 @@ import sigel
 
 SETTINGS = {
     "train": {"pretrain_epochs": 3, "refine_epochs": 3, "tolerance": 0.0},
-    "encoder": {"depth": 1, "dim": 16},
+    "encoder": {"depth": 1, "dim": 8, "rank": 16},
 }
 SIZE = {
-    "n_rows": 20,
-    "n_cols": 20,
+    "n_rows": 14,
+    "n_cols": 14,
     "n_programmes": 3,
     "genes_per_programme": 15,
     "n_background_genes": 15,

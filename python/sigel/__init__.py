@@ -1,24 +1,11 @@
 """SIGEL: gene representations from the spatial pictures of genes."""
 
-from sigel import _load_torch as _load_torch  # isort: skip  # before anything imports torch
-from sigel import datasets, pl, tl
-from sigel._version import __version__
-from sigel.config import EncoderConfig, ImageConfig, MixtureConfig, SIGELConfig, TrainConfig
-from sigel.images import GeneImages
-from sigel.images.raster import Raster
-from sigel.model import SIGEL
+import lazy_loader
 
-__all__ = [
-    "SIGEL",
-    "EncoderConfig",
-    "GeneImages",
-    "ImageConfig",
-    "MixtureConfig",
-    "Raster",
-    "SIGELConfig",
-    "TrainConfig",
-    "__version__",
-    "datasets",
-    "pl",
-    "tl",
-]
+from sigel._load_torch import load_torch
+from sigel._version import __version__ as __version__
+
+# Inside R, before anything imports torch; elsewhere this loads nothing.
+load_torch()
+# What a name stands for (`__init__.pyi`) is loaded when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

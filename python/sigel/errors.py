@@ -37,6 +37,10 @@ class InputError(SIGELError, ValueError):
         return f"`{self.argument}`: found {self.found}; wanted {self.wanted}. {self.fix}".rstrip()
 
 
+class MissingPackageError(InputError, ImportError):
+    """What was asked for needs a package that cannot be imported; `wanted` is its name."""
+
+
 class ConfigError(SIGELError, ValueError):
     """A setting is unknown or out of range."""
 

@@ -352,7 +352,9 @@ def test_no_large_file_is_committed():
 
 
 def test_text_ends_with_a_newline_and_has_no_tabs_in_python(texts):
-    assert not [name for name, text in texts.items() if text and not text.endswith("\n")]
+    # What a version wrote is kept as it wrote it.
+    written = {name: text for name, text in texts.items() if not name.startswith("tests/archives/")}
+    assert not [name for name, text in written.items() if text and not text.endswith("\n")]
     assert not [name for name, text in texts.items() if name.endswith(".py") and "\t" in text]
 
 

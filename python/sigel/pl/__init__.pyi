@@ -1,0 +1,14 @@
+from ._domain_confusion import domain_confusion as domain_confusion
+from ._domains import domain_stability as domain_stability
+from ._domains import domains as domains
+from ._group_page import group_page as group_page
+from ._groups import gene_groups as gene_groups
+from ._history import history as history
+from ._images import gene_images as gene_images
+from ._imputed import imputation_accuracy as imputation_accuracy
+from ._imputed import imputed_genes as imputed_genes
+from ._map import gene_map as gene_map
+from ._patterns import pattern_genes as pattern_genes
+from ._similar import similar_genes as similar_genes
+from ._spatial import spatial_genes as spatial_genes
+from ._stability import group_stability as group_stability

@@ -1,0 +1,11 @@
+from ._domains import domain_stability as domain_stability
+from ._domains import domains as domains
+from ._embed import embed as embed
+from ._gene_selection import select_genes as select_genes
+from ._groups import gene_groups as gene_groups
+from ._groups import group_enrichment as group_enrichment
+from ._groups import group_stability as group_stability
+from ._impute import impute as impute
+from ._patterns import pattern_genes as pattern_genes
+from ._similar import similar_genes as similar_genes
+from ._spatial import spatial_genes as spatial_genes
