@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,9 +17,9 @@ def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
     Parameters
     ----------
     enabled
-        Whether to draw.
+        Whether to draw; nothing is drawn where rich (the extra `progress`) is not installed.
     """
-    if not enabled:
+    if not enabled or importlib.util.find_spec("rich") is None:
         yield None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn

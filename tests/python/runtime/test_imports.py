@@ -61,3 +61,14 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it(package, monk
 
 def test_what_is_there_is_handed_over():
     assert requires("matplotlib", "plot", "a picture").__name__ == "matplotlib"
+
+
+def test_without_rich_there_is_no_bar_and_no_error(monkeypatch):
+    from sigel.runtime import progress
+
+    with progress.shown(enabled=True) as report:
+        assert report is not None
+        report("pretrain", 1, 2, "")
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    with progress.shown(enabled=True) as report:
+        assert report is None
