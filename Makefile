@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick bench format document clean purge
+.PHONY: help setup demo test test-quick test-lowest bench format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -21,11 +21,14 @@ setup: ## Install what is missing: system packages, .venv, .rlib with reticulate
 demo: setup ## Run the main job through R on a simulated section, or on yours: make demo DATA=file.h5ad
 	@. tools/env.sh && Rscript tools/demo.R $(if $(DATA),"$(DATA)")
 
-test: setup ## Run everything that must hold: lint, types, both test suites, R CMD check, the Seurat 5 leg
+test: setup ## Run everything that must hold: lint, types, both suites, R CMD check, Seurat 5, lowest versions
 	@bash tools/check.sh
 
-test-quick: setup ## The same without R CMD check and the Seurat 5 leg
+test-quick: setup ## The same without R CMD check, the Seurat 5 leg and the lowest versions
 	@bash tools/check.sh quick
+
+test-lowest: setup ## Test the lowest versions of the Python packages that are allowed
+	@bash tools/lowest.sh
 
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
 	@. tools/env.sh && python -m benchmarks.run

@@ -4,17 +4,17 @@ ENVIRONMENT <- "r-sigel"
 
 # Python packages that the engine imports: name to install, name to import.
 ENGINE_MODULES <- c(
-  "anndata>=0.10.6" = "anndata",
+  "anndata>=0.11" = "anndata",
   "h5py>=3.8" = "h5py",
   "jaxtyping>=0.2.34" = "jaxtyping",
   "lazy-loader>=0.4" = "lazy_loader",
-  "lightning-fabric>=2.2" = "lightning_fabric",
+  "lightning-fabric>=2.4.0" = "lightning_fabric",
   "numpy>=1.26" = "numpy",
   "pandas>=2.1.1" = "pandas",
   "psutil>=5.9" = "psutil",
   "safetensors>=0.4.3" = "safetensors",
   "scikit-learn>=1.4" = "sklearn",
-  "scipy>=1.11.4" = "scipy",
+  "scipy>=1.12" = "scipy",
   "threadpoolctl>=3" = "threadpoolctl",
   "torch>=2.2" = "torch"
 )

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every check, goes on after a failure, and ends with a table of what held. `quick` leaves out
-# R CMD check and the Seurat 5 leg.
+# R CMD check, the Seurat 5 leg and the lowest versions.
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/tools/env.sh"
@@ -61,6 +61,7 @@ step "testthat" Rscript tools/testthat.R
 if [ "$mode" != quick ]; then
   step "R CMD check --as-cran" r_cmd_check
   step "Seurat 5" bash tools/seurat5.sh
+  step "lowest versions" bash tools/lowest.sh
 fi
 
 printf '\n'

@@ -34,12 +34,16 @@ pip_setting() {
 }
 
 # Installs with uv, which reads none of pip's own settings: hand those over that say where packages come from.
-uv_install() {
-  local links index certificate
+uv_install() { uv_into "$VENV" "$@"; }
+
+# The same into the environment named first.
+uv_into() {
+  local links index certificate environment=$1
+  shift
   links=$(pip_setting find-links)
   index=$(pip_setting index-url)
   certificate=$(pip_setting cert)
-  local options=(--python "$VENV/bin/python" --compile-bytecode --system-certs) link
+  local options=(--python "$environment/bin/python" --compile-bytecode --system-certs) link
   for link in $links; do options+=(--find-links "$link"); done
   [ -z "$index" ] || options+=(--default-index "$index")
   [ -z "$certificate" ] || export SSL_CERT_FILE=$certificate

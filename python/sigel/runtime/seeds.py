@@ -86,7 +86,7 @@ def torch_stream(seed: int, stage: str) -> torch.Generator:
     seed, stage
         As in `stream`.
     """
-    return torch.Generator().manual_seed(int(_child(seed, stage).generate_state(1, np.uint64)[0] >> 1))
+    return torch.Generator().manual_seed(int(_child(seed, stage).generate_state(1, np.uint64)[0]) >> 1)
 
 
 def random_state(seed: int, stage: str) -> int:

@@ -69,7 +69,7 @@ def in_section(name: object) -> Iterator[None]:
         yield
     except InputError as error:
         if name is not None:
-            error.args = (f"{error} (in section {str(name)!r})",)
+            error.found += f" (in section {str(name)!r})"
         raise
 
 
