@@ -1,4 +1,4 @@
-"""Parts by k-means from one start, the same whatever the number of threads."""
+"""Parts of points: made by k-means, numbered, and held against those of other seeds."""
 
 from __future__ import annotations
 
@@ -42,6 +42,57 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     shared = sparse.coo_matrix((np.ones(len(one)), (one, other))).toarray()
     either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
     return shared / either
+
+
+def stability_table(
+    column: str,
+    names: np.ndarray,
+    sizes: np.ndarray,
+    overlap: np.ndarray,
+    rand: list[float],
+    seeds: list[int],
+    *,
+    size_column: str,
+) -> pd.DataFrame:
+    """How much of each part comes back at other seeds.
+
+    Parameters
+    ----------
+    column, size_column
+        What parts and their sizes are called.
+    names, sizes
+        Of the parts, `(n_parts,)`.
+    overlap
+        Jaccard index of each part with the most similar one of each seed, `(n_seeds, n_parts)`.
+    rand
+        Adjusted Rand index of each seed.
+    seeds
+        The seeds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each part: its name, its size, `stability` (mean over seeds) and `lowest` (minimum).
+        `attrs`: `ari` (mean over seeds), `ari_by_seed`, `seeds`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> names, sizes, overlap = np.array(["1", "2"]), np.array([5, 4]), np.array([[1.0, 0.5], [0.5, 0.5]])
+    >>> table = stability_table("group", names, sizes, overlap, [1.0, 0.5], [1, 2], size_column="n_genes")
+    >>> table["stability"].tolist(), table["lowest"].tolist(), table.attrs["ari"]
+    ([0.75, 0.5], [0.5, 0.5], 0.75)
+    """
+    table = pd.DataFrame(
+        {
+            column: names,
+            size_column: sizes,
+            "stability": overlap.mean(axis=0),
+            "lowest": overlap.min(axis=0),
+        }
+    )
+    table.attrs = {"ari": float(np.mean(rand)), "ari_by_seed": rand, "seeds": seeds}
+    return table
 
 
 def in_order(label: np.ndarray) -> np.ndarray:
