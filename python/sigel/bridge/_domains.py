@@ -12,8 +12,9 @@ from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_num
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.runtime.progress import Progress
-from sigel.tasks.domains import find as tasks
 from sigel.tasks.domains import gene_selection, stability
+from sigel.tasks.domains.find import find_domains
+from sigel.tasks.domains.recipe import Recipe
 
 
 def select_genes(
@@ -120,29 +121,21 @@ def domains(
         `n_domains`, `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
     """
     config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "rings"))
-    number = None if n_domains is None else whole(n_domains, "n_domains")
-    tasks.check_number(number, int(dim[1]))
-    described = tasks.describe_section(
+    found = find_domains(
         section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
-        ImageConfig.from_dict(whole_numbers(image_settings)),
+        None if n_domains is None else whole(n_domains, "n_domains"),
+        Recipe(
+            method=_of_r(method),
+            model_name=model_name,
+            refine=refine,
+            config=config,
+            seed=whole(seed),
+            device=device,
+        ),
+        image_config=ImageConfig.from_dict(whole_numbers(image_settings)),
         genes=None if use_genes is None else names_of(use_genes),
         known=_known(group, rank, effect),
-        config=config,
-        seed=whole(seed),
-        device=device,
-        method=method,
-        progress=progress,
-    )
-    found = tasks.find_domains(
-        described,
-        number,
-        method=_of_r(method),
-        model_name=model_name,
-        refine=refine,
-        config=config,
-        seed=whole(seed),
-        device=device,
         progress=progress,
     )
     return {
@@ -205,30 +198,23 @@ def domain_stability(
         Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
         each cell keeps its domain.
     """
-    config = DomainConfig.from_dict(json.loads(params))
     used = names_of(use_genes)
-    described = tasks.describe_section(
+    table, kept = stability.domain_stability(
         section_of(i, p, x, dim, genes, coordinates, lattice),
         _labels(section),
-        ImageConfig(),
-        genes=used,
-        known=None,
-        config=config,
-        seed=whole(fit_seed),
-        device=device,
-        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
-    )
-    table, kept = stability.domain_stability(
-        described,
         np.asarray(names_of(domain), dtype=object),
-        method=_of_r(method),
-        model_name=model_name,
-        refine=refine,
-        config=config,
+        Recipe(
+            method=_of_r(method),
+            model_name=model_name,
+            refine=refine,
+            config=DomainConfig.from_dict(json.loads(params)),
+            seed=whole(fit_seed),
+            device=device,
+        ),
+        genes=used,
+        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
         n_seeds=whole(n_seeds, "n_seeds"),
-        fit_seed=whole(fit_seed),
         seed=whole(seed),
-        device=device,
         progress=progress,
     )
     return {**columns(table), **table.attrs, "spots": kept}

@@ -19,14 +19,13 @@ from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
-from sigel.tasks.domains import find as tasks
 from sigel.tasks.domains import stability
-from sigel.tasks.domains.methods import Clusterer, check_method
-from sigel.tl._fits import image_config, section_column
+from sigel.tasks.domains.find import Domains, find_domains
+from sigel.tasks.domains.recipe import Clusterer, Recipe
+from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
-from sigel.tl._fits import checked_key, info_under, known_genes
 
 
 def domains(
@@ -132,58 +131,24 @@ def domains(
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     info = info_under(adata, key)
     settings, images = _settings(config, info)
-    tasks.check_number(n_domains, adata.n_obs if hasattr(adata, "n_obs") else 10**9)
-    check_method(method)
-    if not isinstance(refine, bool | np.bool_):
-        raise InputError("refine", repr(refine), "True or False", "Use refine=True.")
-    section, labels, where = _section(adata, info, layer, spatial_key, section_key)
+    recipe = Recipe(
+        method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
+    )
+    section, section_labels, where = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
-        described = tasks.describe_section(
+        found = find_domains(
             section,
-            labels,
-            images,
+            section_labels,
+            n_domains,
+            recipe,
+            image_config=images,
             genes=genes,
             known=known_genes(adata, key),
-            config=settings,
-            seed=seed,
-            device=device,
-            method=method,
             progress=report,
         )
-        found = tasks.find_domains(
-            described,
-            n_domains,
-            method=method,
-            model_name=model_name,
-            refine=refine,
-            config=settings,
-            seed=seed,
-            device=device,
-            progress=report,
-        )
-    keys = Keys(key_added)
-    about: dict[str, Any] = {
-        "method": method if isinstance(method, str) else "function",
-        "function": "" if isinstance(method, str) else getattr(method, "__name__", ""),
-        "model_name": model_name if method == "mclust" else "",
-        "n_domains": len(set(found.label)),
-        "window": found.window,
-        "genes": found.genes.astype(str),
-        "weight": found.weight,
-        "refined": bool(refine),
-        "n_changed": found.n_changed,
-        "seed": int(seed),
-        **where,
-        "params": json.dumps(settings.to_dict()),
-        "provenance": provenance(seed, resolve_device(device), "", time.perf_counter() - began),
-    }
-    if found.number is not None:
-        about["number"] = {name: found.number[name].to_numpy() for name in found.number.columns}
-    adata.obs[keys.domain] = categories(found.label)
-    adata.obs[keys.domain_prob] = found.prob
-    adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
-    adata.obsm[keys.domain_features] = found.features
-    adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
+    about = _about(found, recipe) | where
+    about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
+    _write(adata, Keys(key_added), found, about)
 
 
 def domain_stability(
@@ -244,51 +209,23 @@ def domain_stability(
     >>> bool(table["stability"].between(0, 1).all())
     True
     """
-    keys, about = Keys(key), info_under(adata, key).get("domains")
-    if about is None or keys.domain not in adata.obs:
-        fix = f'Call sigel.tl.domains(adata, key_added="{key}") first.'
-        raise InputError(
-            "key", f"{key!r}, under which there are no domains", "results of sigel.tl.domains", fix
-        )
-    way = _method_again(method, about)
-    domain = adata.obs[keys.domain]
-    if domain.isna().any():
-        found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
-        raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")
-    if domain.nunique() < 2:
-        found, fix = f"a single domain under {key!r}", "Call sigel.tl.domains(adata, n_domains) again."
-        raise InputError("key", found, "two domains or more", fix)
-    lost = ~np.isin(about["genes"], adata.var_names.to_numpy(str))
-    if lost.any():
-        found = f"no {int(lost.sum())} of the {len(lost)} genes that the domains were found by"
-        raise InputError("adata", found, "all of them", "Use the whole object, or find the domains again.")
-    settings = DomainConfig.from_dict(json.loads(about["params"]))
+    keys = Keys(key)
+    about = _about_under(adata, key)
+    recipe = _recipe_again(about, method, device)
+    domain = _present_domain(adata, key, about)
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
-    section, labels, _ = _section(adata, {}, **given)
+    section, section_labels, _ = _section(adata, {}, **given)
     with shown(progress) as report:
-        described = tasks.describe_section(
-            section,
-            labels,
-            ImageConfig(),  # its genes are given: none are made
-            genes=[str(gene) for gene in about["genes"]],
-            known=None,
-            config=settings,
-            seed=int(about["seed"]),
-            device=device,
-            weight=np.asarray(about["weight"], dtype=np.float64).reshape(len(about["genes"]), -1),
-        )
         table, kept = stability.domain_stability(
-            described,
-            domain.astype(str).to_numpy(),
-            method=way,
-            model_name=str(about["model_name"]) or "EEE",
-            refine=bool(about["refined"]),
-            config=settings,
+            section,
+            section_labels,
+            domain,
+            recipe,
+            genes=[str(gene) for gene in about["genes"]],
+            weight=np.asarray(about["weight"], dtype=np.float64).reshape(len(about["genes"]), -1),
             n_seeds=n_seeds,
-            fit_seed=int(about["seed"]),
             seed=seed,
-            device=device,
             progress=report,
         )
     stored: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
@@ -308,6 +245,75 @@ def categories(label: np.ndarray) -> pd.Categorical:
         Text, `"1"`, `"2"`, ...
     """
     return pd.Categorical(label, categories=sorted(set(label), key=int))
+
+
+def _about(found: Domains, recipe: Recipe) -> dict[str, Any]:
+    """What is kept of how domains were made."""
+    by_name = isinstance(recipe.method, str)
+    about: dict[str, Any] = {
+        "method": recipe.method if by_name else "function",
+        "function": "" if by_name else getattr(recipe.method, "__name__", ""),
+        "model_name": recipe.model_name if recipe.method == "mclust" else "",
+        "n_domains": len(set(found.label)),
+        "window": found.window,
+        "genes": found.genes.astype(str),
+        "weight": found.weight,
+        "refined": bool(recipe.refine),
+        "n_changed": found.n_changed,
+        "seed": int(recipe.seed),
+        "params": json.dumps(recipe.config.to_dict()),
+    }
+    if found.number is not None:
+        about["number"] = {name: found.number[name].to_numpy() for name in found.number.columns}
+    return about
+
+
+def _write(adata: AnnData, keys: Keys, found: Domains, about: dict[str, Any]) -> None:
+    """All that `domains` leaves; the stability of domains that were there before goes."""
+    adata.obs[keys.domain] = categories(found.label)
+    adata.obs[keys.domain_prob] = found.prob
+    adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
+    adata.obsm[keys.domain_features] = found.features
+    adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
+
+
+def _about_under(adata: AnnData, key: str) -> dict[str, Any]:
+    """What `domains` left under a key."""
+    about = info_under(adata, key).get("domains")
+    if about is None or Keys(key).domain not in adata.obs:
+        fix = f'Call sigel.tl.domains(adata, key_added="{key}") first.'
+        raise InputError(
+            "key", f"{key!r}, under which there are no domains", "results of sigel.tl.domains", fix
+        )
+    return about
+
+
+def _present_domain(adata: AnnData, key: str, about: dict[str, Any]) -> np.ndarray:
+    """Domain of every spot as text, where there are several and the genes that they were found by."""
+    domain = adata.obs[Keys(key).domain]
+    if domain.isna().any():
+        found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
+        raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")
+    if domain.nunique() < 2:
+        found, fix = f"a single domain under {key!r}", "Call sigel.tl.domains(adata, n_domains) again."
+        raise InputError("key", found, "two domains or more", fix)
+    lost = ~np.isin(about["genes"], adata.var_names.to_numpy(str))
+    if lost.any():
+        found = f"no {int(lost.sum())} of the {len(lost)} genes that the domains were found by"
+        raise InputError("adata", found, "all of them", "Use the whole object, or find the domains again.")
+    return domain.astype(str).to_numpy()
+
+
+def _recipe_again(about: dict[str, Any], method: Clusterer | None, device: str | torch.device) -> Recipe:
+    """How domains were made, on another device perhaps."""
+    return Recipe(
+        method=_method_again(method, about),
+        model_name=str(about["model_name"]) or "EEE",
+        refine=bool(about["refined"]),
+        config=DomainConfig.from_dict(json.loads(about["params"])),
+        seed=int(about["seed"]),
+        device=device,
+    )
 
 
 def _method_again(method: Clusterer | None, about: dict[str, Any]) -> str | Clusterer:

@@ -11,12 +11,11 @@ from sigel.config import ImageConfig
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import gene_selection
-from sigel.tl._fits import image_config
+from sigel.tl._domains import _section
+from sigel.tl._fits import checked_key, image_config, info_under, known_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
-from sigel.tl._domains import _section
-from sigel.tl._fits import checked_key, info_under, known_genes
 
 
 def select_genes(
@@ -96,11 +95,11 @@ def select_genes(
     key_added = checked_key(key, key_added)
     info = info_under(adata, key)
     images = image_config(config, info)
-    section, labels, _ = _section(adata, info, layer, spatial_key, section_key)
+    section, section_labels, _ = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         table = gene_selection.select_genes(
             section,
-            labels,
+            section_labels,
             images,
             share=share,
             n_genes=n_genes,

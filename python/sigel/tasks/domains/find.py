@@ -1,27 +1,22 @@
-"""Domains of a tissue: genes chosen, spots described, clustered, refined, and put in order."""
+"""Domains of a section: genes chosen, spots described, clustered, refined, and put in order."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from sigel.config import ImageConfig
-from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import stream
 from sigel.stats.partitions import in_order
-from sigel.tasks.domains.gene_selection import (
-    Known,
-    _choices,
-    named_genes,
-)
+from sigel.tasks.domains.gene_selection import Known, gene_choices, named_genes
 from sigel.tasks.domains.inputs import (
     LEAST_SPOTS,
     Described,
@@ -30,9 +25,11 @@ from sigel.tasks.domains.inputs import (
     tissue_of,
     warn_of_empty,
 )
-from sigel.tasks.domains.methods import Clusterer, check_method, cluster
+from sigel.tasks.domains.methods import cluster
 from sigel.tasks.domains.n_domains import best_number, domain_numbers, warn_of_bounds
-from sigel.tasks.domains.refinement import refine as majority
+from sigel.tasks.domains.recipe import Recipe
+from sigel.tasks.domains.refinement import refine
+from sigel.tasks.domains.windows import Tissue
 
 
 class Domains(NamedTuple):
@@ -48,111 +45,146 @@ class Domains(NamedTuple):
     number: pd.DataFrame | None  # on what ground the number was chosen
 
 
+def find_domains(
+    section: Section,
+    section_labels: Sequence[object] | np.ndarray | None,
+    n_domains: int | None,
+    recipe: Recipe,
+    *,
+    image_config: ImageConfig,
+    genes: Sequence[str] | None = None,
+    known: Known | None = None,
+    progress: Progress | None = None,
+) -> Domains:
+    """Find the domains of a section; see `sigel.tl.domains`.
+
+    Parameters
+    ----------
+    section, section_labels, image_config, genes, known, progress
+        As in `describe_section`.
+    n_domains
+        How many, or None.
+    recipe
+        How they are made.
+
+    Raises
+    ------
+    InputError
+        When counts, places, genes or the number cannot be used.
+    """
+    check_number(n_domains, section.counts.shape[0])
+    described = describe_section(
+        section,
+        section_labels,
+        recipe,
+        image_config=image_config,
+        genes=genes,
+        known=known,
+        progress=progress,
+    )
+    return domains_of(described, n_domains, recipe, progress)
+
+
 def describe_section(
     section: Section,
-    labels: Sequence[object] | np.ndarray | None,
-    images: ImageConfig,
+    section_labels: Sequence[object] | np.ndarray | None,
+    recipe: Recipe,
     *,
-    genes: Sequence[str] | None,
-    known: Known | None,
-    config: DomainConfig,
-    seed: int,
-    device: str | torch.device,
-    method: str | Clusterer = "mixture",
+    image_config: ImageConfig | None = None,
+    genes: Sequence[str] | None = None,
     weight: np.ndarray | None = None,
+    known: Known | None = None,
     progress: Progress | None = None,
 ) -> Described:
     """Describe the spots of a section by the genes named, or by those chosen.
 
     Parameters
     ----------
-    section, labels, images, known, seed, device, progress
-        As in `select_genes`.
+    section
+        Raw counts and places.
+    section_labels
+        Section of each spot, or None for one.
+    recipe
+        How domains will be made; only the mixture makes use of more than one choice of genes.
+    image_config
+        How the images are made that genes are chosen by; None: the defaults.
     genes
         Names; None chooses.
-    config
-        Settings.
-    method
-        As in `sigel.tl.domains`: only the mixture makes use of more than one choice of genes.
     weight
         Of the genes named, `(n_used, n_choices)`; None: one choice, all alike.
+    known
+        What earlier calls found of the genes.
+    progress
+        Called as `progress(stage, step, total, text)`, or None.
     """
-    streams(seed)  # refuses what is no seed before the work begins
     check_counts(section.counts)
-    tissue = tissue_of(section, labels)
+    tissue = tissue_of(section, section_labels)
     warn_of_empty(section.counts)
-    if genes is not None:
+    if genes is None:
+        images = image_config or ImageConfig()
+        names, weight = _chosen_genes(section, tissue, recipe, images, known, progress)
+    else:
         names = named_genes(genes, section)
         weight = np.ones((len(names), 1)) if weight is None else weight
-    else:
-        many = len(tissue.section) > config.max_spots
-        tables = _choices(
-            section,
-            tissue,
-            images,
-            share=config.share,
-            balance=config.balance,
-            n_choices=config.choices if method == "mixture" and not many else 1,
-            target_sum=config.target_sum,
-            known=known,
-            seed=seed,
-            device=device,
-            progress=progress,
-        )
-        weight = np.column_stack([table["weight"] for table in tables])
-        used = weight.any(axis=1)
-        names, weight = tables[0].index.to_numpy(dtype=object)[used], weight[used]
-    return describe(section, tissue, names, weight, config, np.random.default_rng(seed), progress)
+    return describe(section, tissue, names, weight, recipe.config, stream(recipe.seed, "windows"), progress)
 
 
-def find_domains(
-    described: Described,
-    n_domains: int | None,
-    *,
-    method: str | Clusterer = "mixture",
-    model_name: str = "EEE",
-    refine: bool = False,
-    config: DomainConfig,
-    seed: int = 0,
-    device: str | torch.device = "auto",
-    progress: Progress | None = None,
+def _chosen_genes(
+    section: Section,
+    tissue: Tissue,
+    recipe: Recipe,
+    images: ImageConfig,
+    known: Known | None,
+    progress: Progress | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the genes that any choice takes, and their weights in each, `(n_used, n_choices)`."""
+    config = recipe.config
+    one_choice = recipe.method != "mixture" or len(tissue.section) > config.max_spots
+    tables = gene_choices(
+        section,
+        tissue,
+        images,
+        share=config.share,
+        balance=config.balance,
+        n_choices=1 if one_choice else config.choices,
+        target_sum=config.target_sum,
+        known=known,
+        seed=recipe.seed,
+        device=recipe.device,
+        progress=progress,
+    )
+    weight = np.column_stack([table["weight"] for table in tables])
+    used = weight.any(axis=1)
+    return tables[0].index.to_numpy(dtype=object)[used], weight[used]
+
+
+def domains_of(
+    described: Described, n_domains: int | None, recipe: Recipe, progress: Progress | None = None
 ) -> Domains:
-    """Cluster described spots; see `sigel.tl.domains`.
+    """Cluster described spots, refine them and number the domains by size.
 
     Parameters
     ----------
     described
         From `describe_section`.
-    n_domains, method, model_name, refine, seed, device
-        As in `sigel.tl.domains`.
-    config
-        Settings.
+    n_domains
+        How many; None: as many as BIC is highest for.
+    recipe
+        How domains are made.
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    check_method(method)
-    check_number(n_domains, len(described.features))
-    where = resolve_device(device)
-    number = None
+    recipe, number = replace(recipe, device=resolve_device(recipe.device)), None
     if n_domains is None:
-        number = domain_numbers(described, seed, config, where)
+        number = domain_numbers(described, recipe.seed, recipe.config, recipe.device)
         n_domains = best_number(number)
         warn_of_bounds(number)
-    found = cluster(
-        described,
-        int(n_domains),
-        method,
-        model_name=model_name,
-        seed=seed,
-        config=config,
-        device=where,
-        progress=progress,
-    )
+    found = cluster(described, int(n_domains), recipe, progress)
     label, n_changed = np.unique(found.label, return_inverse=True)[1], 0
     prob = np.asarray(found.prob, dtype=np.float64)
-    if refine:
+    if recipe.refine:
         before = label
-        label, n_changed = majority(label, described.tissue)
+        label, n_changed = refine(label, described.tissue)
         prob = np.where(label == before, prob, np.nan)
     return Domains(
         in_order(label),

@@ -179,29 +179,14 @@ def describe(
     values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
     check_varied(values)
     weight = np.asarray(weight, dtype=np.float64)
-    choices = [weighted(values, one) for one in weight.T]
-    part, where = choices[0], tissue
-    if len(tissue.section) > config.max_spots:
-        # A patch of neighbours says how far patterns reach as well as all spots do.
-        patch = nearest_to_middle(tissue, config.max_spots)
-        part = sparse.csr_matrix(part[patch])
-        where = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
-    window, _ = reach(part, where, config.rings, config.correlation)
-    window = _within_sections(config.window, window, int(np.bincount(tissue.section).min()))
+    choices = [weighted(values, of_choice) for of_choice in weight.T]
+    window = _window(choices[0], tissue, config)
     windows = (window, *(n for n in config.rings if 1 < n < window))
-
-    def view(x: sparse.csr_matrix, n: int) -> np.ndarray:
-        most = max(1, min(config.n_components, x.shape[1] // 2))
-        scores = window_scores(x, tissue, n, most, config.max_spots, rng)
-        if tissue.n_sections > 1 and config.section_offsets:
-            scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
-        return scores
-
     views = []
-    for step, x in enumerate(choices, 1):
-        views.append(tuple(view(x, n) for n in windows))
+    for step, chosen in enumerate(choices, 1):
+        views.append(tuple(_view(chosen, tissue, n, config, rng) for n in windows))
         if progress is not None:
-            progress("windows", step, len(choices), f"{window} spots, {x.shape[1]} genes")
+            progress("windows", step, len(choices), f"{window} spots, {chosen.shape[1]} genes")
     return Described(
         tissue=tissue,
         values=values,
@@ -210,6 +195,29 @@ def describe(
         window=window,
         views=tuple(views),
     )
+
+
+def _window(chosen: sparse.csr_matrix, tissue: Tissue, config: DomainConfig) -> int:
+    """Spots of the window that the genes of a choice, `(n_spots, n_chosen)`, reach over."""
+    smallest = int(np.bincount(tissue.section).min())
+    if len(tissue.section) > config.max_spots:
+        # A patch of neighbours says how far patterns reach as well as all spots do.
+        patch = nearest_to_middle(tissue, config.max_spots)
+        chosen = sparse.csr_matrix(chosen[patch])
+        tissue = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
+    window, _ = reach(chosen, tissue, config.rings, config.correlation)
+    return _within_sections(config.window, window, smallest)
+
+
+def _view(
+    chosen: sparse.csr_matrix, tissue: Tissue, window: int, config: DomainConfig, rng: np.random.Generator
+) -> np.ndarray:
+    """What describes spots by the genes of a choice in one window, `(n_spots, n_components)`."""
+    n_components = max(1, min(config.n_components, chosen.shape[1] // 2))
+    scores = window_scores(chosen, tissue, window, n_components, config.max_spots, rng)
+    if tissue.n_sections > 1 and config.section_offsets:
+        scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
+    return scores
 
 
 def _within_sections(given: int | None, window: int, smallest: int) -> int:
@@ -269,9 +277,8 @@ def nearest_to_middle(tissue: Tissue, n: int) -> np.ndarray:
         How many.
     """
     share = n / len(tissue.section)
-    order = np.argsort(tissue.section, kind="stable")
     kept = []
-    for part in np.split(order, np.cumsum(np.bincount(tissue.section))[:-1]):
+    for part in tissue.parts:
         places = tissue.coordinates[part]
         far = np.square(places - np.median(places, axis=0)).sum(axis=1)
         kept.append(part[np.argsort(far, kind="stable")[: int(np.ceil(share * len(part)))]])

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sigel.errors import InputError, unknown_name
+from sigel.runtime.seeds import check_seed
 
 # Names of models for several columns, or NULL where R has no mclust.
 _MODELS = """
@@ -134,8 +135,7 @@ def mclust(
     """
     points = _points(x)
     numbers = _numbers(n_components, len(points))
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
-        raise InputError("seed", repr(seed), "a whole number >= 0", "Use seed=0.")
+    check_seed(seed)
     r = _running_r()
     from rpy2.rinterface_lib import openrlib
 
@@ -157,16 +157,22 @@ def mclust(
         )
         fit = {} if result == r.NULL else dict(zip(result.names, result, strict=True))
     if "label" not in fit:
-        shape = " x ".join(map(str, points.shape))
-        why = f" ({fit['error'][0]})" if fit else ""
-        tried = " or ".join(map(str, numbers))
-        found = f"no {model_name} mixture of {tried} components for {shape} values{why}"
-        simpler = [name for name in SIMPLE if name in known and name != model_name]
-        fix = f"Try fewer components or columns, or a model of fewer parameters: {', '.join(simpler)}."
-        raise InputError("model_name", found, "one that mclust can fit", fix)
+        raise _not_fitted(fit, points.shape, numbers, model_name, known)
     label = np.array(fit["label"], dtype=np.int64) - 1
     posterior = np.array(fit["posterior"], dtype=np.float64).reshape(len(points), -1, order="F")
     return Mclust(label, posterior, float(fit["bic"][0]), model_name, posterior.shape[1])
+
+
+def _not_fitted(
+    fit: dict[str, Any], shape: tuple[int, ...], numbers: list[int], model_name: str, known: list[str]
+) -> InputError:
+    """The refusal of a mixture that mclust could not fit."""
+    why = f" ({fit['error'][0]})" if fit else ""
+    tried = " or ".join(map(str, numbers))
+    found = f"no {model_name} mixture of {tried} components for {' x '.join(map(str, shape))} values{why}"
+    simpler = [name for name in SIMPLE if name in known and name != model_name]
+    fix = f"Try fewer components or columns, or a model of fewer parameters: {', '.join(simpler)}."
+    return InputError("model_name", found, "one that mclust can fit", fix)
 
 
 def _points(x: np.ndarray) -> np.ndarray:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
-from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.runtime.progress import Progress
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.leiden import leiden
 from sigel.tasks.domains.mclust import mclust
 from sigel.tasks.domains.mixture import mixture
+from sigel.tasks.domains.recipe import Recipe
 from sigel.tasks.domains.spagcn import spagcn
-
-# Of the caller's own: from features (n_spots, n_components) and a number to labels (n_spots,).
-Clusterer = Callable[[np.ndarray, int], np.ndarray]
-
-METHODS = ("mixture", "leiden", "mclust", "spagcn")
 
 
 class Clustered(NamedTuple):
@@ -32,15 +25,7 @@ class Clustered(NamedTuple):
 
 
 def cluster(
-    described: Described,
-    n_domains: int,
-    method: str | Clusterer,
-    *,
-    model_name: str,
-    seed: int,
-    config: DomainConfig,
-    device: torch.device | str,
-    progress: Progress | None = None,
+    described: Described, n_domains: int, recipe: Recipe, progress: Progress | None = None
 ) -> Clustered:
     """Cluster spots by a method.
 
@@ -50,12 +35,8 @@ def cluster(
         The spots.
     n_domains
         How many.
-    method
-        One of `METHODS`, or a function of features and number.
-    model_name
-        Of mclust.
-    seed, config, device
-        As in `sigel.tl.domains`.
+    recipe
+        The method, its settings, seed and device.
     progress
         Called as `progress(stage, step, total, text)` by the mixture, or None.
 
@@ -64,37 +45,20 @@ def cluster(
     InputError
         When what a method needs is not installed, or a function returns no label for each spot.
     """
-    n_spots = len(described.features)
+    method, seed, n_spots = recipe.method, recipe.seed, len(described.features)
     unknown = np.full(n_spots, np.nan)
     if callable(method):
         return Clustered(_checked(method(described.features.copy(), n_domains), n_spots), unknown)
     if method == "mixture":
-        found = mixture(described, n_domains, seed, config, device, progress)
-        return Clustered(found.label, found.agreement)
+        vote = mixture(described, n_domains, seed, recipe.config, recipe.device, progress)
+        return Clustered(vote.label, vote.agreement)
     if method == "leiden":
-        return Clustered(leiden(described, n_domains, seed, config), unknown)
+        return Clustered(leiden(described, n_domains, seed), unknown)
     if method == "mclust":
-        made = mclust(described.features, n_domains, model_name, seed=seed)
-        return Clustered(made.label, made.posterior.max(axis=1))
-    return Clustered(spagcn(described, n_domains, seed, config), unknown)
-
-
-def check_method(method: object) -> None:
-    """Refuse what is no method.
-
-    Parameters
-    ----------
-    method
-        What a caller gave.
-
-    Raises
-    ------
-    InputError
-        When it is neither a function nor a known name.
-    """
-    if not (callable(method) or (isinstance(method, str) and method in METHODS)):
-        wanted = f"one of {', '.join(map(repr, METHODS))}, or a function of features and number"
-        raise InputError("method", repr(method), wanted, 'Use method="mixture".')
+        # The caller's seed as it is: from R the package calls mclust itself, with the same.
+        fitted = mclust(described.features, n_domains, recipe.model_name, seed=seed)
+        return Clustered(fitted.label, fitted.posterior.max(axis=1))
+    return Clustered(spagcn(described, n_domains, seed), unknown)
 
 
 def _checked(labels: object, n_spots: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from sigel.config.domains import DomainConfig
 from sigel.images.tensors import as_torch
 from sigel.nn.mixture.tied_gaussian import with_neighbours
 from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import stream
 from sigel.stats.consensus import Consensus, consensus
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.mixture_starts import fitted_to
@@ -44,27 +45,28 @@ def mixture(
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    rng = np.random.default_rng(seed)
-    strength = config.prior if described.window > 1 else 0.0
+    rng = stream(seed, "domains")
+    large = len(described.features) > config.max_spots
     # Of many spots posteriors are long: single precision is enough for a vote.
-    many = len(described.features) > config.max_spots
-    kind = torch.float32 if many else torch.float64
-    near = None
+    kind = torch.float32 if large else torch.float64
+    strength = config.prior if described.window > 1 else 0.0
+    neighbours = None
     if strength:
         means = described.tissue.means(min(config.prior_neighbors, described.window))
-        near = as_torch(means, device, kind)
+        neighbours = as_torch(means, device, kind)
     labels = []
-    n_choices = config.choices if many else len(described.views)
+    n_choices = config.choices if large else len(described.views)
     shared_out = list(_shared_out(described.views, config.starts / n_choices))
-    for step, (view, each) in enumerate(shared_out, 1):
-        few = max(1, MOST_POSTERIORS // (len(view) * n_domains))
+    for step, (view, n_starts) in enumerate(shared_out, 1):
         x = torch.from_numpy(view).to(device, kind)
-        for first in range(0, each, few):
-            fitted = fitted_to(view, n_domains, min(few, each - first), rng, config, device).to(kind)
-            if near is None:
+        at_a_time = max(1, MOST_POSTERIORS // (len(view) * n_domains))
+        for first in range(0, n_starts, at_a_time):
+            n_now = min(at_a_time, n_starts - first)
+            fitted = fitted_to(view, n_domains, n_now, rng, config, device).to(kind)
+            if neighbours is None:
                 posterior = fitted.posterior(x)
             else:
-                posterior = with_neighbours(x, fitted, near, strength, ridge=config.ridge)
+                posterior = with_neighbours(x, fitted, neighbours, strength, ridge=config.ridge)
             labels.append(posterior.argmax(dim=2).T.cpu().numpy())
         if progress is not None:
             progress("domains", step, len(shared_out), f"{sum(map(len, labels))} mixtures")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import torch
 
 from sigel.config.domains import DomainConfig
+from sigel.errors import warn
+from sigel.runtime.seeds import stream
 from sigel.stats.consensus import consensus
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.mixture_starts import fitted_to
@@ -47,7 +47,7 @@ def domain_numbers(
     n_spots, n_dims = x.shape
     n_windows = n_spots / described.window
     most = max(2, min(config.max_domains, int(n_windows) // 2, n_spots // 10))
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "number of domains")
     rows = []
     for k in range(1, most + 1):
         fitted = fitted_to(x, k, 1 if k == 1 else STARTS, rng, config, device)
@@ -82,8 +82,7 @@ def warn_of_bounds(table: pd.DataFrame) -> None:
         From `domain_numbers`.
     """
     most, best = int(table["n_domains"].max()), best_number(table)
-    one = float(table["bic"].iloc[0])
-    if float(table["bic"].max()) == one:
+    if int(np.argmax(table["bic"].to_numpy())) == 0:
         said = f"The BIC is highest for one domain: {best} are returned, and nothing says that there are two."
     elif best == most:
         said = (
@@ -93,4 +92,4 @@ def warn_of_bounds(table: pd.DataFrame) -> None:
     else:
         return
     fix = "The table is kept with the domains. Give `n_domains` if you know how many there are."
-    warnings.warn(f"{said} {fix}", UserWarning, stacklevel=4)
+    warn(f"{said} {fix}")

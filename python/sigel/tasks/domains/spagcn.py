@@ -15,9 +15,9 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from sigel.config.domains import DomainConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, warn
 from sigel.runtime.memory import available_memory
+from sigel.runtime.seeds import random_state
 from sigel.tasks.domains.inputs import Described
 
 MOST_SPOTS = 20_000
@@ -29,7 +29,7 @@ SHARE, RATE, TOLERANCE, SEARCH_EPOCHS, EPOCHS = 0.5, 0.05, 5e-3, 20, 200
 MATRICES = 5
 
 
-def spagcn(described: Described, n_domains: int, seed: int, config: DomainConfig) -> np.ndarray:
+def spagcn(described: Described, n_domains: int, seed: int) -> np.ndarray:
     """Domains by SpaGCN from the chosen genes and the places, without an image of the tissue.
 
     Parameters
@@ -40,8 +40,6 @@ def spagcn(described: Described, n_domains: int, seed: int, config: DomainConfig
         How many; where its search finds no resolution for it, what it finds, with a warning.
     seed
         Of its three global generators, which are as they were afterwards.
-    config
-        Settings; none of them is used.
 
     Returns
     -------
@@ -61,46 +59,48 @@ def spagcn(described: Described, n_domains: int, seed: int, config: DomainConfig
     """
     places = _checked(described)
     package = _library()
-    distance = cdist(places, places).astype(np.float32)
     genes = described.values[:, described.weight[:, 0] > 0].toarray()
     # Columns of zeros where there are fewer genes than components: components of variance 0.
     genes = np.pad(genes, [(0, 0), (0, max(N_COMPONENTS - genes.shape[1], 0))])
-    data = SimpleNamespace(X=genes, shape=genes.shape)  # all that it takes from an AnnData
-    seeds = dict.fromkeys(("r_seed", "t_seed", "n_seed"), seed % 2**32)
-    training: dict[str, Any] = {"tol": TOLERANCE, "lr": RATE}
     with _as_it_was(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        length = package.search_l(SHARE, distance, start=0.01, end=1000, tol=0.01, max_run=100)
-        resolution = package.search_res(
-            data,
-            distance,
-            length,
-            n_domains,
-            start=0.7,
-            step=0.1,
-            max_epochs=SEARCH_EPOCHS,
-            **training,
-            **seeds,
-        )
-        _sow(seed % 2**32)
-        model = package.SpaGCN()
-        model.set_l(length)
-        model.train(
-            data, distance, init_spa=True, init="louvain", res=resolution, max_epochs=EPOCHS, **training
-        )
-        label = np.asarray(model.predict()[0])
-        names = list(range(len(label)))
-        label = np.asarray(package.refine(names, label.tolist(), distance, shape=lattice_shape(places)))
+        label = _as_in_the_tutorial(package, genes, places, n_domains, random_state(seed, "domains"))
     label = np.unique(label, return_inverse=True)[1]
-    made = int(label.max()) + 1
-    if made != n_domains:
-        warnings.warn(
-            f"SpaGCN made {made} domains, not {n_domains}: its search found no resolution for that number. "
-            'method="mixture" gives every number.',
-            UserWarning,
-            stacklevel=2,
+    n_made = int(label.max()) + 1
+    if n_made != n_domains:
+        warn(
+            f"SpaGCN made {n_made} domains, not {n_domains}: its search found no resolution for that number. "
+            'method="mixture" gives every number.'
         )
     return label
+
+
+def _as_in_the_tutorial(
+    package: Any, genes: np.ndarray, places: np.ndarray, n_domains: int, seed: int
+) -> np.ndarray:
+    """A length, a resolution, a network and a refinement: the steps of the tutorial, `(n_spots,)`."""
+    distance = cdist(places, places).astype(np.float32)
+    data = SimpleNamespace(X=genes, shape=genes.shape)  # all that it takes from an AnnData
+    training: dict[str, Any] = {"tol": TOLERANCE, "lr": RATE}
+    length = package.search_l(SHARE, distance, start=0.01, end=1000, tol=0.01, max_run=100)
+    resolution = package.search_res(
+        data,
+        distance,
+        length,
+        n_domains,
+        start=0.7,
+        step=0.1,
+        max_epochs=SEARCH_EPOCHS,
+        **training,
+        **dict.fromkeys(("r_seed", "t_seed", "n_seed"), seed),
+    )
+    _sow(seed)
+    model = package.SpaGCN()
+    model.set_l(length)
+    model.train(data, distance, init_spa=True, init="louvain", res=resolution, max_epochs=EPOCHS, **training)
+    label = np.asarray(model.predict()[0])
+    names = list(range(len(label)))
+    return np.asarray(package.refine(names, label.tolist(), distance, shape=lattice_shape(places)))
 
 
 def lattice_shape(places: np.ndarray) -> str:

@@ -3,50 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
 
-from sigel.config.domains import DomainConfig
+from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import other_seeds
-from sigel.stats.partitions import jaccard
-from sigel.tasks.domains.find import find_domains
-from sigel.tasks.domains.inputs import (
-    Described,
-)
-from sigel.tasks.domains.methods import Clusterer
+from sigel.stats.partitions import jaccard, stability_table
+from sigel.tasks.domains.find import describe_section, domains_of
+from sigel.tasks.domains.recipe import Recipe
 
 
 def domain_stability(
-    described: Described,
-    label: Sequence[str] | np.ndarray,
+    section: Section,
+    section_labels: Sequence[object] | np.ndarray | None,
+    domain: Sequence[str] | np.ndarray,
+    recipe: Recipe,
     *,
-    method: str | Clusterer,
-    model_name: str,
-    refine: bool,
-    config: DomainConfig,
+    genes: Sequence[str],
+    weight: np.ndarray,
     n_seeds: int,
-    fit_seed: int,
     seed: int,
-    device: str | torch.device,
     progress: Progress | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Domains against those of other seeds; see `sigel.tl.domain_stability`.
 
     Parameters
     ----------
-    described
-        The spots.
-    label
-        Present domain of each spot.
-    method, model_name, refine, config, device
-        As in `find_domains`.
+    section, section_labels
+        What the present domains are of, as in `describe_section`.
+    domain
+        Present domain of each spot, text, `(n_spots,)`.
+    recipe
+        How the present domains were made; spots are described at its seed again, which is none of the others.
+    genes, weight
+        Of the present domains: names, and `(n_used, n_choices)`.
     n_seeds, seed
         As in `sigel.tl.domain_stability`.
-    fit_seed
-        Seed of the present domains, which is not used again.
     progress
         Called as `progress(stage, step, total, text)`, or None.
 
@@ -57,38 +52,21 @@ def domain_stability(
     """
     from sklearn.metrics import adjusted_rand_score
 
-    seeds = other_seeds(n_seeds, seed, fit_seed)
-    names = np.array(sorted(set(label), key=lambda one: (len(one), one)), dtype=object)
-    codes = pd.Index(names).get_indexer(np.asarray(label, dtype=object))
-    best, ari, kept = [], [], np.zeros(len(codes))
-    for step, one in enumerate(seeds):
+    seeds = other_seeds(n_seeds, seed, recipe.seed)
+    described = describe_section(section, section_labels, recipe, genes=genes, weight=weight)
+    names = np.array(sorted(set(domain), key=lambda name: (len(name), name)), dtype=object)
+    codes = pd.Index(names).get_indexer(np.asarray(domain, dtype=object))
+    best, rand, kept = [], [], np.zeros(len(codes))
+    for step, other in enumerate(seeds):
         if progress is not None:
-            progress("other seeds", step, n_seeds, f"seed {one}")
-        made = find_domains(
-            described,
-            len(names),
-            method=method,
-            model_name=model_name,
-            refine=refine,
-            config=config,
-            seed=one,
-            device=device,
-        )
-        again = pd.factorize(made.label)[0]
-        both = jaccard(codes, again)
-        best.append(both.max(axis=1))
-        kept += again == both.argmax(axis=1)[codes]
-        ari.append(float(adjusted_rand_score(codes, again)))
+            progress("other seeds", step, n_seeds, f"seed {other}")
+        again = pd.factorize(domains_of(described, len(names), replace(recipe, seed=other)).label)[0]
+        overlap = jaccard(codes, again)  # (n_domains, n_domains of the other seed)
+        best.append(overlap.max(axis=1))
+        kept += again == overlap.argmax(axis=1)[codes]
+        rand.append(float(adjusted_rand_score(codes, again)))
     if progress is not None:
         progress("other seeds", n_seeds, n_seeds, "done")
-    overlap = np.stack(best)  # (n_seeds, n_domains)
-    table = pd.DataFrame(
-        {
-            "domain": names,
-            "n_spots": np.bincount(codes),
-            "stability": overlap.mean(axis=0),
-            "lowest": overlap.min(axis=0),
-        }
-    )
-    table.attrs = {"ari": float(np.mean(ari)), "ari_by_seed": ari, "seeds": seeds}
+    sizes = np.bincount(codes)
+    table = stability_table("domain", names, sizes, np.stack(best), rand, seeds, size_column="n_spots")
     return table, kept / n_seeds

@@ -51,6 +51,12 @@ class Tissue:
         return self.names[k] if self.names else str(k)
 
     @cached_property
+    def parts(self) -> list[np.ndarray]:
+        """Spots of each section, in order."""
+        order = np.argsort(self.section, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.section))[:-1])
+
+    @cached_property
     def _means(self) -> dict[int, sparse.csr_matrix]:
         return {}
 
@@ -69,10 +75,8 @@ class Tissue:
     def _nearest(self, n: int) -> sparse.csr_matrix:
         if self.n_sections == 1:
             return mean_of_nearest(self.coordinates, n)
-        order = np.argsort(self.section, kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(self.section))[:-1])
-        blocks = sparse.block_diag([mean_of_nearest(self.coordinates[part], n) for part in parts], "csr")
-        back = np.argsort(order, kind="stable")
+        blocks = sparse.block_diag([mean_of_nearest(self.coordinates[part], n) for part in self.parts], "csr")
+        back = np.argsort(np.concatenate(self.parts), kind="stable")
         return sparse.csr_matrix(blocks[back][:, back])
 
 
