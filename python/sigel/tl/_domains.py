@@ -113,10 +113,27 @@ def domains(
 
     Notes
     -----
-    The window reaches as far as the chosen genes' correlogram is high (`DomainConfig.correlation`): single
-    spots where they are as wide as the structures, some 37 cells where cells are small. Smoothing before
-    clustering is what works best among simple ways (NichePCA; Schaub et al. 2025), and a vote makes it
-    repeatable.
+    A spot is described by the mean of its window, the log-normalised counts x of the n nearest spots j of
+    its section, itself included, each gene g by its weight::
+
+        m_ig = weight_g * sum_j x_jg / n
+
+    and by d principal components z_i of these means. The window reaches as far as the chosen genes'
+    correlogram is high (`DomainConfig.correlation`): single spots where they are as wide as the structures,
+    some 37 cells where cells are small. Smoothing before clustering is what works best among simple ways
+    (NichePCA; Schaub et al. 2025).
+
+    A mixture of K Gaussians with one covariance S is fitted from each start, and its posteriors lean towards
+    the components of the neighbours j (Celeux, Forbes and Peyrard 2003), means and covariance fitted along::
+
+        p_ik ~ pi_k exp(-(z_i - mu_k)' S^-1 (z_i - mu_k) / 2 + prior * mean_j p_jk)
+
+    The components of all starts are matched (Kuhn 1955), and a spot takes the domain that most of them put it
+    in (Dudoit and Fridlyand 2003), which makes domains repeatable; that share is `sigel_domain_prob`. Without
+    `n_domains`, K is that of the highest BIC (Fraley and Raftery 2002) of mixtures without neighbours, with L
+    the mean log-likelihood of a spot and N the number of spots over that of a window::
+
+        BIC = 2 N L - (K - 1 + K d + d (d + 1) / 2) log N
 
     Examples
     --------
@@ -197,8 +214,13 @@ def domain_stability(
 
     Notes
     -----
-    Largest Jaccard index after Hennig 2007: below 0.5 a domain is dissolved, from about 0.75 it is found
-    again.
+    With B the domains of another seed, that of a domain A is the largest Jaccard index (after Hennig 2007)::
+
+        max_B |A and B| / |A or B|
+
+    of spots in both over spots in either: below 0.5 a domain is dissolved, from about 0.75 it is found again.
+    A spot keeps its domain where it is in that B. All seeds are given what described the spots for the
+    present domains: the same genes, windows and components.
 
     Examples
     --------

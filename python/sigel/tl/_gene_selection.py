@@ -84,6 +84,17 @@ def select_genes(
     InputError
         When counts, coordinates or an argument cannot be used; nothing is written.
 
+    Notes
+    -----
+    Of a group of n genes the first ceil(`share` n) by spatial rank are taken; where these are fewer than 100
+    in all, or `n_genes` are asked for, genes follow by (rank in their group - 0.5) / n. With v the variance
+    of a gene's log-normalised counts over the spots and e its spatial effect, every chosen gene of a group
+    weighs, up to a factor that makes the mean weight 1::
+
+        (sum of v e over the chosen genes of the group) ^ (-balance / 2)
+
+    so that with `balance=1` all groups have the same spatial variance.
+
     Examples
     --------
     >>> import sigel
