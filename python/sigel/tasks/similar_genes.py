@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError, unknown_name
 from sigel.images.counts import SpotRows
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import stream
 from sigel.stats.scaling import centred, unit
 
 Combine = Literal["mean", "each"]
@@ -71,56 +71,80 @@ def similar_genes(
     ------
     InputError
         When a gene is unknown (with the nearest spellings), has no representation, or none is left.
+
+    Notes
+    -----
+    With u a gene's representation less the mean of all, at unit length, and Q the genes of a query, the
+    similarity of gene g is `u_g . m / |m|` with m the mean of `u_q` over Q. Of M matched genes, of which b are
+    at least as similar as g, `pval = (b + 1) / (M + 1)`: the rule of Phipson and Smyth 2010, which keeps it
+    above zero.
     """
     every = np.asarray(names, dtype=object)
     z, level = np.asarray(representations, dtype=np.float64), np.asarray(level, dtype=np.float64)
     kept = np.flatnonzero(np.isfinite(z).all(axis=1) & np.isfinite(level))
     asked = check_queries(queries, every, every[kept])
+    n = _check_numbers(n, combine, len(asked), len(kept))
+
+    rows = pd.Index(every[kept]).get_indexer(asked)
+    # Each row: the genes of one query, which are neither found nor matched.
+    members = rows[None] if combine == "mean" else rows[:, None]
+    matches = _Matches(level[kept], stream(seed, "similar genes"))
+    found = _nearest(centred(z[kept]), members, n, matches)
+
+    query = [", ".join(asked)] if combine == "mean" else list(asked)
+    gene = kept[found.row.ravel()]
+    table = pd.DataFrame(
+        {
+            "query": np.repeat(np.array(query, dtype=object), n),
+            "gene": every[gene],
+            "rank": np.tile(np.arange(1, n + 1), len(query)),
+            "similarity": found.similarity.ravel(),
+            "random_mean": found.random_mean.ravel(),
+            "random_95": found.random_95.ravel(),
+            "pval": found.pval.ravel(),
+            "above_random": (found.similarity > found.random_95).ravel(),
+        }
+    )
+    if groups is not None:
+        table["group"] = np.asarray(groups, dtype=object)[gene]
+    table.attrs["queries"] = list(asked)
+    return table
+
+
+def _check_numbers(n: Any, combine: Any, n_asked: int, n_known: int) -> int:
+    """Genes to be found for each query: as many as are asked for, or as there are."""
     if combine not in get_args(Combine):
         raise InputError("combine", repr(combine), f"one of {get_args(Combine)}", 'Use combine="mean".')
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
         raise InputError("n", repr(n), "a whole number >= 1", "Use n=20.")
-    left = len(kept) - (1 if combine == "each" else len(asked))
+    left = n_known - (1 if combine == "each" else n_asked)
     if left < 1:
-        found, fix = f"{len(asked)} genes of {len(kept)}", "Ask about fewer genes."
+        found, fix = f"{n_asked} genes of {n_known}", "Ask about fewer genes."
         raise InputError("genes", found, "genes that leave others to be found", fix)
-    n = min(int(n), left)
+    return min(int(n), left)
 
-    standard = centred(z[kept])
-    rows = pd.Index(every[kept]).get_indexer(asked)
-    # Each row: the genes of one query, which are neither found nor matched.
-    members = rows[None] if combine == "mean" else rows[:, None]
-    streams(seed)  # refuses what is no seed
-    match = _Matches(level[kept], np.random.default_rng(seed))
+
+class _Found(NamedTuple):
+    """Genes nearest to each query, beside genes of their expression, `(n_queries, n)` each."""
+
+    row: np.ndarray
+    similarity: np.ndarray
+    random_mean: np.ndarray
+    random_95: np.ndarray
+    pval: np.ndarray
+
+
+def _nearest(vectors: np.ndarray, members: np.ndarray, n: int, matches: _Matches) -> _Found:
+    """The `n` genes nearest to the mean of each query's own, `members` `(n_queries, n_own)`."""
     parts = []
     for block in np.array_split(members, -(-len(members) // _QUERIES)):
-        direction = unit(standard[block].mean(axis=1))  # (n_queries, n_dims)
-        similarity = direction @ standard.T  # (n_queries, n_genes)
-        own = np.arange(len(block))[:, None]
-        similarity[own, block] = -np.inf
+        direction = unit(vectors[block].mean(axis=1))  # (n_queries, n_dims)
+        similarity = direction @ vectors.T  # (n_queries, n_genes)
+        query = np.arange(len(block))[:, None]
+        similarity[query, block] = -np.inf
         near = np.argsort(-similarity, axis=1, kind="stable")[:, :n]  # (n_queries, n)
-        parts.append([near, similarity[own, near], *match.against(similarity, near, block.shape[1])])
-    near, best, random_mean, random_95, pval = (
-        np.concatenate(part).ravel() for part in zip(*parts, strict=True)
-    )
-
-    query = [", ".join(asked)] if combine == "mean" else list(asked)
-    table = pd.DataFrame(
-        {
-            "query": np.repeat(np.array(query, dtype=object), n),
-            "gene": every[kept][near],
-            "rank": np.tile(np.arange(1, n + 1), len(query)),
-            "similarity": best,
-            "random_mean": random_mean,
-            "random_95": random_95,
-            "pval": pval,
-            "above_random": best > random_95,
-        }
-    )
-    if groups is not None:
-        table["group"] = np.asarray(groups, dtype=object)[kept][near]
-    table.attrs["queries"] = list(asked)
-    return table
+        parts.append([near, similarity[query, near], *matches.against(similarity, near, block.shape[1])])
+    return _Found(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
 def check_queries(

@@ -68,9 +68,10 @@ def in_section(name: object) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if name is not None:
-            error.found += f" (in section {str(name)!r})"
-        raise
+        if name is None:
+            raise
+        found = f"{error.found} (in section {str(name)!r})"
+        raise InputError(error.argument, found, error.wanted, error.fix) from error
 
 
 def spatial_genes_of_sections(parts: Iterable[tuple[object, Part]], **options: Any) -> pd.DataFrame:
