@@ -75,8 +75,8 @@ def similar_genes(
     Notes
     -----
     With u a gene's representation less the mean of all, at unit length, and Q the genes of a query, the
-    similarity of gene g is `u_g . m / |m|` with m the mean of `u_q` over Q. Of M matched genes, of which b are
-    at least as similar as g, `pval = (b + 1) / (M + 1)`: the rule of Phipson and Smyth 2010, which keeps it
+    similarity of gene g is `u_g . m / |m|` with m the mean of `u_q` over Q. If b of M matched genes are at
+    least as similar as g, `pval = (b + 1) / (M + 1)`: the rule of Phipson and Smyth 2010, which keeps it
     above zero.
     """
     every = np.asarray(names, dtype=object)

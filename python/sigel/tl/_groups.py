@@ -13,8 +13,8 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
-from sigel.tasks.gene_groups.enrichment import GeneSets
 from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
+from sigel.tasks.gene_groups.gene_sets import GeneSets
 from sigel.tasks.gene_groups.grouping import describe_groups, regroup
 from sigel.tasks.gene_groups.stability import group_stability as stability
 

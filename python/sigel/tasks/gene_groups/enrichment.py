@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import re
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +12,7 @@ from scipy import sparse
 from scipy.stats import false_discovery_control, hypergeom
 
 from sigel.errors import InputError
-
-GeneSets = str | Path | Mapping[str, Sequence[str]]
-
-WEIGHT = re.compile(r",\d+(?:\.\d+)?$")
+from sigel.tasks.gene_groups.gene_sets import GeneSets, check_sets, membership
 
 
 def group_enrichment(
@@ -63,51 +56,39 @@ def group_enrichment(
 
     Notes
     -----
-    Fisher's exact test, one-sided, is this hypergeometric tail.
+    Of N genes in the background, K are in the set and n in the group. If the group were drawn by chance, the
+    overlap X of k genes or more would have the probability
+
+        P(X >= k) = sum over i from k to min(K, n) of C(K, i) C(N - K, n - i) / C(N, n),
+
+    which is Fisher's exact test, one-sided (Rivals et al. 2007, Bioinformatics 23:401). `expected` is
+    `n K / N`. With a = k, b = K - k, c = n - k and d = N - K - n + k the odds ratio is `a d / (b c)`.
+    q-values: Benjamini and Hochberg 1995.
     """
     _check_sizes(min_size, max_size)
     sets = check_sets(gene_sets)
-    label = np.array([one if isinstance(one, str) else "" for one in group], dtype=object)
-    names = np.asarray(genes, dtype=object)[label != ""]
-    label = label[label != ""]
-    if not len(names):
-        fix = "Call sigel.tl.embed first."
-        raise InputError("genes", "no gene with a group", "genes with groups", fix)
-    labels, code = np.unique(label.astype(str), return_inverse=True)
-    member = _membership(sets, names)  # (n_terms, n_genes)
-    if _spelt_otherwise(sets, names) > 2 * member.nnz or member.nnz == 0:
-        raise _nothing_measured(sets, names)
-    size = np.diff(member.indptr)
-    right = np.flatnonzero((size >= min_size) & (size <= max_size))
-    if not len(right):
-        found = f"no set of that size ({len(sets)} sets with {size.min()} to {size.max()} measured genes)"
-        fix = "Use min_size=1 or a larger max_size."
-        raise InputError("gene_sets", found, f"sets with {min_size} to {max_size} of the measured genes", fix)
-    member, terms = member[right], np.array(list(sets), dtype=object)[right]
-
+    names, labels, code = _background(genes, group)
+    member, terms = _of_size(membership(sets, names), np.array(list(sets), dtype=object), min_size, max_size)
     n = len(names)
     inside = sparse.csr_matrix((np.ones(n), (np.arange(n), code)), shape=(n, len(labels)))
     overlap = (member @ inside).toarray().astype(np.int64)  # (n_terms, n_groups)
-    term_size, group_size = size[right][:, None], np.bincount(code)[None]
-    pval = hypergeom.sf(overlap - 1, n, term_size, group_size)
+    term_size, group_size = np.diff(member.indptr), np.bincount(code)
+    pval = hypergeom.sf(overlap - 1, n, term_size[:, None], group_size)
     qval = false_discovery_control(np.clip(pval, 0, 1), axis=None, method="bh").reshape(pval.shape)
+
     term, column = np.nonzero(overlap)
     order = np.lexsort((column, term, -overlap[term, column], pval[term, column]))
     term, column = term[order], column[order]
-    shared = overlap[term, column]
-    only_term, only_group = term_size[term, 0] - shared, group_size[0, column] - shared
-    neither = n - shared - only_term - only_group
-    with np.errstate(divide="ignore", invalid="ignore"):
-        odds = shared * neither / (only_term * only_group)
+    shared, of_term, of_group = overlap[term, column], term_size[term], group_size[column]
     table = pd.DataFrame(
         {
             "group": labels[column].astype(object),
             "term": terms[term],
             "overlap": shared,
-            "term_size": term_size[term, 0],
-            "group_size": group_size[0, column],
-            "expected": term_size[term, 0] * group_size[0, column] / n,
-            "odds_ratio": odds,
+            "term_size": of_term,
+            "group_size": of_group,
+            "expected": of_term * of_group / n,
+            "odds_ratio": _odds_ratio(shared, of_term, of_group, n),
             "pval": pval[term, column],
             "qval": qval[term, column],
             "genes": _shared_names(member, names, code, term, column),
@@ -117,71 +98,38 @@ def group_enrichment(
     return table
 
 
-def check_sets(gene_sets: Any) -> dict[str, list[str]]:
-    """Gene sets by name, from a GMT file or a mapping.
-
-    Parameters
-    ----------
-    gene_sets
-        What a caller gave.
-
-    Raises
-    ------
-    InputError
-        When it is neither, or holds no set.
-    """
-    if isinstance(gene_sets, str | Path):
-        return read_gmt(gene_sets)
-    wanted, fix = "a GMT file or a dict of names", 'For example {"myelin": ["Mbp", "Plp1"]}.'
-    if not isinstance(gene_sets, Mapping):
-        raise InputError("gene_sets", f"a {type(gene_sets).__name__}", wanted, fix)
-    if not gene_sets:
-        raise InputError("gene_sets", "no set", wanted, fix)
-    sets = {}
-    for name, genes in gene_sets.items():
-        if isinstance(genes, str):
-            raise InputError("gene_sets", f"one text for {name!r}", "a list of names for each set", fix)
-        sets[str(name)] = [str(gene) for gene in genes]
-    return sets
+def _background(
+    genes: Sequence[str] | np.ndarray, group: Sequence[object] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Names of the genes with a group, the labels of the groups in order, and the number of each gene's."""
+    label = np.array([one if isinstance(one, str) else "" for one in group], dtype=object)
+    known = label != ""
+    if not known.any():
+        fix = "Call sigel.tl.embed first."
+        raise InputError("genes", "no gene with a group", "genes with groups", fix)
+    labels, code = np.unique(label[known].astype(str), return_inverse=True)
+    return np.asarray(genes, dtype=object)[known], labels, code
 
 
-def read_gmt(path: str | Path) -> dict[str, list[str]]:
-    """Gene sets of a GMT file: a line a set, its name, a description and its genes between tabs.
+def _of_size(
+    member: sparse.csr_matrix, terms: np.ndarray, least: int, most: int
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """The sets with so many genes in the background, and their names."""
+    size = np.diff(member.indptr)
+    right = np.flatnonzero((size >= least) & (size <= most))
+    if not len(right):
+        found = f"no set of that size ({len(terms)} sets with {size.min()} to {size.max()} measured genes)"
+        fix = "Use min_size=1 or a larger max_size."
+        raise InputError("gene_sets", found, f"sets with {least} to {most} of the measured genes", fix)
+    return member[right], terms[right]
 
-    Parameters
-    ----------
-    path
-        `.gmt`, or `.gmt.gz`; weights as Enrichr writes them (`GENE,1.0`) are left out. A set that comes
-        twice has the genes of both.
 
-    Raises
-    ------
-    InputError
-        When there is no such file, or it is none.
-    """
-    wanted = "a GMT file: name, description and genes of a set on a line, between tabs"
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError("gene_sets", f"{str(path)!r}, which is no file", wanted, "Check the path.")
-    try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError("gene_sets", f"{str(path)!r} ({error})", wanted, "Download it again.") from error
-    sets: dict[str, list[str]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        name, *rest = (field.strip() for field in line.split("\t"))
-        if len(rest) < 2 or not name:
-            found = f"{str(path)!r}, whose line {number} is {line[:40]!r}"
-            raise InputError("gene_sets", found, wanted, "Use tabs, and a description or an empty field.")
-        # Enrichr writes a weight behind each gene.
-        genes = (WEIGHT.sub("", gene) for gene in rest[1:])
-        sets.setdefault(name, []).extend(gene for gene in genes if gene)
-    if not sets:
-        raise InputError("gene_sets", f"{str(path)!r}, which is empty", wanted, "Use another file.")
-    return sets
+def _odds_ratio(shared: np.ndarray, term_size: np.ndarray, group_size: np.ndarray, n: int) -> np.ndarray:
+    """Of the sample, from the four counts of genes in the set or not, in the group or not."""
+    only_term, only_group = term_size - shared, group_size - shared
+    neither = n - shared - only_term - only_group
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return shared * neither / (only_term * only_group)
 
 
 def _check_sizes(min_size: Any, max_size: Any) -> None:
@@ -193,17 +141,6 @@ def _check_sizes(min_size: Any, max_size: Any) -> None:
         raise InputError("max_size", found, "a number >= min_size", "Leave max_size out.")
 
 
-def _membership(sets: dict[str, list[str]], names: np.ndarray) -> sparse.csr_matrix:
-    """Sets x background genes, 1 where a gene belongs."""
-    column = pd.Index(names).get_indexer([gene for genes in sets.values() for gene in genes])
-    row = np.repeat(np.arange(len(sets)), [len(genes) for genes in sets.values()])
-    row, column = row[column >= 0], column[column >= 0]
-    member = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(len(sets), len(names)))
-    member.sum_duplicates()
-    member.data[:] = 1
-    return member
-
-
 def _shared_names(
     member: sparse.csr_matrix, names: np.ndarray, code: np.ndarray, term: np.ndarray, column: np.ndarray
 ) -> list[str]:
@@ -211,27 +148,3 @@ def _shared_names(
     entry = member.tocoo()
     flat = pd.Series(names[entry.col]).groupby([entry.row, code[entry.col]], sort=False).agg(",".join)
     return flat.reindex(pd.MultiIndex.from_arrays([term, column])).tolist()
-
-
-def _spelt_otherwise(sets: dict[str, list[str]], names: np.ndarray) -> int:
-    """How many entries would be measured genes if capitals did not count."""
-    return _membership(
-        {name: [gene.casefold() for gene in genes] for name, genes in sets.items()},
-        np.array(pd.unique(pd.Series(names, dtype=object).astype(str).str.casefold()), dtype=object),
-    ).nnz
-
-
-def _nothing_measured(sets: dict[str, list[str]], names: np.ndarray) -> InputError:
-    """The commonest reason is another species' spelling, or identifiers of another kind: say which."""
-    spelt = {str(name).casefold(): str(name) for name in names}
-    theirs = [gene for genes in sets.values() for gene in genes]
-    here = set(spelt.values())
-    pairs = ((gene, spelt[gene.casefold()]) for gene in theirs if gene.casefold() in spelt)
-    twin = next(((gene, own) for gene, own in pairs if gene not in here), None)
-    ours, example = str(names[0]), theirs[0] if theirs else "nothing"
-    found = f"no set with a gene of the section ({example!r} there, {ours!r} here)"
-    fix = "Use sets with the same kind of names."
-    if twin is not None:
-        found = f"sets that spell genes otherwise ({twin[0]!r} there, {twin[1]!r} here)"
-        fix = "Use sets for this species, or rename their genes."
-    return InputError("gene_sets", found, "sets of the measured genes", fix)

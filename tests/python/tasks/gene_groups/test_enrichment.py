@@ -14,7 +14,8 @@ from scipy.stats import false_discovery_control, fisher_exact
 import sigel
 from sigel import bridge
 from sigel.errors import InputError
-from sigel.tasks.gene_groups.enrichment import group_enrichment, read_gmt
+from sigel.tasks.gene_groups.enrichment import group_enrichment
+from sigel.tasks.gene_groups.gene_sets import read_gmt
 
 COLUMNS = ["group", "term", "overlap", "term_size", "group_size", "expected", "odds_ratio"]
 COLUMNS += ["pval", "qval", "genes"]
