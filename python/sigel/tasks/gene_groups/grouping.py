@@ -17,8 +17,8 @@ from sigel.errors import InputError
 from sigel.nn.mixture.density import MixtureParameters
 from sigel.nn.mixture.n_groups import best_number, groups_path, mixture_of
 from sigel.runtime.device import resolve_device
-from sigel.runtime.seeds import streams
-from sigel.stats.scaling import centred
+from sigel.runtime.seeds import torch_stream
+from sigel.stats.scaling import centred, unit
 
 N_TYPICAL = 5  # typical genes named for each group
 
@@ -90,7 +90,7 @@ def regroup(
     kept = np.atleast_1d(np.isfinite(values).all(axis=1))
     n_genes = int(kept.sum())
     _check_number(n_groups, resolution, n_genes)
-    generator = streams(seed)["groups"]
+    generator = torch_stream(seed, "groups")
     z = torch.from_numpy(values[kept]).to(resolve_device(device))
 
     largest = max(1, min(config.max_groups, n_genes // 3))
@@ -161,15 +161,19 @@ def describe_groups(
         `group`, `n_genes`, `medoid` (the gene nearest to the group's mean, by the cosine of representations
         centred on the mean of all genes), `mean_prob`, `cohesion` (mean of that cosine), `typical` (the five
         nearest, comma-joined). Groups in the order of their numbers.
+
+    Notes
+    -----
+    With u a gene's representation less the mean of all, at unit length, and m the mean of u over a group, the
+    cosine of a gene is `u . m / |m|`.
     """
     z = np.asarray(representations, dtype=np.float64)
     kept, labels, code = grouped(z, group)
     z, name = z[kept], np.asarray(names, dtype=object)[kept]
     size = np.bincount(code, minlength=len(labels))
-    unit = centred(z)
-    middle = _means(unit, code, size)
-    middle /= np.maximum(np.linalg.norm(middle, axis=1, keepdims=True), 1e-12)
-    cosine = (unit * middle[code]).sum(axis=1)
+    vectors = centred(z)
+    middle = unit(_means(vectors, code, size))
+    cosine = (vectors * middle[code]).sum(axis=1)
     prob = np.full(len(z), np.nan) if group_prob is None else np.asarray(group_prob, dtype=float)[kept]
 
     order = np.lexsort((-cosine, code))  # group by group, the nearest first
@@ -208,17 +212,17 @@ def _numbers_first(label: str) -> tuple[bool, int, str]:
     return not label.isdecimal(), int(label) if label.isdecimal() else 0, label
 
 
-def typical_genes(unit: np.ndarray) -> np.ndarray:
+def typical_genes(vectors: np.ndarray) -> np.ndarray:
     """Order of the genes of a group, from the nearest to its mean to the farthest.
 
     Plain distances would put the genes of the weakest pattern first: they lie in the middle.
 
     Parameters
     ----------
-    unit
+    vectors
         Their representations, centred on the mean of all genes and of unit length, `(n, n_dims)`.
     """
-    return np.argsort(-(unit @ unit.mean(axis=0)), kind="stable")
+    return np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")
 
 
 def _means(z: np.ndarray, code: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from sigel.images import GeneImages
 from sigel.model import SIGEL
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import other_seeds
-from sigel.stats.partitions import jaccard
+from sigel.stats.partitions import jaccard, stability_table
 from sigel.tasks.gene_groups.grouping import grouped, regroup
 
 
@@ -65,9 +65,10 @@ def group_stability(
 
     Notes
     -----
-    Clusterwise stability by the largest Jaccard index, after Hennig 2007 (Computational Statistics and Data
-    Analysis 52:258), with new seeds in place of resampled genes: below 0.5 a group is dissolved, from about
-    0.75 it is there in each fit. Adjusted Rand index: Hubert and Arabie 1985.
+    The stability of a group A of genes is the mean over fits of the largest `|A and B| / |A or B|` over the
+    groups B of a fit: clusterwise stability after Hennig 2007 (Computational Statistics and Data Analysis
+    52:258), with new seeds in place of resampled genes. Below 0.5 a group is dissolved, from about 0.75 it is
+    there in each fit. Adjusted Rand index: Hubert and Arabie 1985.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -94,16 +95,7 @@ def group_stability(
     if progress is not None:
         progress("stability", len(seeds), len(seeds), "")
     overlap = np.stack(best)  # (n_seeds, n_groups)
-    table = pd.DataFrame(
-        {
-            "group": labels,
-            "n_genes": np.bincount(code),
-            "stability": overlap.mean(axis=0),
-            "lowest": overlap.min(axis=0),
-        }
-    )
-    table.attrs.update(ari=float(np.mean(rand)), ari_by_seed=rand, seeds=seeds)
-    return table
+    return stability_table("group", labels, np.bincount(code), overlap, rand, seeds, size_column="n_genes")
 
 
 def _within(progress: Progress | None, step: int, n: int) -> Progress | None:

@@ -16,7 +16,7 @@ from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import check_seed
 from sigel.stats.kernel import RasterKernel
 from sigel.stats.null_images import Null, check_null
 from sigel.stats.permutation_test import permutation_test
@@ -90,7 +90,7 @@ def spatial_genes(
         found = f"{n} pixels of tissue"
         raise InputError("coordinates", found, f"at least {LEAST_PIXELS}", "Use a section with more spots.")
     where = resolve_device(device)
-    streams(seed)  # refuses what is no seed
+    check_seed(seed)
     views = ImageViews(images, where)
     share = views.gene_share
     kernel = RasterKernel(images.raster, _nuisance(share, covariates), where)

@@ -12,7 +12,7 @@ from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import torch_stream
 from sigel.stats.null_images import Null, null_view
 
 BATCH = 512
@@ -54,7 +54,7 @@ def spatial_score(
     tuple
         z-scores and p-values, both `(n_genes,)`; NaN where there are too few genes to tell.
     """
-    generator = streams(seed)["nulls"]
+    generator = torch_stream(seed, "nulls")
     first = torch.rand(views.n_genes, generator=generator) < 0.5
     crossed = model is None
     folds = [first, ~first] if crossed else [torch.ones_like(first)]
