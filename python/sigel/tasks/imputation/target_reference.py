@@ -19,7 +19,8 @@ from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.stats.nearest_means import mean_of_nearest
-from sigel.stats.scaling import Standardised, log_normalised
+from sigel.stats.scaling import log_normalised
+from sigel.stats.standardised import Standardised
 
 # Counts of a reference's spot after normalisation; the level in the target is learned from the shared genes.
 REFERENCE_SUM = 10_000.0

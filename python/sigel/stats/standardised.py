@@ -1,0 +1,119 @@
+"""The columns of a sparse matrix as z-scores that are never written out whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Float32, Num
+from scipy import sparse
+
+from sigel.stats.scaling import divisor
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Columns as z-scores over the rows: products and blocks of rows are made on demand.
+
+    Parameters
+    ----------
+    matrix
+        `(n_rows, n_columns)`, CSR.
+    mean, sd
+        Of the columns, float64 `(n_columns,)`; `sd` is 1 where a column does not vary.
+    more
+        Further columns that are used as they are, dense `(n_rows, n_more)`, or None.
+
+    Notes
+    -----
+    With X the matrix, m the means and D the standard deviations on a diagonal, the z-scores are
+    `Z = (X - 1 m') / D`. Hence `Z R = X (R / D) - 1 m' (R / D)` and `Z' L = (X' L - m 1' L) / D`: one sparse
+    product each.
+    """
+
+    matrix: Num[sparse.csr_matrix, "rows columns"]
+    mean: Float[np.ndarray, " columns"]
+    sd: Float[np.ndarray, " columns"]
+    more: Float[np.ndarray, "rows more"] | None = None
+
+    @classmethod
+    def of(cls, matrix: Num[sparse.spmatrix, "rows columns"]) -> Standardised:
+        """Take means and standard deviations of the columns.
+
+        Parameters
+        ----------
+        matrix
+            `(n_rows, n_columns)`, sparse.
+        """
+        matrix = sparse.csr_matrix(matrix)
+        mean = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
+        square = np.bincount(
+            matrix.indices, weights=np.square(matrix.data, dtype=np.float64), minlength=matrix.shape[1]
+        )
+        sd = np.sqrt(np.maximum(square / max(matrix.shape[0], 1) - mean**2, 0))
+        return cls(matrix, mean, divisor(sd))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.matrix.shape
+        return rows, columns + (0 if self.more is None else self.more.shape[1])
+
+    def joined(self, more: Float[np.ndarray, "rows more"]) -> Standardised:
+        """With further columns that are used as they are.
+
+        Parameters
+        ----------
+        more
+            `(n_rows, n_more)`.
+        """
+        before = [] if self.more is None else [self.more]
+        return Standardised(self.matrix, self.mean, self.sd, np.hstack([*before, more]))
+
+    def columns(self, index: np.ndarray | Sequence[int]) -> Standardised:
+        """Some of the columns; not for one with further columns.
+
+        Parameters
+        ----------
+        index
+            Column numbers, in the order wanted.
+        """
+        return Standardised(sparse.csr_matrix(self._by_column[:, index]), self.mean[index], self.sd[index])
+
+    @cached_property
+    def _by_column(self) -> sparse.csc_matrix:
+        """The matrix stored by columns, of which some are cheap to take."""
+        return sparse.csc_matrix(self.matrix)
+
+    def __matmul__(self, right: Num[np.ndarray, "columns k"]) -> Float[np.ndarray, "rows k"]:
+        """Product of the z-scores `(n_rows, n_columns)` with `(n_columns, k)`; `(n_rows, k)`."""
+        n = len(self.mean)
+        scaled = right[:n] / self.sd[:, None]
+        product = self.matrix @ scaled - self.mean @ scaled
+        return product if self.more is None else product + self.more @ right[n:]
+
+    def transposed_product(self, left: Num[np.ndarray, "rows k"]) -> Float[np.ndarray, "columns k"]:
+        """Product of the transposed z-scores with `(n_rows, k)`; `(n_columns, k)`; not of further columns.
+
+        Parameters
+        ----------
+        left
+            `(n_rows, k)`.
+        """
+        product = self.matrix.T @ left - np.outer(self.mean, left.sum(axis=0))
+        return product / self.sd[:, None]
+
+    def rows(self, index: np.ndarray | slice) -> Float32[np.ndarray, "some columns"]:
+        """Some rows of the z-scores, dense float32 `(len(index), n_columns)`.
+
+        Parameters
+        ----------
+        index
+            Row numbers.
+        """
+        dense = (self.matrix[index].toarray() - self.mean) / self.sd
+        if self.more is not None:
+            dense = np.hstack([dense, self.more[index]])
+        return dense.astype(np.float32)
