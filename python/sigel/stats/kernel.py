@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float64, Int
+from scipy import sparse
 from torch import Tensor
 
 from sigel.images.raster import Raster
+from sigel.images.tensors import as_torch
 
 # Rows of the kernel over which its moments are taken; so many represent a section with more pixels, to within
 # 1 % of any moment.
@@ -23,7 +26,7 @@ SPECTRUM = 2.8
 
 
 class Moments(NamedTuple):
-    """Sums over a centred kernel, what the permutation moments of z'Kz are made of."""
+    """Sums over a centred kernel K, what the permutation moments of z'Kz are made of."""
 
     trace: float
     square: float  # sum of K_ij^2
@@ -62,57 +65,53 @@ class RasterKernel:
 
     Notes
     -----
-    Q = z'Kz is consistent if and only if K is positive definite (Su et al., arXiv 2602.02825). Each scale is
-    divided by the Frobenius norm of its centred kernel, the spread of its quadratic form by chance.
+    With W the mean of a pixel's neighbours made symmetric, d_ij the distance of two pixels and l_s the length
+    scales, 2, 4, 8, ... distances of neighbours,
+
+        K = w_0 H (I + W) H + sum over s of w_s H G_s H,    G_s[i, j] = exp(-d_ij^2 / (2 l_s^2)),
+
+    where H takes the mean and the covariates away and `w_s = 1 / |K_s|`, the Frobenius norm of the centred
+    kernel off its diagonal: the spread of its quadratic form by chance. In waves, `z'G_s z` is the sum over
+    frequencies f of `exp(-l_s^2 f^2 / 2) |F z(f)|^2`, which falls into one factor along rows and one along
+    columns (Bochner's theorem).
+
+    Q = z'Kz is consistent if and only if K is positive definite (Su et al., arXiv 2602.02825).
     """
 
     def __init__(
         self,
         raster: Raster,
-        covariates: np.ndarray | None = None,
+        covariates: Float[np.ndarray, "pixels covariates"] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.n_pixels = raster.n_pixels
         self.device = torch.device(device)
+        self._rows = raster.rows - raster.rows.min()
+        self._cols = raster.lattice_cols - raster.lattice_cols.min()
+        self._shape = int(self._rows.max()) + 1, int(self._cols.max()) + 1
+        self._flat = torch.from_numpy(self._rows * self._shape[1] + self._cols).to(self.device)
+
         row_step, col_step = np.linalg.norm(raster.affine[:, :2], axis=0)
         self.unit = 2 * col_step if raster.kind == "hexagonal" else math.sqrt(row_step * col_step)
-        rows = raster.rows - raster.rows.min()
-        cols = raster.lattice_cols - raster.lattice_cols.min()
-        self._shape = int(rows.max()) + 1, int(cols.max()) + 1
-        self._rows, self._cols = rows, cols
-        self._flat = torch.from_numpy(rows * self._shape[1] + cols).to(self.device)
         steps = row_step / self.unit, col_step / self.unit
-        span = max(n * step for n, step in zip(self._shape, steps, strict=True))
-        # In units of the distance of neighbours: doubled up to a quarter of the section.
-        self.lengths = [2.0]
-        while 2 * self.lengths[-1] <= span / 4:
-            self.lengths.append(2 * self.lengths[-1])
+        self.lengths = _lengths(max(n * step for n, step in zip(self._shape, steps, strict=True)))
         self.scales = (self.unit, *(length * self.unit for length in self.lengths))
-        axes = [_axis(n, step, self.lengths) for n, step in zip(self._shape, steps, strict=True)]
-        (self._along_rows, self._density_rows), (self._along_cols, self._density_cols) = axes
-        self._waves = [torch.from_numpy(basis.astype(np.float32)).to(self.device) for basis, _ in axes]
-        graph = raster.neighbors
-        near = ((graph + graph.T) / 2).tocsr()
-        near.setdiag(0)
-        near.eliminate_zeros()
-        self._near, place = near, near.tocoo()
-        self._near_tensor = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([place.row, place.col]).astype(np.int64)),
-            torch.from_numpy(place.data.astype(np.float32)),
-            size=near.shape,
-            check_invariants=False,
-            is_coalesced=True,
-        ).to(self.device)
-        ones = np.ones((self.n_pixels, 1))
-        basis = ones if covariates is None else np.column_stack([ones, covariates])
-        # Columns that others explain already leave nothing.
-        u, s, _ = np.linalg.svd(basis / np.maximum(np.linalg.norm(basis, axis=0), 1e-12), full_matrices=False)
-        self.nuisance = u[:, s > 1e-6 * s[0]]  # (n_pixels, n_nuisance), orthonormal
+        self._down, self._across = (
+            _Axis.of(n, step, self.lengths) for n, step in zip(self._shape, steps, strict=True)
+        )
+        self._waves = [
+            torch.from_numpy(axis.waves.astype(np.float32)).to(self.device)
+            for axis in (self._down, self._across)
+        ]
+        self._near = _symmetric(raster.neighbors)
+        self._near_tensor = as_torch(self._near, self.device, torch.float32)
+
+        self.nuisance = _basis(self.n_pixels, covariates)
         every = range(len(self.scales))
         self._nuisance_images = np.stack([self._image_of_nuisance(k) for k in every])  # K_s Q
-        sums = self._sums()
-        self.weights = 1 / np.sqrt(sums[0])
-        self.traces = sums[1] * self.weights * self.n_pixels / self.freedom
+        square, trace = self._spread_and_trace()
+        self.weights = 1 / np.sqrt(square)
+        self.traces = trace * self.weights * self.n_pixels / self.freedom
 
     @property
     def freedom(self) -> int:
@@ -121,7 +120,7 @@ class RasterKernel:
 
     # --- quadratic forms ---
 
-    def clear(self, image: Tensor) -> Tensor:
+    def clear(self, image: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes pixels"]:
         """Images `(n, n_pixels)` without their mean and covariates, of unit variance; zero where flat."""
         nuisance = torch.from_numpy(self.nuisance).to(image)
         before = image.square().mean(dim=1, keepdim=True)
@@ -131,15 +130,15 @@ class RasterKernel:
         there = variance > 1e-10 * before
         return torch.where(there, image * torch.where(there, variance, 1.0).rsqrt(), 0.0)
 
-    def forms(self, z: Tensor) -> Tensor:
+    def forms(self, z: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes scales"]:
         """Quadratic form of every scale, `(n, n_scales)`, for cleared images `(n, n_pixels)`."""
         grid = z.new_zeros(len(z), self._shape[0] * self._shape[1])
         grid[:, self._flat] = z
         rows, cols = self._waves
         half = grid.view(len(z), *self._shape) @ cols.T  # (n, height, n_col_waves)
         power = (rows @ half).square()  # (n, n_row_waves, n_col_waves)
-        along = torch.from_numpy(self._density_cols.astype(np.float32)).to(z)  # (n_col_waves, n_lengths)
-        across = torch.from_numpy(self._density_rows.astype(np.float32)).to(z)
+        along = torch.from_numpy(self._across.density.astype(np.float32)).to(z)  # (n_col_waves, n_lengths)
+        across = torch.from_numpy(self._down.density.astype(np.float32)).to(z)
         found = ((power @ along) * across).sum(dim=1)  # (n, n_lengths)
         # I + W: the identity adds what z'z always is, and makes the kernel positive definite.
         beside = ((self._near_tensor @ z.T).T * z).sum(dim=1, keepdim=True) + z.square().sum(
@@ -149,15 +148,15 @@ class RasterKernel:
 
     # --- moments ---
 
-    def _sums(self) -> np.ndarray:
-        """Squares off the diagonal and trace of every scale's centred kernel, added up, `(2, n_scales)`."""
+    def _spread_and_trace(self) -> Float64[np.ndarray, "2 scales"]:
+        """Squares off the diagonal, added up, and trace of every scale's centred kernel."""
         sums = np.zeros((2, len(self.scales)))
         for index in self._blocks():
             at = np.arange(len(index))
             for k, rows in enumerate(self._rows_by_scale(index)):
                 own = rows[at, index]
                 sums[:, k] += np.vdot(rows, rows) - np.vdot(own, own), own.sum()
-        return sums * self._share
+        return sums * self._pixels_per_row
 
     def _blocks(self) -> list[np.ndarray]:
         """Numbers of the rows that stand for all, so many at a time that a block stays small."""
@@ -165,15 +164,17 @@ class RasterKernel:
         return np.array_split(self._chosen, math.ceil(len(self._chosen) / size))
 
     @cached_property
-    def _chosen(self) -> np.ndarray:
+    def _chosen(self) -> Int[np.ndarray, " chosen"]:
+        """Pixels whose rows of the kernel stand for all."""
         n = self.n_pixels
         return np.unique(np.linspace(0, n - 1, min(n, MOMENT_ROWS)).round().astype(np.int64))
 
     @property
-    def _share(self) -> float:
+    def _pixels_per_row(self) -> float:
+        """Pixels that each of the chosen rows stands for."""
         return self.n_pixels / len(self._chosen)
 
-    def _rows_by_scale(self, index: np.ndarray) -> Iterator[np.ndarray]:
+    def _rows_by_scale(self, index: Int[np.ndarray, " some"]) -> Iterator[np.ndarray]:
         """Rows of each scale's centred kernel, `(len(index), n_pixels)`, not weighted."""
         gap_rows = np.abs(self._rows[index][:, None] - self._rows)
         gap_cols = np.abs(self._cols[index][:, None] - self._cols)
@@ -183,30 +184,18 @@ class RasterKernel:
                 plain = np.asarray(self._near[index].todense(), dtype=np.float64)
                 plain[np.arange(len(index)), index] += 1
             else:
-                down, across = self._factors(k - 1)
-                plain = down[gap_rows] * across[gap_cols]
+                plain = self._down.factor(k - 1)[gap_rows] * self._across.factor(k - 1)[gap_cols]
             middle = q[index] @ (q.T @ image) - image[index]
             yield plain + middle @ q.T - q[index] @ image.T
 
-    def _rows_of(self, index: np.ndarray) -> np.ndarray:
+    def _rows_of(self, index: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some pixels"]:
         """Rows of the weighted sum of all scales, `(len(index), n_pixels)`."""
         total = np.zeros((len(index), self.n_pixels))
         for weight, rows in zip(self.weights, self._rows_by_scale(index), strict=True):
             total += weight * rows
         return total
 
-    def _factors(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The Gaussian kernel of a length as a function of the steps along rows and along columns."""
-        found = []
-        for basis, density in (
-            (self._along_rows, self._density_rows),
-            (self._along_cols, self._density_cols),
-        ):
-            n_cos = (len(basis) + 1) // 2
-            found.append(density[:n_cos, k] @ basis[:n_cos])
-        return found[0], found[1]
-
-    def _image_of_nuisance(self, scale: int) -> np.ndarray:
+    def _image_of_nuisance(self, scale: int) -> Float64[np.ndarray, "pixels nuisance"]:
         weights = np.zeros(len(self.scales))
         weights[scale] = 1.0
         return self._apply(self.nuisance.T, weights).T
@@ -222,32 +211,69 @@ class RasterKernel:
             triangle = np.vdot(self._apply(rows, self.weights), rows)
             cube = np.einsum("ij,ij,ij->", rows, rows, rows)
             sums += [own.sum(), square.sum(), own @ own, triangle, cube, own @ square, (own**3).sum()]
-        return Moments(*(sums * self._share))
+        return Moments(*(sums * self._pixels_per_row))
 
-    def _apply(self, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _apply(
+        self, images: Float64[np.ndarray, "n pixels"], weights: Float64[np.ndarray, " scales"]
+    ) -> Float64[np.ndarray, "n pixels"]:
         """The kernel times images that are cleared already, `(n, n_pixels)`, not cleared again."""
         grid = np.zeros((len(images), *self._shape))
         grid[:, self._rows, self._cols] = images
-        spectrum = self._along_rows @ (grid @ self._along_cols.T)
-        density = np.einsum("rk,ck,k->rc", self._density_rows, self._density_cols, weights[1:])
-        back = (self._along_rows.T @ (spectrum * density)) @ self._along_cols
+        down, across = self._down, self._across
+        spectrum = down.waves @ (grid @ across.waves.T)
+        density = np.einsum("rk,ck,k->rc", down.density, across.density, weights[1:])
+        back = (down.waves.T @ (spectrum * density)) @ across.waves
         return back[:, self._rows, self._cols] + weights[0] * (self._near @ images.T + images.T).T
 
 
-def _axis(n: int, step: float, lengths: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Waves along one axis and the spectral density of the Gaussian kernels there.
+class _Axis(NamedTuple):
+    """Waves along one axis of the grid and the spectral density of the Gaussian kernels there."""
 
-    Returns
-    -------
-    tuple
-        Cosines, then sines, `(n_waves, n)`; densities `(n_waves, n_lengths)`.
-    """
-    # A torus so wide that no pixel sees another round the back.
-    width = n * step + 3 * max(lengths)
-    wave = 2 * math.pi / width * np.arange(math.floor(SPECTRUM / min(lengths) * width / (2 * math.pi)) + 1)
-    phase = wave[:, None] * (np.arange(n) * step)
-    basis = np.concatenate([np.cos(phase), np.sin(phase[1:])])
-    density = np.exp(-0.5 * (wave[:, None] * np.asarray(lengths)) ** 2)
-    density[1:] *= 2
-    density /= density.sum(axis=0)
-    return basis, np.concatenate([density, density[1:]])
+    waves: Float64[np.ndarray, "waves n"]  # cosines, then sines
+    density: Float64[np.ndarray, "waves lengths"]
+
+    @classmethod
+    def of(cls, n: int, step: float, lengths: list[float]) -> _Axis:
+        """For `n` pixels that lie `step` apart, and kernels of some lengths."""
+        # A torus so wide that no pixel sees another round the back.
+        width = n * step + 3 * max(lengths)
+        n_waves = math.floor(SPECTRUM / min(lengths) * width / (2 * math.pi)) + 1
+        frequency = 2 * math.pi / width * np.arange(n_waves)
+        phase = frequency[:, None] * (np.arange(n) * step)
+        density = np.exp(-0.5 * (frequency[:, None] * np.asarray(lengths)) ** 2)
+        density[1:] *= 2
+        density /= density.sum(axis=0)
+        waves = np.concatenate([np.cos(phase), np.sin(phase[1:])])
+        return cls(waves, np.concatenate([density, density[1:]]))
+
+    def factor(self, k: int) -> Float64[np.ndarray, " n"]:
+        """The Gaussian kernel of a length as a function of the steps between two pixels."""
+        n_cosines = (len(self.waves) + 1) // 2
+        return self.density[:n_cosines, k] @ self.waves[:n_cosines]
+
+
+def _lengths(span: float) -> list[float]:
+    """Length scales in distances of neighbours: doubled up to a quarter of the section."""
+    lengths = [2.0]
+    while 2 * lengths[-1] <= span / 4:
+        lengths.append(2 * lengths[-1])
+    return lengths
+
+
+def _symmetric(graph: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Neighbours that see each other equally, and not themselves."""
+    near = ((graph + graph.T) / 2).tocsr()
+    near.setdiag(0)
+    near.eliminate_zeros()
+    return near
+
+
+def _basis(
+    n_pixels: int, covariates: Float[np.ndarray, "pixels covariates"] | None
+) -> Float64[np.ndarray, "pixels nuisance"]:
+    """Orthonormal columns that span the constant and the covariates."""
+    ones = np.ones((n_pixels, 1))
+    columns = ones if covariates is None else np.column_stack([ones, covariates])
+    length = np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
+    u, s, _ = np.linalg.svd(columns / length, full_matrices=False)
+    return u[:, s > 1e-6 * s[0]]  # columns that others explain already leave nothing
