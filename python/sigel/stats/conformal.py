@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int
 
 from sigel.errors import InputError
 
@@ -41,8 +42,9 @@ def conformal_quantile(scores: np.ndarray, coverage: float) -> float:
 
     Notes
     -----
-    The quantile of split-conformal prediction: Papadopoulos et al. 2002; Vovk, Gammerman and Shafer 2005,
-    Algorithmic Learning in a Random World.
+    With k = ceil((n + 1) coverage) and s_(k) the k-th smallest of n scores, a new exchangeable score s has
+    `P(s <= s_(k)) >= coverage`: the quantile of split-conformal prediction (Papadopoulos et al. 2002; Vovk,
+    Gammerman and Shafer 2005, Algorithmic Learning in a Random World).
 
     Examples
     --------
@@ -85,6 +87,13 @@ class ConformalIntervals:
 
     Notes
     -----
+    With e the errors, measured less predicted, of the calibration values in the bin of a prediction p, and
+    q(c) the conformal quantile, the interval is
+
+        [p - q(1 - a / 2) of -e,  p + q(1 - a / 2) of e],    a = 1 - coverage,
+
+    and `[0, p + q(coverage) of e]` where a share a / 2 or more of the bin's measured values are 0.
+
     Mondrian conformal prediction: Vovk, Gammerman and Shafer 2005; the quantiles are those of conformal
     predictive systems, Vovk et al. 2017, as in the package `crepes`. The promise is for values of a bin
     taken together, of genes exchangeable with those calibrated on; a single gene may lie above or below.
@@ -106,9 +115,9 @@ class ConformalIntervals:
     """
 
     coverage: float
-    edges: np.ndarray
-    below: np.ndarray
-    above: np.ndarray
+    edges: Float32[np.ndarray, "strata_and_all edges"]
+    below: Float64[np.ndarray, "strata_and_all bins"]
+    above: Float64[np.ndarray, "strata_and_all bins"]
 
     @classmethod
     def calibrate(
@@ -165,7 +174,9 @@ class ConformalIntervals:
                 edges[s], below[s], above[s] = _bins(*known, coverage, n_bins)
         return cls(float(coverage), edges, below, above)
 
-    def bounds(self, predicted: np.ndarray, stratum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(
+        self, predicted: np.ndarray, stratum: np.ndarray
+    ) -> tuple[Float32[np.ndarray, "cells genes"], Float32[np.ndarray, "cells genes"]]:
         """Lower and upper bounds of predictions, float32 `(n_cells, n_genes)` each.
 
         `0 <= lower <= predicted <= upper`; `upper` is infinite where calibration had too few values.
@@ -195,7 +206,9 @@ class ConformalIntervals:
             upper[:, genes] = np.maximum(p + self.above[s][at], p)
         return lower, upper
 
-    def covered(self, predicted: np.ndarray, measured: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    def covered(
+        self, predicted: np.ndarray, measured: np.ndarray, stratum: np.ndarray
+    ) -> Bool[np.ndarray, "cells genes"]:
         """Which measured values lie within their intervals, bool `(n_cells, n_genes)`.
 
         Parameters
@@ -217,9 +230,12 @@ class ConformalIntervals:
 
 
 def _bins(
-    predicted: np.ndarray, measured: np.ndarray, coverage: float, n_bins: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges `(n_bins - 1,)` of bins and what is added below and above in each, `(n_bins,)`."""
+    predicted: Float32[np.ndarray, " values"],
+    measured: Float32[np.ndarray, " values"],
+    coverage: float,
+    n_bins: int,
+) -> tuple[Float32[np.ndarray, " edges"], Float64[np.ndarray, " bins"], Float64[np.ndarray, " bins"]]:
+    """Edges of bins, one fewer than these, and what is added below and above in each."""
     n, order = len(predicted), np.argsort(predicted)
     predicted, measured = predicted[order], measured[order]
     equal = np.arange(1, n_bins) * n // n_bins
@@ -244,7 +260,9 @@ def _least_points(coverage: float) -> int:
     return max(LEAST_POINTS, math.ceil(2 / (1 - coverage)))
 
 
-def _tails(predicted: np.ndarray, measured: np.ndarray, coverage: float) -> tuple[float, float]:
+def _tails(
+    predicted: Float32[np.ndarray, " values"], measured: Float32[np.ndarray, " values"], coverage: float
+) -> tuple[float, float]:
     """What the lower and the upper bound add to predictions of a bin."""
     # In double precision, so that a prediction and its error add up to the measured value again.
     error = measured.astype(np.float64) - predicted
@@ -259,7 +277,7 @@ def _check_coverage(coverage: float) -> None:
         raise InputError("coverage", repr(coverage), "a number between 0 and 1", "Use coverage=0.9.")
 
 
-def _values(argument: str, values: np.ndarray) -> np.ndarray:
+def _values(argument: str, values: np.ndarray) -> Float32[np.ndarray, ...]:
     values = np.asarray(values, dtype=np.float32)
     if not np.isfinite(values).all() or values.min(initial=0) < 0:
         fix = "Clip them with np.maximum(values, 0), and leave out genes that have no finite values."
@@ -267,7 +285,7 @@ def _values(argument: str, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _strata(stratum: np.ndarray) -> np.ndarray:
+def _strata(stratum: np.ndarray) -> Int[np.ndarray, ...]:
     stratum = np.asarray(stratum)
     whole = stratum.dtype.kind in "iu" or not stratum.size
     if not whole or stratum.min(initial=0) < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64, Int
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
@@ -25,12 +26,12 @@ class Consensus:
         Adjusted Rand index of each pair of partitions, `(n_partitions, n_partitions)`.
     """
 
-    label: np.ndarray
-    agreement: np.ndarray
-    similarity: np.ndarray
+    label: Int[np.ndarray, " points"]
+    agreement: Float64[np.ndarray, " points"]
+    similarity: Float64[np.ndarray, "partitions partitions"]
 
 
-def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
+def consensus(labels: Int[np.ndarray, "partitions points"], n_parts: int) -> Consensus:
     """Vote of partitions, their labels matched first.
 
     The partition most like all others is the reference; the parts of each partition are matched to its parts
@@ -47,7 +48,10 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
 
     Notes
     -----
-    Voting after Dudoit and Fridlyand 2003 (Bioinformatics 19:1090), matching after Kuhn 1955.
+    With l_b(i) the part of point i in partition b, and s_b the one-to-one matching of its parts to those of
+    the reference r that maximises the number of points with `s_b(l_b(i)) = r(i)`, the next reference gives
+    point i the part k with the most partitions for which `s_b(l_b(i)) = k`. Voting after Dudoit and Fridlyand
+    2003 (Bioinformatics 19:1090), matching after Kuhn 1955 (Naval Research Logistics Quarterly 2:83).
 
     Examples
     --------
@@ -66,7 +70,7 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
     member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
     shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
     similarity = _adjusted_rand(shared, n_points)
-    reference = label = labels[_most_alike(similarity, labels, n_parts)]
+    reference = label = labels[_most_alike(similarity, labels)]
     for _ in range(MOST_ROUNDS):
         new = _votes(member, labels, label, n_parts).argmax(axis=1)
         if np.array_equal(new, label):
@@ -78,14 +82,21 @@ def consensus(labels: np.ndarray, n_parts: int) -> Consensus:
     return Consensus(label, agreement, similarity)
 
 
-def _most_alike(similarity: np.ndarray, labels: np.ndarray, n_parts: int) -> int:
+def _most_alike(
+    similarity: Float64[np.ndarray, "partitions partitions"], labels: Int[np.ndarray, "partitions points"]
+) -> int:
     """The partition most like all others, of those with the most parts."""
     n_found = np.array([len(np.unique(each)) for each in labels])
     return int(np.argmax(np.where(n_found == n_found.max(), similarity.sum(axis=1), -np.inf)))
 
 
-def _votes(member: sparse.csr_matrix, labels: np.ndarray, label: np.ndarray, n_parts: int) -> np.ndarray:
-    """Partitions that put each point into each part of `label`, after matching, `(n_points, n_parts)`."""
+def _votes(
+    member: Float64[sparse.csr_matrix, "points members"],
+    labels: Int[np.ndarray, "partitions points"],
+    label: Int[np.ndarray, " points"],
+    n_parts: int,
+) -> Float64[np.ndarray, "points parts"]:
+    """Partitions that put each point into each part of `label`, after matching."""
     overlap = np.asarray((member.T @ _members(label[None], n_parts)).todense())
     overlap = overlap.reshape(len(labels), n_parts, n_parts)
     matched = np.stack([linear_sum_assignment(-each)[1] for each in overlap])  # (n_partitions, n_parts)
@@ -93,13 +104,17 @@ def _votes(member: sparse.csr_matrix, labels: np.ndarray, label: np.ndarray, n_p
     return np.asarray(_members(renamed, n_parts, together=True).todense())
 
 
-def _all_parts(label: np.ndarray, reference: np.ndarray, n_parts: int) -> np.ndarray:
+def _all_parts(
+    label: Int[np.ndarray, " points"], reference: Int[np.ndarray, " points"], n_parts: int
+) -> Int[np.ndarray, " points"]:
     """The label, where parts without a point take back those of the reference."""
     lost = np.setdiff1d(np.arange(n_parts), label)
     return np.where(np.isin(reference, lost), reference, label)
 
 
-def _members(labels: np.ndarray, n_parts: int, *, together: bool = False) -> sparse.csr_matrix:
+def _members(
+    labels: Int[np.ndarray, "partitions points"], n_parts: int, *, together: bool = False
+) -> Float64[sparse.csr_matrix, "points members"]:
     """Ones where a point is in a part: parts of all partitions side by side, or added up."""
     n_partitions, n_points = labels.shape
     start = np.zeros(n_partitions, int) if together else np.arange(n_partitions) * n_parts
@@ -109,8 +124,14 @@ def _members(labels: np.ndarray, n_parts: int, *, together: bool = False) -> spa
     return sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
 
 
-def _adjusted_rand(shared: np.ndarray, n_points: int) -> np.ndarray:
-    """Of each pair of partitions from the points that their parts share (Hubert and Arabie 1985)."""
+def _adjusted_rand(
+    shared: Float64[np.ndarray, "partitions parts partitions parts"], n_points: int
+) -> Float64[np.ndarray, "partitions partitions"]:
+    """Of each pair of partitions from the points that their parts share.
+
+    With C the number of pairs of points that lie together in both, A and B in each, and N of all pairs, it is
+    `(C - A B / N) / ((A + B) / 2 - A B / N)` (Hubert and Arabie 1985, Journal of Classification 2:193).
+    """
 
     def pairs(n: np.ndarray) -> np.ndarray:
         return n * (n - 1) / 2

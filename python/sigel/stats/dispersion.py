@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 from scipy import optimize, sparse
 
 from sigel.images import GeneImages
@@ -17,7 +18,7 @@ SPREAD = 0.5
 
 
 @dataclass(frozen=True)
-class Trend:
+class DispersionTrend:
     """Dispersion `floor + rise / mean` of a negative binomial with variance `mean + dispersion * mean ** 2`.
 
     Parameters
@@ -42,7 +43,9 @@ class Trend:
         return self.floor + self.rise / np.maximum(mean, 1e-12)
 
 
-def gene_dispersions(images: GeneImages) -> tuple[np.ndarray, np.ndarray]:
+def gene_dispersions(
+    images: GeneImages,
+) -> tuple[Float64[np.ndarray, " genes"], Float64[np.ndarray, " genes"]]:
     """Dispersion of each gene within small blocks of pixels, by moments, and the precision of the estimate.
 
     Parameters
@@ -59,9 +62,14 @@ def gene_dispersions(images: GeneImages) -> tuple[np.ndarray, np.ndarray]:
 
     Notes
     -----
-    Given a gene's total T in a block, Poisson counts are multinomial with shares w of the library. So
+    Given a gene's total T in a block, Poisson counts y are multinomial with shares w of the library. So
     `(y - w T)^2` less its expectation `w T (1 - w)`, over `w^2 T (T - 1) (1 - w)`, estimates the dispersion
-    whatever the gene's rate in the block is. Blocks keep a pattern from being taken for scatter.
+    whatever the gene's rate in the block is. Over all pixels, weighted by what each tells,
+
+        dispersion = sum of ((y - w T)^2 - w T (1 - w)) / information
+        information = sum of w^2 (1 - w) T (T - 1).
+
+    Blocks keep a pattern from being taken for scatter.
     """
     raster = images.raster
     across = raster.shape[1] // BLOCK + 1
@@ -90,7 +98,7 @@ def gene_dispersions(images: GeneImages) -> tuple[np.ndarray, np.ndarray]:
     return dispersion, np.where(known, information, 0.0)
 
 
-def dispersion_trend(images: GeneImages) -> Trend:
+def dispersion_trend(images: GeneImages) -> DispersionTrend:
     """Fit the trend of dispersion over mean to all genes of a section.
 
     Parameters
@@ -100,20 +108,26 @@ def dispersion_trend(images: GeneImages) -> Trend:
 
     Returns
     -------
-    Trend
+    DispersionTrend
         Poisson (0, 0) where counts scatter no more than that.
 
     Notes
     -----
-    The form is that of Brennecke et al. 2013 and of DESeq2 (Love, Huber and Anders 2014); the fit is by
-    weighted least squares with a loss that outlying genes do not pull (`scipy.optimize.least_squares`), its
-    parameters held at zero or above.
+    `floor` and `rise`, a and b, minimise over genes with mean m, dispersion d and information i
+
+        sum of rho((a + b / m - d)^2 / e^2),    e^2 = 2 / i + (s (a + b / m))^2,
+        rho(x) = 2 (sqrt(1 + x) - 1),
+
+    both held at zero or above, e from the last of three rounds and s = 0.5 the spread of genes around the
+    trend. The loss rho is one that outlying genes do not pull (`scipy.optimize.least_squares`); the form of
+    the trend is that of Brennecke et al. 2013 (Nature Methods 10:1093) and of DESeq2 (Love, Huber and Anders
+    2014, Genome Biology 15:550).
     """
     dispersion, information = gene_dispersions(images)
     mean = np.asarray(images.counts.sum(axis=1), dtype=np.float64).ravel() / images.raster.n_pixels
     known = (information > 0) & (mean > 0)
     if not known.any():
-        return Trend(0.0, 0.0)
+        return DispersionTrend(0.0, 0.0)
     mean, dispersion, sampling = mean[known], dispersion[known], 2 / information[known]
     floor = rise = 0.0
     for _ in range(3):  # the spread of genes around the trend depends on the trend
@@ -125,4 +139,4 @@ def dispersion_trend(images: GeneImages) -> Trend:
         start = np.array([max(floor, 0.1), max(rise, 0.01)])
         fit = optimize.least_squares(misfit, start, bounds=(0, np.inf), loss="soft_l1", x_scale=(0.1, 0.01))
         floor, rise = (float(value) if value > 1e-8 else 0.0 for value in fit.x)
-    return Trend(floor, rise)
+    return DispersionTrend(floor, rise)

@@ -56,12 +56,18 @@ class RasterKernel:
 
     Attributes
     ----------
+    unit : float
+        Distance of neighbours in the section's own units.
+    lengths : list of float
+        Length scales of the Gaussian kernels, in distances of neighbours.
     scales : tuple of float
         Length scales in the section's own units; the first is the distance of neighbours.
     weights : numpy.ndarray
         What each scale's kernel is multiplied by, `(n_scales,)`.
     traces : numpy.ndarray
         Mean of each scale's quadratic form by chance, `(n_scales,)`; its spread is near sqrt(2).
+    nuisance : numpy.ndarray
+        Orthonormal columns of the constant and the covariates, `(n_pixels, n_nuisance)`.
 
     Notes
     -----
@@ -185,6 +191,7 @@ class RasterKernel:
                 plain[np.arange(len(index)), index] += 1
             else:
                 plain = self._down.factor(k - 1)[gap_rows] * self._across.factor(k - 1)[gap_cols]
+            # H K H = K - Q (KQ)' - (KQ) Q' + Q (Q'KQ) Q'
             middle = q[index] @ (q.T @ image) - image[index]
             yield plain + middle @ q.T - q[index] @ image.T
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32, Num
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
@@ -12,7 +13,9 @@ TIE = 1e-6
 MOST_TIED = 24
 
 
-def mean_of_nearest(coordinates: np.ndarray, n: int) -> sparse.csr_matrix:
+def mean_of_nearest(
+    coordinates: Num[np.ndarray, "cells axes"], n: int
+) -> Float32[sparse.csr_matrix | sparse.csr_array, "cells cells"]:
     """Weights that replace each cell's value by the mean over the cells nearest to it, itself included.
 
     Numbers of cells, not distances, say how far that reaches: the units of the coordinates don't matter.
@@ -28,6 +31,11 @@ def mean_of_nearest(coordinates: np.ndarray, n: int) -> sparse.csr_matrix:
     -------
     scipy.sparse.csr_matrix
         float32 `(n_cells, n_cells)`; rows sum to 1. Cells as far as the last of the `n` share its weight.
+
+    Notes
+    -----
+    A cell nearer than the n-th nearest weighs 1 / n; what these leave of n is shared out equally among the
+    cells that are as far as the n-th, within one part in a million.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sigel.errors import InputError
@@ -18,9 +19,9 @@ ZERO_STEPS = 20
 class CountModel(NamedTuple):
     """Negative binomial counts of genes with a share of zeros beside it, spots of their own depth."""
 
-    mean: Tensor  # counts at depth 1, all of a gene's at the section's depth, (n, 1)
-    dispersion: Tensor  # variance is mu + dispersion mu^2, (n, 1); 0 is Poisson
-    zeros: Tensor  # share of pixels that are zero whatever their depth, (n, 1)
+    mean: Float[Tensor, "genes 1"]  # counts at depth 1, all of a gene's at the section's depth
+    dispersion: Float[Tensor, "genes 1"]  # variance is mu + dispersion mu^2; 0 is Poisson
+    zeros: Float[Tensor, "genes 1"]  # share of pixels that are zero whatever their depth
 
 
 def check_null(null: str) -> None:
@@ -40,7 +41,7 @@ def check_null(null: str) -> None:
         raise InputError("null", repr(null), f"one of {get_args(Null)}", 'Use null="permute".')
 
 
-def null_view(views: ImageViews, rows: Tensor, null: Null, generator: torch.Generator) -> View:
+def null_view(views: ImageViews, rows: Int[Tensor, " genes"], null: Null, generator: torch.Generator) -> View:
     """One image without a pattern for each of some genes, made as the genes' own images are.
 
     Parameters
@@ -75,7 +76,9 @@ def null_view(views: ImageViews, rows: Tensor, null: Null, generator: torch.Gene
     return views.view_of(views.unscaled(draw_counts(model, views.gene_share, generator)))
 
 
-def fit_counts(counts: Tensor, depth_share: Tensor, *, zeros: bool = False) -> CountModel:
+def fit_counts(
+    counts: Float[Tensor, "genes pixels"], depth_share: Float[Tensor, " pixels"], *, zeros: bool = False
+) -> CountModel:
     """Mean, dispersion and share of zeros of each gene, all pixels at once.
 
     Parameters
@@ -90,8 +93,12 @@ def fit_counts(counts: Tensor, depth_share: Tensor, *, zeros: bool = False) -> C
 
     Notes
     -----
-    Moments: the dispersion is `sum((x - mu)^2 - mu) / sum(mu^2)`, never below 0, where it is Poisson. The
-    share of zeros solves `observed = zeros + (1 - zeros) P(0)`.
+    For a count x of a gene with sum t in a pixel with share d of all counts, by moments:
+
+        mu = t d,    phi = max(sum of ((x - mu)^2 - mu) / sum of mu^2, 0),    P(0) = (1 + phi mu)^(-1 / phi),
+
+    and `exp(-mu)` where phi is 0 (Poisson). With a share p of further zeros, what is left for the counts is
+    `mu / (1 - p)` and p solves `observed zeros = p + (1 - p) mean of P(0)`.
     """
     total = counts.sum(dim=1, keepdim=True)
     mean = total * depth_share  # (n, n_pixels)
@@ -117,7 +124,9 @@ def fit_counts(counts: Tensor, depth_share: Tensor, *, zeros: bool = False) -> C
     return CountModel(total / (1 - share), dispersion, share)
 
 
-def draw_counts(model: CountModel, depth_share: Tensor, generator: torch.Generator) -> Tensor:
+def draw_counts(
+    model: CountModel, depth_share: Float[Tensor, " pixels"], generator: torch.Generator
+) -> Float[Tensor, "genes pixels"]:
     """Counts of genes without a pattern, `(n, n_pixels)`.
 
     Parameters
@@ -128,6 +137,11 @@ def draw_counts(model: CountModel, depth_share: Tensor, generator: torch.Generat
         `(n_pixels,)`.
     generator
         CPU generator.
+
+    Notes
+    -----
+    A negative binomial count is Poisson with a mean `mu g`, g of a gamma distribution with mean 1 and
+    variance phi; a share of the pixels is then set to 0.
     """
     mean = (model.mean * depth_share).cpu()  # (n, n_pixels)
     dispersion = model.dispersion.cpu().expand_as(mean)
@@ -140,17 +154,24 @@ def draw_counts(model: CountModel, depth_share: Tensor, generator: torch.Generat
     return (drawn * kept).to(model.mean.device)
 
 
-def _dispersion(counts: Tensor, mean: Tensor) -> Tensor:
+def _dispersion(
+    counts: Float[Tensor, "genes pixels"], mean: Float[Tensor, "genes pixels"]
+) -> Float[Tensor, "genes 1"]:
     excess = ((counts - mean).square() - mean).sum(dim=1, keepdim=True)
     return (excess / mean.square().sum(dim=1, keepdim=True).clamp_min(1e-12)).clamp_min(0)
 
 
-def _zero(mean: Tensor, dispersion: Tensor) -> Tensor:
+def _zero(
+    mean: Float[Tensor, "genes pixels"], dispersion: Float[Tensor, "genes 1"]
+) -> Float[Tensor, "genes pixels"]:
     """Probability of a zero."""
     safe = dispersion.clamp_min(1e-6)
     return torch.where(dispersion > 1e-6, (-(safe * mean).log1p() / safe).exp(), (-mean).exp())
 
 
-def _zero_likelihood(observed: Tensor, expected: Tensor) -> Tensor:
+def _zero_likelihood(
+    observed: Float[Tensor, "genes 1"], expected: Float[Tensor, "genes 1"]
+) -> Float[Tensor, "genes 1"]:
+    """Log likelihood of being zero or not, a pixel."""
     expected = expected.clamp(1e-9, 1 - 1e-9)
     return observed * expected.log() + (1 - observed) * (1 - expected).log()

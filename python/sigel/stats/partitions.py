@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float, Float64, Int, Num, Shaped
 from scipy import sparse
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 
-def kmeans(x: np.ndarray, n_parts: int, seeds: np.ndarray) -> np.ndarray:
+def kmeans(
+    x: Num[np.ndarray, "points dims"], n_parts: int, seeds: Int[np.ndarray, " starts"]
+) -> Int[np.ndarray, "starts points"]:
     """Parts of points from several starts, numbers from 0, `(n_starts, n_points)`.
 
     Parameters
@@ -21,6 +24,12 @@ def kmeans(x: np.ndarray, n_parts: int, seeds: np.ndarray) -> np.ndarray:
     seeds
         Of the starts, `(n_starts,)`.
 
+    Notes
+    -----
+    From each start the points' squared distances to the means of their parts are made as small as they get in
+    steps of Lloyd's algorithm, begun by k-means++ (Arthur and Vassilvitskii 2007): scikit-learn's `KMeans`.
+    The parts are the same whatever the number of threads.
+
     Examples
     --------
     >>> import numpy as np
@@ -31,13 +40,20 @@ def kmeans(x: np.ndarray, n_parts: int, seeds: np.ndarray) -> np.ndarray:
         return np.stack([KMeans(n_parts, n_init=1, random_state=int(seed)).fit_predict(x) for seed in seeds])
 
 
-def jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Jaccard index of each pair of groups: shared genes over genes in either, `(n_one, n_other)`.
+def jaccard(
+    one: Int[np.ndarray, " points"], other: Int[np.ndarray, " points"]
+) -> Float64[np.ndarray, "parts_of_one parts_of_other"]:
+    """Jaccard index of each part of one partition with each part of another.
 
     Parameters
     ----------
     one, other
-        Numbers of groups from 0, `(n_genes,)`; every number occurs.
+        Numbers of the parts from 0, `(n_points,)`; every number occurs.
+
+    Notes
+    -----
+    `|A and B| / |A or B|` for parts A and B: points that are shared over points in either (Jaccard 1912, New
+    Phytologist 11:37).
     """
     shared = sparse.coo_matrix((np.ones(len(one)), (one, other))).toarray()
     either = shared.sum(axis=1, keepdims=True) + shared.sum(axis=0, keepdims=True) - shared
@@ -46,9 +62,9 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def stability_table(
     column: str,
-    names: np.ndarray,
-    sizes: np.ndarray,
-    overlap: np.ndarray,
+    names: Shaped[np.ndarray, " parts"],
+    sizes: Int[np.ndarray, " parts"],
+    overlap: Float[np.ndarray, "seeds parts"],
     rand: list[float],
     seeds: list[int],
     *,
@@ -95,7 +111,7 @@ def stability_table(
     return table
 
 
-def in_order(label: np.ndarray) -> np.ndarray:
+def in_order(label: Shaped[np.ndarray, " points"]) -> Shaped[np.ndarray, " points"]:
     """Numbers as text, `"1"` for the largest part; the first point decides among equals.
 
     Parameters

@@ -6,6 +6,7 @@ import math
 from functools import cache
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 # Grid of log means on which the moments of the transform are tabulated.
@@ -16,12 +17,13 @@ SHIFT = 0.375
 LARGE = 200.0
 
 
-def stabilised(counts: Tensor, depth_share: Tensor) -> Tensor:
-    """Variance-stabilised residuals `(n, n_pixels)` of counts, given genes' sums and the pixels' depths.
+def stabilised_residuals(
+    counts: Float[Tensor, "genes pixels"], depth_share: Float[Tensor, " pixels"]
+) -> Float[Tensor, "genes pixels"]:
+    """Variance-stabilised residuals of counts, given genes' sums and the pixels' depths.
 
-    `(T(x) - E T) / sd T` with `T(x) = sqrt(x + 3/8)` and the moments of a Poisson variable of the pixel's own
-    mean: few counts and deep pixels pull no residual off zero, as they do with a plain square root, and a
-    single large count does not own the image, as it does with Pearson's residuals.
+    Few counts and deep pixels pull no residual off zero, as they do with a plain square root, and a single
+    large count does not own the image, as it does with Pearson's residuals.
 
     Parameters
     ----------
@@ -30,9 +32,20 @@ def stabilised(counts: Tensor, depth_share: Tensor) -> Tensor:
     depth_share
         Share of each pixel in all counts, `(n_pixels,)`.
 
+    Returns
+    -------
+    torch.Tensor
+        `(n, n_pixels)`; 0 where a pixel has no depth.
+
     Notes
     -----
-    Anscombe (1948).
+    For a count x of a gene with sum t in a pixel with share d of all counts,
+
+        r = (T(x) - E T(X)) / sd T(X),    T(x) = sqrt(x + 3/8),    X ~ Poisson(t d).
+
+    The moments are sums over the Poisson distribution, tabulated on a grid of log means, and from a mean of
+    200 on `E T = sqrt(t d + 3/8) - 1 / (8 sqrt(t d))`, `Var T = (1 + 1 / (16 (t d)^2)) / 4`. The transform is
+    that of Anscombe 1948 (Biometrika 35:246).
     """
     low, high, n = LOG_MEANS
     table = _table().to(counts.device)
@@ -48,8 +61,8 @@ def stabilised(counts: Tensor, depth_share: Tensor) -> Tensor:
 
 
 @cache
-def _table() -> Tensor:
-    """Mean of T and one over its standard deviation on the grid of log means, float32 `(2, n)`."""
+def _table() -> Float32[Tensor, "2 means"]:
+    """Mean of T and one over its standard deviation on the grid of log means."""
     mean = torch.linspace(*LOG_MEANS[:2], LOG_MEANS[2], dtype=torch.float64).exp()
     count = torch.arange(int(LARGE + 14 * math.sqrt(LARGE)), dtype=torch.float64)
     small = mean[mean <= LARGE]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import sigel
-from sigel.stats.dispersion import Trend, dispersion_trend, gene_dispersions
+from sigel.stats.dispersion import DispersionTrend, dispersion_trend, gene_dispersions
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_trend_that_counts_were_drawn_with_comes_back(floor, rise, seed):
     found = dispersion_trend(drawn)
     at = np.array([0.3, 1.0, 5.0])
     # 300 genes on 300 pixels know the variance of a mean gene to some 10 %.
-    assert np.allclose(found(at), Trend(floor, rise)(at), rtol=0.35, atol=0.05)
+    assert np.allclose(found(at), DispersionTrend(floor, rise)(at), rtol=0.35, atol=0.05)
 
 
 def test_poisson_counts_have_next_to_no_dispersion(images):
@@ -72,10 +72,10 @@ def test_a_pattern_is_not_taken_for_scatter(images):
 
 def test_genes_that_say_nothing_do_not_break_the_fit(images):
     counts = sparse.csr_matrix((3, images.raster.n_pixels), dtype=np.float32)
-    assert dispersion_trend(dataclasses.replace(images, counts=counts)) == Trend(0.0, 0.0)
+    assert dispersion_trend(dataclasses.replace(images, counts=counts)) == DispersionTrend(0.0, 0.0)
     one = counts.tolil()
     one[0, 0] = 1
-    assert dispersion_trend(dataclasses.replace(images, counts=one.tocsr())) == Trend(0.0, 0.0)
+    assert dispersion_trend(dataclasses.replace(images, counts=one.tocsr())) == DispersionTrend(0.0, 0.0)
 
 
 def test_simulated_sections_have_the_dispersion_that_they_were_made_with():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sigel.stats.stabilised_residuals import stabilised
+from sigel.stats.stabilised_residuals import stabilised_residuals
 
 
 def moments(total: float, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +25,7 @@ def moments(total: float, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         image = torch.full((1, len(share) + 1), float(count))
         image[0, -1] = total - count * len(share)
         shares = torch.from_numpy(np.append(share, rest).astype(np.float32))
-        values[:, count] = stabilised(image, shares)[0, :-1].double().numpy()
+        values[:, count] = stabilised_residuals(image, shares)[0, :-1].double().numpy()
     first = (p * values).sum(axis=1)
     return first, (p * (values - first[:, None]) ** 2).sum(axis=1)
 
@@ -45,18 +45,20 @@ def test_a_gene_that_follows_the_depth_has_no_pattern():
     share = np.concatenate([np.full(2000, 1.0), np.full(2000, 9.0)])
     share /= share.sum()
     counts = rng.poisson(400 * share, size=(200, 4000))
-    z = stabilised(torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(share.astype(np.float32)))
+    z = stabilised_residuals(
+        torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(share.astype(np.float32))
+    )
     gap = z[:, 2000:].mean(dim=1) - z[:, :2000].mean(dim=1)  # shallow and deep halves, 200 genes
     assert float(gap.mean()) == pytest.approx(0, abs=4 * np.sqrt(2 / 2000 / 200))
 
 
 def test_pixels_without_depth_say_nothing():
     counts = torch.tensor([[0.0, 3.0, 1.0]])
-    assert stabilised(counts, torch.tensor([0.0, 0.5, 0.5]))[0, 0] == 0
+    assert stabilised_residuals(counts, torch.tensor([0.0, 0.5, 0.5]))[0, 0] == 0
 
 
 def test_more_counts_give_a_larger_residual():
     counts = torch.eye(4) * torch.tensor([1.0, 2.0, 5.0, 40.0])[:, None] + 1
-    z = stabilised(counts, torch.full((4,), 0.25))
+    z = stabilised_residuals(counts, torch.full((4,), 0.25))
     assert (z.diagonal() > 0).all()
     assert (z.argmax(dim=1) == torch.arange(4)).all()

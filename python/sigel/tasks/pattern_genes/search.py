@@ -20,7 +20,7 @@ from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
-from sigel.stats.dispersion import Trend, dispersion_trend
+from sigel.stats.dispersion import DispersionTrend, dispersion_trend
 from sigel.tasks.pattern_genes.null_patterns import Null, null_patterns, pattern_pvalues
 from sigel.tasks.pattern_genes.rates import Unit, pattern_rates
 
@@ -142,7 +142,7 @@ def pattern_genes(
 
 
 def drawn_genes(
-    images: GeneImages, rates: np.ndarray, n_draws: int, trend: Trend, rng: np.random.Generator
+    images: GeneImages, rates: np.ndarray, n_draws: int, trend: DispersionTrend, rng: np.random.Generator
 ) -> GeneImages:
     """Genes that follow patterns, as if the section had measured them.
 
@@ -181,7 +181,7 @@ def _queries(
     model: SIGEL,
     rates: np.ndarray,
     n_draws: int,
-    trend: Trend,
+    trend: DispersionTrend,
     rng: np.random.Generator,
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray]:

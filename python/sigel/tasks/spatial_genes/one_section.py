@@ -20,7 +20,7 @@ from sigel.runtime.seeds import check_seed
 from sigel.stats.kernel import RasterKernel
 from sigel.stats.null_images import Null, check_null
 from sigel.stats.permutation_test import permutation_test
-from sigel.stats.stabilised_residuals import stabilised
+from sigel.stats.stabilised_residuals import stabilised_residuals
 from sigel.tasks.spatial_genes.score import spatial_score
 
 TESTED = "tested"
@@ -133,7 +133,7 @@ def _tested(
     for done, rows in enumerate(batches, start=1):
         counts = views.counts(rows)
         # Values that are no counts are tested as the images that they are.
-        z = kernel.clear(stabilised(counts, share) if views.integer else views.unscaled(counts))
+        z = kernel.clear(stabilised_residuals(counts, share) if views.integer else views.unscaled(counts))
         forms = kernel.forms(z).double().cpu().numpy()  # (n, n_scales)
         skew = z.pow(3).mean(dim=1).double().cpu().numpy()
         kurtosis = z.pow(4).mean(dim=1).double().cpu().numpy()

@@ -10,7 +10,7 @@ from scipy import sparse, stats
 import sigel
 from sigel import bridge
 from sigel.errors import InputError
-from sigel.stats.dispersion import Trend
+from sigel.stats.dispersion import DispersionTrend
 from sigel.tasks.pattern_genes.null_patterns import null_patterns, pattern_pvalues, smoothness
 from sigel.tasks.pattern_genes.rates import numeric_rates, pattern_rates, region_rates
 from sigel.tasks.pattern_genes.search import drawn_genes
@@ -184,7 +184,7 @@ def test_numbers_are_scaled_linearly_and_missing_ones_take_the_background(images
 
 def test_drawn_genes_have_the_mean_and_the_scatter_that_was_asked_for(images):
     rates = np.full((1, images.raster.n_pixels), 0.004)
-    drawn = drawn_genes(images, rates, 200, Trend(0.3, 0.0), np.random.default_rng(0))
+    drawn = drawn_genes(images, rates, 200, DispersionTrend(0.3, 0.0), np.random.default_rng(0))
     counts = drawn.counts.toarray()
     mean = 0.004 * images.depth
     assert np.allclose(counts.mean(axis=0), mean, rtol=0.35)  # 200 draws: 5 % and four times that
@@ -195,7 +195,11 @@ def test_drawn_genes_have_the_mean_and_the_scatter_that_was_asked_for(images):
 
 def test_poisson_is_the_limit_without_dispersion(images):
     drawn = drawn_genes(
-        images, np.full((1, images.raster.n_pixels), 0.002), 300, Trend(0, 0), np.random.default_rng(1)
+        images,
+        np.full((1, images.raster.n_pixels), 0.002),
+        300,
+        DispersionTrend(0, 0),
+        np.random.default_rng(1),
     )
     mean = 0.002 * images.depth
     assert (drawn.counts.toarray().var(axis=0) / mean).mean() == pytest.approx(1, rel=0.05)
