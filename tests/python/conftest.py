@@ -10,9 +10,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from jaxtyping import install_import_hook
 from scipy import sparse
 
-import sigel
+# Shapes in signatures are checked at every call, in tests alone.
+install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
+
+import sigel  # noqa: E402
 
 torch.set_num_threads(1)
 

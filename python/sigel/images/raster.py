@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from scipy import sparse
 from scipy.spatial import cKDTree
 
@@ -247,7 +248,7 @@ def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster
     return _assemble(row, col, kind, affine, parity)
 
 
-def spacing_of(places: np.ndarray) -> float:
+def spacing_of(places: Float[np.ndarray, "n_places 2"]) -> float:
     """Distance between neighbours: the median distance to the third nearest.
 
     It sits one spacing away on any lattice, at its edge too, and for scattered cells at the distance at which
