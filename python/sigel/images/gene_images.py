@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,18 +15,19 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.counts import SpotRows
-from sigel.images.counts import as_csr as as_csr  # known here as well
 from sigel.images.raster import Raster, rasterise
+from sigel.images.section import Called, Section
 
 if TYPE_CHECKING:
     from anndata import AnnData
-from sigel.images.section import check_section
 
 EMBEDDED = "embedded"
 # What is hashed at a time: 8 MB as float64.
 _HASHED = 2**20
 # Chunks of counts wait to be pooled until they hold this many values (64 MB), or half of what is pooled.
 _WAITING = 2**23
+# What else can be done with values that are no counts.
+_INSTEAD = ', or use ImageConfig(normalize="none") for values of another kind'
 
 
 @dataclass(frozen=True)
@@ -125,33 +125,8 @@ class GeneImages:
         InputError
             When counts, names or coordinates cannot be used; the message names the fix.
         """
-        check_section(adata)
-        if layer is not None and layer not in adata.layers:
-            known = ", ".join(map(repr, adata.layers)) or "none"
-            raise InputError(
-                "layer", repr(layer), f"a layer of the object (there: {known})", "Use layer=None for X."
-            )
-        values = adata.X if layer is None else adata.layers[layer]
-        if values is None:
-            raise InputError(
-                "layer",
-                "an empty X",
-                "raw counts",
-                'Name the layer that holds them, for example layer="counts".',
-            )
-        has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-        lattice = adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None
-        coordinates = adata.obsm.get(spatial_key)
-        if coordinates is None and (lattice is None or spatial_key != "spatial"):
-            known = ", ".join(map(repr, adata.obsm)) or "none"
-            fix = f"Store x and y there or pass spatial_key; keys in obsm: {known}."
-            raise InputError(
-                "spatial_key", f"no adata.obsm[{spatial_key!r}]", "coordinates of the spots", fix
-            )
-        if coordinates is not None:
-            coordinates = np.asarray(coordinates)
-        name = f"adata.obsm[{spatial_key!r}]"
-        return cls.from_arrays(values, list(adata.var_names), coordinates, lattice, config, name=name)
+        section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
+        return cls.from_section(section, config)
 
     @classmethod
     def from_arrays(
@@ -182,38 +157,36 @@ class GeneImages:
         name
             What the caller calls the coordinates, for messages.
         """
-        config = config or ImageConfig()
-        spots = SpotRows(counts)
-        names = _check_names(genes, spots.shape[1])
-        for argument, places in ((name, coordinates), ("array_row, array_col", lattice)):
-            if places is not None and len(places) != spots.shape[0]:
-                found = f"{len(places)} places for {spots.shape[0]} spots"
-                raise InputError(argument, found, "one place for each spot", "Order them as the counts.")
-        if 0 in spots.shape:
-            found = f"{spots.shape[0]} spots x {spots.shape[1]} genes"
-            raise InputError("counts", found, "at least one of both", "Check how the object was subset.")
-        raster = rasterise(coordinates, lattice, config, name=name)
-        excluded = _matches(names, config.exclude)
-        sums = _sums(spots, ~excluded, raster, config)
-        if config.normalize != "none" and not sums.integer:
-            _warn_of_fractions()
-
-        status = np.full(len(names), EMBEDDED, dtype=object)
-        status[sums.detected < max(config.min_spots, 1)] = (
-            f"detected in fewer than {max(config.min_spots, 1)} spots"
+        called = Called(places=name)
+        return cls.from_section(
+            Section(counts, np.array(list(genes), dtype=object), coordinates, lattice, called=called), config
         )
-        status[excluded] = "excluded by name"
-        kept = status == EMBEDDED
-        if not kept.any():
-            if excluded.all():
-                fix = "Name other genes, or use the image setting exclude=()."
-                raise InputError(
-                    "exclude", f"{len(names)} genes, all excluded by name", "some that are not", fix
-                )
-            found = f"no gene of {len(names)} that passes ({int(excluded.sum())} excluded by name)"
-            fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
-            raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
 
+    @classmethod
+    def from_section(cls, section: Section, config: ImageConfig | None = None) -> GeneImages:
+        """Images of a section; its counts are read once, some spots at a time.
+
+        Parameters
+        ----------
+        section
+            Counts, genes and places.
+        config
+            Settings; default `ImageConfig()`.
+
+        Raises
+        ------
+        InputError
+            When counts, names or coordinates cannot be used; the message names the fix.
+        """
+        config = config or ImageConfig()
+        rows = section.rows()
+        raster = rasterise(section.coordinates, section.lattice, config, name=section.called.places)
+        excluded = _matches(section.genes, config.exclude)
+        sums = _sums(section, rows, ~excluded, raster, config)
+        if config.normalize != "none" and not sums.integer:
+            section.tell_of_fractions(_INSTEAD)
+        status = _status(sums.detected, excluded, config)
+        kept = status == EMBEDDED
         counts = sums.pooled.tocsc()[:, np.flatnonzero(kept)].T.tocsr().astype(np.float32)
         counts.eliminate_zeros()
         counts.sort_indices()
@@ -221,8 +194,8 @@ class GeneImages:
             counts=counts,
             depth=np.bincount(raster.pixel_of_spot, weights=sums.library, minlength=raster.n_pixels),
             raster=raster,
-            genes=names[kept],
-            all_genes=names,
+            genes=section.genes[kept],
+            all_genes=section.genes,
             status=status,
             integer=sums.integer,
             config=config,
@@ -271,50 +244,29 @@ class GeneImages:
         return np.array([position[gene] for gene in genes], dtype=np.int64)
 
 
-def _check_names(genes: Sequence[str], n: int) -> np.ndarray:
-    names = np.array([str(gene) for gene in genes], dtype=object)
-    if len(names) != n:
-        raise InputError(
-            "genes", f"{len(names)} names for {n} genes", "one name for each gene", "Check the order."
-        )
-    broken = [name for name in names if "\n" in name]
-    if broken:
-        raise InputError("genes", f"{broken[0]!r}", "names without line breaks", "Rename the gene.")
-    unique, times = np.unique(names, return_counts=True)
-    if len(unique) < n:
-        found = f"duplicated names, for example {unique[times > 1][0]!r}"
-        raise InputError("genes", found, "different names", "Call adata.var_names_make_unique() first.")
-    return names
-
-
-def _check_values(chunk: sparse.csr_matrix, where: slice, n_spots: int, config: ImageConfig) -> bool:
-    """Refuse what cannot be expression; say whether it is counts."""
-    data = chunk.data
-    among = "" if len(range(n_spots)[where]) == n_spots else f" in spots {where.start} to {where.stop - 1}"
-    finite = np.isfinite(data)
-    if not finite.all():
-        found = f"{int((~finite).sum())} values that are NaN or infinite{among}"
-        raise InputError("counts", found, "finite values", "Use the raw counts.")
-    least = data.min(initial=0)
-    if config.normalize != "none" and least < 0:
-        fix = 'Pass the layer of raw counts, or ImageConfig(normalize="none") for values of another kind.'
-        raise InputError("counts", f"negative values (smallest {least:.3g}){among}", "counts", fix)
-    return bool((data == np.round(data)).all()) and not least < 0
-
-
-def _warn_of_fractions() -> None:
-    warnings.warn(
-        "The values are not whole numbers: they are normalised as if they were counts, and thinning is "
-        'off. If they are log-normalised already, pass layer="counts" or ImageConfig(normalize="none").',
-        UserWarning,
-        stacklevel=4,
-    )
-
-
 def _matches(names: np.ndarray, patterns: Sequence[str]) -> np.ndarray:
     compiled = [re.compile(pattern) for pattern in patterns]
     found = (any(pattern.search(name) for pattern in compiled) for name in names)
     return np.fromiter(found, dtype=bool, count=len(names))
+
+
+def _status(detected: np.ndarray, excluded: np.ndarray, config: ImageConfig) -> np.ndarray:
+    """`"embedded"` or why there is no image, for each gene; a refusal where there is none at all."""
+    least = max(config.min_spots, 1)
+    status = np.full(len(excluded), EMBEDDED, dtype=object)
+    status[detected < least] = f"detected in fewer than {least} spots"
+    status[excluded] = "excluded by name"
+    if excluded.all():
+        found, fix = (
+            f"{len(excluded)} genes, all excluded by name",
+            "Name other genes, or use the image setting exclude=().",
+        )
+        raise InputError("exclude", found, "some that are not", fix)
+    if not (status == EMBEDDED).any():
+        found = f"no gene of {len(excluded)} that passes ({int(excluded.sum())} excluded by name)"
+        fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
+        raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
+    return status
 
 
 class _Sums(NamedTuple):
@@ -326,14 +278,17 @@ class _Sums(NamedTuple):
     integer: bool
 
 
-def _sums(spots: SpotRows, included: np.ndarray, raster: Raster, config: ImageConfig) -> _Sums:
-    n_spots, n_genes = spots.shape
+def _sums(
+    section: Section, rows: SpotRows, included: np.ndarray, raster: Raster, config: ImageConfig
+) -> _Sums:
+    n_spots, n_genes = rows.shape
+    signed = config.normalize == "none"
     detected, library, integer = np.zeros(n_genes, dtype=np.int64), [], True
     pooled: sparse.csr_matrix | None = None
     waiting: list[sparse.csr_matrix] = []
     stored, begin = 0, 0
-    for where, chunk in spots:
-        integer &= _check_values(chunk, where, n_spots, config)
+    for where, chunk in rows:
+        integer &= section.check_values(chunk, where, n_spots, negative=signed, instead=_INSTEAD)
         detected += np.bincount(chunk.indices[chunk.data != 0], minlength=n_genes)
         library.append(chunk @ included.astype(chunk.dtype))
         waiting.append(chunk)

@@ -1,4 +1,4 @@
-"""From places to pixels: the grid, the tissue mask, the way back. Only this file sees coordinates."""
+"""From places to pixels: the grid, the tissue mask, the way back. All that follows knows pixels alone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images.lattice import find_hexagonal, is_hexagonal, problem, superimposed
+from sigel.images.section import checked_places
 
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
@@ -193,7 +194,7 @@ def rasterise(
         other, when `grid="lattice"` has no usable lattice, or when there are too few places for a picture.
     """
     if coordinates is not None:
-        coordinates = _checked(coordinates, name)
+        coordinates = checked_places(coordinates, name)
     if superimposed(lattice, coordinates):
         fix = "Take the spots of one section, for example adata[adata.obs[...] == ...]."
         raise InputError(name, "several sections on top of each other", "one section", fix)
@@ -208,30 +209,10 @@ def rasterise(
         if config.grid == "lattice":
             raise InputError("grid", f'"lattice", but {why_not}', "a lattice", 'Use grid="continuous".')
     if coordinates is None and lattice is not None:
-        coordinates = _checked(np.asarray(lattice)[:, ::-1], "array_col, array_row")
+        coordinates = checked_places(np.asarray(lattice)[:, ::-1], "array_col, array_row")
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
-
-
-def _checked(coordinates: np.ndarray, name: str) -> np.ndarray:
-    xy = np.asarray(coordinates)
-    if xy.ndim != 2 or xy.shape[1] != 2:
-        fix = "Keep the two columns of the section's plane, for example coordinates[:, :2]."
-        raise InputError(name, f"an array of shape {xy.shape}", "shape (n_spots, 2)", fix)
-    try:
-        xy = xy.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            name, f"values of type {xy.dtype}", "numbers", "Convert both columns to float."
-        ) from error
-    bad = ~np.isfinite(xy).all(axis=1)
-    if bad.any():
-        found = f"{int(bad.sum())} of {len(xy)} spots without finite coordinates"
-        raise InputError(
-            name, found, "finite x and y for every spot", "Subset the object to the other spots first."
-        )
-    return xy
 
 
 def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster:

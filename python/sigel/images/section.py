@@ -1,46 +1,295 @@
-"""One section: its counts, genes and places, read and checked in one place."""
+"""One section, or several side by side: counts, genes and places, read and checked here for every verb."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from jaxtyping import Float
 from scipy import sparse
 
-from sigel.errors import InputError
-from sigel.images.counts import SpotRows
+from sigel.errors import InputError, unknown_name, warn
+from sigel.images.counts import SpotRows, as_csr
 from sigel.images.lattice import is_hexagonal
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
+LATTICE = ["array_row", "array_col"]
 
-class Section(NamedTuple):
-    """Counts and places of one section, as either door gives them."""
 
-    counts: sparse.csr_matrix  # (n_cells, n_genes), float32
-    genes: np.ndarray  # (n_genes,) names
-    coordinates: np.ndarray | None  # (n_cells, 2)
-    lattice: np.ndarray | None = None  # (n_cells, 2): array row and column
+@dataclass(frozen=True)
+class Called:
+    """What a caller calls a section and its parts, for messages.
 
-    def places(self) -> np.ndarray | None:
-        """Coordinates as float64; else array positions, spaced as on the slide; None without either."""
+    Parameters
+    ----------
+    owner
+        The object that it is of.
+    section, genes, counts, layer, places
+        Arguments that a refusal is about.
+    spots
+        What a row is.
+    """
+
+    owner: str = "object"
+    section: str = "counts"
+    genes: str = "genes"
+    counts: str = "counts"
+    layer: str = "layer"
+    places: str = "coordinates"
+    spots: str = "spots"
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """Counts, genes and places as a caller has them; what cannot be used is refused where it is read.
+
+    Parameters
+    ----------
+    counts
+        `(n_spots, n_genes)`, in memory or on disk, as in `sigel.images.counts.SpotRows`.
+    genes
+        `n_genes` names.
+    coordinates
+        `(n_spots, 2)`, x and y; None where there is a lattice alone.
+    lattice
+        `(n_spots, 2)`, array row and column, or None.
+    labels
+        Section of each spot as text, `(n_spots,)`; None: one section.
+    called
+        What the caller calls all that.
+    told
+        Warnings that were given of these counts; parts of the section share them.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> from sigel.images.section import Section
+    >>> adata = sigel.datasets.simulated_section(seed=0)
+    >>> section = Section.from_anndata(adata).in_memory()
+    >>> section.places().shape == (adata.n_obs, 2)
+    True
+    """
+
+    counts: Any
+    genes: np.ndarray
+    coordinates: np.ndarray | None = None
+    lattice: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    called: Called = Called()
+    told: set[str] = field(default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "genes", np.array([str(gene) for gene in self.genes], dtype=object))
+
+    @classmethod
+    def from_anndata(
+        cls,
+        adata: AnnData,
+        *,
+        layer: str | None = None,
+        spatial_key: str = "spatial",
+        section_key: str | None = None,
+        called: Called | None = None,
+    ) -> Section:
+        """What an AnnData holds of a section; no count is read yet.
+
+        Parameters
+        ----------
+        adata
+            Spots x genes.
+        layer
+            Layer with the counts; None: `X`.
+        spatial_key
+            Key in `obsm` of the coordinates; `"spatial"` may be missing where `obs` has `array_row` and
+            `array_col`.
+        section_key
+            Column of `obs` that tells several sections apart; None: one section.
+        called
+            What the caller calls the object and its parts.
+
+        Raises
+        ------
+        InputError
+            When it is no AnnData, or the layer, the coordinates or the column are not there.
+        """
+        called = called or Called(places=f"adata.obsm[{spatial_key!r}]")
+        check_section(adata, "adata" if called.owner == "object" else called.owner)
+        lattice = lattice_of(adata)
+        there = isinstance(spatial_key, str) and spatial_key in adata.obsm
+        if not there and (spatial_key != "spatial" or lattice is None):
+            found = f"no obsm[{spatial_key!r}] in the {called.owner}"
+            wanted = f"coordinates, the places of its {called.spots}"
+            known = ", ".join(map(repr, adata.obsm)) or "none"
+            fix = f"Store x and y there or pass spatial_key; keys in obsm: {known}. {_DISSOCIATED}"
+            raise InputError("spatial_key", found, wanted, fix)
+        return cls(
+            counts=values_of(adata, layer, called),
+            genes=adata.var_names.to_numpy(dtype=object),
+            coordinates=np.asarray(adata.obsm[spatial_key]) if there else None,
+            lattice=lattice,
+            labels=None if section_key is None else labels_of(adata, section_key),
+            called=called,
+        )
+
+    def rows(self) -> SpotRows:
+        """Counts some spots at a time, after all was checked that can be before they are read.
+
+        Raises
+        ------
+        InputError
+            When counts are no numbers, there is no spot or no gene, or names or places do not fit them.
+        """
+        rows, called = SpotRows(self.counts), self.called
+        _check_names(self.genes, rows.shape[1], called.genes)
+        for argument, places in ((called.places, self.coordinates), ("array_row, array_col", self.lattice)):
+            if places is not None and len(places) != rows.shape[0]:
+                found = f"{len(places)} places for {rows.shape[0]} {called.spots}"
+                wanted = f"one place for each {called.spots[:-1]}"
+                raise InputError(argument, found, wanted, "Order them as the counts.")
+        if 0 in rows.shape:
+            found = f"{rows.shape[0]} {called.spots} x {rows.shape[1]} genes"
+            raise InputError(
+                called.section, found, "at least one of both", "Check how the object was subset."
+            )
+        return rows
+
+    def check_values(
+        self,
+        chunk: sparse.csr_matrix,
+        where: slice,
+        n_spots: int,
+        *,
+        negative: bool = False,
+        instead: str = "",
+    ) -> bool:
+        """Refuse what cannot be expression; say whether it is counts: whole numbers, none below zero.
+
+        Parameters
+        ----------
+        chunk, where
+            From `rows`.
+        n_spots
+            Of the section.
+        negative
+            Whether values may be below zero.
+        instead
+            What a caller might do with values of another kind.
+        """
+        data = chunk.data
+        all_spots = len(range(n_spots)[where]) == n_spots
+        among = "" if all_spots else f" in {self.called.spots} {where.start} to {where.stop - 1}"
+        least, finite = data.min(initial=0), np.isfinite(data)
+        found = ""
+        if not finite.all():
+            found = f"{int((~finite).sum())} values that are NaN or infinite{among}"
+        elif least < 0 and not negative:
+            found = f"negative values (smallest {least:.3g}){among}"
+        if found:
+            wanted = "finite values" if negative else "raw counts, none of them negative, NaN or infinite"
+            raise InputError(self.called.counts, found, wanted, f"Pass the layer of raw counts{instead}.")
+        return bool((data == np.round(data)).all()) and not least < 0
+
+    def tell_of_fractions(self, instead: str = "") -> None:
+        """Warn, once for a section and its parts, that its values are no counts.
+
+        Parameters
+        ----------
+        instead
+            What a caller might do with values of another kind.
+        """
+        if "fractions" not in self.told:
+            self.told.add("fractions")
+            warn(
+                f"The values of the {self.called.owner} are not whole numbers: they are normalised as if "
+                "they were counts. If they are log-normalised already, pass the raw ones: "
+                f'{self.called.layer}="counts"{instead}.'
+            )
+
+    def in_memory(self, called: Called | None = None) -> Section:
+        """The section with its counts as one CSR, checked; fractions are warned of.
+
+        Parameters
+        ----------
+        called
+            What the caller calls it; default: as before.
+        """
+        held = sparse.issparse(self.counts)
+        section = replace(
+            self, called=called or self.called, counts=as_csr(self.counts) if held else self.counts
+        )
+        rows, whole, chunks = section.rows(), True, []
+        for where, chunk in rows:
+            whole &= section.check_values(chunk, where, rows.shape[0])
+            chunks.append(chunk)
+        if not whole:
+            section.tell_of_fractions()
+        return section if held else replace(section, counts=_stacked(chunks))
+
+    def places(self, columns: Sequence[int] = (2,)) -> Float[np.ndarray, "n_spots n_columns"]:
+        """Coordinates, checked; else array positions, spaced as on the slide.
+
+        Parameters
+        ----------
+        columns
+            How many columns coordinates may have.
+
+        Raises
+        ------
+        InputError
+            When there are none, or they are not finite numbers.
+        """
         if self.coordinates is not None:
-            return np.asarray(self.coordinates, dtype=np.float64)
+            return checked_places(self.coordinates, self.called.places, self.called.spots, columns)
         if self.lattice is None:
-            return None
-        places = np.asarray(self.lattice, dtype=np.float64)
+            fix = f'Put them into obsm["spatial"]. {_DISSOCIATED}'
+            wanted = f"the place of each {self.called.spots[:-1]}"
+            raise InputError(self.called.places, "no coordinates: not a spatial section", wanted, fix)
+        places = checked_places(self.lattice, "array_row, array_col", self.called.spots)
         # Rows of a hexagonal lattice lie closer than its numbering of columns says.
         return places * [np.sqrt(3), 1] if is_hexagonal(places) else places
 
+    def take(self, spots: np.ndarray | slice) -> Section:
+        """Some of the spots.
 
-def check_section(adata: object) -> None:
+        Parameters
+        ----------
+        spots
+            Row numbers or a mask, as `parts` gives them.
+        """
+        if isinstance(spots, slice) and spots == slice(None):
+            return self
+        coordinates, lattice, labels = (
+            None if one is None else np.asarray(one)[spots]
+            for one in (self.coordinates, self.lattice, self.labels)
+        )
+        counts = self.counts[spots, :]
+        return replace(self, counts=counts, coordinates=coordinates, lattice=lattice, labels=labels)
+
+    def parts(self) -> Iterator[tuple[str | None, np.ndarray | slice]]:
+        """Name and spots of each section in the order of their first spots; None for one without labels."""
+        if self.labels is None:
+            yield None, slice(None)
+            return
+        codes, names = pd.factorize(self.labels)
+        for code, name in enumerate(names):
+            yield name, codes == code
+
+
+_DISSOCIATED = "Dissociated cells have no pictures of genes."
+
+
+def check_section(adata: object, argument: str = "adata") -> None:
     """Refuse what is no AnnData.
 
     Parameters
     ----------
-    adata
-        What a caller passed as a section.
+    adata, argument
+        What a caller passed as a section, and as which argument.
 
     Raises
     ------
@@ -48,16 +297,127 @@ def check_section(adata: object) -> None:
         When it is something else.
     """
     if not (hasattr(adata, "obsm") and hasattr(adata, "varm")):
-        fix = "For plain arrays use sigel.GeneImages.from_arrays and sigel.SIGEL."
-        raise InputError("adata", f"an object of class {type(adata).__name__}", "an AnnData", fix)
+        found = f"an object of class {type(adata).__name__}"
+        fix = (
+            "Read the file first: anndata.read_h5ad(path). For plain arrays use sigel.GeneImages.from_arrays."
+        )
+        raise InputError(argument, found, "an AnnData", fix)
 
 
-def read_section(adata: AnnData, values: Any, spatial_key: str) -> Section:
-    """Counts, wherever they lie, and what there is of places; for questions that make no images."""
-    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    return Section(
-        counts=sparse.csr_matrix(sparse.vstack([chunk for _, chunk in SpotRows(values)], format="csr")),
-        genes=adata.var_names.to_numpy(dtype=object),
-        coordinates=np.asarray(adata.obsm[spatial_key]) if spatial_key in adata.obsm else None,
-        lattice=adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None,
-    )
+def lattice_of(adata: AnnData) -> np.ndarray | None:
+    """Array row and column of each spot, `(n_obs, 2)` of any type, or None where `obs` lacks them."""
+    return adata.obs[LATTICE].to_numpy() if set(LATTICE) <= set(adata.obs.columns) else None
+
+
+def labels_of(adata: AnnData, section_key: str) -> np.ndarray:
+    """The section of every spot as text, `(n_obs,)`, or a refusal.
+
+    Parameters
+    ----------
+    adata, section_key
+        As in `Section.from_anndata`.
+    """
+    if not isinstance(section_key, str) or section_key not in adata.obs:
+        found = unknown_name(section_key, adata.obs)
+        raise InputError("section_key", found, "a column of adata.obs", "See adata.obs.columns.")
+    column = adata.obs[section_key]
+    if column.isna().any():
+        found = f"{section_key!r} with {int(column.isna().sum())} missing values"
+        raise InputError("section_key", found, "the section of every spot", "Leave those spots out.")
+    return column.astype(str).to_numpy(dtype=object)
+
+
+def checked_places(
+    places: Any, name: str = "coordinates", spots: str = "spots", columns: Sequence[int] = (2,)
+) -> Float[np.ndarray, "n_spots n_columns"]:
+    """Coordinates as float64.
+
+    Parameters
+    ----------
+    places
+        A place for each spot.
+    name, spots
+        What the caller calls them.
+    columns
+        How many columns there may be.
+
+    Raises
+    ------
+    InputError
+        When they have another shape, or are not finite numbers.
+    """
+    xy = np.asarray(places)
+    if xy.ndim != 2 or xy.shape[1] not in columns:
+        fix = "Keep the two columns of its plane, for example coordinates[:, :2]; name slices as sections."
+        wanted = f"x and y of each {spots[:-1]}, shape (n_{spots}, 2)"
+        raise InputError(name, f"an array of shape {xy.shape}", wanted, fix)
+    try:
+        xy = xy.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        fix = "Convert both columns to float."
+        raise InputError(name, f"values of type {xy.dtype}", "numbers", fix) from error
+    lost = int((~np.isfinite(xy).all(axis=1)).sum())
+    if lost:
+        found = f"{lost} of {len(xy)} {spots} without finite coordinates"
+        fix = (
+            f"Subset to the others first: leave out the {lost} {spots} whose coordinates are NaN or infinite."
+        )
+        raise InputError(name, found, f"finite x and y for every {spots[:-1]}", fix)
+    return xy
+
+
+def check_apart(places: np.ndarray, name: str, spots: str = "spots", where: str = "") -> None:
+    """Refuse places that are all the same.
+
+    Parameters
+    ----------
+    places
+        `(n_spots, n_columns)`.
+    name, spots, where
+        What the caller calls them, and where they lie.
+
+    Raises
+    ------
+    InputError
+        When they are.
+    """
+    if len(places) > 1 and not np.ptp(places, axis=0).any():
+        found = f"all {spots} at one place{where}"
+        raise InputError(name, found, "their places", "Look at the coordinates.")
+
+
+def values_of(adata: AnnData, layer: str | None, called: Called | None = None) -> Any:
+    """Counts of an AnnData, wherever they lie, or a refusal.
+
+    Parameters
+    ----------
+    adata, layer, called
+        As in `Section.from_anndata`.
+    """
+    called = called or Called()
+    if layer is not None and not (isinstance(layer, str) and layer in adata.layers):
+        known = ", ".join(map(repr, adata.layers)) or "none"
+        fix = f"There are: {known}. Leave it out for X."
+        raise InputError(called.layer, repr(layer), f"a layer of the {called.owner}", fix)
+    values = adata.X if layer is None else adata.layers[layer]
+    if values is None:
+        fix = f'Name the layer that holds them, for example {called.layer}="counts".'
+        raise InputError(called.layer, f"an empty X of the {called.owner}", "raw counts", fix)
+    return values
+
+
+def _check_names(names: np.ndarray, n: int, argument: str) -> None:
+    if len(names) != n:
+        found = f"{len(names)} names for {n} genes"
+        raise InputError(argument, found, "one name for each gene", "Check the order.")
+    broken = [name for name in names if "\n" in name]
+    if broken:
+        raise InputError(argument, f"{broken[0]!r}", "names without line breaks", "Rename the gene.")
+    unique, times = np.unique(names, return_counts=True)
+    if len(unique) < n:
+        found = f"duplicated names, for example {unique[times > 1][0]!r}"
+        raise InputError(argument, found, "different names", "Call adata.var_names_make_unique() first.")
+
+
+def _stacked(chunks: list[sparse.csr_matrix]) -> sparse.csr_matrix:
+    return chunks[0] if len(chunks) == 1 else sparse.csr_matrix(sparse.vstack(chunks, format="csr"))

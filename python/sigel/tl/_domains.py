@@ -13,8 +13,8 @@ import torch
 
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
-from sigel.errors import InputError, unknown_name
-from sigel.images.section import Section, read_section
+from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
@@ -22,7 +22,7 @@ from sigel.runtime.provenance import provenance
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.recipe import Clusterer, Recipe
-from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_column
+from sigel.tl._fits import as_fitted, checked_key, image_config, info_under, known_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -374,30 +374,7 @@ def _section(
     section_key: str | None,
 ) -> tuple[Section, np.ndarray | None, dict[str, str]]:
     """Counts and places, the section of each spot, and under which names they were found."""
-    layer = info.get("layer") or None if layer is None else layer
-    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
-    if layer is not None and not (isinstance(layer, str) and layer in adata.layers):
-        raise InputError(
-            "layer", unknown_name(layer, adata.layers), "a layer of adata", "Use layer=None for X."
-        )
-    values = adata.X if layer is None else adata.layers[layer]
-    if values is None:
-        raise InputError("layer", "an empty X", "raw counts", 'Name their layer: layer="counts".')
-    if 0 in adata.shape:
-        found = f"{adata.n_obs} spots x {adata.n_vars} genes"
-        raise InputError("adata", found, "at least one of both", "Check how the object was subset.")
-    if not adata.var_names.is_unique:
-        raise InputError(
-            "adata", "gene names that occur twice", "different names", "adata.var_names_make_unique()"
-        )
-    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    there = isinstance(spatial_key, str) and spatial_key in adata.obsm
-    if not there and (spatial_key != "spatial" or not has_lattice):
-        fix = f"Keys in obsm: {', '.join(map(repr, adata.obsm)) or 'none'}."
-        found = f"no adata.obsm[{spatial_key!r}]"
-        raise InputError("spatial_key", found, "coordinates of the spots", fix)
-    labels = None
-    if section_key is not None:
-        labels = section_column(adata, section_key).astype(str).to_numpy(dtype=object)
-    where = {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""}
-    return read_section(adata, values, spatial_key), labels, where
+    given = as_fitted(info, layer, spatial_key)
+    section = Section.from_anndata(adata, **given, section_key=section_key)
+    where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
+    return section, section.labels, where

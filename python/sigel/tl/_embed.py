@@ -11,6 +11,7 @@ import torch
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.images.section import Section
 from sigel.keys import Keys, check_key
 from sigel.runtime.progress import shown
 from sigel.tasks.embedding import embed_section
@@ -100,12 +101,12 @@ def embed(
     """
     check_key(key_added, "key_added")
     config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
-    images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
-    counts = adata.X if layer is None else adata.layers[layer]
+    section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
+    images = GeneImages.from_section(section, config.image)
     with shown(progress) as report:
         result = embed_section(
             images,
-            counts,
+            section.counts,
             config,
             seed=seed,
             device=device,

@@ -17,11 +17,11 @@ from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
 from sigel.tasks.gene_groups.gene_sets import GeneSets
 from sigel.tasks.gene_groups.grouping import describe_groups, regroup
 from sigel.tasks.gene_groups.stability import group_stability as stability
+from sigel.tl._fits import as_fitted, groups_under
 
 if TYPE_CHECKING:
     import torch
     from anndata import AnnData
-from sigel.tl._fits import groups_under
 
 
 def gene_groups(
@@ -239,9 +239,7 @@ def group_stability(
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") again.'
         raise InputError("key", found, "results of sigel.tl.embed", fix)
     config = SIGELConfig.from_dict(json.loads(info["params"]))
-    layer = info.get("layer") or None if layer is None else layer
-    spatial_key = info.get("spatial_key", "spatial") if spatial_key is None else spatial_key
-    images = GeneImages.from_anndata(adata, config.image, layer=layer, spatial_key=spatial_key)
+    images = GeneImages.from_anndata(adata, config.image, **as_fitted(info, layer, spatial_key))
     group = adata.var[keys.group].astype(object).to_numpy()[adata.var_names.get_indexer(images.genes)]
     with shown(progress) as report:
         table = stability(

@@ -12,12 +12,12 @@ import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
-from sigel.images.section import Section, read_section
+from sigel.images.section import Section
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.imputation.impute import impute as impute_section
-from sigel.tasks.imputation.inputs import Orthologs
+from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
 
 if TYPE_CHECKING:
@@ -143,8 +143,11 @@ def impute(
     elif not isinstance(config, ImputeConfig | None):
         fix = 'For example config={"zeros": "rate"}.'
         raise InputError("config", repr(config)[:60], "an ImputeConfig or a dict of its settings", fix)
-    side = _section(target, "target", layer, "layer", spatial_key)
-    others = [_section(one, "reference", reference_layer, "reference_layer", spatial_key) for one in sections]
+    side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)
+    others = [
+        Section.from_anndata(one, layer=reference_layer, spatial_key=spatial_key, called=REFERENCE)
+        for one in sections
+    ]
     with shown(progress) as report:
         result = impute_section(
             side,
@@ -168,27 +171,3 @@ def impute(
     history = pd.DataFrame(result.report["history"])
     made.uns[IMPUTATION] = {**result.report, **tables, "left_out": result.left_out, "history": history}
     return made
-
-
-def _section(
-    adata: AnnData, argument: str, layer: str | None, layer_argument: str, spatial_key: str
-) -> Section:
-    """Counts and places of an AnnData, wherever the counts lie."""
-    if not (hasattr(adata, "obsm") and hasattr(adata, "varm")):
-        found = f"an object of class {type(adata).__name__}"
-        raise InputError(argument, found, "an AnnData", "Read the file first: anndata.read_h5ad(path).")
-    if layer is not None and layer not in adata.layers:
-        known = ", ".join(map(repr, adata.layers)) or "none"
-        raise InputError(layer_argument, repr(layer), f"a layer of the {argument}", f"There are: {known}.")
-    values = adata.X if layer is None else adata.layers[layer]
-    if values is None:
-        fix = f'Name the layer that holds them: {layer_argument}="counts".'
-        raise InputError(layer_argument, f"an empty X of the {argument}", "raw counts", fix)
-    if 0 in adata.shape:
-        found = f"{adata.n_obs} cells x {adata.n_vars} genes"
-        raise InputError(argument, found, "at least one of both", "Check how the object was subset.")
-    if spatial_key not in adata.obsm and spatial_key != "spatial":
-        known = ", ".join(map(repr, adata.obsm)) or "none"
-        found = f"{spatial_key!r}, which the {argument} lacks: no places of its cells"
-        raise InputError("spatial_key", found, "a key of obsm", f"There are: {known}.")
-    return read_section(adata, values, spatial_key)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigel.errors import InputError
-from sigel.images.section import check_section
-from sigel.keys import Keys
+from sigel.images.section import values_of
 from sigel.tasks.similar_genes import Combine, check_queries, expression_level
 from sigel.tasks.similar_genes import similar_genes as nearest
+from sigel.tl._fits import as_fitted, groups_under, info_under
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,20 +78,12 @@ def similar_genes(
     >>> len(table)
     5
     """
-    check_section(adata)
-    keys = Keys(key)
-    if keys.representation not in adata.varm:
-        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
-        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
-    z = np.asarray(adata.varm[keys.representation], dtype=np.float64)
+    keys, z = groups_under(adata, key, groups=False)
     embedded = np.isfinite(z).all(axis=1)
     names = adata.var_names.to_numpy(dtype=object)
     status = adata.var[keys.status].astype(object).to_numpy() if keys.status in adata.var else None
     asked = check_queries(genes, names, names[embedded], status)
-    layer = (adata.uns.get(keys.info, {}).get("layer") or None) if layer is None else layer
-    if layer is not None and layer not in adata.layers:
-        known = ", ".join(map(repr, adata.layers)) or "none"
-        raise InputError("layer", repr(layer), "a layer of adata", f"There are: {known}.")
+    layer = as_fitted(info_under(adata, key), layer, None)["layer"]
     groups = adata.var[keys.group].astype(object).to_numpy() if keys.group in adata.var else None
-    level = expression_level(adata.X if layer is None else adata.layers[layer])
+    level = expression_level(values_of(adata, layer))
     return nearest(z, names, level, asked, n=n, combine=combine, groups=groups, seed=seed)

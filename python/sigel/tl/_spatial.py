@@ -14,13 +14,13 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
-from sigel.images.section import check_section
+from sigel.images.section import Section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.stats.null_images import Null
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
-from sigel.tl._fits import images_as_fitted, model_of, section_column
+from sigel.tl._fits import as_fitted, image_config, info_under, model_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -118,21 +118,21 @@ def spatial_genes(
     >>> adata.var.loc[table["rank"].idxmin(), "programme"] != "background"
     True
     """
-    check_section(adata)
     check_key(key, "key")
+    info = info_under(adata, key)
     columns = _covariates(adata, covariates)
     fitted = model_of(model, device)
+    settings = image_config(config, info, fitted)
+    given = as_fitted(info, layer, spatial_key)
+    section = Section.from_anndata(adata, **given, section_key=section_key)
 
-    def make(chosen: np.ndarray | None) -> tuple[GeneImages, dict[str, np.ndarray]]:
-        part = adata if chosen is None else adata[chosen]
-        images = images_as_fitted(
-            part, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
-        )
-        return images, {name: _values(part.obs[name]) for name in columns}
+    def make(spots: np.ndarray | slice) -> tuple[GeneImages, dict[str, np.ndarray]]:
+        images = GeneImages.from_section(section.take(spots), settings)
+        return images, {name: _values(adata.obs[name][spots]) for name in columns}
 
     with shown(progress) as report:
         table = spatial_genes_of_sections(
-            ((name, partial(make, chosen)) for name, chosen in _sections(adata, section_key)),
+            ((name, partial(make, spots)) for name, spots in section.parts()),
             null=null,
             n_nulls=n_nulls,
             score=score,
@@ -163,11 +163,3 @@ def _values(column: pd.Series) -> np.ndarray:
     """Numbers, or text: categories are names, also where they look like numbers."""
     named = isinstance(column.dtype, pd.CategoricalDtype)
     return (column.astype(object).where(column.isna(), column.astype(str)) if named else column).to_numpy()
-
-
-def _sections(adata: AnnData, section_key: str | None) -> list[tuple[object, np.ndarray | None]]:
-    """Name and mask of each section; None and None for all spots."""
-    if section_key is None:
-        return [(None, None)]
-    column = section_column(adata, section_key)
-    return [(value, (column == value).to_numpy()) for value in pd.unique(column)]

@@ -24,6 +24,7 @@ from sigel.images import counts as chunks
 from sigel.images import gene_images as images
 from sigel.images.counts import SpotRows
 from sigel.images.raster import rasterise
+from sigel.images.section import Section
 from sigel.tasks.embedding import embed_spots
 
 pytestmark = pytest.mark.filterwarnings("ignore:zarr v3 autosharding")
@@ -140,11 +141,13 @@ def test_sums_do_not_depend_on_where_a_chunk_ends(seed, shape, values, waiting):
     matrix = sparse.csr_matrix((rng.random(shape) * (rng.random(shape) < 0.6)).astype(np.float32))
     raster = rasterise(rng.random((shape[0], 2)), None, sigel.ImageConfig(pixel_size=0.25))
     included = rng.random(shape[1]) < 0.8
+    section = Section(matrix, np.arange(shape[1]))
 
     def sums(values, waiting):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(images, "_WAITING", waiting)
-            return images._sums(SpotRows(matrix, values=values), included, raster, sigel.ImageConfig())
+            rows = SpotRows(matrix, values=values)
+            return images._sums(section, rows, included, raster, sigel.ImageConfig())
 
     once, often = sums(10**6, 10**6), sums(values, waiting)
     assert np.array_equal(once.pooled.toarray(), often.pooled.toarray())

@@ -20,7 +20,7 @@ from sigel.tasks.domains.gene_selection import Known, gene_choices, named_genes
 from sigel.tasks.domains.inputs import (
     LEAST_SPOTS,
     Described,
-    check_counts,
+    counted,
     describe,
     tissue_of,
     warn_of_empty,
@@ -117,7 +117,7 @@ def describe_section(
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    check_counts(section.counts)
+    section = counted(section)
     tissue = tissue_of(section, section_labels)
     warn_of_empty(section.counts)
     if genes is None:

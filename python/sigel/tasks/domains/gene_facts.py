@@ -86,9 +86,7 @@ def _images_of_one(
 ) -> tuple[GeneImages, dict[str, np.ndarray]]:
     """Images of one section, without covariates."""
     spots = tissue.parts[k]
-    lattice = None if section.lattice is None else section.lattice[spots]
-    places = None if section.coordinates is None else np.asarray(section.coordinates)[spots]
-    return GeneImages.from_arrays(section.counts[spots], list(section.genes), places, lattice, config), {}
+    return GeneImages.from_section(section.take(spots), config), {}
 
 
 def _images_side_by_side(section: Section, tissue: Tissue, config: ImageConfig) -> GeneImages:
@@ -108,4 +106,4 @@ def _images_side_by_side(section: Section, tissue: Tissue, config: ImageConfig) 
     places += np.column_stack([column, row]) * np.ceil(places.max(axis=0) * 1.1 + 1)
     if config.pixel_size is not None:
         config = replace(config, pixel_size=1.0)
-    return GeneImages.from_arrays(section.counts, list(section.genes), places, None, config)
+    return GeneImages.from_section(replace(section, coordinates=places, lattice=None), config)

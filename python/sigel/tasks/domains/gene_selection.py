@@ -17,7 +17,7 @@ from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import check_seed
 from sigel.tasks.domains.gene_facts import gene_facts
 from sigel.tasks.domains.inputs import (
-    check_counts,
+    counted,
     normalised,
     tissue_of,
 )
@@ -218,7 +218,7 @@ def select_genes(
     """
     check_seed(seed)
     check_choice(share, n_genes, balance, len(section.genes))
-    check_counts(section.counts)
+    section = counted(section)
     return gene_choices(
         section,
         tissue_of(section, labels),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.config.domains import DomainConfig
-from sigel.errors import InputError
-from sigel.images.section import Section
+from sigel.errors import InputError, warn
+from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
 from sigel.tasks.domains.section_offsets import section_offsets
@@ -38,6 +38,25 @@ class Described(NamedTuple):
         return self.views[0][0]
 
 
+def counted(section: Section) -> Section:
+    """The section with its counts in memory, checked; there are some.
+
+    Parameters
+    ----------
+    section
+        Raw counts of all genes.
+
+    Raises
+    ------
+    InputError
+        When names or values cannot be used, or there are no counts.
+    """
+    section = section.in_memory(replace(section.called, section="adata", genes="adata", counts="layer"))
+    if not section.counts.data.any():
+        raise InputError("layer", "no count", "raw counts", "Pass the layer of raw counts.")
+    return section
+
+
 def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) -> Tissue:
     """Places of a section's spots, checked.
 
@@ -51,63 +70,23 @@ def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) ->
     Raises
     ------
     InputError
-        When there are too few spots, or no place for each.
+        When a section has too few spots, or all at one place.
     """
-    n_spots = section.counts.shape[0]
     places = section.places()
-    if places is None:
-        fix = 'Put them into obsm["spatial"].'
-        raise InputError("coordinates", "no coordinates", "the place of each spot", fix)
-    if places.shape != (n_spots, 2):
-        found = f"coordinates of shape {places.shape} for {n_spots} spots"
-        fix = "Look at the coordinates; of three, choose two, and name the slices as sections."
-        raise InputError("coordinates", found, "x and y of each spot", fix)
-    lost = int((~np.isfinite(places).all(axis=1)).sum())
-    if lost:
-        found = f"{lost} of {n_spots} spots without finite coordinates"
-        raise InputError("coordinates", found, "finite x and y for every spot", "Subset to the others first.")
-    codes, names = np.zeros(n_spots, int), [""]
+    codes, names = np.zeros(len(places), int), [""]
     if labels is not None:
         codes, names = pd.factorize(np.asarray(labels, dtype=object))
+    within = ["" if labels is None else f" in the section {name!r}" for name in names]
     sizes = np.bincount(codes)
-    if sizes.min(initial=n_spots) < LEAST_SPOTS:
-        where = "" if labels is None else f" in the section {names[int(sizes.argmin())]!r}"
-        found, fix = f"{sizes.min()} spots{where}", "Domains are parts of a larger tissue."
+    if sizes.min(initial=len(places)) < LEAST_SPOTS:
+        found = f"{sizes.min()} spots{within[int(sizes.argmin())]}"
+        fix = "Domains are parts of a larger tissue."
         if labels is not None:
             fix = "Leave that section out, or join it to another."
         raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
-    for k, name in enumerate(names):
-        if not np.ptp(places[codes == k], axis=0).any():
-            found = "all spots at one place" + ("" if labels is None else f" in the section {name!r}")
-            raise InputError("coordinates", found, "their places", "Look at the coordinates.")
+    for code, where in enumerate(within):
+        check_apart(places[codes == code], section.called.places, where=where)
     return Tissue(places, codes, tuple(map(str, names)))
-
-
-def check_counts(counts: sparse.csr_matrix) -> None:
-    """Refuse what cannot be normalised, and warn of what looks normalised already.
-
-    Parameters
-    ----------
-    counts
-        `(n_spots, n_genes)`.
-
-    Raises
-    ------
-    InputError
-        When values are negative, NaN or infinite, or there are none.
-    """
-    if not np.isfinite(counts.data).all() or counts.data.min(initial=0) < 0:
-        found = "values that are negative, NaN or infinite"
-        raise InputError("layer", found, "raw counts", "Pass the layer of raw counts.")
-    if not counts.data.any():
-        raise InputError("layer", "no count", "raw counts", "Pass the layer of raw counts.")
-    if (counts.data != np.round(counts.data)).any():
-        warnings.warn(
-            "The values are not whole numbers: they are normalised as if they were counts. If they are "
-            'log-normalised already, pass the raw ones: layer="counts".',
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def warn_of_empty(counts: sparse.csr_matrix) -> None:
@@ -120,11 +99,9 @@ def warn_of_empty(counts: sparse.csr_matrix) -> None:
     """
     n_empty = int((np.asarray(counts.sum(axis=1)).ravel() == 0).sum())
     if n_empty:
-        warnings.warn(
+        warn(
             f"{n_empty} of {counts.shape[0]} spots have no counts: they are alike and may become a domain of "
-            "their own. Leave them out first.",
-            UserWarning,
-            stacklevel=4,
+            "their own. Leave them out first."
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from scipy import sparse
 
 from sigel.config.imputation import ImputeConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, warn
 from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.runtime.device import resolve_device
@@ -26,7 +25,7 @@ from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import streams
 from sigel.tasks.imputation.ensemble import Blend, cross_validate
 from sigel.tasks.imputation.expected_accuracy import AccuracyEstimate, expected_accuracy
-from sigel.tasks.imputation.inputs import Orthologs, checked, prepare
+from sigel.tasks.imputation.inputs import TARGET, Orthologs, checked, prepare
 from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, predictors
 from sigel.tasks.imputation.reference_facts import GeneFacts, facts_of
 from sigel.tasks.imputation.target_reference import Panel, Target
@@ -124,20 +123,18 @@ def impute(
         if progress is not None:
             progress("impute", step, 4, text)
 
-    side = Target(checked(target, "target"), config.scales, config.target_sum)
+    side = Target(checked(target, TARGET), config.scales, config.target_sum)
     full = side.library > 0
     if full.sum() < LEAST_CELLS:
         found = f"{full.sum()} cells with counts among {side.n_cells}"
         fix = "Check how the object was subset, and that it holds the raw counts."
         raise InputError("target", found, f"{LEAST_CELLS} or more to learn from", fix)
     if not full.all():
-        warnings.warn(
+        warn(
             f"{int((~full).sum())} cells of the target have no counts: nothing is learned from them, and "
-            "they get each gene's mean and its widest interval.",
-            UserWarning,
-            stacklevel=3,
+            "they get each gene's mean and its widest interval."
         )
-        side = Target(_cells_of(side.section, full), config.scales, config.target_sum)
+        side = Target(side.section.take(full), config.scales, config.target_sum)
     asked = prepare(side, references, genes, model, orthologs, config, rng, seed, device)
     say(1, f"{len(asked.shared)} shared genes")
 
@@ -312,12 +309,6 @@ def _finish(
     if sparse_parts:
         return sparse.csr_matrix(sparse.hstack(sparse_parts, format="csr")), lower, upper
     return values, lower, upper
-
-
-def _cells_of(section: Section, kept: np.ndarray) -> Section:
-    """Some of the cells."""
-    places = np.asarray(section.coordinates)[kept]
-    return Section(sparse.csr_matrix(section.counts[kept]), section.genes, places)
 
 
 def _with_empty_cells(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -13,12 +13,20 @@ import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
-from sigel.images.section import Section
+from sigel.images.section import Called, Section, check_apart
 from sigel.model import SIGEL
 from sigel.tasks.imputation.gene_pairing import LEAST_SHARED, genes_to_impute, pair_genes
 from sigel.tasks.imputation.target_reference import Reference, Target
 
 Orthologs: TypeAlias = "Mapping[str, str] | pd.DataFrame"
+
+
+# What a caller calls the two sides, for messages.
+def _side(name: str, layer: str) -> Called:
+    return Called(owner=name, section=name, genes=name, counts=name, layer=layer, places=name, spots="cells")
+
+
+TARGET, REFERENCE = _side("target", "layer"), _side("reference", "reference_layer")
 
 
 class Asked(NamedTuple):
@@ -75,7 +83,7 @@ def prepare(
     made: list[Reference] = []
     asked: dict[str, None] = {}
     for section, fitted in zip(references, models, strict=True):
-        section = checked(section, "reference")
+        section = checked(section, REFERENCE)
         pairing = pair_genes(measured, section.genes, orthologs)
         made.append(
             Reference.prepare(
@@ -128,43 +136,20 @@ def _is_one(model: object) -> bool:
     return isinstance(model, SIGEL | str | Path)
 
 
-def checked(section: Section, argument: str) -> Section:
-    """A section whose counts are finite, not negative, and have places.
+def checked(section: Section, called: Called) -> Section:
+    """A section in memory whose counts are finite, not negative, and have places.
 
     Parameters
     ----------
-    section, argument
-        What was given, and under which name.
+    section, called
+        What was given, and as what.
 
     Raises
     ------
     InputError
         When it cannot be used.
     """
-    counts = section.counts
-    if not np.isfinite(counts.data).all() or counts.data.min(initial=0) < 0:
-        found = "values that are negative, NaN or infinite"
-        raise InputError(argument, found, "raw counts", "Pass the layer of raw counts.")
-    if (counts.data != np.round(counts.data)).any():
-        layer = "layer" if argument == "target" else "reference_layer"
-        warnings.warn(
-            f"The values of the {argument} are not whole numbers: they are normalised as if they were "
-            f'counts. If they are log-normalised already, pass the raw ones: {layer}="counts".',
-            UserWarning,
-            stacklevel=4,
-        )
-    places = section.places()
-    if places is None:
-        fix = 'Put them into obsm["spatial"]; dissociated cells have no pictures of genes to learn from.'
-        raise InputError(argument, "no coordinates: not a spatial section", "the places of its cells", fix)
-    if places.ndim != 2 or places.shape[0] != counts.shape[0] or places.shape[1] not in (2, 3):
-        found = f"coordinates of shape {places.shape} for {counts.shape[0]} cells"
-        raise InputError(argument, found, "x and y of each cell", "Look at the coordinates.")
-    lost = int((~np.isfinite(places).all(axis=1)).sum())
-    if lost:
-        found = f"{lost} cells whose coordinates are NaN or infinite"
-        raise InputError(argument, found, "a place for each cell", "Leave these cells out.")
-    if len(places) > 1 and not np.ptp(places, axis=0).any():
-        found = "all cells at one place"
-        raise InputError(argument, found, "the places of its cells", "Look at the coordinates.")
-    return section._replace(coordinates=places)
+    section = section.in_memory(called)
+    places = section.places(columns=(2, 3))
+    check_apart(places, called.places, called.spots)
+    return replace(section, coordinates=places)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -203,11 +202,7 @@ class Reference:
             model = model if isinstance(model, SIGEL) else SIGEL.load(model, device=device)
             config = model.config.image
         try:
-            with warnings.catch_warnings():  # of fractions its section was told of already
-                warnings.filterwarnings("ignore", message="The values are not whole numbers")
-                images = GeneImages.from_arrays(
-                    section.counts, list(section.genes), section.coordinates, section.lattice, config
-                )
+            images = GeneImages.from_section(section, config)
         except InputError as error:
             found = f"a section without usable images ({error})"
             raise InputError("reference", found, "a section whose genes have images", "") from error
