@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
 
@@ -67,10 +68,15 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     category
         Class of the warning.
     """
-    frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    # The caller is whoever called the outermost of the package's frames: other libraries may lie between.
+    level = outermost = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        level += 1
+        if frame.f_code.co_filename.startswith(_PACKAGE):
+            outermost = level
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=outermost + 1)
 
 
 def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
-from jaxtyping import install_import_hook
 from scipy import sparse
 
 # Shapes in signatures are checked at every call, in tests alone.
-install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
+jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
 
 import sigel  # noqa: E402
 

@@ -125,7 +125,7 @@ class Section:
             found = f"no obsm[{spatial_key!r}] in the {called.owner}"
             wanted = f"coordinates, the places of its {called.spots}"
             known = ", ".join(map(repr, adata.obsm)) or "none"
-            fix = f"Store x and y there or pass spatial_key; keys in obsm: {known}. {_DISSOCIATED}"
+            fix = f"Store x and y there or pass spatial_key; keys in obsm: {known} ({_DISSOCIATED})."
             raise InputError("spatial_key", found, wanted, fix)
         return cls(
             counts=values_of(adata, layer, called),
@@ -246,7 +246,7 @@ class Section:
         if self.coordinates is not None:
             return checked_places(self.coordinates, self.called.places, self.called.spots, columns)
         if self.lattice is None:
-            fix = f'Put them into obsm["spatial"]. {_DISSOCIATED}'
+            fix = f'Put them into obsm["spatial"]; {_DISSOCIATED}.'
             wanted = f"the place of each {self.called.spots[:-1]}"
             raise InputError(self.called.places, "no coordinates: not a spatial section", wanted, fix)
         places = checked_places(self.lattice, "array_row, array_col", self.called.spots)
@@ -272,7 +272,7 @@ class Section:
 
     def parts(self) -> Iterator[tuple[str | None, np.ndarray | slice]]:
         """Name and spots of each section in the order of their first spots; None for one without labels."""
-        if self.labels is None:
+        if self.labels is None or not len(self.labels):
             yield None, slice(None)
             return
         codes, names = pd.factorize(self.labels)
@@ -280,7 +280,7 @@ class Section:
             yield name, codes == code
 
 
-_DISSOCIATED = "Dissociated cells have no pictures of genes."
+_DISSOCIATED = "dissociated cells have no pictures of genes"
 
 
 def check_section(adata: object, argument: str = "adata") -> None:

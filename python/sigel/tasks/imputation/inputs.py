@@ -82,8 +82,9 @@ def prepare(
     measured = target.section.genes
     made: list[Reference] = []
     asked: dict[str, None] = {}
+    told: set[str] = set()  # what is said of one reference need not be said of the next
     for section, fitted in zip(references, models, strict=True):
-        section = checked(section, REFERENCE)
+        section = checked(replace(section, told=told), REFERENCE)
         pairing = pair_genes(measured, section.genes, orthologs)
         made.append(
             Reference.prepare(
