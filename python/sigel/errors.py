@@ -76,7 +76,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
         if frame.f_code.co_filename.startswith(_PACKAGE):
             outermost = level
         frame = frame.f_back
-    warnings.warn(message, category, stacklevel=outermost + 1)
+    warnings.warn(message, category, stacklevel=outermost + 2)
 
 
 def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
