@@ -17,6 +17,10 @@ from scipy import sparse
 jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
 
 import sigel  # noqa: E402
+from sigel import errors  # noqa: E402
+
+# What checks them stands between the package and its caller.
+errors._PACKAGE = (errors._PACKAGE, str(Path(jaxtyping.__file__).parent))
 
 torch.set_num_threads(1)
 

@@ -1,4 +1,4 @@
-from ._domains import domain_stability as domain_stability
+from ._domain_stability import domain_stability as domain_stability
 from ._domains import domains as domains
 from ._embed import embed as embed
 from ._gene_selection import select_genes as select_genes

@@ -98,12 +98,18 @@ def choose_genes(
         order = np.lexsort((table["rank"].to_numpy(float), place, ~before, ~able))
         selected = np.zeros(len(table), bool)
         selected[order[: min(wanted, int(able.sum()))]] = True
-    signal = np.where(selected, variance * np.nan_to_num(table["effect"].to_numpy(float)), 0.0)
-    total = pd.Series(signal, index=table.index).groupby(table["group"]).transform("sum").to_numpy()
-    weight = np.where(selected & (total > 0), np.maximum(total, 1e-300) ** (-balance / 2), 0.0)
+    weight = _weights(table, selected, variance, balance)
     table["selected"] = selected & (weight > 0)
-    table["weight"] = weight / weight[weight > 0].mean() if (weight > 0).any() else weight
+    table["weight"] = weight
     return table
+
+
+def _weights(facts: pd.DataFrame, selected: np.ndarray, variance: np.ndarray, balance: float) -> np.ndarray:
+    """Weights of the genes by the spatial variance of their groups, mean 1 over those that have one."""
+    signal = np.where(selected, variance * np.nan_to_num(facts["effect"].to_numpy(float)), 0.0)
+    total = pd.Series(signal, index=facts.index).groupby(facts["group"]).transform("sum").to_numpy()
+    weight = np.where(selected & (total > 0), np.maximum(total, 1e-300) ** (-balance / 2), 0.0)
+    return weight / weight[weight > 0].mean() if (weight > 0).any() else weight
 
 
 def gene_variance(section: Section, target_sum: float | None = None) -> np.ndarray:
@@ -173,7 +179,7 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
         found, fix = f"the text {genes!r}", "Pass a list, or genes=None for the choice."
         raise InputError("genes", found, "names of genes, 2 or more", fix)
     listed = list(genes)
-    if any(isinstance(one, bool | np.bool_) for one in listed):
+    if any(isinstance(name, bool | np.bool_) for name in listed):
         raise InputError("genes", "a mask", "names of genes", "Use adata.var_names[mask].")
     names = list(dict.fromkeys(map(str, listed)))
     known = set(map(str, section.genes))
