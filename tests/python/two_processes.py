@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import sigel
+from sigel.runtime.device import n_processes
 
 torch.set_num_threads(1)
 # 510 genes: 51 are held out, one more than a batch holds.
@@ -27,7 +28,7 @@ settings = {
     },
 }
 sigel.tl.embed(adata, config=settings, progress=False, device="cpu", save=sys.argv[1])
-rank = sigel.runtime.n_processes(), torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+rank = n_processes(), torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
 np.savez(
     f"{sys.argv[1]}/process{rank[1]}.npz",
     z=adata.varm["X_sigel"],

@@ -13,9 +13,8 @@ from sklearn.linear_model import Ridge
 from torch import Tensor
 from torch.nn import functional as F
 
-from sigel.config.fit import ConfigError
 from sigel.config.imputation import GANConfig
-from sigel.errors import TrainingError
+from sigel.errors import ConfigError, TrainingError
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.nn.memory_gan.networks import Critic, MemoryGenerator, in_components, mean_error, ridge
 
