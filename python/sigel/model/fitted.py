@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Iterable
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +14,28 @@ import torch
 
 from sigel._version import __version__
 from sigel.config import SIGELConfig
-from sigel.errors import ConfigError, InputError, ModelFormatError, NotFittedError
+from sigel.errors import InputError, NotFittedError
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.tensors import ImageViews, View
-from sigel.nn.contrast import KernelAssignment
+from sigel.model.files import (
+    ModelFiles,
+    as_path,
+    check_complete,
+    damage_refused,
+    read_model,
+    write_model,
+)
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
-from sigel.nn.mixture.t_mixture import TMixture
 from sigel.runtime.device import is_main, n_processes, resolve_device
 from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import check_seed, streams, torch_stream
 from sigel.training.checkpoint import Checkpoint
-from sigel.training.losses import Assignment
+from sigel.training.groups import Assignment, new_assignment
 from sigel.training.preflight import check_memory
 from sigel.training.trainer import Trainer
-
-FORMAT = 2
-FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
 
 
 class SIGEL:
@@ -91,8 +91,7 @@ class SIGEL:
             raise InputError("config", f"a {type(config).__name__}", "a SIGELConfig", fix)
         self.config = self._asked = config or SIGELConfig()
         self.device = resolve_device(device)
-        self._random = streams(seed)
-        self.seed = int(seed)
+        self.seed = check_seed(seed)
         self._model: GeneEncoder | None = None
         self._assignment: Assignment | None = None
         self._raster: Raster | None = None
@@ -138,7 +137,7 @@ class SIGEL:
         """
         _check_images(images)
         started = time.perf_counter()
-        self._random = streams(self.seed)
+        random = streams(self.seed)
         # What was asked for, not what an earlier fit made of it.
         grid = Patches.from_raster(images.raster, self._asked.encoder.patch_size)
         encoder = dataclasses.replace(self._asked.encoder, patch_size=grid.patch_size)
@@ -152,9 +151,9 @@ class SIGEL:
             if checkpoint is None
             else self._checkpoint(as_path(checkpoint, "checkpoint"), config, images)
         )
-        model = GeneEncoder(encoder, config.n_dims, grid, self._random["weights"], images.n_genes)
+        model = GeneEncoder(encoder, config.n_dims, grid, random["weights"], images.n_genes)
         views = ImageViews(images, self.device)
-        fit = Trainer(model, views, grid, config, self._random, self.device, progress, state).run()
+        fit = Trainer(model, views, grid, config, random, self.device, progress, state).run()
         self.config, self._model, self._assignment, self._raster = (
             config,
             model,
@@ -322,39 +321,24 @@ class SIGEL:
         InputError
             When `path` is a file.
         """
-        from safetensors.numpy import save_file
-
         model = self._fitted()
         assert self._assignment is not None
         path = as_path(path)
-        tensors = {f"encoder.{k}": v.cpu().numpy() for k, v in model.state_dict().items()}
-        tensors |= {f"groups.{k}": v.cpu().numpy() for k, v in self._assignment.state_dict().items()}
+        parts = {"encoder": model.state_dict(), "groups": self._assignment.state_dict()}
+        tensors = {
+            f"{part}.{name}": value.cpu().numpy()
+            for part, state in parts.items()
+            for name, value in state.items()
+        }
         tensors |= {"representations": self.representations, "posterior": self.posterior}
-        about = {
-            "format": FORMAT,
-            "version": __version__,
-            "config": self.config.to_dict(),
+        facts = {
             "seed": self.seed,
-            "n_genes": len(self.genes),
-            "n_groups": self.posterior.shape[1],
             "history": self.history,
             "bic": {str(k): v for k, v in self.bic.items()},
             "provenance": self.provenance,
         }
-        if not is_main():
-            return path
-        if path.exists() and not path.is_dir():
-            raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path) as aside:
-            draft = Path(aside)
-            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, draft / "weights.safetensors")
-            (draft / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in self.genes).encode())
-            (draft / "raster.json").write_text(json.dumps(self.raster.to_dict()), encoding="utf-8")
-            about["sha256"] = {name: _sha256(draft / name) for name in FILES[:-1]}
-            (draft / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-            for name in FILES:
-                (draft / name).replace(path / name)
+        if is_main():
+            write_model(path, ModelFiles(self.config, self.genes, self.raster, tensors, facts))
         return path
 
     @classmethod
@@ -374,74 +358,29 @@ class SIGEL:
             When files are missing or damaged, or versions, genes or shapes don't fit each other.
         """
         path = as_path(path)
-        missing = [name for name in FILES if not (path / name).is_file()]
-        if missing:
-            msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
-            raise ModelFormatError(msg)
+        check_complete(path)
         device = resolve_device(device)
-        try:
-            return cls._read(path, device)
-        except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
-            if isinstance(error, ModelFormatError):
-                raise
-            msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
-            raise ModelFormatError(msg) from error
+        with damage_refused(path):
+            files = read_model(path)
+            model = cls(files.config, seed=files.facts["seed"], device=device)
+            model._restore(files)
+        return model
 
-    @classmethod
-    def _read(cls, path: Path, device: str | torch.device) -> SIGEL:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        about = json.loads((path / "config.json").read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            msg = (
-                f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
-                f"this is sigel {__version__}, which reads format {FORMAT}. "
-                "Install the version that wrote it, or fit again."
-            )
-            raise ModelFormatError(msg)
-        for name, hash_then in about["sha256"].items():
-            if _sha256(path / name) != hash_then:
-                msg = f"{name} is not the file that was saved with config.json"
-                raise ValueError(msg)
-        try:
-            tensors = load_file(path / "weights.safetensors")
-        except SafetensorError as error:
-            raise ValueError(str(error)) from error
-        self = cls(SIGELConfig.from_dict(about["config"]), seed=about["seed"], device=device)
-        self.genes = np.array(_lines(path / "genes.txt"), dtype=object)
-        self._raster = Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8")))
-        self.representations, self.posterior = tensors["representations"], tensors["posterior"]
-        if not all(np.isfinite(values).all() for values in tensors.values()):
-            msg = "weights that are not finite"
-            raise ValueError(msg)
-        wanted = {
-            "genes": (len(self.genes), about["n_genes"]),
-            "representations": (self.representations.shape, (about["n_genes"], self.config.n_dims)),
-            "posterior": (self.posterior.shape, (about["n_genes"], about["n_groups"])),
-        }
-        for name, (found, expected) in wanted.items():
-            if found != expected:
-                msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."
-                raise ModelFormatError(msg)
-        config, n_groups = self.config, about["n_groups"]
-        grid = Patches.from_raster(self._raster, config.encoder.patch_size)
+    def _restore(self, files: ModelFiles) -> None:
+        """Take over what was read."""
+        config, facts, n_groups = self.config, files.facts, files.sizes["n_groups"]
+        self.genes, self._raster = files.genes, files.raster
+        self.representations, self.posterior = files.tensors["representations"], files.tensors["posterior"]
+        grid = Patches.from_raster(files.raster, config.encoder.patch_size)
+        # The initial weights, which those read replace, may come from any stream.
         self._model = GeneEncoder(
-            config.encoder, config.n_dims, grid, streams(0)["weights"], about["n_genes"]
+            config.encoder, config.n_dims, grid, torch_stream(0, "weights"), len(self.genes)
         )
-        self._assignment = (
-            KernelAssignment(n_groups, config.n_dims)
-            if config.assignment == "dec"
-            else TMixture(n_groups, config.n_dims, config.mixture).double()
-        )
-        for prefix, module in (("encoder.", self._model), ("groups.", self._assignment)):
-            state = {
-                k[len(prefix) :]: torch.from_numpy(v) for k, v in tensors.items() if k.startswith(prefix)
-            }
-            module.load_state_dict(state)
-        self.history, self.provenance = about["history"], about["provenance"]
-        self.bic = {int(k): v for k, v in about["bic"].items()}
-        return self
+        self._assignment = new_assignment(config, n_groups)
+        for part, module in (("encoder", self._model), ("groups", self._assignment)):
+            module.load_state_dict({k: torch.from_numpy(v) for k, v in files.weights(part).items()})
+        self.history, self.provenance = facts["history"], facts["provenance"]
+        self.bic = {int(k): v for k, v in facts["bic"].items()}
 
     def _fitted(self) -> GeneEncoder:
         if self._model is None:
@@ -454,25 +393,3 @@ def _check_images(images: object) -> None:
     if not isinstance(images, GeneImages):
         fix = "Use sigel.GeneImages.from_anndata(adata)."
         raise InputError("images", f"a {type(images).__name__}", "GeneImages", fix)
-
-
-def as_path(path: object, argument: str = "path") -> Path:
-    """A path that a caller gave, or a refusal of what is none.
-
-    Parameters
-    ----------
-    path, argument
-        What was given, and under which name.
-    """
-    if not isinstance(path, str | PathLike):
-        raise InputError(argument, repr(path), "the path of a folder", "Name one.")
-    return Path(path)
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def _lines(file: Path) -> list[str]:
-    """Lines by line feed alone: a name may hold what `splitlines` takes for a line's end."""
-    return file.read_bytes().decode("utf-8").split("\n")[:-1]

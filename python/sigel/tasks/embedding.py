@@ -17,7 +17,7 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
 from sigel.model import SIGEL
-from sigel.model.fitted import as_path
+from sigel.model.files import as_path
 from sigel.runtime.progress import Progress
 
 

@@ -9,13 +9,11 @@ from torch import Tensor, nn
 
 from sigel.config import TrainConfig
 from sigel.images.tensors import View
-from sigel.nn.contrast import KernelAssignment, cluster_loss, graph_loss, instance_contrast, size_loss
+from sigel.nn.contrast import cluster_loss, graph_loss, instance_contrast, size_loss
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.masked_autoencoder import reconstruction_loss
 from sigel.nn.encoder.patches import Patches
-from sigel.nn.mixture.t_mixture import TMixture
-
-Assignment = TMixture | KernelAssignment
+from sigel.training.groups import Assignment
 
 
 class ViewLoss(nn.Module):
@@ -46,6 +44,28 @@ class ViewLoss(nn.Module):
             other, _ = self.model.masked(*second, self.grid, keeps[1], predict=False)
             terms["contrast"] = instance_contrast(z, other, self.config.temperature)
         return terms
+
+
+@dataclass(frozen=True)
+class EpochTargets:
+    """What stays constant within a refinement epoch.
+
+    Parameters
+    ----------
+    target
+        P, `(n_genes, n_groups)`.
+    sizes
+        Mean of Q, `(n_groups,)`.
+    neighborhood
+        `sum_j a_ij z_j`, `(n_genes, n_dims)`.
+    has_neighbors
+        `(n_genes,)`, 0 for genes without, else one over the share of genes with neighbours.
+    """
+
+    target: Tensor
+    sizes: Tensor
+    neighborhood: Tensor
+    has_neighbors: Tensor
 
 
 class GroupLoss(nn.Module):
@@ -79,23 +99,13 @@ class GroupLoss(nn.Module):
         }
 
 
-@dataclass
-class EpochTargets:
-    """What stays constant within a refinement epoch.
+def weights_of(config: TrainConfig) -> dict[str, float]:
+    """Weights of the loss terms that stay the same in all epochs.
 
     Parameters
     ----------
-    target
-        P, `(n_genes, n_groups)`.
-    sizes
-        Mean of Q, `(n_groups,)`.
-    neighborhood
-        `sum_j a_ij z_j`, `(n_genes, n_dims)`.
-    has_neighbors
-        `(n_genes,)`, 0 for genes without, else one over the share of genes with neighbours.
+    config
+        Settings of training.
     """
-
-    target: Tensor
-    sizes: Tensor
-    neighborhood: Tensor
-    has_neighbors: Tensor
+    names = ("reconstruct", "contrast", "cluster", "likelihood", "size")
+    return {name: getattr(config, f"{name}_weight") for name in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -113,32 +114,15 @@ class Means:
             self.sums[name] = self.sums.get(name, torch.zeros_like(term)) + term * n
         self.n += n
 
-    def result(self, fabric: Any) -> dict[str, float]:
+    def result(self, total: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """The means, over all processes where there are several.
 
         Parameters
         ----------
-        fabric
-            Sums over processes.
+        total
+            Sums a tensor over the processes.
         """
         names = list(self.sums)
         sums = [self.sums[name].double() for name in names]
-        values = torch.stack([*sums, torch.full_like(sums[0], self.n)])
-        if fabric.world_size > 1:
-            values = fabric.all_reduce(values, reduce_op="sum")
+        values = total(torch.stack([*sums, torch.full_like(sums[0], self.n)]))  # (n_terms + 1,)
         return {name: float(values[i] / values[-1]) for i, name in enumerate(names)}
-
-
-def batches(n: int, n_batches: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Shuffled rows in batches whose sizes differ by one at most, so that none is empty.
-
-    Parameters
-    ----------
-    n
-        Number of genes.
-    n_batches
-        Number of batches.
-    generator
-        CPU generator.
-    """
-    return torch.randperm(n, generator=generator).tensor_split(n_batches)

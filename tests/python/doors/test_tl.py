@@ -192,7 +192,7 @@ def test_an_interrupt_leaves_the_object_as_it_was(section, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sigel.training.trainer.Trainer.refine", stop)
+    monkeypatch.setattr("sigel.training.refinement.Refinement.begin", stop)
     before, _ = snapshot(section)
     with pytest.raises(KeyboardInterrupt):
         embed(section)

@@ -14,7 +14,8 @@ from sigel.errors import InputError
 from sigel.images.raster import rasterise
 from sigel.nn.encoder.patches import Patches
 from sigel.training import preflight
-from sigel.training.preflight import check_memory, memory_needed
+from sigel.training.memory_estimate import LIBRARIES, memory_needed
+from sigel.training.preflight import check_memory
 
 CPU = torch.device("cpu")
 SIZE = {"n_genes": 15_000, "n_pixels": 8_000, "n_patches": 128, "n_counts": 30_000_000}
@@ -91,7 +92,7 @@ def test_each_part_follows_what_it_is_made_of():
     parts = memory_needed(SIGELConfig(), **SIZE)
     counts = memory_needed(SIGELConfig(), **(SIZE | {"n_counts": 2 * SIZE["n_counts"]}))["counts"]
     assert counts - parts["counts"] == 12 * SIZE["n_counts"]
-    assert parts["libraries"] == preflight.LIBRARIES
+    assert parts["libraries"] == LIBRARIES
     linear = memory_needed(made({"encoder": {"branch": False}}), **SIZE)
     assert linear["weights"] == linear["tokens"] == linear["pooled"] == 0
     random = memory_needed(made({"encoder": {"start": "random"}}), **SIZE)

@@ -26,9 +26,9 @@ def stop_after(monkeypatch, stage: str, epoch: int) -> None:
     """Kill the fit right after the checkpoint of an epoch."""
     keep = Trainer._keep
 
-    def keep_and_die(self, now, done, **more):
-        keep(self, now, done, **more)
-        if (now, done) == (stage, epoch):
+    def keep_and_die(self, now, done):
+        keep(self, now, done)
+        if (now.name, done) == (stage, epoch):
             raise Killed
 
     monkeypatch.setattr(Trainer, "_keep", keep_and_die)
@@ -58,7 +58,7 @@ def test_a_killed_fit_ends_with_the_numbers_of_an_uninterrupted_one(
 def test_a_finished_fit_is_read_and_not_run_again(toy, tmp_path, monkeypatch):
     images = images_of(toy())
     first = sigel.SIGEL(settings()).fit(images, checkpoint=tmp_path)
-    monkeypatch.setattr("sigel.training.trainer.Step.__call__", None)
+    monkeypatch.setattr("sigel.training.steps.Step.__call__", None)
     again = sigel.SIGEL(settings()).fit(images, checkpoint=tmp_path)
     assert np.array_equal(first.representations, again.representations)
 

@@ -1,0 +1,241 @@
+"""The folder of a saved model: JSON, text and safetensors, written whole or not at all, checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sigel._version import __version__
+from sigel.config.fit import SIGELConfig
+from sigel.errors import ConfigError, InputError, ModelFormatError
+from sigel.images.raster import Raster
+
+FORMAT = 2
+# In the order in which they are moved into place: config.json, which holds the hashes of the others, last.
+FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What the files of a model hold.
+
+    Parameters
+    ----------
+    config
+        Settings of the fit.
+    genes
+        Names of the embedded genes, `(n_genes,)`.
+    raster
+        Grid of the section.
+    tensors
+        `representations` `(n_genes, n_dims)`, `posterior` `(n_genes, n_groups)`, and the weights under
+        `encoder.` and `groups.`.
+    facts
+        Plain values: `seed`, `history`, `bic` (by number of groups, as text), `provenance`.
+    """
+
+    config: SIGELConfig
+    genes: np.ndarray
+    raster: Raster
+    tensors: dict[str, np.ndarray]
+    facts: dict[str, Any]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of genes and of groups, `n_genes` and `n_groups`."""
+        return {"n_genes": len(self.genes), "n_groups": self.tensors["posterior"].shape[1]}
+
+    def weights(self, part: str) -> dict[str, np.ndarray]:
+        """Weights of one part under their own names.
+
+        Parameters
+        ----------
+        part
+            `"encoder"` or `"groups"`.
+        """
+        n = len(part) + 1
+        return {name[n:]: value for name, value in self.tensors.items() if name.startswith(f"{part}.")}
+
+
+def write_model(path: Path, model: ModelFiles) -> None:
+    """Write a model to a folder, in place of one that was there before.
+
+    Parameters
+    ----------
+    path
+        Folder; made if needed. All is written beside it and then moved, so that a folder whose save was
+        interrupted is refused and never read as a mixture of two models.
+    model
+        What to write.
+
+    Raises
+    ------
+    InputError
+        When `path` is a file.
+    """
+    from safetensors.numpy import save_file
+
+    if path.exists() and not path.is_dir():
+        raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
+    path.mkdir(parents=True, exist_ok=True)
+    about = {
+        "format": FORMAT,
+        "version": __version__,
+        "config": model.config.to_dict(),
+        "seed": model.facts["seed"],
+        **model.sizes,
+        **{name: model.facts[name] for name in ("history", "bic", "provenance")},
+    }
+    tensors = {name: np.ascontiguousarray(value) for name, value in model.tensors.items()}
+    with tempfile.TemporaryDirectory(dir=path) as aside:
+        draft = Path(aside)
+        save_file(tensors, draft / "weights.safetensors")
+        (draft / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in model.genes).encode())
+        (draft / "raster.json").write_text(json.dumps(model.raster.to_dict()), encoding="utf-8")
+        about["sha256"] = {name: _sha256(draft / name) for name in FILES[:-1]}
+        (draft / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        for name in FILES:
+            (draft / name).replace(path / name)
+
+
+def check_complete(path: Path) -> None:
+    """Refuse a folder that lacks a file.
+
+    Parameters
+    ----------
+    path
+        Folder of a model.
+
+    Raises
+    ------
+    ModelFormatError
+        With the names of the files.
+    """
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
+        raise ModelFormatError(msg)
+
+
+@contextmanager
+def damage_refused(path: Path) -> Iterator[None]:
+    """Whatever fails while a model is read or put together says that the folder is damaged.
+
+    Parameters
+    ----------
+    path
+        Folder of the model.
+
+    Raises
+    ------
+    ModelFormatError
+        In place of what was raised within.
+    """
+    try:
+        yield
+    except ModelFormatError:
+        raise
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+        msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
+        raise ModelFormatError(msg) from error
+
+
+def read_model(path: Path) -> ModelFiles:
+    """Read what `write_model` wrote; to be called within `damage_refused`.
+
+    Parameters
+    ----------
+    path
+        Folder with all files.
+
+    Raises
+    ------
+    ModelFormatError
+        When the format is another, or genes and shapes don't fit each other.
+    """
+    about = _read_about(path)
+    model = ModelFiles(
+        config=SIGELConfig.from_dict(about["config"]),
+        genes=np.array(_lines(path / "genes.txt"), dtype=object),
+        raster=Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8"))),
+        tensors=_read_tensors(path / "weights.safetensors"),
+        facts={name: about[name] for name in ("seed", "history", "bic", "provenance")},
+    )
+    n_genes = about["n_genes"]
+    wanted = {
+        "genes": (len(model.genes), n_genes),
+        "representations": (model.tensors["representations"].shape, (n_genes, model.config.n_dims)),
+        "posterior": (model.tensors["posterior"].shape, (n_genes, about["n_groups"])),
+    }
+    for name, (found, expected) in wanted.items():
+        if found != expected:
+            msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."
+            raise ModelFormatError(msg)
+    return model
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """`config.json`, of this format and of the same save as the other files."""
+    about = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    if about["format"] != FORMAT:
+        msg = (
+            f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
+            f"this is sigel {__version__}, which reads format {FORMAT}. "
+            "Install the version that wrote it, or fit again."
+        )
+        raise ModelFormatError(msg)
+    for name, hash_then in about["sha256"].items():
+        if _sha256(path / name) != hash_then:
+            msg = f"{name} is not the file that was saved with config.json"
+            raise ValueError(msg)
+    return about
+
+
+def _read_tensors(file: Path) -> dict[str, np.ndarray]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(file)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    if not all(np.isfinite(values).all() for values in tensors.values()):
+        msg = "weights that are not finite"
+        raise ValueError(msg)
+    return tensors
+
+
+def as_path(path: object, argument: str = "path") -> Path:
+    """A path that a caller gave, or a refusal of what is none.
+
+    Parameters
+    ----------
+    path, argument
+        What was given, and under which name.
+
+    Raises
+    ------
+    InputError
+        When it is neither text nor a path.
+    """
+    if not isinstance(path, str | PathLike):
+        raise InputError(argument, repr(path), "the path of a folder", "Name one.")
+    return Path(path)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _lines(file: Path) -> list[str]:
+    """Lines by line feed alone: a name may hold what `splitlines` takes for a line's end."""
+    return file.read_bytes().decode("utf-8").split("\n")[:-1]
