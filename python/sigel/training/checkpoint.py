@@ -1,4 +1,4 @@
-"""A training state in one safetensors file: written whole or not at all, never a pickle."""
+"""The state of a fit in one safetensors file: written whole or not at all, never a pickle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -19,8 +18,62 @@ from sigel._version import __version__
 from sigel.errors import InputError, ModelFormatError
 
 FORMAT = 1
+FILE = "checkpoint.safetensors"
+# Earlier versions whose fits take the same steps to the last digit: their states can be gone on from.
+SAME_STEPS = ("0.5.0",)
 
 _PARTS = "dicts with text or whole numbers as keys, lists, tuples, tensors, numbers, text, bools and None"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a fit keeps its state, and which fit it is.
+
+    Parameters
+    ----------
+    folder
+        Holds one file, written anew after every epoch.
+    identity
+        What must be equal for a state to be of use: settings, seed, device type, hash of the data, and the
+        version, unless that is one of `SAME_STEPS`.
+    """
+
+    folder: Path
+    identity: dict[str, str]
+
+    def load(self) -> dict[str, Any] | None:
+        """State of an interrupted run of the same fit; None where there is none.
+
+        Raises
+        ------
+        InputError
+            When the state is that of another fit.
+        ModelFormatError
+            When the file is damaged.
+        """
+        file = self.folder / FILE
+        if not file.is_file():
+            return None
+        state = load_checkpoint(file)
+        theirs = dict(state["identity"])
+        if theirs.get("version") in SAME_STEPS:
+            theirs["version"] = self.identity["version"]
+        other = [name for name, value in self.identity.items() if theirs.get(name) != value]
+        if other:
+            found = f"{str(self.folder)!r}, the state of a fit with other {', '.join(other)}"
+            wanted = "that of this fit, or an empty folder"
+            raise InputError("checkpoint", found, wanted, "Name another folder.")
+        return state
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep a state.
+
+        Parameters
+        ----------
+        state
+            Nested tensors and plain values.
+        """
+        save_checkpoint(self.folder / FILE, {**state, "identity": self.identity})
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -62,7 +115,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     if not isinstance(state, dict):
         raise InputError("state", f"a {type(state).__name__}", "a dict", 'Use {"state": ...}.')
     tensors: dict[str, Tensor] = {}
-    skeleton = json.dumps(_apart(state, "state", tensors), allow_nan=False)
+    skeleton = json.dumps(_to_json(state, "state", tensors), allow_nan=False)
     about = {"sigel_checkpoint": str(FORMAT), "sigel_version": __version__, "skeleton": skeleton}
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: two jobs that were given one folder by mistake overwrite each other's file, but
@@ -113,7 +166,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         version = about.get("sigel_version", "unknown")
         raise _unusable(path, f"has format {found} (written by sigel {version})")
     try:
-        state = _together(json.loads(about["skeleton"]), tensors)
+        state = _from_json(json.loads(about["skeleton"]), tensors)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise _unusable(path, f"is damaged ({error!r})") from error
     if not isinstance(state, dict):
@@ -127,16 +180,16 @@ def _unusable(path: Path, found: str) -> ModelFormatError:
     return ModelFormatError(f"`checkpoint`: {path} {found}; wanted {wanted}. {fix}")
 
 
-def _apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+def _to_json(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """A value as JSON can hold it; its tensors go to `tensors`, and `name` says where we are."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Tensor):
-        return _tensor_apart(value, name, tensors)
+        return _tensor_to_json(value, name, tensors)
     if isinstance(value, dict):
-        return {"dict": [_entry(key, item, name, tensors) for key, item in value.items()]}
+        return {"dict": [_entry_to_json(key, item, name, tensors) for key, item in value.items()]}
     if isinstance(value, list | tuple):
-        items = [_apart(item, f"{name}[{i}]", tensors) for i, item in enumerate(value)]
+        items = [_to_json(item, f"{name}[{i}]", tensors) for i, item in enumerate(value)]
         return {"tuple": items} if isinstance(value, tuple) else items
     if isinstance(value, Integral):
         return int(value)
@@ -146,14 +199,14 @@ def _apart(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     raise InputError(name, f"a {type(value).__name__}", _PARTS, "Leave it out or make it one of these.")
 
 
-def _entry(key: Any, item: Any, name: str, tensors: dict[str, Tensor]) -> list[Any]:
+def _entry_to_json(key: Any, item: Any, name: str, tensors: dict[str, Tensor]) -> list[Any]:
     if isinstance(key, bool) or not isinstance(key, str | int):
         fix = "Use text or whole numbers as keys."
         raise InputError(name, f"the key {key!r}, a {type(key).__name__}", _PARTS, fix)
-    return [key, _apart(item, f"{name}[{key!r}]", tensors)]
+    return [key, _to_json(item, f"{name}[{key!r}]", tensors)]
 
 
-def _tensor_apart(tensor: Tensor, name: str, tensors: dict[str, Tensor]) -> dict[str, str]:
+def _tensor_to_json(tensor: Tensor, name: str, tensors: dict[str, Tensor]) -> dict[str, str]:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         kind = "quantised" if tensor.is_quantized else "meta" if tensor.is_meta else str(tensor.layout)
         raise InputError(name, f"a {kind} tensor", "a dense tensor with values", "Use its dense values.")
@@ -167,10 +220,10 @@ def _tensor_apart(tensor: Tensor, name: str, tensors: dict[str, Tensor]) -> dict
     return {kind: number}
 
 
-def _together(part: Any, tensors: dict[str, Tensor]) -> Any:
-    """The inverse of `_apart`."""
+def _from_json(part: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `_to_json`."""
     if isinstance(part, list):
-        return [_together(item, tensors) for item in part]
+        return [_from_json(item, tensors) for item in part]
     if not isinstance(part, dict):
         return part
     ((kind, held),) = part.items()
@@ -181,65 +234,8 @@ def _together(part: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "float":
         return float(held)
     if kind == "tuple":
-        return tuple(_together(item, tensors) for item in held)
+        return tuple(_from_json(item, tensors) for item in held)
     if kind == "dict":
-        return dict(_entries(held, tensors))
+        return {key: _from_json(item, tensors) for key, item in held}
     msg = f"unknown part {kind!r}"
     raise ValueError(msg)
-
-
-def _entries(held: list[Any], tensors: dict[str, Tensor]) -> Iterator[tuple[str | int, Any]]:
-    for key, item in held:
-        yield key, _together(item, tensors)
-
-
-FILE = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a fit keeps its state, and which fit it is.
-
-    Parameters
-    ----------
-    folder
-        Holds one file, written anew after every epoch.
-    identity
-        What must be equal for a state to be of use: version, settings, seed, device type, hash of the data.
-    """
-
-    folder: Path
-    identity: dict[str, str]
-
-    def load(self) -> dict[str, Any] | None:
-        """State of an interrupted run of the same fit; None where there is none.
-
-        Raises
-        ------
-        InputError
-            When the state is that of another fit.
-        ModelFormatError
-            When the file is damaged.
-        """
-        file = self.folder / FILE
-        if not file.is_file():
-            return None
-        state = load_checkpoint(file)
-        theirs = state["identity"]
-        other = [name for name, value in self.identity.items() if theirs.get(name) != value]
-        if other:
-            found = f"{str(self.folder)!r}, the state of a fit with other {', '.join(other)}"
-            raise InputError(
-                "checkpoint", found, "that of this fit, or an empty folder", "Name another folder."
-            )
-        return state
-
-    def save(self, state: dict[str, Any]) -> None:
-        """Keep a state.
-
-        Parameters
-        ----------
-        state
-            Nested tensors and plain values.
-        """
-        save_checkpoint(self.folder / FILE, {**state, "identity": self.identity})

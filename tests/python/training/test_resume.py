@@ -34,7 +34,9 @@ def stop_after(monkeypatch, stage: str, epoch: int) -> None:
     monkeypatch.setattr(Trainer, "_keep", keep_and_die)
 
 
-@pytest.mark.parametrize(("stage", "epoch"), [("pretrain", 1), ("pretrain", 3), ("refine", 0), ("refine", 2)])
+@pytest.mark.parametrize(
+    ("stage", "epoch"), [("pretrain", 0), ("pretrain", 1), ("pretrain", 3), ("refine", 0), ("refine", 2)]
+)
 @pytest.mark.parametrize("assignment", ["mixture", "dec"])
 def test_a_killed_fit_ends_with_the_numbers_of_an_uninterrupted_one(
     toy, tmp_path, monkeypatch, stage, epoch, assignment
@@ -74,6 +76,26 @@ def test_the_state_of_another_fit_is_refused_and_kept(toy, tmp_path, what):
     with pytest.raises(InputError, match=f"`checkpoint`.*other {what}"):
         sigel.SIGEL(config, seed=seed).fit(other, checkpoint=tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize(("wrote", "goes_on"), [("0.5.0", True), ("0.4.0", False)])
+def test_a_state_of_an_earlier_version_is_gone_on_from_where_its_steps_are_the_same(
+    toy, tmp_path, monkeypatch, wrote, goes_on
+):
+    images = images_of(toy())
+    whole = sigel.SIGEL(settings(), device="cpu").fit(images)
+    with monkeypatch.context() as patch:
+        patch.setattr("sigel.model.fitted.__version__", wrote)
+        stop_after(patch, "pretrain", 2)
+        with pytest.raises(Killed):
+            sigel.SIGEL(settings(), device="cpu").fit(images, checkpoint=tmp_path)
+    monkeypatch.setattr("sigel.model.fitted.__version__", "9.0.0")
+    model = sigel.SIGEL(settings(), device="cpu")
+    if goes_on:
+        assert np.array_equal(model.fit(images, checkpoint=tmp_path).representations, whole.representations)
+    else:
+        with pytest.raises(InputError, match=r"`checkpoint`.*other version"):
+            model.fit(images, checkpoint=tmp_path)
 
 
 def test_a_damaged_state_or_a_file_in_place_of_the_folder_is_refused(toy, tmp_path):
