@@ -68,9 +68,30 @@ class SIGEL:
 
     Notes
     -----
-    Genome Biology 2025, 26:287. Module I is eigenimages and a masked
-    autoencoder, Module II a Student t mixture fitted
-    by MAP-EM, Module III self-paced contrastive refinement.
+    Module I draws a gene's image `x_g` to a point on a sphere: what the eigenimages say of it (posterior
+    means, lifted) and what a masked autoencoder adds, both of length D = `n_dims`::
+
+        z_g = sqrt(D) c_g / |c_g|,    c_g = eigenimages(x_g) + autoencoder(x_g)
+        L_r = mean squared error of the hidden patches of one half of the counts,
+              predicted from the visible patches of the other half
+
+    Module II is a mixture of Student t components over the genes, fitted by MAP-EM::
+
+        p(z) = sum_k pi_k t(z; mu_k, Sigma_k, nu_k)
+        q_gk = pi_k t(z_g; mu_k, Sigma_k, nu_k) / p(z_g)
+
+    Module III moves encoder and mixture by gradient towards a sharpened posterior P, epoch by epoch, each
+    after some iterations of EM on all genes::
+
+        p_gk = (q_gk^2 / f_k) / sum_j (q_gj^2 / f_j),    f_k = sum_g q_gk
+        L = w_c KL(P || Q) + w_r L_r - w_l mean_g ln p(z_g) / D
+            + w_s (ln K - H(f / N)) + w_g exp(-epoch / tau) mean_g z_g . (z_g - sum_j a_gj z_j) / D
+
+    `a` is the graph of mutual nearest genes at the start, H the entropy, and the weights `w` and `tau` are
+    those of `TrainConfig`. Genome Biology 2025, 26:287, for the three modules; Peel and McLachlan 2000 for
+    the mixture; Xie et al. 2016 for P; He et al. 2022 for masked autoencoders. The eigenimages, the two
+    halves of the counts and the sphere's pole are this package's own. Details stand with the classes of
+    `sigel.nn`: `Eigenimages`, `MaskedAutoencoder`, `TMixture`, and the losses of `sigel.nn.contrast`.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sigel.config import SIGELConfig
@@ -36,10 +37,10 @@ class MaskedViews:
         Patches that stay visible in each, `(n_own, kept)`.
     """
 
-    genes: Tensor
+    genes: Int[Tensor, " n_own"]
     first: View
     second: View
-    keeps: tuple[Tensor, Tensor]
+    keeps: tuple[Int[Tensor, "n_own kept"], Int[Tensor, "n_own kept"]]
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class SharedGenes:
 
     # --- batches ---
 
-    def masked_views(self, rows: Tensor, generator: torch.Generator) -> MaskedViews:
+    def masked_views(self, rows: Int[Tensor, " batch"], generator: torch.Generator) -> MaskedViews:
         """Halves and masks of this process's part of a batch.
 
         They are drawn for the whole batch, so that the number of processes changes neither.
@@ -132,8 +133,8 @@ class SharedGenes:
         ]
         return MaskedViews(own, first, second, (keeps[0], keeps[-1]))
 
-    def encode(self, model: GeneEncoder, stage: str) -> Tensor:
-        """Representations of all genes, `(n_genes, n_dims)`; leaves the model in training mode.
+    def encode(self, model: GeneEncoder, stage: str) -> Float[Tensor, "n_genes n_dims"]:
+        """Representations of all genes; leaves the model in training mode.
 
         Parameters
         ----------
@@ -160,8 +161,10 @@ class SharedGenes:
 
 
 @torch.no_grad()
-def encode_images(model: GeneEncoder, views: ImageViews, grid: Patches, rows: Tensor) -> Tensor:
-    """Representations of genes, `(n, n_dims)`; leaves the model in evaluation mode.
+def encode_images(
+    model: GeneEncoder, views: ImageViews, grid: Patches, rows: Int[Tensor, " n"]
+) -> Float[Tensor, "n n_dims"]:
+    """Representations of genes; leaves the model in evaluation mode.
 
     Parameters
     ----------

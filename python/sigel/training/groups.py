@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sigel.config import SIGELConfig
@@ -30,7 +31,7 @@ def new_assignment(config: SIGELConfig, n_groups: int) -> Assignment:
 
 
 def first_groups(
-    z: Tensor, config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
+    z: Float[Tensor, "n_genes n_dims"], config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
 ) -> tuple[Assignment, dict[int, float]]:
     """The number of groups and where they start, the same on all processes.
 
@@ -71,7 +72,9 @@ def first_groups(
     return assignment, bic
 
 
-def fit_to_all(mixture: TMixture, z: Tensor, genes: SharedGenes, max_iter: int | None = None) -> None:
+def fit_to_all(
+    mixture: TMixture, z: Float[Tensor, "n_genes n_dims"], genes: SharedGenes, max_iter: int | None = None
+) -> None:
     """EM on all genes; each process makes the sums over its own.
 
     Parameters
@@ -89,7 +92,9 @@ def fit_to_all(mixture: TMixture, z: Tensor, genes: SharedGenes, max_iter: int |
 
 
 @torch.no_grad()
-def number_by_size(assignment: Assignment, z: Tensor) -> Tensor:
+def number_by_size(
+    assignment: Assignment, z: Float[Tensor, "n_genes n_dims"]
+) -> Float[Tensor, "n_genes n_groups"]:
     """Number the groups from many genes to few.
 
     Parameters

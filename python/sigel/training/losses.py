@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sigel.config import TrainConfig
@@ -18,6 +19,9 @@ from sigel.training.groups import Assignment
 
 class ViewLoss(nn.Module):
     """Module I: hidden patches of one half of the counts, predicted from the visible ones of the other.
+
+    Its terms are `reconstruct` (`reconstruction_loss`) and, where it has a weight, `contrast`
+    (`instance_contrast`).
 
     Parameters
     ----------
@@ -33,8 +37,10 @@ class ViewLoss(nn.Module):
         super().__init__()
         self.model, self.grid, self.config = model, grid, config
 
-    def forward(self, first: View, second: View, keeps: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Loss terms of two views of the same genes whose patches `keeps`, `(batch, kept)`, are visible."""
+    def forward(
+        self, first: View, second: View, keeps: tuple[Int[Tensor, "batch kept"], Int[Tensor, "batch kept"]]
+    ) -> dict[str, Float[Tensor, ""]]:
+        """Loss terms of two views of the same genes, in which the patches `keeps` are visible."""
         z, predicted = self.model.masked(*first, self.grid, keeps[0])
         terms = {}
         if predicted is not None:
@@ -62,10 +68,10 @@ class EpochTargets:
         `(n_genes,)`, 0 for genes without, else one over the share of genes with neighbours.
     """
 
-    target: Tensor
-    sizes: Tensor
-    neighborhood: Tensor
-    has_neighbors: Tensor
+    target: Float[Tensor, "n_genes n_groups"]
+    sizes: Float[Tensor, " n_groups"]
+    neighborhood: Float[Tensor, "n_genes n_dims"]
+    has_neighbors: Float[Tensor, " n_genes"]
 
 
 class GroupLoss(nn.Module):
@@ -79,17 +85,25 @@ class GroupLoss(nn.Module):
         The mixture, whose posterior is differentiable.
     grid
         Tissue patches.
+
+    Notes
+    -----
+    Terms of the loss, means over the genes of a batch: `cluster`, KL(P || Q); `likelihood`,
+    `-ln p(z_g) / n_dims`; `size`, how far the entropy of the mean posterior is from its largest value;
+    `graph`, `z_g . (z_g - sum_j a_gj z_j) / n_dims`. The mixture works in double precision.
     """
 
     def __init__(self, model: GeneEncoder, assignment: Assignment, grid: Patches) -> None:
         super().__init__()
         self.model, self.assignment, self.grid = model, assignment, grid
 
-    def forward(self, view: View, epoch: EpochTargets, rows: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, view: View, epoch: EpochTargets, rows: Int[Tensor, " batch"]
+    ) -> dict[str, Float[Tensor, ""]]:
         """Loss terms of whole images of the genes `rows`."""
         z = self.model(*view, self.grid)  # (batch, n_dims)
         joint = self.assignment.log_joint(z.double())  # (batch, n_groups)
-        likelihood = torch.logsumexp(joint, dim=1)
+        likelihood = torch.logsumexp(joint, dim=1)  # (batch,)
         share = len(rows) / len(epoch.target)
         return {
             "cluster": cluster_loss(epoch.target[rows], joint - likelihood[:, None]).float(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from scipy import sparse
 from torch import Tensor, nn
 
@@ -43,7 +44,7 @@ class Refinement:
         self,
         model: GeneEncoder,
         assignment: Assignment,
-        z: Tensor,
+        z: Float[Tensor, "n_genes n_dims"],
         genes: SharedGenes,
         random: dict[str, torch.Generator],
     ) -> None:
@@ -151,7 +152,7 @@ class Refinement:
         """Nothing is left to do, nor to record."""
         return {}
 
-    def _epoch_targets(self) -> tuple[EpochTargets, Tensor]:
+    def _epoch_targets(self) -> tuple[EpochTargets, Int[Tensor, " n_genes"]]:
         """EM at the present representations, then P and what else the epoch holds constant; labels."""
         z, assignment, graph = self.z, self.assignment, self.graph
         if isinstance(assignment, TMixture):

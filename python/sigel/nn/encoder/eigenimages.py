@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sigel.nn.encoder.patches import Patches
@@ -28,19 +29,31 @@ class Eigenimages(nn.Module):
 
     Notes
     -----
-    An image is signal plus noise of known variance; the signal of gene g has covariance
-    `s_g B diag(spectrum) B'`, with one strength `s_g` per gene, estimated by its moments. The posterior
-    mean shrinks each score by its own signal-to-noise ratio (a Wiener filter; empirical Bayes). It is the
-    best linear autoencoder of noisy images (Vincent et al. 2010 for the general case). The filtered image
-    is then lifted onto a sphere whose pole is the image without a pattern, and its `n_dims` leading
-    directions are kept.
+    An image is signal plus noise of known variance `n_g`; the signal of gene g has covariance
+    `s_g B diag(l) B'` with eigenimages B and spectrum l, and one strength `s_g` per gene, estimated by its
+    moments. The posterior mean h shrinks each score by its own signal-to-noise ratio (a Wiener filter;
+    empirical Bayes)::
+
+        a_g  = B' x_g
+        s_g  = max(sum_k (a_gk^2 - n_g) / sum_k l_k, MIN_STRENGTH)
+        h_gk = a_gk s_g l_k / (s_g l_k + n_g)
+
+    It is the best linear autoencoder of noisy images (Vincent et al. 2010 for the general case). The
+    filtered image, at its amplitude `m_g` before scaling, is then lifted onto a sphere whose pole is the
+    image without a pattern, and the `n_dims` leading directions A over the genes are kept::
+
+        u_g = (m_g h_g, pole) / r_g,    r_g = sqrt(m_g^2 |h_g|^2 + pole^2)
+        c_g = A' u_g
+
+    `pole` is a multiple of the median of `m_g |h_g|`. Where patches are hidden, both `x_g` and `n_g` are
+    those of the visible pixels, divided by their share of the tissue.
     """
 
-    basis: Tensor
-    places: Tensor
-    spectrum: Tensor
-    pole: Tensor
-    axes: Tensor
+    basis: Float[Tensor, "n_pixels rank"]
+    places: Float[Tensor, "n_pixels 2"]
+    spectrum: Float[Tensor, " rank"]
+    pole: Float[Tensor, ""]
+    axes: Float[Tensor, "rank+1 n_dims"]
 
     def __init__(self, n_pixels: int, rank: int, n_dims: int) -> None:
         super().__init__()
@@ -51,27 +64,31 @@ class Eigenimages(nn.Module):
         self.register_buffer("axes", torch.zeros(rank + 1, n_dims))
         self._laid: tuple[Patches, Tensor, float] | None = None
 
-    def on(self, grid: Patches) -> tuple[Tensor, float]:
+    def on(self, grid: Patches) -> tuple[Float[Tensor, "cells rank"], float]:
         """Eigenimages on the patches of a grid, `(n_patches * patch_size ** 2, rank)`.
 
         Another grid than that of the fit takes each pixel from the nearest place, as position codes of
         vision transformers are interpolated; the number is what pixels of the fit go to one of the grid.
         """
         if self._laid is None or self._laid[0] is not grid or self._laid[1].device != self.basis.device:
-            rows, ratio = self.basis, 1.0
+            rows, ratio = self.basis, 1.0  # (n_pixels of the fit, rank)
             if grid.places.shape != self.places.shape or not torch.equal(grid.places, self.places):
                 nearest = torch.cat(
                     [torch.cdist(part, self.places).argmin(1) for part in grid.places.split(512)]
                 )
                 ratio = len(self.places) / len(nearest)
-                rows = rows[nearest] * ratio
-            padded = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])
+                rows = rows[nearest] * ratio  # (grid.n_pixels, rank)
+            padded = torch.cat([rows, rows.new_zeros(1, rows.shape[1])])  # last: off the tissue
             self._laid = (grid, padded[grid.index.reshape(-1)], ratio)
         return self._laid[1], self._laid[2]
 
     def scores(
-        self, patches: Tensor, noise: Tensor, grid: Patches, hidden: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        patches: Float[Tensor, "batch n_patches patch_pixels"],
+        noise: Float[Tensor, "batch 1"],
+        grid: Patches,
+        hidden: Float[Tensor, "batch n_patches"] | None,
+    ) -> tuple[Float[Tensor, "batch rank"], Float[Tensor, "batch 1"]]:
         """Scores along the eigenimages `(batch, rank)`, and the variance of their noise `(batch, 1)`.
 
         Parameters
@@ -94,13 +111,18 @@ class Eigenimages(nn.Module):
             noise = noise / share
         return patches.flatten(1) @ basis, noise
 
-    def posterior(self, scores: Tensor, noise: Tensor) -> Tensor:
+    def posterior(
+        self, scores: Float[Tensor, "batch rank"], noise: Float[Tensor, "batch 1"]
+    ) -> Float[Tensor, "batch rank"]:
         """Posterior mean of the signal along the eigenimages, `(batch, rank)`."""
-        strength = (scores.square() - noise).sum(dim=1, keepdim=True) / self.spectrum.sum().clamp_min(1e-12)
+        extra = (scores.square() - noise).sum(dim=1, keepdim=True)  # (batch, 1)
+        strength = extra / self.spectrum.sum().clamp_min(1e-12)
         signal = self.spectrum * strength.clamp_min(MIN_STRENGTH)  # (batch, rank)
         return scores * signal / (signal + noise).clamp_min(1e-12)
 
-    def lift(self, filtered: Tensor, amplitude: Tensor) -> tuple[Tensor, Tensor]:
+    def lift(
+        self, filtered: Float[Tensor, "batch rank"], amplitude: Float[Tensor, "batch 1"]
+    ) -> tuple[Float[Tensor, "batch rank+1"], Float[Tensor, "batch 1"]]:
         """Filtered images onto the unit sphere around the pole.
 
         Parameters
@@ -115,19 +137,26 @@ class Eigenimages(nn.Module):
         lifted, length
             `(batch, rank + 1)` of length 1, and what `filtered` was divided by, `(batch, 1)`.
         """
-        scaled = filtered * amplitude
+        scaled = filtered * amplitude  # (batch, rank)
         length = (scaled.square().sum(dim=1, keepdim=True) + self.pole.square()).sqrt()
         return torch.cat([scaled, self.pole.expand(len(scaled), 1)], dim=1) / length, length / amplitude
 
     def forward(
-        self, patches: Tensor, noise: Tensor, amplitude: Tensor, grid: Patches, hidden: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        patches: Float[Tensor, "batch n_patches patch_pixels"],
+        noise: Float[Tensor, "batch 1"],
+        amplitude: Float[Tensor, "batch 1"],
+        grid: Patches,
+        hidden: Float[Tensor, "batch n_patches"] | None = None,
+    ) -> tuple[Float[Tensor, "batch n_dims"], Float[Tensor, "batch 1"]]:
         """Coordinates `(batch, n_dims)` before they are normalised, and the lengths that `picture` needs."""
         scores, noise = self.scores(patches, noise, grid, hidden)
         lifted, length = self.lift(self.posterior(scores, noise), amplitude)
         return lifted @ self.axes, length
 
-    def picture(self, coordinates: Tensor, length: Tensor, grid: Patches) -> Tensor:
+    def picture(
+        self, coordinates: Float[Tensor, "batch n_dims"], length: Float[Tensor, "batch 1"], grid: Patches
+    ) -> Float[Tensor, "batch n_patches patch_pixels"]:
         """Images that coordinates `(batch, n_dims)` stand for, `(batch, n_patches, patch_size ** 2)`."""
         basis, ratio = self.on(grid)
         filtered = (coordinates @ self.axes.T)[:, :-1] * length  # (batch, rank)
@@ -137,7 +166,7 @@ class Eigenimages(nn.Module):
     def fit(
         self,
         batches: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]],
-        places: Tensor,
+        places: Float[Tensor, "n_pixels 2"],
         spread: Callable[[Tensor], Tensor],
         adjoint: Callable[[Tensor], Tensor],
         *,
@@ -223,14 +252,16 @@ class Eigenimages(nn.Module):
         self.axes[:, :k] = _signed(turn.flip(1)[:, :k]).to(self.axes)
 
 
-def _ritz(basis: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
+def _ritz(
+    basis: Float[Tensor, "n_pixels k"], product: Float[Tensor, "n_pixels k"]
+) -> tuple[Float[Tensor, " k"], Float[Tensor, "k k"]]:
     """Eigenvalues, from large to small, and directions of an operator within a subspace."""
-    inner = (basis.T @ product).double()
+    inner = (basis.T @ product).double()  # (k, k)
     values, turn = torch.linalg.eigh((inner + inner.T) / 2)
     return values.flip(0).to(basis.dtype), turn.flip(1).to(basis.dtype)
 
 
-def _signed(columns: Tensor) -> Tensor:
+def _signed(columns: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
     """Columns whose largest entry is positive: the sign of an eigenvector means nothing."""
-    largest = columns.gather(0, columns.abs().argmax(dim=0, keepdim=True))
+    largest = columns.gather(0, columns.abs().argmax(dim=0, keepdim=True))  # (1, k)
     return columns * torch.where(largest < 0, -1.0, 1.0)

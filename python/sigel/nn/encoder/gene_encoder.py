@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +33,9 @@ class GeneEncoder(nn.Module):
 
     Notes
     -----
+    The representation is `z = sqrt(n_dims) c / |c|` of the coordinates `c = c_eigen + c_mae`, those of
+    `Eigenimages` and of `MaskedAutoencoder`; images are predicted as the sum of what both predict.
+
     With `start="eigen"` the head and the decoder's last layer of the autoencoder begin at zero: training
     starts from the eigenimages and can only add to them.
     """
@@ -50,7 +54,13 @@ class GeneEncoder(nn.Module):
             if self.eigen is not None:
                 self.mae.silence()
 
-    def forward(self, image: Tensor, noise: Tensor, amplitude: Tensor, grid: Patches) -> Tensor:
+    def forward(
+        self,
+        image: Float[Tensor, "batch n_pixels"],
+        noise: Float[Tensor, "batch 1"],
+        amplitude: Float[Tensor, "batch 1"],
+        grid: Patches,
+    ) -> Float[Tensor, "batch n_dims"]:
         """Representations `(batch, n_dims)`, each of length `sqrt(n_dims)`.
 
         Parameters
@@ -72,14 +82,14 @@ class GeneEncoder(nn.Module):
 
     def masked(
         self,
-        image: Tensor,
-        noise: Tensor,
-        amplitude: Tensor,
+        image: Float[Tensor, "batch n_pixels"],
+        noise: Float[Tensor, "batch 1"],
+        amplitude: Float[Tensor, "batch 1"],
         grid: Patches,
-        keep: Tensor,
+        keep: Int[Tensor, "batch kept"],
         *,
         predict: bool = True,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Float[Tensor, "batch n_dims"], Float[Tensor, "batch n_patches patch_pixels"] | None]:
         """What the visible patches say: representations, and all patches as they predict them.
 
         Parameters
@@ -99,12 +109,13 @@ class GeneEncoder(nn.Module):
         patches = grid.split(image)  # (batch, n_patches, patch pixels)
         parts, predicted, length = [], None, None
         if self.eigen is not None:
+            # (batch, n_patches)
             hidden = torch.ones(patches.shape[:2], device=patches.device).scatter(1, keep, 0.0)
             start, length = self.eigen(patches, noise, amplitude, grid, hidden)
             parts.append(start)
         if self.mae is not None:
-            tokens = self.mae.tokens(patches, grid, keep)
-            pooled = self.mae.pool(tokens, grid, keep)
+            tokens = self.mae.tokens(patches, grid, keep)  # (batch, kept, dim)
+            pooled = self.mae.pool(tokens, grid, keep)  # (batch, pooled_dim)
             parts.append(self.mae.head(pooled))
             if predict:
                 predicted = self.mae.decoder(tokens, pooled, keep, grid.position)
@@ -114,5 +125,5 @@ class GeneEncoder(nn.Module):
             predicted = linear if predicted is None else predicted + linear
         return self._on_sphere(coordinates), predicted
 
-    def _on_sphere(self, coordinates: Tensor) -> Tensor:
+    def _on_sphere(self, coordinates: Float[Tensor, "batch n_dims"]) -> Float[Tensor, "batch n_dims"]:
         return F.normalize(coordinates, dim=1) * math.sqrt(self.n_dims)

@@ -6,6 +6,7 @@ import itertools
 import math
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,9 +37,10 @@ class Block(nn.Module):
         hidden = max(int(dim * mlp_ratio), 1)
         self.mlp = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """`(batch, n, dim)` to the same shape."""
+    def forward(self, tokens: Float[Tensor, "batch n dim"]) -> Float[Tensor, "batch n dim"]:
+        """Tokens that have looked at each other."""
         b, n, d = tokens.shape
+        # each (batch, heads, n, dim / heads)
         q, k, v = (
             self.qkv(self.attention_norm(tokens)).reshape(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         )
@@ -47,7 +49,7 @@ class Block(nn.Module):
         return tokens + self.mlp(self.mlp_norm(tokens))
 
 
-def sincos_position(position: Tensor, dim: int) -> Tensor:
+def sincos_position(position: Float[Tensor, "*n 2"], dim: int) -> Float[Tensor, "*n {dim}"]:
     """Two-dimensional sine and cosine code of real positions.
 
     Parameters
@@ -67,7 +69,7 @@ def sincos_position(position: Tensor, dim: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(-2)
 
 
-def spatial_basis(position: Tensor, frequencies: int) -> Tensor:
+def spatial_basis(position: Float[Tensor, "*n 2"], frequencies: int) -> Float[Tensor, "*n {frequencies**2}"]:
     """Low-frequency cosines over the grid, the weights of the spatial pool.
 
     Parameters
@@ -106,12 +108,19 @@ class TokenDecoder(nn.Module):
         self.norm = nn.LayerNorm(config.dim)
         self.out = nn.Linear(config.dim, int(config.patch_size) ** 2)
 
-    def forward(self, tokens: Tensor, pooled: Tensor, keep: Tensor, position: Tensor) -> Tensor:
-        """`(batch, kept, dim)` tokens to `(batch, n_patches, patch_size ** 2)`."""
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch kept dim"],
+        pooled: Float[Tensor, "batch pooled_dim"],
+        keep: Int[Tensor, "batch kept"],
+        position: Float[Tensor, "n_patches 2"],
+    ) -> Float[Tensor, "batch n_patches patch_pixels"]:
+        """Predict all patches, the visible ones too."""
         b, _, d = tokens.shape
+        # (batch, n_patches, dim) from here
         full = (self.hidden + self.from_pooled(pooled))[:, None, :].expand(b, len(position), d)
         full = full.scatter(1, keep[..., None].expand(-1, -1, d), tokens)
-        full = full + sincos_position(position, d)  # (batch, n_patches, dim)
+        full = full + sincos_position(position, d)
         return self.out(self.norm(self.block(full)))
 
 
@@ -139,8 +148,14 @@ class BottleneckDecoder(nn.Module):
             nn.Linear(512, 1024), nn.GELU(), nn.Linear(1024, n_patches * int(config.patch_size) ** 2)
         )
 
-    def forward(self, tokens: Tensor, pooled: Tensor, keep: Tensor, position: Tensor) -> Tensor:
-        """`(batch, pooled_dim)` to `(batch, n_patches, patch_size ** 2)`."""
+    def forward(
+        self,
+        tokens: Float[Tensor, "batch kept dim"],
+        pooled: Float[Tensor, "batch pooled_dim"],
+        keep: Int[Tensor, "batch kept"],
+        position: Float[Tensor, "n_patches 2"],
+    ) -> Float[Tensor, "batch n_patches patch_pixels"]:
+        """Predict all patches from the pooled vector alone."""
         return self.out(self.mlp(pooled) + self.skip(pooled)).reshape(len(pooled), self.n_patches, -1)
 
 
@@ -160,8 +175,18 @@ class MaskedAutoencoder(nn.Module):
 
     Notes
     -----
-    He et al. 2022 (masked autoencoders) on gene images, as SIGEL does (Genome Biology 2025, Module I),
-    with real positions, norms that are not shared, and a decoder that predicts each patch.
+    Tokens of the patches `x_l` pass the blocks of a transformer; what comes out, `h_l`, is pooled with the
+    share of tissue `w_l` in each patch and low-frequency cosines `b_m` over the grid, and a head makes
+    coordinates of it::
+
+        t_l = E x_l + E' inside_l + position_l
+        h   = norm(blocks(t))
+        p_m = sum_l w_l b_m(l) h_l / sum_l w_l
+        c   = head(p),    predicted = decoder(h, p)
+
+    It learns by `reconstruction_loss`: the mean of `(predicted - target)^2` over the tissue pixels of the
+    hidden patches. He et al. 2022 (masked autoencoders) on gene images, as SIGEL does (Genome Biology 2025,
+    26:287, Module I), with real positions, norms that are not shared, and a decoder that predicts each patch.
     """
 
     def __init__(
@@ -188,7 +213,12 @@ class MaskedAutoencoder(nn.Module):
             )
         initialise(self, generator)
 
-    def tokens(self, patches: Tensor, grid: Patches, keep: Tensor | None = None) -> Tensor:
+    def tokens(
+        self,
+        patches: Float[Tensor, "batch n_patches patch_pixels"],
+        grid: Patches,
+        keep: Int[Tensor, "batch kept"] | None = None,
+    ) -> Float[Tensor, "batch kept dim"]:
         """Encode patches, all of them or the kept ones.
 
         Parameters
@@ -205,6 +235,7 @@ class MaskedAutoencoder(nn.Module):
         Tensor
             `(batch, kept, dim)`.
         """
+        # (n_patches, dim)
         place = sincos_position(grid.position, self.config.dim) + self.embed_inside(grid.inside)
         tokens = self.embed(_take(patches, keep))  # (batch, kept, dim)
         tokens = tokens + (place if keep is None else place[keep])
@@ -212,12 +243,17 @@ class MaskedAutoencoder(nn.Module):
             tokens = block(tokens)
         return self.norm(tokens)
 
-    def pool(self, tokens: Tensor, grid: Patches, keep: Tensor | None = None) -> Tensor:
-        """Tissue-weighted pool of tokens, `(batch, kept, dim)` to `(batch, pooled_dim)`."""
+    def pool(
+        self,
+        tokens: Float[Tensor, "batch kept dim"],
+        grid: Patches,
+        keep: Int[Tensor, "batch kept"] | None = None,
+    ) -> Float[Tensor, "batch pooled_dim"]:
+        """Tissue-weighted pool of tokens."""
         weight = grid.inside.mean(dim=1, keepdim=True)  # (n_patches, 1)
         if self.config.pool == "spatial":
             weight = weight * spatial_basis(grid.position, self.config.frequencies)  # (n_patches, waves)
-        total = grid.inside.mean(dim=1)
+        total = grid.inside.mean(dim=1)  # (n_patches,)
         if keep is None:
             return torch.einsum("lm,bld->bmd", weight / total.sum(), tokens).flatten(1)
         share = weight[keep] / total[keep].sum(dim=1)[:, None, None]  # (batch, kept, waves)
@@ -232,7 +268,9 @@ class MaskedAutoencoder(nn.Module):
                 last.bias.zero_()
 
 
-def visible_patches(n: int, n_patches: int, mask_ratio: float, generator: torch.Generator) -> Tensor:
+def visible_patches(
+    n: int, n_patches: int, mask_ratio: float, generator: torch.Generator
+) -> Int[Tensor, "{n} kept"]:
     """Patches that stay visible in each image, `(n, kept)`: at least one, and not all where there are two.
 
     Parameters
@@ -250,7 +288,12 @@ def visible_patches(n: int, n_patches: int, mask_ratio: float, generator: torch.
     return torch.rand(n, n_patches, generator=generator).argsort(dim=1)[:, :kept]
 
 
-def reconstruction_loss(predicted: Tensor, target: Tensor, grid: Patches, keep: Tensor) -> Tensor:
+def reconstruction_loss(
+    predicted: Float[Tensor, "batch n_patches patch_pixels"],
+    target: Float[Tensor, "batch n_patches patch_pixels"],
+    grid: Patches,
+    keep: Int[Tensor, "batch kept"],
+) -> Float[Tensor, ""]:
     """Mean squared error over the tissue pixels of a gene's hidden patches, mean over genes.
 
     Parameters
@@ -262,7 +305,7 @@ def reconstruction_loss(predicted: Tensor, target: Tensor, grid: Patches, keep: 
     keep
         `(batch, kept)`: visible patches, which do not count.
     """
-    hidden = torch.ones(target.shape[:2], device=target.device).scatter(1, keep, 0.0)
+    hidden = torch.ones(target.shape[:2], device=target.device).scatter(1, keep, 0.0)  # (batch, n_patches)
     weight = hidden[..., None] * grid.inside  # (batch, n_patches, pixels)
     error = ((predicted - target).square() * weight).sum(dim=(1, 2))  # (batch,)
     return (error / weight.sum(dim=(1, 2)).clamp_min(1.0)).mean()
@@ -295,7 +338,9 @@ def _head(n_in: int, hidden: int, n_out: int) -> nn.Module:
     )
 
 
-def _take(patches: Tensor, keep: Tensor | None) -> Tensor:
+def _take(
+    patches: Float[Tensor, "batch n_patches patch_pixels"], keep: Int[Tensor, "batch kept"] | None
+) -> Float[Tensor, "batch kept patch_pixels"]:
     if keep is None:
         return patches
     return patches.gather(1, keep[..., None].expand(-1, -1, patches.shape[2]))

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sigel.images.raster import Raster
@@ -33,10 +34,10 @@ class Patches:
         `(n_pixels, 2)`: row and column of each tissue pixel, in the same shares.
     """
 
-    index: Tensor
-    inside: Tensor
-    position: Tensor
-    places: Tensor
+    index: Int[Tensor, "n_patches patch_pixels"]
+    inside: Float[Tensor, "n_patches patch_pixels"]
+    position: Float[Tensor, "n_patches 2"]
+    places: Float[Tensor, "n_pixels 2"]
 
     @property
     def n_pixels(self) -> int:
@@ -61,10 +62,11 @@ class Patches:
         """
         side = _auto_side(raster) if patch_size == "auto" else int(patch_size)
         n_across, patch = _patch_of_pixels(raster, side)
-        cell = (raster.rows % side) * side + raster.cols % side
+        cell = (raster.rows % side) * side + raster.cols % side  # place within its patch, (n_pixels,)
         used, token = np.unique(patch, return_inverse=True)
         index = np.full((len(used), side**2), raster.n_pixels, dtype=np.int64)
         index[token.reshape(-1), cell] = np.arange(raster.n_pixels)
+        # (n_patches, 2), and of the pixels (n_pixels, 2)
         centre = (np.stack([used // n_across, used % n_across], axis=1) + 0.5) * side
         places = np.stack([raster.rows, raster.cols], axis=1) + 0.5
         longer = max(raster.shape)
@@ -91,7 +93,7 @@ class Patches:
         parts = (self.index, self.inside, self.position, self.places)
         return Patches(*(part.to(device) for part in parts))
 
-    def split(self, images: Tensor) -> Tensor:
+    def split(self, images: Float[Tensor, "batch n_pixels"]) -> Float[Tensor, "batch n_patches patch_pixels"]:
         """`(batch, n_pixels)` to `(batch, n_patches, patch_size ** 2)`; zero off the tissue.
 
         Parameters

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -48,12 +49,12 @@ class FittedGAN:
 
     networks: tuple[MemoryGenerator, ...]
     length: float
-    scale: Tensor
+    scale: Float[Tensor, " K"]
     history: list[dict[str, Any]]
     converged: bool
 
     @torch.no_grad()
-    def coefficients(self, representations: Tensor) -> Tensor:
+    def coefficients(self, representations: Float[Tensor, "m d"]) -> Float[Tensor, "m K"]:
         """Coefficients of the images of genes, on the CPU.
 
         Parameters
@@ -72,9 +73,9 @@ class FittedGAN:
 
 
 def fit_memory_gan(
-    representations: Tensor,
-    images: Tensor,
-    basis: Tensor,
+    representations: Float[Tensor, "P d"],
+    images: Float[Tensor, "P n"],
+    basis: Float[Tensor, "n K"],
     config: GANConfig,
     generator: torch.Generator,
     device: torch.device | str,
@@ -162,11 +163,11 @@ class _Training:
 
     def __init__(
         self,
-        x: Tensor,
+        x: Float[Tensor, "P d"],
         panel: Images,
-        gram: Tensor,
-        held: Tensor,
-        train: Tensor,
+        gram: Float[Tensor, "K K"],
+        held: Int[Tensor, " n_held"],
+        train: Int[Tensor, " n_train"],
         config: GANConfig,
         generator: torch.Generator,
     ) -> None:
@@ -240,7 +241,9 @@ class _Training:
             self.state = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         return now
 
-    def _teach(self, x: Tensor, real: Tensor, made: Tensor) -> Tensor:
+    def _teach(
+        self, x: Float[Tensor, "batch d"], real: Float[Tensor, "batch K"], made: Float[Tensor, "batch K"]
+    ) -> Float[Tensor, ""]:
         """A step of the critic; the distance that it sees."""
         between = torch.rand(len(real), 1, generator=self.draw).to(x.device)
         loss, distance = self.critic.loss(x, real, made, between)
@@ -249,7 +252,7 @@ class _Training:
         self.critic_steps.step()
         return distance
 
-    def _noisy(self, x: Tensor) -> Tensor:
+    def _noisy(self, x: Float[Tensor, "batch d"]) -> Float[Tensor, "batch d"]:
         """Representations turned by noise, their lengths kept."""
         if self.config.noise == 0:
             return x

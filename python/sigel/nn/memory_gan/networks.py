@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -39,6 +40,12 @@ class MemoryGenerator(nn.Module):
 
     Notes
     -----
+    With slots `m_j` of the memory, temperature T and the encoder's query e of a representation z, a and the
+    coefficients y are::
+
+        a_j = softmax_j(cos(e, m_j) / T), 0 where below shrink / n_memory, of sum 1
+        y   = decoder(sum_j a_j m_j + skip(z)) + linear z
+
     Encoder, memory, skip and decoder are those of SIGEL-ETC. There, weights below 0.005 are cut to zero,
     which at the start are all of 256. Here the limit is below the even weight and the largest weight is
     never below it, so at least one slot is always read. The attention is of cosines, so its sharpness does
@@ -81,7 +88,7 @@ class MemoryGenerator(nn.Module):
         self.linear: Tensor
         self.register_buffer("linear", torch.zeros(n_out, n_dims))
 
-    def weights(self, representations: Tensor) -> Tensor:
+    def weights(self, representations: Float[Tensor, "m n_dims"]) -> Float[Tensor, "m n_memory"]:
         """Weights over the memory's slots, rows of sum 1, those far below an even weight exactly zero.
 
         Parameters
@@ -94,14 +101,14 @@ class MemoryGenerator(nn.Module):
         Tensor
             `(m, n_memory)`.
         """
-        query = F.normalize(self.encoder(representations * math.sqrt(self.n_dims)), dim=1)
+        query = F.normalize(self.encoder(representations * math.sqrt(self.n_dims)), dim=1)  # (m, n_hidden)
         cosine = query @ F.normalize(self.memory, dim=1).T  # (m, n_memory)
         weights = (cosine / self.temperature).softmax(dim=1)
         weights = weights * (weights >= self.shrink / len(self.memory))
         return weights / weights.sum(dim=1, keepdim=True)
 
-    def forward(self, representations: Tensor) -> Tensor:
-        """Coefficients `(m, n_out)` of representations `(m, n_dims)`."""
+    def forward(self, representations: Float[Tensor, "m n_dims"]) -> Float[Tensor, "m n_out"]:
+        """Coefficients of the images of representations."""
         read = self.weights(representations) @ self.memory  # (m, n_hidden)
         skip = self.skip(representations * math.sqrt(self.n_dims))  # (m, n_hidden)
         return self.decoder(read + skip) + representations @ self.linear.T
@@ -129,6 +136,9 @@ class Critic(nn.Module):
 
     Notes
     -----
+    The loss of critic f is `f(made) - f(real) + 10 (|slope| - 1)^2`, mean over genes, the slope that of f at
+    a point between the two (Gulrajani et al. 2017).
+
     The authors' critic sees images alone. A generator that pleases it must make images as noisy as measured
     ones, which is at odds with the expected image that the pixel loss asks for. A critic that knows the gene
     compares its image with those of genes like it.
@@ -148,14 +158,21 @@ class Critic(nn.Module):
         self.to_empty(device="cpu")
         initialise(self, generator)
 
-    def forward(self, representations: Tensor, coefficients: Tensor) -> Tensor:
-        """Scores `(m,)`, high for what looks measured, of `(m, n_dims)` and `(m, n_in)`."""
+    def forward(
+        self, representations: Float[Tensor, "m n_dims"], coefficients: Float[Tensor, "m n_in"]
+    ) -> Float[Tensor, " m"]:
+        """Scores of images, high for what looks measured."""
+        # (m, n_dims + n_in)
         both = torch.cat([representations * math.sqrt(self.n_dims), coefficients], dim=1)
         return self.layers(both).squeeze(1)
 
     def loss(
-        self, representations: Tensor, real: Tensor, made: Tensor, between: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        representations: Float[Tensor, "m n_dims"],
+        real: Float[Tensor, "m n_in"],
+        made: Float[Tensor, "m n_in"],
+        between: Float[Tensor, "m 1"],
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """Wasserstein loss with gradient penalty, and the distance that the critic sees.
 
         Parameters
@@ -168,7 +185,9 @@ class Critic(nn.Module):
             Where on the line from `made` to `real` the slope is held near 1, from 0 to 1, `(m, 1)`.
         """
         point = (between * real + (1 - between) * made).requires_grad_()  # (m, n_in)
-        (slope,) = torch.autograd.grad(self(representations, point).sum(), point, create_graph=True)
+        (slope,) = torch.autograd.grad(
+            self(representations, point).sum(), point, create_graph=True
+        )  # (m, n_in)
         distance = (self(representations, real) - self(representations, made)).mean()
         penalty = (slope.norm(dim=1) - 1).square().mean()
         return PENALTY * penalty - distance, distance.detach()
@@ -187,11 +206,11 @@ class Images(NamedTuple):
         Mean over cells of the squared image, `(P,)`.
     """
 
-    target: Tensor
-    cross: Tensor
-    power: Tensor
+    target: Float[Tensor, "P K"]
+    cross: Float[Tensor, "P K"]
+    power: Float[Tensor, " P"]
 
-    def of(self, rows: Tensor) -> Images:
+    def of(self, rows: Int[Tensor, " batch"]) -> Images:
         """Those of some genes.
 
         Parameters
@@ -202,7 +221,9 @@ class Images(NamedTuple):
         return Images(self.target[rows], self.cross[rows], self.power[rows])
 
 
-def in_components(images: Tensor, basis: Tensor) -> tuple[Tensor, Tensor, Images]:
+def in_components(
+    images: Float[Tensor, "P n"], basis: Float[Tensor, "n K"]
+) -> tuple[Float[Tensor, "K K"], Float[Tensor, " K"], Images]:
     """Images over components, in units in which coefficients have mean square 1 over the genes.
 
     Parameters
@@ -229,7 +250,7 @@ def in_components(images: Tensor, basis: Tensor) -> tuple[Tensor, Tensor, Images
     return (gram * scale * scale[:, None]).float(), scale.float(), Images(*(part.float() for part in parts))
 
 
-def mean_error(made: Tensor, images: Images, gram: Tensor) -> Tensor:
+def mean_error(made: Float[Tensor, "m K"], images: Images, gram: Float[Tensor, "K K"]) -> Float[Tensor, ""]:
     """Mean over genes and cells of the squared error.
 
     Parameters
@@ -242,7 +263,7 @@ def mean_error(made: Tensor, images: Images, gram: Tensor) -> Tensor:
     return (images.power + ((made @ gram - 2 * images.cross) * made).sum(dim=1)).mean()
 
 
-def ridge(x: Tensor, target: Tensor, penalty: float) -> Tensor:
+def ridge(x: Float[Tensor, "m d"], target: Float[Tensor, "m K"], penalty: float) -> Float[Tensor, "K d"]:
     """Ridge regression in closed form, without an intercept.
 
     Parameters

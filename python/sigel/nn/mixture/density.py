@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from sigel.config import MixtureConfig
@@ -22,14 +23,17 @@ LOG_2PI = math.log(2 * math.pi)
 MIN_WEIGHT = 1e-15
 START_DOF = 10.0
 
+# Scale matrices: their diagonals, or whole.
+Sigma = Float[Tensor, "n_groups n_dims"] | Float[Tensor, "n_groups n_dims n_dims"]
+
 
 class MixtureParameters(NamedTuple):
-    """The parameters in the units of the model; `covariance` is diagonal `(K, D)` or full `(K, D, D)`."""
+    """The parameters in the units of the model."""
 
-    log_weights: Tensor  # (n_groups,)
-    means: Tensor  # (n_groups, n_dims)
-    covariance: Tensor  # scale matrices Sigma
-    dof: Tensor  # (n_groups,), infinite for Gaussian components
+    log_weights: Float[Tensor, " n_groups"]
+    means: Float[Tensor, "n_groups n_dims"]
+    covariance: Sigma  # scale matrices
+    dof: Float[Tensor, " n_groups"]  # infinite for Gaussian components
 
 
 class MixtureDensity(nn.Module):
@@ -47,11 +51,17 @@ class MixtureDensity(nn.Module):
     Notes
     -----
     Logits, half log diagonals and log degrees of freedom, so that Module III can move them by gradient.
-    Densities are those of Peel and McLachlan 2000.
+    With `d = (z - mu)' Sigma^-1 (z - mu)` (Peel and McLachlan 2000)::
+
+        ln t(z; mu, Sigma, nu) = lnG((nu + D) / 2) - lnG(nu / 2) - D/2 ln(nu pi) - 1/2 ln|Sigma|
+                                 - (nu + D) / 2 ln(1 + d / nu)
+        ln p(z) = logsumexp_k (ln pi_k + ln t(z; mu_k, Sigma_k, nu_k))
+
+    where lnG is the log of the gamma function; Gaussian components are the limit of infinite nu.
     """
 
-    centre: Tensor
-    spread: Tensor
+    centre: Float[Tensor, " n_dims"]
+    spread: Float[Tensor, " n_dims"]
 
     def __init__(self, n_groups: int, n_dims: int, config: MixtureConfig | None = None) -> None:
         super().__init__()
@@ -75,20 +85,20 @@ class MixtureDensity(nn.Module):
     # --- parameters in the units of the model ---
 
     @property
-    def log_weights(self) -> Tensor:
-        """Log weights, `(n_groups,)`."""
+    def log_weights(self) -> Float[Tensor, " n_groups"]:
+        """Log weights."""
         return self.logits.log_softmax(dim=0)
 
     @property
-    def dof(self) -> Tensor:
-        """Degrees of freedom within their bounds, `(n_groups,)`; infinite for Gaussian components."""
+    def dof(self) -> Float[Tensor, " n_groups"]:
+        """Degrees of freedom within their bounds; infinite for Gaussian components."""
         if self.log_dof is None:
             return torch.full_like(self.logits, math.inf)
         low, high = self.config.dof_bounds
         return self.log_dof.clamp(math.log(low), math.log(high)).exp().expand(self.n_groups)
 
-    def cholesky(self) -> Tensor:
-        """Lower Cholesky factors of the scale matrices, `(n_groups, n_dims, n_dims)`."""
+    def cholesky(self) -> Float[Tensor, "n_groups n_dims n_dims"]:
+        """Lower Cholesky factors of the scale matrices."""
         factor = torch.diag_embed(self.log_scale.exp())
         if self.lower is None:
             return factor
@@ -97,8 +107,8 @@ class MixtureDensity(nn.Module):
             (torch.arange(self.n_groups, device=row.device)[:, None], row, column), self.lower
         )
 
-    def covariance(self) -> Tensor:
-        """Scale matrices Sigma: `(n_groups, n_dims)` if diagonal, else `(n_groups, n_dims, n_dims)`."""
+    def covariance(self) -> Sigma:
+        """Scale matrices: their diagonals where they are diagonal, else whole."""
         if not self.full:
             return (2 * self.log_scale).exp()
         factor = self.cholesky()
@@ -128,8 +138,8 @@ class MixtureDensity(nn.Module):
             log_dof = parameters.dof.log()
             self.log_dof.copy_(log_dof.mean() if self.config.shared_dof else log_dof)
 
-    def _set_covariance(self, covariance: Tensor, size: Tensor | None = None) -> None:
-        """Take over Sigma; `size`, `(n_groups,)`, is that of the numbers whose difference it is."""
+    def _set_covariance(self, covariance: Sigma, size: Float[Tensor, " n_groups"] | None = None) -> None:
+        """Take over Sigma; `size` is that of the numbers whose difference it is."""
         if self.lower is None:
             self.log_scale.copy_(covariance.log() / 2)
             return
@@ -143,41 +153,41 @@ class MixtureDensity(nn.Module):
 
     # --- density ---
 
-    def distance(self, z: Tensor) -> Tensor:
-        """Squared Mahalanobis distances, `(n, n_dims)` to `(n, n_groups)`."""
+    def distance(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
+        """Squared Mahalanobis distances of points to all components."""
         if not self.full:
             return diagonal_distance(z - self.centre, self.means - self.centre, self.log_scale)
         factor = self.cholesky()
         blocks = z.split(block_rows(self.n_groups, self.n_dims))
         return torch.cat([full_distance(block, self.means, factor)[0] for block in blocks])
 
-    def log_joint(self, z: Tensor) -> Tensor:
-        """`ln pi_k + ln t(z_i; mu_k, Sigma_k, nu_k)`, `(n, n_dims)` to `(n, n_groups)`.
+    def log_joint(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
+        """`ln pi_k + ln t(z_i; mu_k, Sigma_k, nu_k)` of all points and components.
 
         Parameters
         ----------
         z
             Representations; gradients flow to them and to all parameters.
         """
-        delta = self.distance(z)
+        delta = self.distance(z)  # (n, n_groups)
         constant, nu = self._constant(), self.dof
         if not self.student:
             return constant - 0.5 * delta
         return constant - (nu + self.n_dims) / 2 * torch.log1p(delta / nu)
 
-    def _constant(self) -> Tensor:
-        """What of `log_joint` does not depend on z, `(n_groups,)`."""
+    def _constant(self) -> Float[Tensor, " n_groups"]:
+        """What of `log_joint` does not depend on z."""
         constant = self.log_weights - self.log_scale.sum(dim=1)
         if not self.student:
             return constant - 0.5 * self.n_dims * LOG_2PI
         return constant + log_t_constant(self.dof, self.n_dims)
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """`ln p(z_i)`, `(n, n_dims)` to `(n,)`."""
+    def log_prob(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, " n"]:
+        """`ln p(z_i)`."""
         return self.log_joint(z).logsumexp(dim=1)
 
-    def posterior(self, z: Tensor) -> Tensor:
-        """Responsibilities, `(n, n_dims)` to `(n, n_groups)`; rows sum to 1."""
+    def posterior(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
+        """Responsibilities; rows sum to 1."""
         return self.log_joint(z).softmax(dim=1)
 
     def n_parameters(self) -> int:

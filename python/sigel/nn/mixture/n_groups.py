@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sigel.config import MixtureConfig
@@ -17,7 +18,7 @@ SLACK = 0.005
 
 
 def select_n_groups(
-    z: Tensor,
+    z: Float[Tensor, "n_genes n_dims"],
     max_groups: int,
     config: MixtureConfig,
     generator: torch.Generator,
@@ -59,7 +60,7 @@ def select_n_groups(
 
 
 def mixture_of(
-    z: Tensor,
+    z: Float[Tensor, "n_genes n_dims"],
     n_groups: int,
     path: dict[int, MixtureParameters],
     config: MixtureConfig,
@@ -93,7 +94,11 @@ def mixture_of(
 
 
 def groups_path(
-    z: Tensor, n_groups: int, config: MixtureConfig, generator: torch.Generator, max_genes: int = 4000
+    z: Float[Tensor, "n_genes n_dims"],
+    n_groups: int,
+    config: MixtureConfig,
+    generator: torch.Generator,
+    max_genes: int = 4000,
 ) -> tuple[dict[int, MixtureParameters], dict[int, float]]:
     """Mixtures of 1 to `n_groups` components, by mergers from the largest, and the BIC of each.
 
@@ -144,7 +149,9 @@ def best_number(bic: dict[int, float]) -> int:
     return min(k for k, value in bic.items() if value <= allowed)
 
 
-def mixture_at(parameters: MixtureParameters, z: Tensor, config: MixtureConfig) -> TMixture:
+def mixture_at(
+    parameters: MixtureParameters, z: Float[Tensor, "n_genes n_dims"], config: MixtureConfig
+) -> TMixture:
     """A mixture that starts from given parameters, fitted to all genes.
 
     Parameters
@@ -163,7 +170,9 @@ def mixture_at(parameters: MixtureParameters, z: Tensor, config: MixtureConfig) 
     return mixture
 
 
-def merge_path(mixture: TMixture, z: Tensor, max_iter: int = 10) -> Iterator[TMixture]:
+def merge_path(
+    mixture: TMixture, z: Float[Tensor, "n_genes n_dims"], max_iter: int = 10
+) -> Iterator[TMixture]:
     """Fitted mixtures of K, K - 1, ..., 1 components, each from the last by one merger and some EM.
 
     Parameters
@@ -207,12 +216,13 @@ def merge_nearest(parameters: MixtureParameters) -> MixtureParameters:
     log_weights, means, covariance, dof = parameters
     weight = log_weights.exp()  # (n_groups,)
     both = weight[:, None] + weight  # (n_groups, n_groups)
-    share = (weight[:, None] / both)[:, :, None]
+    share = (weight[:, None] / both)[:, :, None]  # (n_groups, n_groups, 1)
     variance = covariance if covariance.ndim == 2 else covariance.diagonal(dim1=1, dim2=2)
     apart = share * (1 - share) * (means[:, None] - means).square()  # (n_groups, n_groups, n_dims)
+    # (n_groups, n_groups, n_dims)
     union = share * variance[:, None] + (1 - share) * variance + apart
-    own = weight * variance.log().sum(dim=1)
-    cost = both * union.log().sum(dim=2) - own[:, None] - own
+    own = weight * variance.log().sum(dim=1)  # (n_groups,)
+    cost = both * union.log().sum(dim=2) - own[:, None] - own  # (n_groups, n_groups)
     cost.fill_diagonal_(math.inf)
     i, j = sorted(divmod(int(cost.argmin()), len(weight)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sigel.errors import TrainingError
@@ -18,7 +19,11 @@ def block_rows(*per_row: int) -> int:
     return max(BLOCK // math.prod(per_row), 16)
 
 
-def diagonal_distance(x: Tensor, means: Tensor, log_scale: Tensor) -> Tensor:
+def diagonal_distance(
+    x: Float[Tensor, "n n_dims"],
+    means: Float[Tensor, "n_groups n_dims"],
+    log_scale: Float[Tensor, "n_groups n_dims"],
+) -> Float[Tensor, "n n_groups"]:
     """Squared Mahalanobis distances under diagonal scale matrices, as three matrix products.
 
     Parameters
@@ -34,13 +39,17 @@ def diagonal_distance(x: Tensor, means: Tensor, log_scale: Tensor) -> Tensor:
         `(n, n_groups)`.
     """
     precision = (-2 * log_scale).exp()  # (n_groups, n_dims)
-    weighted = means * precision
+    weighted = means * precision  # (n_groups, n_dims)
     constant = (means * weighted).sum(dim=1)  # (n_groups,)
     cross = torch.addmm(constant, x, weighted.T, alpha=-2)  # (n, n_groups)
     return torch.addmm(cross, x.square(), precision.T).clamp_min(0)
 
 
-def full_distance(z: Tensor, means: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+def full_distance(
+    z: Float[Tensor, "n n_dims"],
+    means: Float[Tensor, "n_groups n_dims"],
+    factor: Float[Tensor, "n_groups n_dims n_dims"],
+) -> tuple[Float[Tensor, "n n_groups"], Float[Tensor, "n_groups n_dims n"]]:
     """Squared Mahalanobis distances under full scale matrices, by batched triangular solves.
 
     Parameters
@@ -58,11 +67,13 @@ def full_distance(z: Tensor, means: Tensor, factor: Tensor) -> tuple[Tensor, Ten
         `(n, n_groups)`, and `z - mu`, `(n_groups, n_dims, n)`.
     """
     rest = z.T - means[:, :, None]  # (n_groups, n_dims, n)
-    white = torch.linalg.solve_triangular(factor, rest, upper=False)
+    white = torch.linalg.solve_triangular(factor, rest, upper=False)  # (n_groups, n_dims, n)
     return white.square().sum(dim=1).T, rest
 
 
-def sturdy_cholesky(matrices: Tensor, rounding: Tensor) -> Tensor:
+def sturdy_cholesky(
+    matrices: Float[Tensor, "n_groups n_dims n_dims"], rounding: Float[Tensor, " n_groups"]
+) -> Float[Tensor, "n_groups n_dims n_dims"]:
     """Lower Cholesky factors of matrices that are positive definite up to rounding.
 
     Parameters
@@ -89,21 +100,21 @@ def sturdy_cholesky(matrices: Tensor, rounding: Tensor) -> Tensor:
     raise TrainingError(msg)
 
 
-def log_t_constant(dof: Tensor, n_dims: int) -> Tensor:
-    """What of ln t depends on the degrees of freedom `(n_groups,)` alone; same shape."""
+def log_t_constant(dof: Float[Tensor, " n_groups"], n_dims: int) -> Float[Tensor, " n_groups"]:
+    """What of ln t depends on the degrees of freedom alone."""
     log_gamma = torch.lgamma((dof + n_dims) / 2) - torch.lgamma(dof / 2)
     return log_gamma - n_dims / 2 * (dof * math.pi).log()
 
 
 def solve_dof(
-    size: Tensor,
-    tail: Tensor,
-    old: Tensor,
+    size: Float[Tensor, " n"],
+    tail: Float[Tensor, " n"],
+    old: Float[Tensor, " n"],
     n_dims: int,
     bounds: tuple[float, float],
     prior: tuple[float, float] | None,
     steps: int = 45,
-) -> Tensor:
+) -> Float[Tensor, " n"]:
     """Degrees of freedom that maximise the M-step's objective, by bisection in ln nu.
 
     Parameters

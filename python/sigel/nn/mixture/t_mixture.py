@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from sigel.errors import InputError, TrainingError
-from sigel.nn.mixture.density import MIN_WEIGHT, MixtureDensity
+from sigel.nn.mixture.density import MIN_WEIGHT, MixtureDensity, Sigma
 from sigel.nn.mixture.student_t import block_rows, full_distance, solve_dof
 
 
@@ -21,12 +22,12 @@ class Statistics(NamedTuple):
     with diagonal, the old means with full scale matrices), so that they don't cancel.
     """
 
-    size: Tensor  # N_k, sum of responsibilities xi, (n_groups,)
-    weight: Tensor  # W_k, sum of xi * zeta, (n_groups,)
-    first: Tensor  # sum of xi * zeta * (z - reference), (n_groups, n_dims)
-    second: Tensor  # sum of its square, (n_groups, n_dims), or outer product, (n_groups, n_dims, n_dims)
-    tail: Tensor  # sum of xi * (ln zeta - zeta + 1), (n_groups,)
-    log_likelihood: Tensor  # sum of ln p(z_i) before the step, ()
+    size: Float[Tensor, " n_groups"]  # N_k, sum of responsibilities xi
+    weight: Float[Tensor, " n_groups"]  # W_k, sum of xi * zeta
+    first: Float[Tensor, "n_groups n_dims"]  # sum of xi * zeta * (z - reference)
+    second: Sigma  # sum of its square, or of its outer product
+    tail: Float[Tensor, " n_groups"]  # sum of xi * (ln zeta - zeta + 1)
+    log_likelihood: Float[Tensor, ""]  # sum of ln p(z_i) before the step
 
     def plus(self, other: Statistics) -> Statistics:
         """Sums over the genes of both."""
@@ -47,7 +48,23 @@ class TMixture(MixtureDensity):
 
     Notes
     -----
-    Peel and McLachlan 2000 for the t mixture, Fraley and Raftery 2007 for the priors. The parameters are
+    Priors: weights `Dirichlet(a)`, means and scale matrices normal-inverse-Wishart(m0, kappa, S0, rho),
+    degrees of freedom `Gamma(shape, rate)`. The E-step finds responsibilities xi and precision weights
+    zeta, with the squared distances d of `MixtureDensity`::
+
+        xi_ik   = pi_k t(z_i; mu_k, Sigma_k, nu_k) / p(z_i)
+        zeta_ik = (nu_k + D) / (nu_k + d_ik)
+
+    The M-step, with `N_k = sum_i xi_ik`, `w_ik = xi_ik zeta_ik` and `W_k = sum_i w_ik`, is the mode of::
+
+        pi_k    = (N_k + a - 1) / sum_j (N_j + a - 1)
+        mu_k    = (sum_i w_ik z_i + kappa m0) / (W_k + kappa)
+        Sigma_k = (S0 + sum_i w_ik (z_i - mu_k)(z_i - mu_k)' + kappa (mu_k - m0)(mu_k - m0)')
+                  / (N_k + rho + D + 2)
+
+    or its diagonal, and nu_k the root that `solve_dof` finds. The log-likelihood plus the log prior never
+    falls. Peel and McLachlan 2000 for the t mixture, Fraley and Raftery 2007 for the priors, in the form of
+    Murphy 2012, section 11.4.2.8. The parameters are
     unconstrained (logits, half log diagonals, log degrees of freedom), so that Module III can move them
     by gradient between rounds of EM. Order of calls: `set_prior`, `initialise`, `fit_em`. The dtype and
     the device are those of the module; EM is meant for float64.
@@ -75,7 +92,7 @@ class TMixture(MixtureDensity):
     # --- start ---
 
     @torch.no_grad()
-    def set_prior(self, z: Tensor) -> None:
+    def set_prior(self, z: Float[Tensor, "n_genes n_dims"]) -> None:
         """Set `m0` to the column means and `S0` to `K^(-1/D)` times the column variances, once.
 
         Training moves the representations little in comparison; a prior that moved with them would make
@@ -103,7 +120,7 @@ class TMixture(MixtureDensity):
         self.spread.copy_(self.n_groups ** (-1.0 / self.n_dims) * variance.clamp_min(floor))
 
     @torch.no_grad()
-    def initialise(self, z: Tensor, generator: torch.Generator) -> None:
+    def initialise(self, z: Float[Tensor, "n_genes n_dims"], generator: torch.Generator) -> None:
         """Start from seeded k-means: its centres, its sizes, its spreads shrunk to the prior's.
 
         Parameters
@@ -130,7 +147,7 @@ class TMixture(MixtureDensity):
         self.init_from_labels(z, torch.as_tensor(start.fit(z.detach().cpu().numpy()).labels_))
 
     @torch.no_grad()
-    def init_from_labels(self, z: Tensor, labels: Tensor) -> None:
+    def init_from_labels(self, z: Float[Tensor, "n_genes n_dims"], labels: Num[Tensor, " n_genes"]) -> None:
         """Weights, means and scale matrices of hard groups, by the M-step of a Gaussian mixture.
 
         Parameters
@@ -155,12 +172,12 @@ class TMixture(MixtureDensity):
     def _rows(self) -> int:
         return block_rows(self.n_groups, self.n_dims if self.full else 1)
 
-    def _rest(self, z: Tensor) -> Tensor | None:
-        """`z - mu`, `(n_groups, n_dims, n)`, with full scale matrices."""
+    def _rest(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n_groups n_dims n"] | None:
+        """`z - mu` with full scale matrices."""
         return z.T - self.means[:, :, None] if self.full else None
 
     @torch.no_grad()
-    def statistics(self, z: Tensor) -> Statistics:
+    def statistics(self, z: Float[Tensor, "n n_dims"]) -> Statistics:
         """E-step: responsibilities and precision weights, summed over genes, block by block.
 
         Parameters
@@ -173,7 +190,14 @@ class TMixture(MixtureDensity):
         factor = self.cholesky() if self.full else None
         return _total([self._block(block, constant, dof, factor) for block in z.split(self._rows())])
 
-    def _block(self, z: Tensor, constant: Tensor, dof: Tensor, factor: Tensor | None) -> Statistics:
+    def _block(
+        self,
+        z: Float[Tensor, "n n_dims"],
+        constant: Float[Tensor, " n_groups"],
+        dof: Float[Tensor, " n_groups"],
+        factor: Float[Tensor, "n_groups n_dims n_dims"] | None,
+    ) -> Statistics:
+        """The E-step of some genes; all that has no other shape is `(n, n_groups)`."""
         rest = None
         if factor is None:
             delta = self.distance(z)  # (n, n_groups)
@@ -196,8 +220,15 @@ class TMixture(MixtureDensity):
         return self._sums(z, rest, xi, xi * zeta, xi * excess, likelihood)
 
     def _sums(
-        self, z: Tensor, rest: Tensor | None, xi: Tensor, w: Tensor, tail: Tensor, likelihood: Tensor
+        self,
+        z: Float[Tensor, "n n_dims"],
+        rest: Float[Tensor, "n_groups n_dims n"] | None,
+        xi: Float[Tensor, "n n_groups"],
+        w: Float[Tensor, "n n_groups"],
+        tail: Float[Tensor, "n n_groups"],
+        likelihood: Float[Tensor, ""],
     ) -> Statistics:
+        """Sums over genes of responsibilities `xi`, weights `w = xi * zeta` and what they weight."""
         if rest is None:
             x = z - self.centre  # (n, n_dims)
             first, second = w.T @ x, w.T @ x.square()
@@ -219,7 +250,7 @@ class TMixture(MixtureDensity):
 
     def _update(self, sums: Statistics, *, solve: bool) -> None:
         config = self.config
-        weights = sums.size + config.concentration - 1
+        weights = sums.size + config.concentration - 1  # (n_groups,)
         self.logits.copy_((weights / weights.sum()).clamp_min(MIN_WEIGHT).log())
         # Coordinates about the reference of the moments: the prior mean is at `prior`.
         reference = self.means.detach().clone() if self.full else self.centre.expand_as(self.means)
@@ -227,6 +258,7 @@ class TMixture(MixtureDensity):
         kappa = config.mean_precision
         total = (sums.weight + kappa)[:, None]  # (n_groups, 1)
         tiny = torch.finfo(total.dtype).tiny
+        # (n_groups, n_dims)
         mean = torch.where(
             total > tiny, (sums.first + kappa * prior) / total.clamp_min(tiny), self.means - reference
         )
@@ -249,18 +281,19 @@ class TMixture(MixtureDensity):
             self.log_dof.copy_(found.log())
 
     @torch.no_grad()
-    def log_prior(self) -> Tensor:
+    def log_prior(self) -> Float[Tensor, ""]:
         """Log density of the parameters under their priors, without constants of the settings and S0."""
         config, x = self.config, self.means - self.centre
-        precision = (-2 * self.log_scale).exp()
+        precision = (-2 * self.log_scale).exp()  # (n_groups, n_dims)
         if not self.full:
             trace = (precision * self.spread).sum(dim=1)  # (n_groups,)
             pull = (precision * x.square()).sum(dim=1)
         else:
+            # S0^(1/2) and the mean beside it, (n_groups, n_dims, n_dims + 1), whitened by the factor
             known = torch.cat([torch.diag(self.spread.sqrt()).expand(len(x), -1, -1), x[:, :, None]], dim=2)
             white = torch.linalg.solve_triangular(self.cholesky(), known, upper=False).square().sum(dim=1)
             trace, pull = white[:, :-1].sum(dim=1), white[:, -1]
-        log_det = 2 * self.log_scale.sum(dim=1)
+        log_det = 2 * self.log_scale.sum(dim=1)  # (n_groups,)
         exponent = self.scale_dof + self.n_dims + 2
         value = -0.5 * (exponent * log_det + trace + config.mean_precision * pull).sum()
         value = value + (config.concentration - 1) * self.log_weights.sum()
@@ -271,13 +304,15 @@ class TMixture(MixtureDensity):
         return value
 
     @torch.no_grad()
-    def penalised_log_likelihood(self, z: Tensor) -> Tensor:
-        """What EM climbs: `sum_i ln p(z_i)` of `(n_genes, n_dims)` plus `log_prior`, up to constants."""
+    def penalised_log_likelihood(self, z: Float[Tensor, "n_genes n_dims"]) -> Float[Tensor, ""]:
+        """What EM climbs: `sum_i ln p(z_i)` plus `log_prior`, up to constants."""
         blocks = z.split(self._rows())
         return torch.stack([self.log_prob(block).sum() for block in blocks]).sum() + self.log_prior()
 
     @torch.no_grad()
-    def em_step(self, z: Tensor, reduce: Callable[[Tensor], Tensor] | None = None) -> float:
+    def em_step(
+        self, z: Float[Tensor, "n_genes n_dims"], reduce: Callable[[Tensor], Tensor] | None = None
+    ) -> float:
         """One E-step and one M-step.
 
         Parameters
@@ -310,7 +345,7 @@ class TMixture(MixtureDensity):
     @torch.no_grad()
     def fit_em(
         self,
-        z: Tensor,
+        z: Float[Tensor, "n_genes n_dims"],
         max_iter: int | None = None,
         tol: float | None = None,
         reduce: Callable[[Tensor], Tensor] | None = None,
@@ -348,7 +383,9 @@ class TMixture(MixtureDensity):
         return history
 
     @torch.no_grad()
-    def reseed_empty(self, z: Tensor, generator: torch.Generator) -> Tensor:
+    def reseed_empty(
+        self, z: Float[Tensor, "n_genes n_dims"], generator: torch.Generator
+    ) -> Int[Tensor, " n_moved"]:
         """Move components with fewer than `min_genes` genes to the genes that the mixture explains least.
 
         Parameters
@@ -365,7 +402,7 @@ class TMixture(MixtureDensity):
             own, with `Sigma = S0 / (rho_0 + D + 2)`; the weights of the others shrink in proportion. The
             objective may fall here, and only here.
         """
-        joint = self.log_joint(z)  # (n, n_groups)
+        joint = self.log_joint(z)  # (n_genes, n_groups)
         empty = (joint.softmax(dim=1).sum(dim=0) < self.config.min_genes).nonzero().flatten()
         if len(empty) == 0:
             return empty
@@ -384,7 +421,7 @@ class TMixture(MixtureDensity):
         return empty
 
 
-def _check_data(z: Tensor, n_dims: int) -> None:
+def _check_data(z: Float[Tensor, "n_genes n_dims"], n_dims: int) -> None:
     if z.ndim != 2 or z.shape[1] != n_dims or len(z) == 0:
         raise InputError("z", f"shape {tuple(z.shape)}", f"at least one row of {n_dims}", "Check `n_dims`.")
     if not torch.isfinite(z).all():
@@ -400,7 +437,9 @@ def _total(parts: Sequence[Statistics]) -> Statistics:
     return total
 
 
-def _first_of_equals(z: Tensor, rows: Tensor) -> Tensor:
+def _first_of_equals(
+    z: Float[Tensor, "n_genes n_dims"], rows: Int[Tensor, " n_rows"]
+) -> Int[Tensor, " n_first"]:
     """`rows` in their order, without those whose `z` came before."""
     inverse = torch.unique(z[rows], dim=0, return_inverse=True)[1]
     place = torch.arange(len(rows), device=rows.device)

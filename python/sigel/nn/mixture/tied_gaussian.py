@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -23,13 +24,16 @@ class TiedMixtures:
 
     Notes
     -----
-    With one covariance the squared length of a point is the same in all components: what sets components
-    apart is linear in the point, one matrix product for all starts together.
+    With one covariance S the squared length of a point is the same in all components: what sets components
+    apart is linear in the point, one matrix product for all starts together::
+
+        ln(pi_k N(x; mu_k, S)) = slope_k . x + offset_k + what all components share
+        slope_k = S^-1 mu_k,    offset_k = ln pi_k - mu_k' S^-1 mu_k / 2
     """
 
-    slope: Tensor
-    offset: Tensor
-    log_likelihood: Tensor
+    slope: Float[Tensor, "n_starts n_components n_dims"]
+    offset: Float[Tensor, "n_starts n_components"]
+    log_likelihood: Float[Tensor, " n_starts"]
 
     def to(self, kind: torch.dtype) -> TiedMixtures:
         """The same in another precision.
@@ -41,7 +45,7 @@ class TiedMixtures:
         """
         return TiedMixtures(self.slope.to(kind), self.offset.to(kind), self.log_likelihood.to(kind))
 
-    def moved(self, by: Tensor) -> TiedMixtures:
+    def moved(self, by: Float[Tensor, " n_dims"]) -> TiedMixtures:
         """The same after the points and all means have moved.
 
         Parameters
@@ -51,8 +55,10 @@ class TiedMixtures:
         """
         return TiedMixtures(self.slope, self.offset - self.slope @ by, self.log_likelihood)
 
-    def posterior(self, x: Tensor) -> Tensor:
-        """Posteriors, `(n_points, n_starts, n_components)`.
+    def posterior(
+        self, x: Float[Tensor, "n_points n_dims"]
+    ) -> Float[Tensor, "n_points n_starts n_components"]:
+        """Posteriors of all starts; sums over components are 1.
 
         Parameters
         ----------
@@ -62,7 +68,11 @@ class TiedMixtures:
         return _logits(x, self.slope, self.offset).softmax(dim=0).permute(2, 1, 0)
 
 
-def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
+def maximise(
+    x: Float[Tensor, "n_points n_dims"],
+    posterior: Float[Tensor, "n_points n_starts n_components"],
+    ridge: float,
+) -> TiedMixtures:
     """Mixtures of the highest likelihood for given posteriors (the M step of all starts).
 
     Parameters
@@ -77,8 +87,12 @@ def maximise(x: Tensor, posterior: Tensor, ridge: float) -> TiedMixtures:
     return _step(x, posterior.permute(2, 1, 0), ridge)[0]
 
 
-def _step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[TiedMixtures, Tensor]:
-    """An M step and the E step after it; posteriors `(n_components, n_starts, n_points)`."""
+def _step(
+    x: Float[Tensor, "n_points n_dims"],
+    posterior: Float[Tensor, "n_components n_starts n_points"],
+    ridge: float,
+) -> tuple[TiedMixtures, Float[Tensor, "n_components n_starts n_points"]]:
+    """An M step and the E step after it."""
     slope, offset, common = _m_step(x, posterior, ridge)
     logits = _logits(x, slope, offset)
     posterior = logits.softmax(dim=0)
@@ -86,8 +100,12 @@ def _step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[TiedMixtures, Ten
     return TiedMixtures(slope, offset, common + evidence.mean(dim=1)), posterior
 
 
-def _logits(x: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
-    """Log posteriors up to a number for each point and start, `(n_components, n_starts, n_points)`.
+def _logits(
+    x: Float[Tensor, "n_points n_dims"],
+    slope: Float[Tensor, "n_starts n_components n_dims"],
+    offset: Float[Tensor, "n_starts n_components"],
+) -> Float[Tensor, "n_components n_starts n_points"]:
+    """Log posteriors up to a number for each point and start.
 
     Components come first, so that a softmax runs along memory: ten times as fast as with them last.
     """
@@ -96,22 +114,31 @@ def _logits(x: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
     return logits.add_(offset.T[..., None])
 
 
-def _m_step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
+def _m_step(
+    x: Float[Tensor, "n_points n_dims"],
+    posterior: Float[Tensor, "n_components n_starts n_points"],
+    ridge: float,
+) -> tuple[
+    Float[Tensor, "n_starts n_components n_dims"],
+    Float[Tensor, "n_starts n_components"],
+    Float[Tensor, " n_starts"],
+]:
     """Slope and offset as in `TiedMixtures`, and the part of the density that all components share."""
     n_points, n_dims = x.shape
     size = posterior.sum(dim=2).T.clamp_min(1e-9)  # (n_starts, n_components)
     sums = (posterior.flatten(0, 1) @ x).unflatten(0, posterior.shape[:2])  # (n_components, n_starts, n_dims)
-    mean = sums.transpose(0, 1) / size[..., None]
+    mean = sums.transpose(0, 1) / size[..., None]  # (n_starts, n_components, n_dims)
     total = x.T @ x  # (n_dims, n_dims): scatter of all points = within + between components
-    between = torch.einsum("skd,ske,sk->sde", mean, mean, size)
+    between = torch.einsum("skd,ske,sk->sde", mean, mean, size)  # (n_starts, n_dims, n_dims)
     eye = torch.eye(n_dims, dtype=x.dtype, device=x.device)
     variance = total.trace() / n_points / n_dims
     covariance = (total - between) / n_points + ridge * variance * eye  # (n_starts, n_dims, n_dims)
     # Rounding can leave a hair below zero where components explain everything.
     factor = torch.linalg.cholesky((covariance + covariance.mT) / 2 + 1e-12 * variance * eye)
     slope = torch.cholesky_solve(mean.mT, factor).mT  # (n_starts, n_components, n_dims)
-    weight = size / size.sum(dim=1, keepdim=True)
+    weight = size / size.sum(dim=1, keepdim=True)  # (n_starts, n_components)
     offset = weight.log() - 0.5 * (slope * mean).sum(dim=2)
+    # (n_starts,) from here
     logdet = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
     length = torch.einsum("sde,ed->s", torch.cholesky_inverse(factor), total) / n_points
     common = -0.5 * (length + logdet + n_dims * torch.log(torch.tensor(2 * torch.pi, dtype=x.dtype)))
@@ -119,8 +146,8 @@ def _m_step(x: Tensor, posterior: Tensor, ridge: float) -> tuple[Tensor, Tensor,
 
 
 def fit_tied(
-    x: Tensor,
-    labels: Tensor,
+    x: Float[Tensor, "n_points n_dims"],
+    labels: Int[Tensor, "n_starts n_points"],
     n_components: int,
     *,
     ridge: float = 1e-4,
@@ -163,15 +190,15 @@ def fit_tied(
 
 
 def with_neighbours(
-    x: Tensor,
+    x: Float[Tensor, "n_points n_dims"],
     mixtures: TiedMixtures,
-    neighbours: Tensor,
+    neighbours: Float[Tensor, "n_points n_points"],
     strength: float,
     *,
     ridge: float = 1e-4,
     max_steps: int = 40,
     tolerance: float = 1e-3,
-) -> Tensor:
+) -> Float[Tensor, "n_points n_starts n_components"]:
     """Posteriors of points that lean towards the components of their neighbours.
 
     Parameters
@@ -204,6 +231,7 @@ def with_neighbours(
     slope, offset = mixtures.slope, mixtures.offset
     posterior = _logits(x, slope, offset).softmax(dim=0)  # (n_components, n_starts, n_points)
     for _ in range(max_steps if strength else 0):
+        # (n_components, n_starts, n_points)
         field = (neighbours @ posterior.flatten(0, 1).T).T.unflatten(0, posterior.shape[:2])
         new = _logits(x, slope, offset).add_(strength * field).softmax(dim=0)
         moved = (new - posterior).abs().mean()
