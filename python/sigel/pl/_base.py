@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.section import check_section
-from sigel.keys import Keys
+from sigel.images.tensors import ImageViews
 from sigel.tl._fits import images_as_fitted
 
 if TYPE_CHECKING:
@@ -36,27 +37,23 @@ def pyplot() -> Any:
     return plt
 
 
-def results(adata: AnnData, key: str) -> Keys:
-    """Keys of an earlier `sigel.tl.embed`.
-
-    Raises
-    ------
-    InputError
-        When the object holds no results under that key.
-    """
-    check_section(adata)
-    keys = Keys(key)
-    if keys.group not in adata.var or keys.representation not in adata.varm:
-        fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
-        raise InputError("key", f"{key!r}, under which there is nothing", "results of sigel.tl.embed", fix)
-    return keys
-
-
 def images_of(
     adata: AnnData, key: str, layer: str | None, spatial_key: str | None, config: ImageConfig | None
 ) -> GeneImages:
     """Images made as those of the fit under `key`, where there is one and nothing else is given."""
     return images_as_fitted(adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=None)
+
+
+def shown_images(images: GeneImages, genes: Sequence[str]) -> np.ndarray:
+    """Images of named genes for the eye, `(len(genes), n_pixels)`."""
+    return ImageViews(images).shown(torch.from_numpy(images.index(genes))).numpy()
+
+
+def check_at_least_one(**numbers: int) -> None:
+    """Refuse numbers of genes or panels below 1."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
 
 
 def draw_pixels(

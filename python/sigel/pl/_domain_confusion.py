@@ -12,10 +12,13 @@ from sigel.keys import Keys
 from sigel.pl._base import pyplot
 from sigel.pl._colours import MOST, in_order
 from sigel.pl._domains import stored
+from sigel.tasks.domains.agreement import agreement
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 _CELL = (0.62, 0.36)  # inches of a cell of the table
 _LETTER = 0.075  # inches of a digit in it
@@ -54,8 +57,6 @@ def domain_confusion(adata: AnnData, labels: str, *, key: str = "sigel") -> Figu
     >>> sigel.tl.domains(adata, 4, progress=False)
     >>> figure = sigel.pl.domain_confusion(adata, "region")
     """
-    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-
     plt = pyplot()
     stored(adata, key)
     found, known = in_order(adata.obs[Keys(key).domain]), _labels(adata, labels)
@@ -64,39 +65,42 @@ def domain_confusion(adata: AnnData, labels: str, *, key: str = "sigel") -> Figu
         fix = "Choose a column with labels of spots that have a domain."
         raise InputError("labels", f"{labels!r}, without a label", "labels of spots", fix)
     found, known = found[told].cat.remove_unused_categories(), known[told].cat.remove_unused_categories()
-    table = pd.crosstab(found, known).to_numpy()
-    order = _staircase(table)
-    table = table[order]
-    share = table / table.sum(axis=1, keepdims=True)
+    both = agreement(found.cat.codes.to_numpy(), known.cat.codes.to_numpy())
+    rows = [str(found.cat.categories[at]) for at in both.order]
+    columns = [_short(str(name)) for name in known.cat.categories]
 
-    n_rows, n_cols = table.shape
-    width, height = min(n_cols * _CELL[0], 12.0), min(n_rows * _CELL[1], 9.0)
-    names = [_short(str(name)) for name in known.cat.categories]
-    low = 0.5 if max(map(len, names)) < 8 else 0.07 * max(map(len, names)) * 0.75 + 0.3
+    width, height = min(len(columns) * _CELL[0], 12.0), min(len(rows) * _CELL[1], 9.0)
+    longest = max(map(len, columns))
+    low = 0.5 if longest < 8 else 0.07 * longest * 0.75 + 0.3
     size = (max(width + 1.9, 4.2), max(height, 1.4) + low + 0.75)
     figure, ax = plt.subplots(figsize=size, layout="constrained")
-    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    if width / n_cols > _LETTER * len(f"{table.max()}") + 0.06 and height / n_rows > 0.16:
-        for row, column in zip(*np.nonzero(table), strict=True):
-            shade = "white" if share[row, column] > 0.6 else "black"
-            ax.text(column, row, f"{table[row, column]}", ha="center", va="center", fontsize=8, color=shade)
-    turned = max(map(len, names)) * _LETTER > width / n_cols
+    image = _draw_table(ax, both.table, width, height)
+    turned = longest * _LETTER > width / len(columns)
     style: dict[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if turned else {}
-    ax.set_xticks(np.arange(n_cols), names, fontsize=8, parse_math=False, **style)
-    rows = [str(found.cat.categories[at]) for at in order]
-    ax.set_yticks(np.arange(n_rows), rows, fontsize=8, parse_math=False)
+    ax.set_xticks(np.arange(len(columns)), columns, fontsize=8, parse_math=False, **style)
+    ax.set_yticks(np.arange(len(rows)), rows, fontsize=8, parse_math=False)
     ax.tick_params(length=0)
     ax.set_xlabel(labels, parse_math=False)
     ax.set_ylabel("domain")
-    ari = adjusted_rand_score(known.cat.codes, found.cat.codes)
-    nmi = normalized_mutual_info_score(known.cat.codes, found.cat.codes)
-    ax.set_title(f"ARI {ari:.2f}, NMI {nmi:.2f}", fontsize=11)
+    ax.set_title(f"ARI {both.ari:.2f}, NMI {both.nmi:.2f}", fontsize=11)
     n, without = int(told.sum()), int((~told).sum())
     note = f"{n:,} spots" + (f"; {without:,} without a label left out" if without else "")
     figure.supxlabel(note, fontsize=8, color="0.4")
     figure.colorbar(image, ax=ax, label="share of the domain", shrink=min(0.9, 3.5 / height), pad=0.02)
     ax.spines[:].set_color("0.7")
     return figure
+
+
+def _draw_table(ax: Axes, table: np.ndarray, width: float, height: float) -> AxesImage:
+    """Shares of the rows as colours, and the numbers where they fit; inches of the whole table."""
+    share = table / table.sum(axis=1, keepdims=True)
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    n_rows, n_cols = table.shape
+    if width / n_cols > _LETTER * len(f"{table.max()}") + 0.06 and height / n_rows > 0.16:
+        for row, column in zip(*np.nonzero(table), strict=True):
+            shade = "white" if share[row, column] > 0.6 else "black"
+            ax.text(column, row, f"{table[row, column]}", ha="center", va="center", fontsize=8, color=shade)
+    return image
 
 
 def _short(name: str) -> str:
@@ -114,15 +118,3 @@ def _labels(adata: AnnData, labels: str) -> pd.Series:
     if n > MOST:
         raise InputError("labels", f"{labels!r} with {n} labels", f"at most {MOST}", fix)
     return column
-
-
-def _staircase(table: np.ndarray) -> np.ndarray:
-    """Order of the rows that makes the diagonal of a table heavy, with columns as they are."""
-    from scipy.optimize import linear_sum_assignment
-
-    place = table.argmax(axis=1).astype(float) + 0.5  # after the row that has the column as its own
-    rows, columns = linear_sum_assignment(-table)
-    # A pair without a spot is no match.
-    paired = table[rows, columns] > 0
-    place[rows[paired]] = columns[paired]
-    return np.lexsort((-table.sum(axis=1), place))

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images.tensors import ImageViews
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results, scale_label
-from sigel.pl._map import Method, plane
-from sigel.stats.scaling import centred
-from sigel.tasks.gene_groups.grouping import describe_groups, typical_genes
+from sigel.pl._base import (
+    check_at_least_one,
+    draw_pixels,
+    images_of,
+    limits_of,
+    panel_shape,
+    pyplot,
+    scale_label,
+)
+from sigel.pl._grid import Panel, draw_grid, in_rows
+from sigel.tasks.gene_groups.group_images import group_images
+from sigel.tasks.gene_map import Method, check_method, group_on_map
+from sigel.tl._fits import groups_under
+from sigel.tl._groups import gene_groups as describe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NCOLS = 4
-_ON_MAP = 4000  # other genes on the map: more are no clearer, and t-SNE would take a minute
 
 
 def group_page(
@@ -78,62 +85,38 @@ def group_page(
     >>> figure = sigel.pl.group_page(adata, 1, method="pca")
     """
     plt = pyplot()
-    if n_genes < 1:
-        raise InputError("n_genes", repr(n_genes), "a whole number >= 1", "Leave n_genes out.")
-    if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
-    keys = results(adata, key)
-    images = images_of(adata, key, layer, spatial_key, config)
-    position = adata.var_names.get_indexer(images.genes)
-    labels = adata.var[keys.group].astype(object).to_numpy()
-    z = np.asarray(adata.varm[keys.representation], dtype=np.float64)
-    table = describe_groups(z, adata.var_names, labels, adata.var.get(keys.group_prob)).set_index("group")
+    check_at_least_one(n_genes=n_genes)
+    check_method(method)
+    keys, z = groups_under(adata, key)
+    table = describe(adata, key=key).set_index("group")
     group = str(group)
     if group not in table.index:
         known = ", ".join(table.index[:20]) + (", ..." if len(table) > 20 else "")
         raise InputError("group", unknown_name(group, ()), "the name of a group", f"There are: {known}.")
-    members = np.flatnonzero(labels[position] == group)
-    unit = np.zeros_like(z)
-    fitted = np.isfinite(z).all(axis=1)
-    unit[fitted] = centred(z[fitted])
-    typical = members[typical_genes(unit[position[members]])][:n_genes]
-    views = ImageViews(images)
-    mean = views.mean_shown(torch.from_numpy(members)).numpy()
-    genes = views.shown(torch.from_numpy(typical)).numpy()
-    limits = limits_of(genes)
-
-    n_rows = -(-len(typical) // _NCOLS)
-    width, height = panel_shape(images.raster, 2.0)
-    top = max(3.0, 1.5 * height)
-    figure = plt.figure(
-        figsize=(_NCOLS * width + 0.8, top + n_rows * (height + 0.25) + 0.4), layout="constrained"
-    )
-    above, below = figure.subfigures(2, 1, height_ratios=[top, n_rows * (height + 0.25)])
-    left, middle, right = above.subplots(1, 3, width_ratios=[1.1, 1.1, 0.8])
-    drawn = draw_pixels(left, images.raster, mean, limits, cmap)
-    left.set_title("mean image", fontsize=9)
+    images = images_of(adata, key, layer, spatial_key, config)
+    labels = adata.var[keys.group].astype(object).to_numpy()
+    (found,) = group_images(images, z, labels, [group], n_genes=n_genes)
     embedded = np.isfinite(z).all(axis=1)
-    _place(middle, z[embedded], labels[embedded] == group, method, seed)
+    place, inside = group_on_map(z[embedded], labels[embedded] == group, method=method, seed=seed)
+
+    raster, limits = images.raster, limits_of(found.images)
+    rows = in_rows(map(Panel, found.images, found.typical), _NCOLS)
+    width, height = panel_shape(raster, 2.0)
+    top, grid = max(3.0, 1.5 * height), len(rows) * (height + 0.25)
+    figure = plt.figure(figsize=(_NCOLS * width + 0.8, top + grid + 0.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[top, grid])
+    left, middle, right = above.subplots(1, 3, width_ratios=[1.1, 1.1, 0.8])
+    draw_pixels(left, raster, found.mean, limits, cmap)
+    left.set_title("mean image", fontsize=9)
+    _place(middle, place, inside, method)
     _figures(right, table.loc[group], adata.uns.get(keys.info, {}).get("stability"), group)
-    panels = below.subplots(n_rows, _NCOLS, squeeze=False)
-    for ax in panels.flat:
-        ax.set_axis_off()
-    for ax, gene, image in zip(panels.flat, images.genes[typical], genes, strict=False):
-        draw_pixels(ax, images.raster, image, limits, cmap)
-        ax.set_title(gene, fontsize=9, fontstyle="italic", parse_math=False)
-    label = scale_label(images)
-    below.colorbar(drawn, ax=panels, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
+    draw_grid(below, raster, rows, _NCOLS, limits=limits, cmap=cmap, label=scale_label(images))
     figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold")
     return figure
 
 
-def _place(ax: Axes, z: np.ndarray, inside: np.ndarray, method: Method, seed: int) -> None:
-    """The map of genes `(n, n_dims)`, those of the group in colour."""
-    rng = np.random.default_rng(seed)
-    drawn = np.flatnonzero(~inside)
-    drawn = np.sort(rng.permutation(drawn)[:_ON_MAP])
-    drawn = np.concatenate([drawn, np.flatnonzero(inside)])
-    place, inside = plane(z[drawn], method, seed), inside[drawn]
+def _place(ax: Axes, place: np.ndarray, inside: np.ndarray, method: Method) -> None:
+    """The map of genes `(n, 2)`, those of the group in colour."""
     size = float(np.clip(6000 / len(place), 2, 16))
     for rows, colour in ((~inside, "0.8"), (inside, "#c8553d")):
         ax.scatter(place[rows, 0], place[rows, 1], s=size, color=colour, linewidths=0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
-from sigel.images.tensors import ImageViews
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, results
-from sigel.stats.scaling import centred
-from sigel.tasks.gene_groups.grouping import typical_genes
+from sigel.pl._base import check_at_least_one, images_of, limits_of, pyplot
+from sigel.pl._grid import Panel, draw_grid, grid_figure
+from sigel.tasks.gene_groups.group_images import GroupImages, group_images, largest_groups
+from sigel.tl._fits import groups_under
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -69,49 +67,36 @@ def gene_groups(
     >>> sigel.tl.embed(adata, config=quick, progress=False)
     >>> figure = sigel.pl.gene_groups(adata)
     """
-    plt = pyplot()
-    for name, number in (("n_genes", n_genes), ("max_groups", max_groups)):
-        if number < 1:
-            raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
-    keys = results(adata, key)
+    pyplot()
+    check_at_least_one(n_genes=n_genes, max_groups=max_groups)
+    keys, z = groups_under(adata, key)
     images = images_of(adata, key, layer, spatial_key, config)
-    position = adata.var_names.get_indexer(images.genes)
-    group = adata.var[keys.group].astype(object).to_numpy()[position]
-    unit = centred(np.asarray(adata.varm[keys.representation], dtype=np.float64)[position])
-    labels, sizes = np.unique([str(g) for g in group if isinstance(g, str) and g], return_counts=True)
-    n_groups = len(labels)
-    shown = labels[np.lexsort((labels, -sizes))][:max_groups]
+    group = adata.var[keys.group].astype(object).to_numpy()
+    labels = largest_groups(images, group)
+    labels, n_groups = labels[:max_groups], len(labels)
+    found = group_images(images, z, group, labels, n_genes=n_genes)
+    rows = [_row(label, one) for label, one in zip(labels, found, strict=True)]
 
-    views = ImageViews(images)
-    width, height = panel_shape(images.raster, 1.5)
-    figure, axes = plt.subplots(
-        len(shown),
-        n_genes + 1,
-        figsize=((n_genes + 1) * width + 0.9, len(shown) * (height + 0.22) + 0.4),
-        squeeze=False,
-        layout="constrained",
+    n_cols = n_genes + 1
+    size = {"width": 1.5, "title": 0.22, "beside": 0.9, "above": 0.4}
+    figure = grid_figure(images.raster, len(rows), n_cols, **size)
+    draw_grid(
+        figure,
+        images.raster,
+        rows,
+        n_cols,
+        limits=limits_of(np.concatenate([one.images for one in found])),
+        cmap=cmap,
+        label="z-score" if images.config.scale == "zscore" else "scaled expression",
+        fontsize=8,
     )
-    pages = []
-    for label in shown:
-        members = np.flatnonzero(group == label)
-        typical = members[typical_genes(unit[members])][:n_genes]
-        mean = views.mean_shown(torch.from_numpy(members)).numpy()
-        pages.append((members, typical, mean, views.shown(torch.from_numpy(typical)).numpy()))
-    limits = limits_of(np.concatenate([genes for *_, genes in pages]))
-    for row, label, (members, typical, mean, genes) in zip(axes, shown, pages, strict=True):
-        for ax in row:
-            ax.set_axis_off()
-        drawn = draw_pixels(row[0], images.raster, mean, limits, cmap)
-        row[0].set_title(
-            f"Group {label}: {len(members)} gene{'s' * (len(members) > 1)}", fontsize=8, fontweight="bold"
-        )
-        for ax, gene, image in zip(row[1:], images.genes[typical], genes, strict=False):
-            draw_pixels(ax, images.raster, image, limits, cmap)
-            ax.set_title(gene, fontsize=8, fontstyle="italic", parse_math=False)
-    which = (
-        f"the {len(shown)} largest of {n_groups} groups" if n_groups > len(shown) else f"{n_groups} groups"
-    )
+    which = f"the {len(rows)} largest of {n_groups} groups" if n_groups > len(rows) else f"{n_groups} groups"
     figure.suptitle(f"Mean image and most typical genes of {which}", fontsize=10)
-    label = "z-score" if images.config.scale == "zscore" else "scaled expression"
-    figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / len(shown)), aspect=15, label=label, pad=0.02)
     return figure
+
+
+def _row(label: str, group: GroupImages) -> list[Panel]:
+    """The mean image of a group, then its most typical genes."""
+    head = f"Group {label}: {group.n_genes} gene{'s' * (group.n_genes > 1)}"
+    mean = Panel(group.mean, head, {"fontweight": "bold"})
+    return [mean, *map(Panel, group.images, group.typical)]

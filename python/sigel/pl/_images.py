@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.images.tensors import ImageViews
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, scale_label
+from sigel.pl._base import images_of, limits_of, pyplot, scale_label, shown_images
+from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -69,33 +66,35 @@ def gene_images(
     >>> adata = sigel.datasets.simulated_section(seed=0)
     >>> figure = sigel.pl.gene_images(adata, ["Gene0001", "Gene0002"])
     """
-    plt = pyplot()
-    if genes is None:
-        raise InputError("genes", "None", "names of genes", "For example list(adata.var_names[:5]).")
-    if not isinstance(genes, Iterable):
-        raise InputError("genes", repr(genes), "names of genes", "For example list(adata.var_names[:5]).")
-    genes = [genes] if isinstance(genes, str) else list(genes)
-    if not genes:
-        raise InputError("genes", "no name", "at least one gene", "For example list(adata.var_names[:5]).")
+    pyplot()
+    genes = _names(genes)
     if ncols < 1:
         raise InputError("ncols", repr(ncols), "a whole number >= 1", "Use ncols=5.")
     images = images_of(adata, key, layer, spatial_key, config)
-    values = ImageViews(images).shown(torch.from_numpy(images.index(genes))).numpy()
-
-    n_cols = min(ncols, len(genes))
-    n_rows = math.ceil(len(genes) / n_cols)
-    width, height = panel_shape(images.raster, 2.2)
-    size = (n_cols * width + (0.7 if shared_scale else 0.0), n_rows * (height + 0.3))
-    figure, axes = plt.subplots(n_rows, n_cols, figsize=size, squeeze=False, layout="constrained")
-    limits = limits_of(values)
-    label = scale_label(images)
-    for ax, gene, image in zip(axes.flat, genes, values, strict=False):
-        drawn = draw_pixels(ax, images.raster, image, limits if shared_scale else limits_of(image), cmap)
-        ax.set_title(gene, fontsize=10, fontstyle="italic", parse_math=False)
-        if not shared_scale:
-            figure.colorbar(drawn, ax=ax, shrink=0.6, label=label)
-    for ax in axes.flat[len(genes) :]:
-        ax.set_axis_off()
-    if shared_scale:
-        figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / n_rows), label=label, pad=0.02)
+    values = shown_images(images, genes)
+    rows = in_rows(map(Panel, values, genes), min(ncols, len(genes)))
+    n_cols = len(rows[0])
+    beside = 0.7 if shared_scale else 0.0
+    figure = grid_figure(images.raster, len(rows), n_cols, width=2.2, title=0.3, beside=beside)
+    draw_grid(
+        figure,
+        images.raster,
+        rows,
+        n_cols,
+        limits=limits_of(values) if shared_scale else None,
+        cmap=cmap,
+        label=scale_label(images),
+        fontsize=10,
+        aspect=20,
+    )
     return figure
+
+
+def _names(genes: Sequence[str] | str) -> list[str]:
+    wanted, fix = "names of genes", "For example list(adata.var_names[:5])."
+    if not isinstance(genes, Iterable):
+        raise InputError("genes", repr(genes), wanted, fix)
+    genes = [genes] if isinstance(genes, str) else list(genes)
+    if not genes:
+        raise InputError("genes", "no name", "at least one gene", fix)
+    return genes

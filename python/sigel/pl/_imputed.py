@@ -10,19 +10,16 @@ import numpy as np
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
-from sigel.images.counts import SpotRows
 from sigel.keys import IMPUTATION
 from sigel.pl._base import diameter_of, draw_cells, pyplot
-from sigel.stats.scaling import log_normalised
-from sigel.tasks.imputation.impute import correlation
+from sigel.tasks.imputation.achieved_accuracy import correlation
+from sigel.tl._measured import accuracy_of, measured_as_imputed, names_in_both
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 _MAX_GENES = 30  # beyond which nobody looks
-_FEW = 20  # genes whose sum is no library size
-_BATCH = 256  # genes compared at a time
 _SHARED, _IMPUTED = "#3b6ea8", "#c8553d"
 
 
@@ -79,40 +76,55 @@ def imputed_genes(
         raise InputError("spatial_key", repr(spatial_key), "a key of obsm", f"There is {known}.")
     places = np.asarray(imputed.obsm[spatial_key], dtype=np.float64)[:, :2]
     diameter = diameter_of(places)
-
-    some = imputed[:, genes]
-    columns = {"imputed": _dense(some.X)}
-    if measured is not None:
-        there = _names_in_both(genes, measured)
-        seen = np.full(some.shape, np.nan)
-        seen[:, [genes.index(gene) for gene in there]] = _measured(imputed, measured, there).toarray()
-        columns = {"measured": seen, **columns}
-    if {"lower", "upper"} <= set(some.layers):
-        width = _dense(some.layers["upper"]) - _dense(some.layers["lower"])
-        columns[f"width of {told['coverage']:.0%} interval"] = width
+    columns = _columns(imputed[:, genes], measured, told["coverage"])
+    achieved = correlation(columns["measured"], columns["imputed"]) if "measured" in columns else None
 
     across, down = np.ptp(places, axis=0) + diameter
     height = 2.3 * float(np.clip(down / across, 0.4, 2.5))
     figure = plt.figure(figsize=(3.0 * len(columns), len(genes) * (height + 0.6)), layout="constrained")
     rows = np.atleast_1d(figure.subfigures(len(genes), 1))
-    for at, (row, known) in enumerate(zip(rows, some.var.itertuples(), strict=True)):
+    for at, (row, known) in enumerate(zip(rows, imputed.var.loc[genes].itertuples(), strict=True)):
         panels = {name: values[:, at] for name, values in columns.items()}
         heading = f"{known.Index}: expected PCC {known.expected_pcc:.2f}"
-        if np.ptp(panels.get("measured", 0.0)) > 0:
-            heading += f", achieved {correlation(seen[:, [at]], columns['imputed'][:, [at]])[0]:.2f}"
+        if achieved is not None and np.ptp(panels["measured"]) > 0:
+            heading += f", achieved {achieved[at]:.2f}"
         heading += "" if known.trusted else ", not trusted"
         row.suptitle(heading, fontsize=10, color="black" if known.trusted else "0.5", parse_math=False)
-        axes = row.subplots(1, len(panels), squeeze=False)[0]
-        for ax, (name, values) in zip(axes, panels.items(), strict=True):
-            ax.set_axis_off()
-            if np.isnan(values[0]):
-                ax.set_title("not measured", fontsize=9, color="0.5")
-                continue
-            drawn = draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
-            ax.set_title(name, fontsize=9)
-            row.colorbar(drawn, ax=ax, shrink=0.7, aspect=15, pad=0.02).ax.tick_params(labelsize=7)
+        _draw_gene(row, places, diameter, panels, cmap)
     figure.supxlabel("colour bars: log1p of normalised counts", fontsize=8, color="0.4")
     return figure
+
+
+def _columns(imputed: AnnData, measured: AnnData | None, coverage: float) -> dict[str, np.ndarray]:
+    """What is drawn of the genes by the title of the panel, each `(n_cells, n_genes)`."""
+    columns = {"imputed": _dense(imputed.X)}
+    if measured is not None:
+        genes = list(imputed.var_names)
+        there = names_in_both(genes, measured)
+        seen = np.full(imputed.shape, np.nan)
+        seen[:, [genes.index(gene) for gene in there]] = measured_as_imputed(
+            imputed, measured, there
+        ).toarray()
+        columns = {"measured": seen, **columns}
+    if {"lower", "upper"} <= set(imputed.layers):
+        width = _dense(imputed.layers["upper"]) - _dense(imputed.layers["lower"])
+        columns[f"width of {coverage:.0%} interval"] = width
+    return columns
+
+
+def _draw_gene(
+    row: SubFigure, places: np.ndarray, diameter: float, panels: dict[str, np.ndarray], cmap: str
+) -> None:
+    """Panels of one gene side by side, each on a scale of its own."""
+    axes = row.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (name, values) in zip(axes, panels.items(), strict=True):
+        ax.set_axis_off()
+        if np.isnan(values[0]):
+            ax.set_title("not measured", fontsize=9, color="0.5")
+            continue
+        drawn = draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
+        ax.set_title(name, fontsize=9)
+        row.colorbar(drawn, ax=ax, shrink=0.7, aspect=15, pad=0.02).ax.tick_params(labelsize=7)
 
 
 def imputation_accuracy(imputed: AnnData, *, measured: AnnData | None = None) -> Figure:
@@ -145,19 +157,15 @@ def imputation_accuracy(imputed: AnnData, *, measured: AnnData | None = None) ->
     >>> imputed = sigel.tl.impute(target, reference, progress=False)
     >>> figure = sigel.pl.imputation_accuracy(imputed, measured=hidden)
     """
-    from scipy.stats import spearmanr
-
     plt = pyplot()
     told = _results(imputed)
     shared = told["shared"]
     dots = {"shared genes, cross-validated": (_SHARED, shared["expected_pcc"], shared["achieved_pcc"])}
     ranks = [f"{told['spearman']:.2f} over {len(shared)} shared genes"]
     if measured is not None:
-        genes, achieved = _achieved(imputed, measured)
-        expected = imputed.var.loc[genes, "expected_pcc"]
-        dots = {"imputed genes": (_IMPUTED, expected, achieved), **dots}
-        rank = float(spearmanr(expected, achieved).statistic) if len(genes) > 2 else np.nan
-        ranks.append(f"{rank:.2f} over {len(genes)} imputed genes")
+        found = accuracy_of(imputed, measured)
+        dots = {"imputed genes": (_IMPUTED, found.expected, found.achieved), **dots}
+        ranks.append(f"{found.spearman:.2f} over {len(found.achieved)} imputed genes")
 
     figure, ax = plt.subplots(figsize=(5.2, 5.4), layout="constrained")
     for name, (shade, across, up) in dots.items():
@@ -200,62 +208,6 @@ def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
             found = f"{gene!r}, which was not imputed ({left_out.loc[gene, 'status']})"
         raise InputError("genes", found, "names of imputed genes", fix)
     return genes
-
-
-def _names_in_both(genes: Iterable[str], measured: AnnData) -> list[str]:
-    """Those of the genes that were measured, in their order."""
-    if not (hasattr(measured, "obsm") and hasattr(measured, "var_names")):
-        found = f"an object of class {type(measured).__name__}"
-        raise InputError("measured", found, "an AnnData", "Leave measured out.")
-    there = [gene for gene in genes if gene in measured.var_names]
-    if not there:
-        fix = "Leave measured out, or check the spelling of its genes."
-        raise InputError("measured", "none of the genes", "measured values of some of them", fix)
-    return there
-
-
-def _measured(imputed: AnnData, measured: AnnData, genes: list[str]) -> sparse.csc_matrix:
-    """Measured values of the genes in the cells of `imputed`, `(n_cells, n_genes)`; see `imputed_genes`."""
-    for what, names in (("genes", measured.var_names), ("cells", measured.obs_names)):
-        if not names.is_unique:
-            fix = f"Call measured.{'var' if what == 'genes' else 'obs'}_names_make_unique() first."
-            raise InputError("measured", f"names of {what} that occur twice", "names that occur once", fix)
-    rows = measured.obs_names.get_indexer(imputed.obs_names)
-    if (rows < 0).any():
-        found = f"{int((rows >= 0).sum())} of the {len(rows)} imputed cells"
-        raise InputError("measured", found, "all of them, by name", "Check measured.obs_names.")
-    columns, told = measured.var_names.get_indexer(genes), imputed.uns[IMPUTATION]
-    panel = measured.var_names.get_indexer(told["shared"].index)
-    has_panel = len(panel) > 0 and (panel >= 0).all()
-    counted = panel if has_panel else np.arange(measured.n_vars)
-    parts, sizes, whole = [], [], True
-    for _, chunk in SpotRows(measured.X):
-        parts.append(chunk[:, columns])
-        sizes.append(np.asarray(chunk[:, counted].sum(axis=1), dtype=np.float64).ravel())
-        whole = whole and bool((chunk.data == np.round(chunk.data)).all()) and chunk.data.min(initial=0) >= 0
-    values, library = sparse.vstack(parts, format="csr")[rows], np.concatenate(sizes)[rows]
-    if whole:
-        wanted = float(told["target_sum"])
-        if not has_panel:
-            library = library if measured.n_vars >= _FEW else np.ones(len(library))
-            wanted = float(np.median(library))
-        values = log_normalised(values, library, wanted)
-    return sparse.csc_matrix(values)
-
-
-def _achieved(imputed: AnnData, measured: AnnData) -> tuple[list[str], np.ndarray]:
-    """Imputed genes that vary in `measured`, and the correlation of both."""
-    genes = _names_in_both(imputed.var_names, measured)
-    values = _measured(imputed, measured, genes)
-    varies, achieved = np.zeros(len(genes), dtype=bool), np.zeros(len(genes))
-    for start in range(0, len(genes), _BATCH):
-        some = slice(start, start + _BATCH)
-        seen = values[:, some].toarray()
-        varies[some] = np.ptp(seen, axis=0) > 0
-        achieved[some] = correlation(_dense(imputed[:, genes[some]].X), seen)
-    if not varies.any():
-        raise InputError("measured", "genes that do not vary", "measured values", "Check measured.X.")
-    return [gene for gene, kept in zip(genes, varies, strict=True) if kept], achieved[varies]
 
 
 def _dense(values: Any) -> np.ndarray:

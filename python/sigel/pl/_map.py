@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.pl._base import pyplot, results
+from sigel.pl._base import pyplot
 from sigel.pl._colours import colours_of
+from sigel.tasks.gene_map import Method, check_method
+from sigel.tasks.gene_map import gene_map as layout
+from sigel.tl._fits import groups_under
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
-
-Method = Literal["tsne", "pca"]
 
 _MANY = 20  # categories beyond which a legend is no longer read
 
@@ -69,14 +70,12 @@ def gene_map(
     >>> ax = sigel.pl.gene_map(adata, method="pca", labels=["Gene0001"])
     """
     plt = pyplot()
-    keys = results(adata, key)
-    if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
+    keys, z = groups_under(adata, key)
+    check_method(method)
     color = keys.group if color is None else color
     if color not in adata.var:
         known = ", ".join(map(str, adata.var.columns))
         raise InputError("color", repr(color), "a column of adata.var", f"There are: {known}.")
-    z = np.asarray(adata.varm[keys.representation], dtype=np.float64)
     embedded = np.isfinite(z).all(axis=1)
     labels = [labels] if isinstance(labels, str) else list(labels)
     row = pd.Series(np.cumsum(embedded) - 1, index=adata.var_names)[embedded]
@@ -84,7 +83,7 @@ def gene_map(
         if gene not in row.index:
             found = f"{gene!r}, which is not among the {len(row)} embedded genes"
             raise InputError("labels", found, "names of embedded genes", f'See adata.var["{keys.status}"].')
-    place = plane(z[embedded], method, seed)
+    place = layout(z[embedded], method=method, seed=seed)
 
     if ax is None:
         ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")[1]
@@ -101,20 +100,6 @@ def gene_map(
     ax.set_title(f"{len(place)} genes by their images", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
-
-
-def plane(z: np.ndarray, method: Method, seed: int) -> np.ndarray:
-    """Two coordinates for each representation, `(n, 2)`."""
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
-    if method == "tsne" and len(z) > 3:
-        perplexity = min(30.0, (len(z) - 1) / 3)
-        return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(z)
-    if len(z) < 2:
-        return np.zeros((len(z), 2))
-    parts = PCA(min(2, *z.shape), svd_solver="full").fit_transform(z)
-    return np.pad(parts, ((0, 0), (0, 2 - parts.shape[1])))
 
 
 def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: bool) -> None:

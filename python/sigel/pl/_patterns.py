@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.images.tensors import ImageViews
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot
+from sigel.pl._base import check_at_least_one, images_of, limits_of, pyplot, shown_images
+from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
+from sigel.stats.scaling import zscored
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -70,10 +69,30 @@ def pattern_genes(
     >>> table = sigel.tl.pattern_genes(adata, "region", {"ring": 0.9}, progress=False)
     >>> figure = sigel.pl.pattern_genes(adata, table)
     """
-    plt = pyplot()
-    for name, number in (("n", n), ("ncols", ncols)):
-        if number < 1:
-            raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+    pyplot()
+    check_at_least_one(n=n, ncols=ncols)
+    best = _best(table, n)
+    images = images_of(adata, key, layer, spatial_key, config)
+    pattern = np.asarray(table.attrs["image"], dtype=np.float64)
+    if len(pattern) != images.raster.n_pixels:
+        found = f"a pattern on {len(pattern)} pixels for images of {images.raster.n_pixels}"
+        fix = "Pass the section, spatial_key and config that the pattern was made with."
+        raise InputError("table", found, "the same grid", fix)
+    values = zscored(np.vstack([pattern, shown_images(images, list(best.index))]).T).T
+    titles = [
+        f"$\\it{{{_plain(gene)}}}$\n{similarity:.2f}" for gene, similarity in best["similarity"].items()
+    ]
+    first = Panel(values[0], _told(table), {"fontweight": "bold", "parse_math": True})
+    genes = [Panel(*one, {"parse_math": True}) for one in zip(values[1:], titles, strict=True)]
+    rows = in_rows([first, *genes], min(ncols, len(values)))
+    n_cols = len(rows[0])
+    figure = grid_figure(images.raster, len(rows), n_cols, width=2.2, title=0.45, beside=0.8)
+    draw_grid(figure, images.raster, rows, n_cols, limits=limits_of(values), cmap=cmap, label="z-score")
+    return figure
+
+
+def _best(table: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The first rows by rank, or a refusal of what is no answer."""
     fix = "Pass what sigel.tl.pattern_genes returned."
     if not isinstance(table, pd.DataFrame) or not {"similarity", "rank"} <= set(table.columns):
         raise InputError("table", "another table", "columns similarity and rank", fix)
@@ -82,30 +101,7 @@ def pattern_genes(
     best = table.dropna(subset="rank").sort_values("rank").head(n)
     if best.empty:
         raise InputError("table", "no gene with a rank", "at least one", 'See the column "status".')
-    images = images_of(adata, key, layer, spatial_key, config)
-    pattern = np.asarray(table.attrs["image"], dtype=np.float64)
-    if len(pattern) != images.raster.n_pixels:
-        found = f"a pattern on {len(pattern)} pixels for images of {images.raster.n_pixels}"
-        fix = "Pass the section, spatial_key and config that the pattern was made with."
-        raise InputError("table", found, "the same grid", fix)
-    genes = ImageViews(images).shown(torch.from_numpy(images.index(list(best.index)))).numpy()
-    values = _standard(np.vstack([pattern, genes]))
-
-    n_cols = min(ncols, len(values))
-    n_rows = math.ceil(len(values) / n_cols)
-    width, height = panel_shape(images.raster, 2.2)
-    size = (n_cols * width + 0.8, n_rows * (height + 0.45))
-    figure, axes = plt.subplots(n_rows, n_cols, figsize=size, squeeze=False, layout="constrained")
-    limits = limits_of(values)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for ax, image in zip(axes.flat, values, strict=False):
-        drawn = draw_pixels(ax, images.raster, image, limits, cmap)
-    axes.flat[0].set_title(_told(table), fontsize=9, fontweight="bold")
-    for ax, gene, similarity in zip(axes.flat[1:], best.index, best["similarity"], strict=False):
-        ax.set_title(f"$\\it{{{_plain(gene)}}}$\n{similarity:.2f}", fontsize=9)
-    figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / n_rows), aspect=15, label="z-score", pad=0.02)
-    return figure
+    return best
 
 
 def _told(table: pd.DataFrame) -> str:
@@ -122,8 +118,3 @@ def _told(table: pd.DataFrame) -> str:
 def _plain(name: object) -> str:
     """A name within mathematical text, where some signs have a meaning."""
     return "".join(f"\\{sign}" if sign in "_#%&${}" else sign for sign in str(name)).replace("-", "{-}")
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-9)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
-import torch
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.tensors import ImageViews
-from sigel.pl._base import draw_pixels, images_of, limits_of, panel_shape, pyplot, scale_label
+from sigel.pl._base import check_at_least_one, images_of, limits_of, pyplot, scale_label, shown_images
+from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -73,50 +73,42 @@ def similar_genes(
     >>> table = sigel.tl.similar_genes(adata, "Gene0001")
     >>> figure = sigel.pl.similar_genes(adata, table)
     """
-    plt = pyplot()
-    for name, number in (("n", n), ("ncols", ncols)):
-        if number < 1:
-            raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+    pyplot()
+    check_at_least_one(n=n, ncols=ncols)
     needed = {"query", "gene", "rank", "similarity", "above_random"}
     if not isinstance(table, pd.DataFrame) or not needed <= set(table.columns) or table.empty:
         fix = "Pass what sigel.tl.similar_genes returned."
         raise InputError("table", "another table, or no row", f"columns {', '.join(sorted(needed))}", fix)
     images = images_of(adata, key, layer, spatial_key, config)
-    rows = [
+    answers = [
         (_names(str(query), images), part.sort_values("rank").head(n))
         for query, part in table.groupby("query", sort=False)
     ]
-    panels = [len(asked) + len(part) for asked, part in rows]
-    if sum(panels) > _MAX_PANELS:
-        found, fix = f"{sum(panels)} panels", "Pass fewer rows, or a smaller n."
+    sizes = [len(asked) + len(part) for asked, part in answers]
+    if sum(sizes) > _MAX_PANELS:
+        found, fix = f"{sum(sizes)} panels", "Pass fewer rows, or a smaller n."
         raise InputError("table", found, f"at most {_MAX_PANELS} images", fix)
 
-    n_cols = min(ncols, max(panels))
-    n_rows = sum(math.ceil(one / n_cols) for one in panels)
-    names = [gene for asked, part in rows for gene in [*asked, *part["gene"]]]
-    values = ImageViews(images).shown(torch.from_numpy(images.index(names))).numpy()
-    limits = limits_of(values)
-    width, height = panel_shape(images.raster, 2.0)
-    size = (n_cols * width + 0.8, n_rows * (height + 0.45))
-    figure, axes = plt.subplots(n_rows, n_cols, figsize=size, squeeze=False, layout="constrained")
-    for ax in axes.flat:
-        ax.set_axis_off()
-    free, images_left = iter(axes), iter(values)
-    for (asked, part), n_panels in zip(rows, panels, strict=True):
-        here = [ax for _ in range(math.ceil(n_panels / n_cols)) for ax in next(free)]
-        for ax, gene in zip(here, asked, strict=False):
-            drawn = draw_pixels(ax, images.raster, next(images_left), limits, cmap)
-            ax.set_title(f"{gene}\nquery", fontsize=9, fontweight="bold", parse_math=False)
-        for ax, found in zip(here[len(asked) :], part.itertuples(), strict=False):
-            drawn = draw_pixels(ax, images.raster, next(images_left), limits, cmap)
-            shade = "black" if found.above_random else "0.55"
-            ax.set_title(f"{found.gene}\n{found.similarity:.2f}", fontsize=9, color=shade, parse_math=False)
-    label = scale_label(images)
-    figure.colorbar(drawn, ax=axes, shrink=min(0.8, 1.6 / n_rows), aspect=15, label=label, pad=0.02)
+    n_cols = min(ncols, max(sizes))
+    values = shown_images(images, [gene for asked, part in answers for gene in [*asked, *part["gene"]]])
+    left = iter(values)
+    rows = [row for asked, part in answers for row in in_rows(_panels(asked, part, left), n_cols)]
+    figure = grid_figure(images.raster, len(rows), n_cols, width=2.0, title=0.45, beside=0.8)
+    limits, label = limits_of(values), scale_label(images)
+    draw_grid(figure, images.raster, rows, n_cols, limits=limits, cmap=cmap, label=label)
     if not table["above_random"].all():
         note = "grey: not above the similarity of random genes of the same expression"
         figure.supxlabel(note, fontsize=8, color="0.4")
     return figure
+
+
+def _panels(asked: list[str], found: pd.DataFrame, images: Iterator[np.ndarray]) -> Iterator[Panel]:
+    """The genes of a query, then those found for it."""
+    for gene in asked:
+        yield Panel(next(images), f"{gene}\nquery", {"fontweight": "bold"})
+    for one in found.itertuples():
+        shade = "black" if one.above_random else "0.55"
+        yield Panel(next(images), f"{one.gene}\n{one.similarity:.2f}", {"color": shade})
 
 
 def _names(query: str, images: GeneImages) -> list[str]:

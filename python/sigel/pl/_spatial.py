@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,42 +55,17 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     check_section(adata)
     if isinstance(n_labels, bool) or not isinstance(n_labels, int | np.integer) or n_labels < 0:
         raise InputError("n_labels", repr(n_labels), "a whole number >= 0", "Use n_labels=10.")
-    columns = {name: Keys(key).spatial(name) for name in ("score", "effect", "pval", "qval", "rank")}
-    missing = [column for column in columns.values() if column not in adata.var]
-    if len(missing) == len(columns) or columns["effect"] in missing:
-        fix = f'Call sigel.tl.spatial_genes(adata, key="{key}") first.'
-        raise InputError("key", f"{key!r}, under which there is nothing", "results of spatial_genes", fix)
-    found = {
-        name: adata.var[column].to_numpy(dtype=np.float64)
-        if column in adata.var
-        else np.full(adata.n_vars, np.nan)
-        for name, column in columns.items()
-    }
-    height, label = found["score"], "SIGEL score (z)"
+    found = _results(adata, key)
+    effect, height, label = found["effect"], found["score"], "SIGEL score (z)"
     if not np.isfinite(height).any():
         height, label = -np.log10(np.maximum(found["pval"], _LOWEST)), r"$-\log_{10}$ p"
-    shown = np.isfinite(height) & np.isfinite(found["effect"])
+    shown = np.isfinite(height) & np.isfinite(effect)
     if not shown.any():
         fix = f"See adata.var[{Keys(key).spatial('status')!r}]."
         raise InputError("key", f"{key!r}, with no gene that has an answer", "genes with an answer", fix)
-    called = shown & (found["qval"] < CALLED)
 
     figure, ax = plt.subplots(figsize=(6.5, 4.8), layout="constrained")
-    size = float(np.clip(15000 / shown.sum(), 4, 22))
-    for genes, shade, name in (
-        (shown & ~called, _OTHERS, "not called"),
-        (called, _CALLED, f"q < {CALLED:g}"),
-    ):
-        ax.scatter(
-            found["effect"][genes],
-            height[genes],
-            s=size,
-            color=shade,
-            alpha=0.7,
-            linewidths=0,
-            label=f"{name}: {int(genes.sum())}",
-            rasterized=True,
-        )
+    _dots(ax, effect, height, shown, shown & (found["qval"] < CALLED))
     ax.set_xlabel("share of variance that is spatial")
     ax.set_ylabel(label)
     ax.set_title(f"{int(shown.sum())} genes", fontsize=11)
@@ -103,8 +78,32 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     ax.margins(0.04)
     order = np.argsort(np.where(shown, found["rank"], np.inf), kind="stable")
     first = [gene for gene in order[:n_labels] if shown[gene] and np.isfinite(found["rank"][gene])]
-    _name(ax, adata.var_names.to_numpy()[first], found["effect"][first], height[first])
+    _name(ax, adata.var_names.to_numpy()[first], effect[first], height[first])
     return figure
+
+
+def _results(adata: AnnData, key: str) -> dict[str, np.ndarray]:
+    """Columns that `sigel.tl.spatial_genes` wrote, NaN where one is not there; or a refusal."""
+    columns = {name: Keys(key).spatial(name) for name in ("score", "effect", "pval", "qval", "rank")}
+    if columns["effect"] not in adata.var:
+        fix = f'Call sigel.tl.spatial_genes(adata, key="{key}") first.'
+        raise InputError("key", f"{key!r}, under which there is nothing", "results of spatial_genes", fix)
+    nothing = np.full(adata.n_vars, np.nan)
+    return {
+        name: adata.var[column].to_numpy(dtype=np.float64) if column in adata.var else nothing
+        for name, column in columns.items()
+    }
+
+
+def _dots(ax: Axes, x: np.ndarray, y: np.ndarray, shown: np.ndarray, called: np.ndarray) -> None:
+    """A dot for each gene, called ones in colour."""
+    size = float(np.clip(15000 / shown.sum(), 4, 22))
+    style: dict[str, Any] = {"s": size, "alpha": 0.7, "linewidths": 0, "rasterized": True}
+    for genes, shade, name in (
+        (shown & ~called, _OTHERS, "not called"),
+        (called, _CALLED, f"q < {CALLED:g}"),
+    ):
+        ax.scatter(x[genes], y[genes], color=shade, label=f"{name}: {int(genes.sum())}", **style)
 
 
 def _name(ax: Axes, names: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigel.errors import InputError
-from sigel.keys import Keys
-from sigel.pl._base import pyplot, results
+from sigel.pl._base import pyplot
+from sigel.tl._fits import groups_under
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,8 +51,8 @@ def group_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
     >>> figure = sigel.pl.group_stability(adata)
     """
     plt = pyplot()
-    results(adata, key)
-    found = adata.uns.get(Keys(key).info, {}).get("stability")
+    keys, _ = groups_under(adata, key)
+    found = adata.uns.get(keys.info, {}).get("stability")
     if found is None:
         fix = f'Call sigel.tl.group_stability(adata, key="{key}") first.'
         raise InputError("key", f"{key!r}, under which there is no stability", "groups that were tried", fix)

@@ -151,7 +151,7 @@ def test_a_group_of_one_gene_and_many_genes_on_the_map(fitted, monkeypatch):
     group = adata.var["sigel_group"].astype(object)
     group["Gene0001"] = "lonely"
     adata.var["sigel_group"] = group.astype("category")
-    monkeypatch.setattr("sigel.pl._group_page._ON_MAP", 20)
+    monkeypatch.setattr("sigel.tasks.gene_map.MOST_AROUND", 20)
     figure = pl.group_page(adata, "lonely")
     assert len(panels(figure)) == 2
     (place,) = [ax for ax in figure.axes if ax.get_title() == "place among the genes"]

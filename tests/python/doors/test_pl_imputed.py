@@ -255,10 +255,10 @@ def test_imputed_genes_join_them_where_they_were_measured(imputed, views):
 
 
 def test_batches_of_genes_change_nothing(imputed, views, monkeypatch):
-    from sigel.pl import _imputed
+    from sigel.tasks.imputation import achieved_accuracy
 
     whole = dots(pl.imputation_accuracy(imputed, measured=views[2]))["imputed genes"]
-    monkeypatch.setattr(_imputed, "_BATCH", 7)
+    monkeypatch.setattr(achieved_accuracy, "BATCH", 7)
     assert np.allclose(dots(pl.imputation_accuracy(imputed, measured=views[2]))["imputed genes"], whole)
 
 

@@ -23,6 +23,7 @@ from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import streams
+from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tasks.imputation.ensemble import Blend, cross_validate
 from sigel.tasks.imputation.expected_accuracy import AccuracyEstimate, expected_accuracy
 from sigel.tasks.imputation.inputs import TARGET, Orthologs, checked, prepare
@@ -219,19 +220,6 @@ COLUMNS = [
     "spread",
     "round",
 ]
-
-
-def correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Pearson correlation of columns, `(n_columns,)`; 0 where one does not vary.
-
-    Parameters
-    ----------
-    a, b
-        `(n_rows, n_columns)`.
-    """
-    a, b = a - a.mean(axis=0, dtype=np.float64), b - b.mean(axis=0, dtype=np.float64)
-    size = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
-    return np.divide((a * b).sum(axis=0), size, out=np.zeros(a.shape[1]), where=size > 1e-12)
 
 
 def _spread(

@@ -1,0 +1,91 @@
+"""The map of genes: representations laid out in the plane."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from sigel.errors import InputError
+from sigel.runtime.seeds import random_state, stream
+
+Method = Literal["tsne", "pca"]
+
+# Other genes around those of a group: more are no clearer, and t-SNE would take a minute.
+MOST_AROUND = 4000
+
+
+def check_method(method: str) -> None:
+    """Refuse what is no way to lay genes out.
+
+    Parameters
+    ----------
+    method
+        What a caller gave.
+
+    Raises
+    ------
+    InputError
+        When it is unknown.
+    """
+    if method not in get_args(Method):
+        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
+
+
+def gene_map(representations: np.ndarray, *, method: Method = "tsne", seed: int = 0) -> np.ndarray:
+    """Two coordinates for each gene, float `(n_genes, 2)`.
+
+    Parameters
+    ----------
+    representations
+        `(n_genes, n_dims)`, all finite.
+    method
+        `"tsne"` (perplexity 30, less where genes are few; of fewer than four it is the other) or `"pca"`.
+    seed
+        Of t-SNE.
+
+    Raises
+    ------
+    InputError
+        When the method is unknown, or the seed no whole number >= 0.
+
+    Notes
+    -----
+    van der Maaten and Hinton 2008, started from the principal components.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gene_map(np.eye(5), method="pca").shape
+    (5, 2)
+    """
+    check_method(method)
+    z = representations
+    if method == "tsne" and len(z) > 3:
+        perplexity, start = min(30.0, (len(z) - 1) / 3), random_state(seed, "map")
+        return TSNE(perplexity=perplexity, init="pca", random_state=start, n_jobs=1).fit_transform(z)
+    if len(z) < 2:
+        return np.zeros((len(z), 2))
+    parts = PCA(min(2, *z.shape), svd_solver="full").fit_transform(z)
+    return np.pad(parts, ((0, 0), (0, 2 - parts.shape[1])))
+
+
+def group_on_map(
+    representations: np.ndarray, inside: np.ndarray, *, method: Method = "tsne", seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of a group's genes and of those around them, `(n, 2)`, and which are the group's, `(n,)`.
+
+    Parameters
+    ----------
+    representations
+        `(n_genes, n_dims)`, all finite.
+    inside
+        Which genes are the group's, bool `(n_genes,)`. Of the others 4,000 are drawn where there are more.
+    method, seed
+        As in `gene_map`; the seed also draws the others.
+    """
+    others = stream(seed, "map").permutation(np.flatnonzero(~inside))[:MOST_AROUND]
+    rows = np.concatenate([np.sort(others), np.flatnonzero(inside)])
+    return gene_map(representations[rows], method=method, seed=seed), inside[rows]
