@@ -28,6 +28,8 @@ STAGES = (
     "domains",
     "number of domains",
     "map",
+    "reference spots",
+    "panel components",
 )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,11 @@ from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
 # Predictors are alike: this share of their variance is added so that their weights are.
 EVEN = 1e-3
 
-Make = Callable[[Panel], list[Predictor]]
+MakePredictors = Callable[[Panel], list[Predictor]]
 
 
 @dataclass(frozen=True)
-class Blend:
+class Ensemble:
     """How much each predictor counts, as it is and averaged over nearest cells.
 
     Parameters
@@ -82,7 +81,7 @@ class Blend:
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldOut:
     """Predictions of shared genes by what was learned without them.
 
     Parameters
@@ -106,16 +105,16 @@ class Held:
 def cross_validate(
     target: Target,
     shared: np.ndarray,
-    make: Make,
+    make: MakePredictors,
     *,
     n_folds: int,
     max_cells: int,
     rng: np.random.Generator,
-) -> tuple[Blend, Held]:
+) -> tuple[Ensemble, HeldOut]:
     """Weights of the predictors, and each shared gene as it would have been imputed.
 
-    The weights are those, none below zero, whose blend comes nearest to the z-scores of the shared genes,
-    each predicted from the panel without its fold: least squares, genes counting alike.
+    The weights are those, none below zero, whose mean comes nearest to the z-scores of the shared genes, each
+    predicted from the panel without its fold: least squares, genes counting alike.
 
     Parameters
     ----------
@@ -132,47 +131,55 @@ def cross_validate(
     rng
         Draws the folds and the sample.
     """
-    n = target.n_cells
-    cells = np.sort(rng.permutation(n)[:max_cells])
+    cells = np.sort(rng.permutation(target.n_cells)[:max_cells])
     fold = np.empty(len(shared), dtype=np.int64)
     fold[rng.permutation(len(shared))] = np.arange(len(shared)) % n_folds
-    smoothers = {k: weights[cells] for k, weights in target.smoothers.items()}
-    scales = tuple(smoothers)
-    made: list[list[Predictor]] = []
-    grams: list[Any] = [0.0] * n_folds
-    crosses: list[Any] = [0.0] * n_folds
-    names: tuple[str, ...] = ()
-    for k in range(n_folds):
-        mine = make(target.panel(shared[fold != k], without=shared[fold == k]))
-        names = tuple(dict.fromkeys(one.name for one in mine))
-        made.append(mine)
-        for genes in _blocks(shared[fold == k]):
-            seen = zscored(target.measured(genes)[cells].toarray())  # (n, m)
-            said = np.stack(
-                [
-                    _mean_over_references(mine, name, genes, weights)
-                    for name in names
-                    for weights in smoothers.values()
-                ]
-            )  # (n_predictors * n_scales, n, m)
-            said -= said.mean(axis=1, keepdims=True)
-            said = said.reshape(len(said), -1)
-            grams[k] = grams[k] + (said @ said.T).astype(np.float64)
-            crosses[k] = crosses[k] + (said @ seen.ravel()).astype(np.float64)
+    made = [make(target.panel(shared[fold != k], without=shared[fold == k])) for k in range(n_folds)]
+    names = tuple(dict.fromkeys(one.name for of_fold in made for one in of_fold))
+    sums = [_normal_equations(target, shared[fold == k], cells, made[k], names) for k in range(n_folds)]
+    scales = tuple(target.smoothers)
 
-    def blend_of(folds: Sequence[int]) -> Blend:
-        gram = np.sum([grams[k] for k in folds], axis=0)
-        weights = _weights(gram, np.sum([crosses[k] for k in folds], axis=0))
-        return Blend(names, scales, weights.reshape(len(names), len(scales)))
+    def learned_from(folds: Sequence[int]) -> Ensemble:
+        gram, cross = (np.sum([sums[k][at] for k in folds], axis=0) for at in (0, 1))
+        return Ensemble(names, scales, _weights(gram, cross).reshape(len(names), len(scales)))
 
-    blend = blend_of(range(n_folds))
     predicted = np.empty((len(cells), len(shared)), dtype=np.float32)
     for k in range(n_folds):
         # Its own measured values have no say in the weights of a gene either.
-        others = blend_of([one for one in range(n_folds) if one != k])
+        others = learned_from([one for one in range(n_folds) if one != k])
         for at in _blocks(np.flatnonzero(fold == k)):
             predicted[:, at] = others.predict(made[k], target.smoothers, shared[at], cells)
-    return blend, Held(cells, predicted, fold, made[0])
+    return learned_from(range(n_folds)), HeldOut(cells, predicted, fold, made[0])
+
+
+def _normal_equations(
+    target: Target,
+    genes: np.ndarray,
+    cells: np.ndarray,
+    predictors: Sequence[Predictor],
+    names: tuple[str, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Products of the predictions with each other and with the measured z-scores, added up over genes.
+
+    A row for each pair of name and scale, `(n, n)` and `(n,)`.
+    """
+    smoothers = [weights[cells] for weights in target.smoothers.values()]
+    n = len(names) * len(smoothers)
+    gram, cross = np.zeros((n, n)), np.zeros(n)
+    for some in _blocks(genes):
+        measured = zscored(target.measured(some)[cells].toarray())  # (n_cells, m)
+        predicted = np.stack(
+            [
+                _mean_over_references(predictors, name, some, weights)
+                for name in names
+                for weights in smoothers
+            ]
+        )  # (n, n_cells, m)
+        predicted -= predicted.mean(axis=1, keepdims=True)
+        predicted = predicted.reshape(n, -1)
+        gram += (predicted @ predicted.T).astype(np.float64)
+        cross += (predicted @ measured.ravel()).astype(np.float64)
+    return gram, cross
 
 
 def _weights(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:

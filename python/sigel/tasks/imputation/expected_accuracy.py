@@ -11,7 +11,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import RidgeCV
 
 from sigel.errors import InputError
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import random_state, stream
 
 # similarity: mean cosine to the most similar panel genes; level: log mean in the reference; spatial: Moran's
 # I in the reference; spread: standard deviation over cells of the predicted z-scores.
@@ -91,7 +91,7 @@ def expected_accuracy(
     """
     if isinstance(folds, bool) or not isinstance(folds, int | np.integer) or folds < 2:
         raise InputError("folds", repr(folds), "a whole number >= 2", "Use folds=5.")
-    streams(seed)  # refuses what is no seed
+    trees = random_state(seed, "accuracy")
     y = np.asarray(achieved, dtype=np.float64)
     x, new = _features("known", known), _features("asked", asked)
     if y.shape != (len(x),) or not len(y) or not np.isfinite(y).all():
@@ -103,17 +103,17 @@ def expected_accuracy(
     x, new = (np.where(np.isfinite(one), one, usual) for one in (x, new))
 
     crossfitted = np.empty(len(y))
-    order = np.random.default_rng(seed).permutation(len(y))
+    order = stream(seed, "accuracy").permutation(len(y))
     for out in np.array_split(order, min(int(folds), len(y))):
         kept = np.setdiff1d(order, out)
         # A single known gene is all that is known of itself.
         kept = kept if len(kept) else out
-        crossfitted[out] = _predict(x[kept], y[kept], x[out], seed, few=len(y) < LEAST_KNOWN)
-    given = _predict(x, y, new, seed, few=len(y) < LEAST_KNOWN)
+        crossfitted[out] = _predict(x[kept], y[kept], x[out], trees, few=len(y) < LEAST_KNOWN)
+    given = _predict(x, y, new, trees, few=len(y) < LEAST_KNOWN)
     return AccuracyEstimate(given, crossfitted, _spearman(crossfitted, y))
 
 
-def _predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, seed: int, *, few: bool) -> np.ndarray:
+def _predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, state: int, *, few: bool) -> np.ndarray:
     """Accuracy of new genes `(m,)` from features `(n, 5)` and accuracy `(n,)` of known ones."""
     if few or np.ptp(y) < 1e-12 or not len(new):
         return np.full(len(new), y.mean())
@@ -121,9 +121,8 @@ def _predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, seed: int, *, few: b
     # Equal features tell nothing apart; a new gene must not stand out by a difference never seen.
     u, v = (np.where(x.std(axis=0) > 1e-9, (one - centre) / scale, 0.0) for one in (x, new))
     ridge = RidgeCV(_ALPHAS).fit(u, y)
-    trees = ExtraTreesRegressor(_TREES, min_samples_leaf=5, random_state=seed % 2**32).fit(
-        u, y - ridge.predict(u)
-    )
+    trees = ExtraTreesRegressor(_TREES, min_samples_leaf=5, random_state=state)
+    trees.fit(u, y - ridge.predict(u))
     # A line goes on for ever: correlations of 1 and more would be expected.
     return np.clip(ridge.predict(v) + trees.predict(v), y.min(), y.max())
 

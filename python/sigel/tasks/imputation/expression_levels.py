@@ -128,36 +128,21 @@ class LevelModel:
             found = f"{len(r_mean)} genes, none of them with counts in both sections"
             raise InputError("target_mean", found, "genes with counts", "Pass the shared genes.")
         log_r, log_sd, log_t = _log(r_mean), _log(r_sd), _log(t_mean)
-        enough = len(r_mean) >= LEAST_GENES
-        excess = _line(log_r[:, None], log_sd) if enough else (0.0, 0.0)
+        excess = _line(log_r[:, None], log_sd) if len(r_mean) >= LEAST_GENES else (0.0, 0.0)
         over = log_sd - excess[0] - excess[1] * log_r
-        if enough:
-            mean = _line(np.column_stack([log_r, over]), log_t)
-            if mean[1] < 0:
-                mean = (float(np.median(log_t)), 0.0, 0.0)
-        else:
-            mean = (float(np.median(log_t - log_r)), 1.0, 0.0)
 
         # Genes that the target never shows say nothing of how values vary.
         shown = (t_mean > 0) & (t_sd > 0)
         m, log_m = t_mean[shown], log_t[shown]
         bend = np.log(t_sd[shown]) - 0.5 * log_m
-        share = np.clip(zeros[shown], _LEAST_SHARE, 1 - _LEAST_SHARE)
-        rate = np.log(-np.log(share))
-        enough = len(m) >= LEAST_GENES
-        sd = _line(m[:, None], bend) if enough else (0.0, 0.0)
-        if not enough or sd[1] > 0:
-            sd = (float(np.median(bend)) if len(m) else 0.0, 0.0)
-        gone = _line(log_m[:, None], rate) if enough else (0.0, 1.0)
-        if not enough or gone[1] <= 0:
-            gone = (float(np.median(rate - log_m)) if len(m) else 0.0, 1.0)
+        rate = np.log(-np.log(np.clip(zeros[shown], _LEAST_SHARE, 1 - _LEAST_SHARE)))
         return cls(
-            mean=(mean[0], mean[1], mean[2]),
+            mean=_mean_line(log_r, over, log_t),
             excess=(excess[0], excess[1]),
             excess_range=(float(over.min()), float(over.max())),
             log_range=(float(log_t.min() - _BEYOND), float(log_t.max() + _BEYOND)),
-            sd=(sd[0], sd[1]),
-            zeros=(gone[0], gone[1]),
+            sd=_sd_line(m, bend),
+            zeros=_zeros_line(log_m, rate),
             top=float(m.max(initial=0)),
             sd_range=_around(bend),
             zeros_range=_around(rate - log_m),
@@ -185,6 +170,32 @@ class LevelModel:
         bend = np.clip(self.sd[0] + self.sd[1] * np.minimum(mean, self.top), *self.sd_range)
         rate = log_m + np.clip(self.zeros[0] + (self.zeros[1] - 1) * log_m, *self.zeros_range)
         return Levels(mean, np.sqrt(mean) * np.exp(bend), np.exp(-np.exp(rate)))
+
+
+def _mean_line(log_r: np.ndarray, excess: np.ndarray, log_t: np.ndarray) -> tuple[float, float, float]:
+    """`a`, `b`, `c` from log means of the reference, their excess, and log means of the target."""
+    if len(log_r) < LEAST_GENES:
+        return float(np.median(log_t - log_r)), 1.0, 0.0
+    a, b, c = _line(np.column_stack([log_r, excess]), log_t)
+    return (a, b, c) if b >= 0 else (float(np.median(log_t)), 0.0, 0.0)
+
+
+def _sd_line(mean: np.ndarray, bend: np.ndarray) -> tuple[float, float]:
+    """`d`, `e` from means of the target and `log(sd / sqrt(mean))`."""
+    if len(mean) >= LEAST_GENES:
+        d, e = _line(mean[:, None], bend)
+        if e <= 0:
+            return d, e
+    return float(np.median(bend)) if len(mean) else 0.0, 0.0
+
+
+def _zeros_line(log_mean: np.ndarray, rate: np.ndarray) -> tuple[float, float]:
+    """`f`, `g` from log means of the target and `log(-log(zeros))`."""
+    if len(log_mean) >= LEAST_GENES:
+        f, g = _line(log_mean[:, None], rate)
+        if g > 0:
+            return f, g
+    return float(np.median(rate - log_mean)) if len(log_mean) else 0.0, 1.0
 
 
 def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, ...]:

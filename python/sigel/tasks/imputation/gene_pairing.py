@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, unknown_name, warn
 
 # With fewer shared genes there is too little to learn from and to test on.
 LEAST_SHARED = 20
@@ -111,21 +110,17 @@ def pair_genes(
     capitals = _would_match(unpaired, free, str.casefold)
     if capitals:
         some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in capitals[:_NAMED])
-        warnings.warn(
+        warn(
             f"{len(capitals)} more genes of target and reference differ by capitals only and are not paired, "
-            f"for example {some}. If they are the same genes, pass orthologs=.",
-            UserWarning,
-            stacklevel=2,
+            f"for example {some}. If they are the same genes, pass orthologs=."
         )
     versions = [(a, b) for a, b in _would_match(unpaired, free, _without_version) if (a, b) not in capitals]
     if versions:
         some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in versions[:_NAMED])
-        warnings.warn(
+        warn(
             f"{len(versions)} more genes of target and reference differ by the version of their Ensembl id "
             f"only and are not paired, for example {some}. Remove the versions on both sides, or pass "
-            "orthologs=.",
-            UserWarning,
-            stacklevel=2,
+            "orthologs=."
         )
     return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
 
@@ -240,11 +235,9 @@ def _one_to_one(orthologs: Mapping[str, str] | pd.DataFrame | None) -> dict[str,
     dropped = [(a, b) for a, b in entries if kept.get(a) != b]
     if dropped:
         some = ", ".join(f"{a!r} to {b!r}" for a, b in dropped[:_NAMED])
-        warnings.warn(
+        warn(
             f"{len(dropped)} of {len(entries)} orthologs are dropped, because a gene has several partners: "
-            f"for example {some}.",
-            UserWarning,
-            stacklevel=3,
+            f"for example {some}."
         )
     return kept
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,24 +16,33 @@ import torch
 from scipy import sparse
 
 from sigel.config.imputation import ImputeConfig
-from sigel.errors import InputError, warn
 from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import stream, torch_stream
 from sigel.tasks.imputation.achieved_accuracy import correlation
-from sigel.tasks.imputation.ensemble import Blend, cross_validate
-from sigel.tasks.imputation.expected_accuracy import AccuracyEstimate, expected_accuracy
-from sigel.tasks.imputation.inputs import TARGET, Orthologs, checked, prepare
-from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, predictors
+from sigel.tasks.imputation.empty_cells import cells_with_counts, for_all_cells
+from sigel.tasks.imputation.ensemble import Ensemble, HeldOut, cross_validate
+from sigel.tasks.imputation.expected_accuracy import expected_accuracy
+from sigel.tasks.imputation.inputs import TARGET, Inputs, Orthologs, checked, prepare
+from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, check_method, predictors
 from sigel.tasks.imputation.reference_facts import GeneFacts, facts_of
-from sigel.tasks.imputation.target_reference import Panel, Target
-from sigel.tasks.imputation.values import Calibration, calibrate, values_from, with_zeros
+from sigel.tasks.imputation.rounds import Rounds, batches, predict_in_rounds, split_into_rounds
+from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
+from sigel.tasks.imputation.values import calibrate, values_and_bounds
 
-# Correlations over fewer cells say nothing.
-LEAST_CELLS = 20
+COLUMNS = [
+    "expected_pcc",
+    "trusted",
+    "similarity",
+    "nearest_gene",
+    "level",
+    "spatial",
+    "spread",
+    "round",
+]
 NOT_CHOSEN = "not among the most predictable genes of the rounds asked for"
 
 
@@ -113,220 +122,128 @@ def impute(
     """
     started = time.perf_counter()
     config = ImputeConfig() if config is None else config
-    if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="auto".')
-    kinds = METHODS["ensemble" if method == "auto" else method]
-    where = resolve_device(device)
-    generator = streams(seed)["impute"]
-    rng = np.random.default_rng(seed)
+    kind, where = check_method(method), resolve_device(device)
+    generator = torch_stream(seed, "impute")
 
     def say(step: int, text: str) -> None:
         if progress is not None:
             progress("impute", step, 4, text)
 
-    side = Target(checked(target, TARGET), config.scales, config.target_sum)
-    full = side.library > 0
-    if full.sum() < LEAST_CELLS:
-        found = f"{full.sum()} cells with counts among {side.n_cells}"
-        fix = "Check how the object was subset, and that it holds the raw counts."
-        raise InputError("target", found, f"{LEAST_CELLS} or more to learn from", fix)
-    if not full.all():
-        warn(
-            f"{int((~full).sum())} cells of the target have no counts: nothing is learned from them, and "
-            "they get each gene's mean and its widest interval."
-        )
-        side = Target(side.section.take(full), config.scales, config.target_sum)
-    asked = prepare(side, references, genes, model, orthologs, config, rng, seed, device)
-    say(1, f"{len(asked.shared)} shared genes")
+    section = checked(target, TARGET)
+    full = cells_with_counts(section)
+    side = Target(section if full.all() else section.take(full), config.scales, config.target_sum)
+    inputs = prepare(side, references, genes, model, orthologs, config, seed, device)
+    shared, wanted = inputs.shared, inputs.wanted
+    say(1, f"{len(shared)} shared genes")
 
     def make(panel: Panel) -> list[Predictor]:
-        return predictors(panel, asked.references, side.smoothers, kinds, config, generator, where, progress)
+        kinds, near = METHODS[kind], side.smoothers
+        return predictors(panel, inputs.references, near, kinds, config, seed, generator, where, progress)
 
-    blend, held = cross_validate(
-        side, asked.shared, make, n_folds=config.folds, max_cells=config.max_cells, rng=rng
+    ensemble, held = cross_validate(
+        side, shared, make, n_folds=config.folds, max_cells=config.max_cells, rng=stream(seed, "folds")
     )
     say(2, "cross-validated")
-    facts = facts_of(asked.shared, asked.references, asked.shared, held.fold)
-    calibration = calibrate(side, asked.shared, held, facts.mean, facts.sd, config, intervals=intervals)
-    seen = side.measured(asked.shared)[held.cells].toarray()
-    achieved = correlation(held.predicted, seen)
-    known = facts.features(held.predicted.std(axis=0))
 
-    panel = side.panel(asked.shared)
-    mine = make(panel)
-    wanted = facts_of(asked.wanted, asked.references, asked.shared)
-    # As shared genes are seen, from a part of the panel: all of it would look surer than it is.
-    spread = _spread(blend, held.predictors, side, asked.wanted, held.cells)
-    accuracy = expected_accuracy(known, achieved, wanted.features(spread), config.folds, seed)
+    facts = facts_of(shared, inputs.references, shared, held.fold)
+    calibration = calibrate(side, shared, held, facts.mean, facts.sd, config, intervals=intervals)
+    wanted_facts = facts_of(wanted, inputs.references, shared)
+    trust = _trust(ensemble, held, side, facts, wanted_facts, config, seed)
     say(3, "expected accuracy")
-    rounds = _rounds(accuracy.asked, config)
-    z, order, when, used = _sequence(blend, mine, panel, side, asked.wanted, rounds, make, config)
-    wanted = wanted.take(order)
-    values, lower, upper = _finish(z, wanted, side, asked.shared, calibration, config)
-    if not full.all():
-        values = _with_empty_cells(values, full, np.mean)
-        lower = None if lower is None else _with_empty_cells(lower, full, np.min)
-        upper = None if upper is None else _with_empty_cells(upper, full, np.max)
-    say(4, f"{len(order)} genes")
 
-    table = wanted.features(spread[order]).assign(nearest_gene=wanted.nearest, round=when)
-    table.insert(0, "expected_pcc", accuracy.asked[order])
-    table.insert(1, "trusted", accuracy.asked[order] >= config.min_pcc)
-    left = asked.left_out
-    if len(order) < len(asked.wanted):
-        rest = np.setdiff1d(asked.wanted, asked.wanted[order])
-        left = pd.concat([left, pd.DataFrame({"status": NOT_CHOSEN}, index=rest)])
-    history = [
-        {"round": number + 1, **one}
-        for number, of_round in enumerate(used)
-        for predictor in of_round
-        for one in predictor.history
-    ]
+    parts = split_into_rounds(trust.expected, config)
+    rounds = predict_in_rounds(ensemble, side, shared, wanted, parts, make, config.batch_genes)
+    wanted_facts = wanted_facts.take(rounds.order)
+    made = values_and_bounds(rounds.z, wanted_facts, side, shared, calibration, config)
+    values, lower, upper = for_all_cells(full, *made)
+    say(4, f"{len(rounds.order)} genes")
+
     return Imputed(
-        genes=asked.wanted[order],
+        genes=wanted[rounds.order],
         values=values,
         lower=lower,
         upper=upper,
-        table=table[COLUMNS],
-        shared=_shared_table(known, achieved, accuracy),
-        weights=blend.table(),
+        table=_gene_table(trust, wanted_facts, rounds, config),
+        shared=trust.shared,
+        weights=ensemble.table(),
         coverage=calibration.coverage,
-        left_out=left,
-        report={
-            "method": "ensemble" if method == "auto" else method,
-            "n_shared": len(asked.shared),
-            "target_sum": side.sum,
-            "spearman": accuracy.spearman,
-            "converged": all(one.converged for of_round in used for one in of_round),
-            "history": history,
-            "params": json.dumps(config.to_dict()),
-            "provenance": provenance(
-                seed,
-                where,
-                "-".join([_hash(side.section), *(one.data_hash for one in asked.references)]),
-                time.perf_counter() - started,
-            ),
-        },
+        left_out=_left_out(inputs, rounds),
+        report=_report(kind, side, trust, rounds, config)
+        | {"provenance": provenance(seed, where, _hash(side, inputs), time.perf_counter() - started)},
     )
 
 
-COLUMNS = [
-    "expected_pcc",
-    "trusted",
-    "similarity",
-    "nearest_gene",
-    "level",
-    "spatial",
-    "spread",
-    "round",
-]
+class _Trust(NamedTuple):
+    """How well genes are likely to be imputed, and what that was learned from."""
+
+    expected: np.ndarray  # correlation with measured values, (n_wanted,)
+    features: pd.DataFrame  # what it is computed from, (n_wanted, 4)
+    shared: pd.DataFrame  # of the shared genes: achieved, expected without the gene, the features
+    spearman: float  # of achieved and expected
 
 
-def _spread(
-    blend: Blend, mine: list[Predictor], target: Target, genes: np.ndarray, cells: np.ndarray
-) -> np.ndarray:
-    """How much the predicted z-scores of genes vary over some cells, `(n_genes,)`."""
-    parts = [blend.predict(mine, target.smoothers, some, cells).std(axis=0) for some in _batches(genes, 512)]
-    return np.concatenate(parts)
-
-
-def _rounds(expected: np.ndarray, config: ImputeConfig) -> list[np.ndarray]:
-    """Positions of the genes of each round; with more than one, the most predictable first."""
-    if config.rounds == 1 and config.round_size is None:
-        return [np.arange(len(expected))]
-    order = np.argsort(-expected, kind="stable")
-    if config.round_size is None:
-        parts = np.array_split(order, config.rounds)
-    else:
-        parts = [*_batches(order[: config.rounds * config.round_size], config.round_size)]
-    return [part for part in parts if len(part)]
-
-
-def _sequence(
-    blend: Blend,
-    mine: list[Predictor],
-    panel: Panel,
+def _trust(
+    ensemble: Ensemble,
+    held: HeldOut,
     target: Target,
-    genes: np.ndarray,
-    rounds: list[np.ndarray],
-    make: Any,
+    shared: GeneFacts,
+    wanted: GeneFacts,
     config: ImputeConfig,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[list[Predictor]]]:
-    """Predicted z-scores `(n_cells, n)`, positions of their genes, the round of each, and the predictors."""
-    z = np.empty((target.n_cells, sum(map(len, rounds))), dtype=np.float32)
-    at, used = 0, [mine]
-    for number, part in enumerate(rounds):
-        begin = at
-        for some in _batches(part, config.batch_genes):
-            z[:, at : at + len(some)] = blend.predict(mine, target.smoothers, genes[some])
-            at += len(some)
-        if number + 1 < len(rounds):
-            panel = panel.joined(genes[part], z[:, begin:at])
-            mine = make(panel)
-            used.append(mine)
-    when = np.repeat(np.arange(1, len(rounds) + 1), [len(part) for part in rounds])
-    return z, np.concatenate(rounds), when, used
+    seed: int,
+) -> _Trust:
+    """Learn from the shared genes, each imputed without itself, how well the wanted ones will be."""
+    known = shared.features(held.predicted.std(axis=0))
+    achieved = correlation(held.predicted, target.measured(shared.names)[held.cells].toarray())
+    # As shared genes are seen, from a part of the panel: all of it would look surer than it is.
+    spread = [
+        ensemble.predict(held.predictors, target.smoothers, some, held.cells).std(axis=0)
+        for some in batches(wanted.names, BLOCK)
+    ]
+    features = wanted.features(np.concatenate(spread))
+    found = expected_accuracy(known, achieved, features, config.folds, seed)
+    known.insert(0, "achieved_pcc", achieved)
+    known.insert(1, "expected_pcc", found.known_crossfitted)
+    return _Trust(found.asked, features, known, found.spearman)
 
 
-def _finish(
-    z: np.ndarray,
-    facts: GeneFacts,
-    target: Target,
-    shared: np.ndarray,
-    calibration: Calibration,
-    config: ImputeConfig,
-) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray | None, np.ndarray | None]:
-    """Values and bounds; `z` is written over."""
-    n = z.shape[1]
-    values, sparse_parts = z, []
-    wanted = calibration.intervals is not None
-    lower, upper = (np.empty_like(z), np.empty_like(z)) if wanted else (None, None)
-    for at in _batches(np.arange(n), config.batch_genes):
-        some = facts.take(at)
-        levels = calibration.level_model.predict(some.mean, some.sd)
-        part = values_from(z[:, at], levels)
-        if calibration.intervals is not None and lower is not None and upper is not None:
-            lower[:, at], upper[:, at] = calibration.intervals.bounds(part, calibration.strata(levels))
-        if config.zeros == "none":
-            values[:, at] = part
-            continue
-        kept = with_zeros(part, levels, some.witnesses, target, shared, config.zeros)
-        if lower is not None:
-            lower[:, at] *= (kept != 0).toarray()
-        sparse_parts.append(kept)
-    if sparse_parts:
-        return sparse.csr_matrix(sparse.hstack(sparse_parts, format="csr")), lower, upper
-    return values, lower, upper
+def _gene_table(trust: _Trust, facts: GeneFacts, rounds: Rounds, config: ImputeConfig) -> pd.DataFrame:
+    """A row for each gene in the order of the rounds, as `facts` are."""
+    expected = trust.expected[rounds.order]
+    table = trust.features.iloc[rounds.order].assign(
+        expected_pcc=expected,
+        trusted=expected >= config.min_pcc,
+        nearest_gene=facts.nearest,
+        round=rounds.number,
+    )
+    return table[COLUMNS]
 
 
-def _with_empty_cells(
-    values: np.ndarray | sparse.csr_matrix, full: np.ndarray, of_gene: Callable[..., np.ndarray]
-) -> Any:
-    """Rows for all cells: those without counts get one value a gene, or nothing in sparse values."""
-    if sparse.issparse(values):
-        ones, place = np.ones(int(full.sum()), dtype=np.float32), np.flatnonzero(full)
-        rows = sparse.csr_matrix((ones, (place, np.arange(len(place)))), shape=(len(full), len(place)))
-        return sparse.csr_matrix(rows @ values)
-    whole = np.empty((len(full), values.shape[1]), dtype=np.float32)
-    whole[full], whole[~full] = values, of_gene(values, axis=0)
-    return whole
+def _left_out(inputs: Inputs, rounds: Rounds) -> pd.DataFrame:
+    """Genes that could not be imputed, and those that no round had room for."""
+    if len(rounds.order) == len(inputs.wanted):
+        return inputs.left_out
+    rest = np.setdiff1d(inputs.wanted, inputs.wanted[rounds.order])
+    return pd.concat([inputs.left_out, pd.DataFrame({"status": NOT_CHOSEN}, index=rest)])
 
 
-def _hash(section: Section) -> str:
-    """Short hash of the counts, genes and places of a section."""
+def _report(
+    method: str, target: Target, trust: _Trust, rounds: Rounds, config: ImputeConfig
+) -> dict[str, Any]:
+    return {
+        "method": method,
+        "n_shared": len(trust.shared),
+        "target_sum": target.sum,
+        "spearman": trust.spearman,
+        "converged": rounds.converged,
+        "history": rounds.history,
+        "params": json.dumps(config.to_dict()),
+    }
+
+
+def _hash(target: Target, inputs: Inputs) -> str:
+    """Short hashes of the target's counts, genes and places, and of the references' images."""
+    section = target.section
     digest = hashlib.sha256("\n".join(map(str, section.genes)).encode())
     for part in (section.counts.indptr, section.counts.indices, section.counts.data, section.coordinates):
         digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _shared_table(known: pd.DataFrame, achieved: np.ndarray, accuracy: AccuracyEstimate) -> pd.DataFrame:
-    table = known.copy()
-    table.insert(0, "achieved_pcc", achieved)
-    table.insert(1, "expected_pcc", accuracy.known_crossfitted)
-    return table
-
-
-def _batches(items: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    return "-".join([digest.hexdigest()[:16], *(one.data_hash for one in inputs.references)])

@@ -15,6 +15,7 @@ from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.images.section import Called, Section, check_apart
 from sigel.model import SIGEL
+from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.gene_pairing import LEAST_SHARED, genes_to_impute, pair_genes
 from sigel.tasks.imputation.target_reference import Reference, Target
 
@@ -29,7 +30,7 @@ def _side(name: str, layer: str) -> Called:
 TARGET, REFERENCE = _side("target", "layer"), _side("reference", "reference_layer")
 
 
-class Asked(NamedTuple):
+class Inputs(NamedTuple):
     """What is to be imputed from what."""
 
     references: list[Reference]
@@ -45,10 +46,9 @@ def prepare(
     model: SIGEL | str | Path | Sequence[SIGEL | str | Path] | None,
     orthologs: Orthologs | None,
     config: ImputeConfig,
-    rng: np.random.Generator,
     seed: int,
     device: str | torch.device,
-) -> Asked:
+) -> Inputs:
     """Pair genes by name and make the references ready.
 
     Parameters
@@ -57,12 +57,12 @@ def prepare(
         The section with the panel.
     references
         Sections with all genes.
-    genes, model, orthologs, seed, device
+    genes, model, orthologs, device
         As in `sigel.tl.impute`.
     config
         Settings.
-    rng
-        Draws spots from large references.
+    seed
+        As in `sigel.tl.impute`; draws spots from large references, too.
 
     Raises
     ------
@@ -71,17 +71,11 @@ def prepare(
     """
     if not len(references):
         raise InputError("reference", "no section", "one or more", "Pass a section with all genes.")
-    if not isinstance(model, SIGEL | str | Path | Sequence | None):
-        fix = "Use model=None, or sigel.SIGEL.load(path)."
-        raise InputError("model", repr(model)[:60], "a fitted SIGEL, its folder, or a list", fix)
-    models: Sequence[SIGEL | str | Path | None]
-    models = [model] * len(references) if model is None else [model] if _is_one(model) else list(model)  # type: ignore[list-item,arg-type]
-    if len(models) != len(references):
-        found = f"{len(models)} for {len(references)} references"
-        raise InputError("model", found, "one for each reference", "Use model=None.")
+    models = _models(model, len(references))
     measured = target.section.genes
+    rng = stream(seed, "reference spots")
     made: list[Reference] = []
-    asked: dict[str, None] = {}
+    lacking: dict[str, None] = {}  # genes that the target lacks, in order
     told: set[str] = set()  # what is said of one reference need not be said of the next
     for section, fitted in zip(references, models, strict=True):
         section = checked(replace(section, told=told), REFERENCE)
@@ -99,42 +93,74 @@ def prepare(
             )
         )
         columns = genes_to_impute(pairing, measured, section.genes, None)
-        asked |= dict.fromkeys(str(name) for name in pairing.names[columns])
-    if genes is not None:
-        every = np.array([*asked, *map(str, measured)], dtype=object)
-        together = pair_genes(measured, every, least=0)
-        asked = dict.fromkeys(str(name) for name in every[genes_to_impute(together, measured, every, genes)])
-    has_image = set().union(*(one.row for one in made))
+        lacking |= dict.fromkeys(str(name) for name in pairing.names[columns])
+    asked = list(lacking) if genes is None else _genes_asked(genes, measured, list(lacking))
+    shared = _shared_genes(target, made)
+    wanted, left_out = _with_an_image(asked, made, refuse=genes is not None)
+    return Inputs(made, shared, wanted, left_out)
+
+
+def _models(
+    model: SIGEL | str | Path | Sequence[SIGEL | str | Path] | None, n_references: int
+) -> Sequence[SIGEL | str | Path | None]:
+    """The model of each reference."""
+    if model is None:
+        return [None] * n_references
+    models: Sequence[SIGEL | str | Path]
+    if isinstance(model, SIGEL | str | Path):
+        models = [model]
+    elif isinstance(model, Sequence):
+        models = list(model)
+    else:
+        fix = "Use model=None, or sigel.SIGEL.load(path)."
+        raise InputError("model", repr(model)[:60], "a fitted SIGEL, its folder, or a list", fix)
+    if len(models) != n_references:
+        found = f"{len(models)} for {n_references} references"
+        raise InputError("model", found, "one for each reference", "Use model=None.")
+    return models
+
+
+def _genes_asked(genes: Sequence[str] | str, measured: np.ndarray, lacking: list[str]) -> list[str]:
+    """Names of the genes that a caller asks for, all of which a reference has."""
+    every = np.array([*lacking, *map(str, measured)], dtype=object)
+    together = pair_genes(measured, every, least=0)
+    return [str(name) for name in every[genes_to_impute(together, measured, every, genes)]]
+
+
+def _shared_genes(target: Target, references: list[Reference]) -> np.ndarray:
+    """Names of the genes that both sides show, enough of them in each reference."""
     # A gene that the panel never detected teaches nothing.
     detected = np.asarray(target.section.counts.sum(axis=0)).ravel() > 0
-    known = [str(gene) for gene, seen in zip(measured, detected, strict=True) if seen]
-    shared = np.array([gene for gene in known if gene in has_image], dtype=object)
-    for number, one in enumerate(made):
+    known = [str(gene) for gene, seen in zip(target.section.genes, detected, strict=True) if seen]
+    for number, one in enumerate(references, 1):
         n = sum(gene in one.row for gene in known)
         if n < LEAST_SHARED:
-            which = f" in reference {number + 1} of {len(made)}" if len(made) > 1 else ""
+            which = f" in reference {number} of {len(references)}" if len(references) > 1 else ""
             found = f"{n} shared genes that are detected and have an image{which}"
             fix = "Take a reference with more counts, or a larger panel."
             raise InputError("reference", found, f"{LEAST_SHARED} or more to learn from", fix)
+    has_image = set().union(*(one.row for one in references))
+    return np.array([gene for gene in known if gene in has_image], dtype=object)
+
+
+def _with_an_image(
+    asked: list[str], references: list[Reference], *, refuse: bool
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Genes that can be imputed, and why the others cannot be, which may be refused."""
+    has_image = set().union(*(one.row for one in references))
     why: dict[str, str] = {}
-    for one in made:
+    for one in references:
         why |= one.status
+    wanted = np.array([gene for gene in asked if gene in has_image], dtype=object)
     lost = [gene for gene in asked if gene not in has_image]
-    if genes is not None and lost:
+    if refuse and lost:
         found = f"{lost[0]!r}, which has no image in the reference: {why.get(lost[0], 'left out')}"
         raise InputError("genes", found, "genes that have an image", "Leave it out, or use genes=None.")
-    wanted = np.array([gene for gene in asked if gene in has_image], dtype=object)
     if not len(wanted):
         found = "no gene that the target lacks and a reference has"
         raise InputError("reference", found, "one or more", "Take a reference with more genes.")
-    left_out = pd.DataFrame(
-        {"status": [why.get(gene, "left out") for gene in lost]}, index=lost, dtype=object
-    )
-    return Asked(made, shared, wanted, left_out)
-
-
-def _is_one(model: object) -> bool:
-    return isinstance(model, SIGEL | str | Path)
+    status = [why.get(gene, "left out") for gene in lost]
+    return wanted, pd.DataFrame({"status": status}, index=lost, dtype=object)
 
 
 def checked(section: Section, called: Called) -> Section:

@@ -12,8 +12,11 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from sigel.config.imputation import ImputeConfig
+from sigel.errors import InputError
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import random_state
+from sigel.stats.scaling import zscored
 from sigel.tasks.imputation.target_reference import Panel, Reference
 
 Method = Literal["auto", "ensemble", "representation", "ridge", "neighbors", "gan"]
@@ -64,7 +67,25 @@ class Predictor:
     converged: bool = True
 
 
-class Sides:
+def check_method(method: str) -> str:
+    """The key of `METHODS` that a method stands for.
+
+    Parameters
+    ----------
+    method
+        What a caller gave.
+
+    Raises
+    ------
+    InputError
+        When it is unknown.
+    """
+    if method not in get_args(Method):
+        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="auto".')
+    return "ensemble" if method == "auto" else method
+
+
+class SharedFeatures:
     """What the predictors of one reference share: the panel's genes seen from both sections.
 
     Parameters
@@ -77,6 +98,8 @@ class Sides:
         Means over the nearest cells of the target, for each scale.
     n_components
         Components of the panel's images that are kept.
+    axes_state
+        Random state of the search for these components.
     """
 
     def __init__(
@@ -85,25 +108,26 @@ class Sides:
         reference: Reference,
         smoothers: dict[int, sparse.csr_matrix],
         n_components: int,
+        axes_state: int,
     ) -> None:
         known = np.array([str(name) in reference.row for name in panel.names], dtype=bool)
         self.panel, self.reference = panel, reference
         self.rows = reference.rows(panel.names[known])
         self.known = known
-        self.e = reference.representations[self.rows]  # (p, d)
-        self.projected = panel.values @ self.spread_out(self.e)  # (n_cells, d)
+        self.representations = reference.representations[self.rows]  # (p, d)
+        self.projected = panel.values @ self.among_zeros(self.representations)  # (n_cells, d)
         self.spots = reference.values.columns(self.rows)
-        scaled = _zscored(self.spots @ self.e)  # (n_spots, d)
+        scaled = zscored(self.spots @ self.representations)  # (n_spots, d)
         n_cells = panel.values.shape[0]
-        k = min(n_components, len(self.e), n_cells)
+        k = min(n_components, len(self.rows), n_cells)
         some = np.arange(n_cells)[:: max(n_cells // CELLS_FOR_AXES, 1)]
         dense = panel.values.rows(some)[:, known]  # (n_some, p)
-        self.axes = randomized_svd(dense, k, random_state=0)[2].T  # (p, k)
-        self.components = panel.values @ self.spread_out(self.axes)  # (n_cells, k)
+        self.axes = randomized_svd(dense, k, random_state=axes_state)[2].T  # (p, k)
+        self.components = panel.values @ self.among_zeros(self.axes)  # (n_cells, k)
         self.cell_features = _at_scales(self.projected, smoothers)
         self.spot_features = _at_scales(scaled, reference.smoothers)
 
-    def spread_out(self, rows: np.ndarray) -> np.ndarray:
+    def among_zeros(self, rows: np.ndarray) -> np.ndarray:
         """Rows `(p, k)` for the genes that the reference knows, among zeros for the others."""
         full = np.zeros((len(self.known), rows.shape[1]))
         full[self.known] = rows
@@ -116,6 +140,7 @@ def predictors(
     smoothers: dict[int, sparse.csr_matrix],
     kinds: tuple[str, ...],
     config: ImputeConfig,
+    seed: int,
     generator: torch.Generator,
     device: torch.device,
     progress: Progress | None = None,
@@ -134,93 +159,96 @@ def predictors(
         Of `METHODS[method]`.
     config
         Settings.
+    seed
+        Of the search for the components of the panel.
     generator
-        For what is drawn by chance; the GAN alone draws.
+        For what the GAN draws, which goes on from one panel to the next.
     device
         Where the GAN is trained.
     progress
         Called after each of its epochs.
     """
+    axes_state = random_state(seed, "panel components")
     found: list[Predictor] = []
     for reference in references:
         # Without its fold a reference may know too few genes of the panel to say anything.
         if sum(str(name) in reference.row for name in panel.names) < LEAST_KNOWN:
             continue
-        sides = Sides(panel, reference, smoothers, config.n_components)
+        shared = SharedFeatures(panel, reference, smoothers, config.n_components, axes_state)
         if "level" in kinds:
-            found.append(_level(sides))
+            found.append(_level(shared))
         if "representation" in kinds:
-            found += [_representation(sides, penalty) for penalty in config.penalties]
+            found += [_representation(shared, penalty) for penalty in config.penalties]
         if "ridge" in kinds:
-            found.append(_ridge(sides, config.spot_penalty))
+            found.append(_ridge(shared, config.spot_penalty))
         if "neighbors" in kinds:
-            found += _neighbors(sides, config.n_neighbors, device)
+            found += _neighbors(shared, config.n_neighbors, device)
         if "gan" in kinds:
-            found.append(_gan(sides, config, generator, device, progress))
+            found.append(_gan(shared, config, axes_state, generator, device, progress))
     return found
 
 
-def _level(sides: Sides) -> Predictor:
+def _level(shared: SharedFeatures) -> Predictor:
     """Cells in which the panel is high: deep libraries show more of every gene."""
-    level = _zscored(sides.panel.level[:, None])
-    return Predictor("level", level, lambda rows: np.ones((1, len(rows))), sides.reference)
+    level = zscored(shared.panel.level[:, None])
+    return Predictor("level", level, lambda rows: np.ones((1, len(rows))), shared.reference)
 
 
-def _representation(sides: Sides, penalty: float) -> Predictor:
+def _representation(shared: SharedFeatures, penalty: float) -> Predictor:
     """Kernel ridge regression of the target's images on the representations, over the genes of the panel.
 
     The kernel of two genes is `exp(SHARPNESS * (cosine - 1))`: genes unlike all of the panel are predicted by
     its mean image, alike ones by each other. With K `(p, p)` for the panel, k `(p, m)` for other genes and Y
     `(n_cells, p)` the leading components of the panel's z-scores, it is `Y (K + penalty I)^-1 k`.
     """
-    e = sides.e
+    e = shared.representations
     kernel = np.exp(SHARPNESS * (e @ e.T - 1)) + penalty * np.eye(len(e))
-    map_ = np.linalg.solve(kernel, sides.axes).T  # (k, p)
-    z = sides.reference.representations
+    map_ = np.linalg.solve(kernel, shared.axes).T  # (k, p)
+    z = shared.reference.representations
     return Predictor(
         f"representation {penalty:g}",
-        sides.components,
+        shared.components,
         lambda rows: map_ @ np.exp(SHARPNESS * (e @ z[rows].T - 1)),
-        sides.reference,
+        shared.reference,
     )
 
 
-def _ridge(sides: Sides, penalty: float) -> Predictor:
+def _ridge(shared: SharedFeatures, penalty: float) -> Predictor:
     """Ridge regression over the reference's spots: from what the panel's representations say of a place."""
-    x = sides.spot_features  # (n_spots, f)
+    x = shared.spot_features  # (n_spots, f)
     n, f = x.shape
     inverse = np.linalg.inv(x.T @ x / n + penalty * np.eye(f))
-    values = sides.reference.values
+    values = shared.reference.values
 
     def genes(rows: np.ndarray) -> np.ndarray:
         return inverse @ (values.columns(rows).transposed_product(x).T / n)
 
-    return Predictor("ridge", sides.cell_features, genes, sides.reference)
+    return Predictor("ridge", shared.cell_features, genes, shared.reference)
 
 
-def _neighbors(sides: Sides, n: int, device: torch.device) -> list[Predictor]:
+def _neighbors(shared: SharedFeatures, n: int, device: torch.device) -> list[Predictor]:
     """Means over the reference's spots most like a cell: by the panel, and by what it says of the place."""
-    values = sides.reference.values
+    values = shared.reference.values
     n = min(n, values.shape[0])
-    panel = sides.panel.values
+    panel = shared.panel.values
     by_panel = nearest_spots(
-        lambda cells: panel.rows(cells)[:, sides.known],
+        lambda cells: panel.rows(cells)[:, shared.known],
         panel.shape[0],
-        sides.spots.rows(slice(None)),
+        shared.spots.rows(slice(None)),
         n,
         device,
     )
-    features = sides.cell_features.astype(np.float32)
+    features = shared.cell_features.astype(np.float32)
     by_place = nearest_spots(
-        lambda cells: features[cells], len(features), sides.spot_features.astype(np.float32), n, device
+        lambda cells: features[cells], len(features), shared.spot_features.astype(np.float32), n, device
     )
 
     def genes(rows: np.ndarray) -> np.ndarray:
         return values.columns(rows).rows(slice(None))
 
     return [
-        Predictor("neighbors by panel", by_panel, genes, sides.reference),
-        Predictor("neighbors by place", by_place, genes, sides.reference),
+        Predictor("neighbors by panel", by_panel, genes, shared.reference),
+        Predictor("neighbors by place", by_place, genes, shared.reference),
     ]
 
 
@@ -263,23 +291,24 @@ def nearest_spots(
 
 
 def _gan(
-    sides: Sides,
+    shared: SharedFeatures,
     config: ImputeConfig,
+    axes_state: int,
     generator: torch.Generator,
     device: torch.device,
     progress: Progress | None,
 ) -> Predictor:
     """The memory-GAN: images drawn from representations, over components of the target's panel."""
-    panel = sides.panel.values
+    panel = shared.panel.values
     n_cells = panel.shape[0]
     some = np.sort(torch.randperm(n_cells, generator=generator)[: config.max_cells].numpy())
-    dense = panel.rows(some)[:, sides.known]  # (n, p)
+    dense = panel.rows(some)[:, shared.known]  # (n, p)
     k = min(config.gan.n_components, *dense.shape)
-    _, _, axes = randomized_svd(dense, k, random_state=0)  # (k, p)
-    basis = panel @ sides.spread_out(axes.T)  # (n_cells, k)
+    _, _, axes = randomized_svd(dense, k, random_state=axes_state)  # (k, p)
+    basis = panel @ shared.among_zeros(axes.T)  # (n_cells, k)
     basis /= np.maximum(basis.std(axis=0), 1e-12)
     fitted = fit_memory_gan(
-        torch.from_numpy(sides.e).float(),
+        torch.from_numpy(shared.representations).float(),
         torch.from_numpy(dense.T.copy()),
         torch.from_numpy(basis[some]).float(),
         config.gan,
@@ -287,21 +316,15 @@ def _gan(
         device,
         progress,
     )
-    z = torch.from_numpy(sides.reference.representations).float()
+    z = torch.from_numpy(shared.reference.representations).float()
 
     def genes(rows: np.ndarray) -> np.ndarray:
         return fitted.coefficients(z[torch.from_numpy(rows)]).T.cpu().numpy().astype(np.float64)
 
-    return Predictor("gan", basis, genes, sides.reference, fitted.history, fitted.converged)
-
-
-def _zscored(values: np.ndarray) -> np.ndarray:
-    """Columns as z-scores; those that do not vary become zeros."""
-    sd = values.std(axis=0)
-    return (values - values.mean(axis=0)) / np.where(sd > 1e-9, sd, 1.0)
+    return Predictor("gan", basis, genes, shared.reference, fitted.history, fitted.converged)
 
 
 def _at_scales(values: np.ndarray, smoothers: dict[int, sparse.csr_matrix]) -> np.ndarray:
     """Features `(n, d)` averaged over each scale, wider ones weighing less: `(n, d * n_scales)`."""
-    parts = [_zscored(weights @ values) / np.sqrt(1 + at) for at, weights in enumerate(smoothers.values())]
+    parts = [zscored(weights @ values) / np.sqrt(1 + at) for at, weights in enumerate(smoothers.values())]
     return np.hstack(parts)

@@ -11,8 +11,9 @@ from scipy import sparse
 from sigel.config.imputation import ImputeConfig
 from sigel.stats.conformal import ConformalIntervals
 from sigel.stats.nearest_means import mean_of_nearest
-from sigel.tasks.imputation.ensemble import Held
+from sigel.tasks.imputation.ensemble import HeldOut
 from sigel.tasks.imputation.expression_levels import LevelModel, Levels
+from sigel.tasks.imputation.reference_facts import GeneFacts
 from sigel.tasks.imputation.target_reference import Target
 
 # Strata of genes by level, for which intervals are calibrated one by one: at most so many, of so many genes.
@@ -80,7 +81,7 @@ class Calibration:
 def calibrate(
     target: Target,
     shared: np.ndarray,
-    held: Held,
+    held: HeldOut,
     reference_mean: np.ndarray,
     reference_sd: np.ndarray,
     config: ImputeConfig,
@@ -167,6 +168,53 @@ def _level(
     if held[0] >= coverage:
         return coverage
     return float(np.interp(coverage, np.maximum.accumulate(held), levels))
+
+
+def values_and_bounds(
+    z: np.ndarray,
+    facts: GeneFacts,
+    target: Target,
+    shared: np.ndarray,
+    calibration: Calibration,
+    config: ImputeConfig,
+) -> tuple[np.ndarray | sparse.csr_matrix, np.ndarray | None, np.ndarray | None]:
+    """Values of genes, and the bounds of their intervals where these were calibrated.
+
+    Parameters
+    ----------
+    z
+        Predicted z-scores, float32 `(n_cells, n_genes)`; written over.
+    facts
+        What the references say of the genes.
+    target
+        The section with the panel.
+    shared
+        Names of the shared genes.
+    calibration
+        What the shared genes teach.
+    config
+        Settings.
+    """
+    values, sparse_parts = z, []
+    wanted = calibration.intervals is not None
+    lower, upper = (np.empty_like(z), np.empty_like(z)) if wanted else (None, None)
+    for start in range(0, z.shape[1], config.batch_genes):
+        at = np.arange(start, min(start + config.batch_genes, z.shape[1]))
+        some = facts.take(at)
+        levels = calibration.level_model.predict(some.mean, some.sd)
+        part = values_from(z[:, at], levels)
+        if calibration.intervals is not None and lower is not None and upper is not None:
+            lower[:, at], upper[:, at] = calibration.intervals.bounds(part, calibration.strata(levels))
+        if config.zeros == "none":
+            values[:, at] = part
+            continue
+        kept = with_zeros(part, levels, some.witnesses, target, shared, config.zeros)
+        if lower is not None:
+            lower[:, at] *= (kept != 0).toarray()
+        sparse_parts.append(kept)
+    if sparse_parts:
+        return sparse.csr_matrix(sparse.hstack(sparse_parts, format="csr")), lower, upper
+    return values, lower, upper
 
 
 def with_zeros(

@@ -171,3 +171,9 @@ def test_wrong_input_is_named():
             expected_accuracy(known, wrong, known)
     with pytest.raises(InputError, match="`achieved`"):
         expected_accuracy(known.iloc[:0], achieved[:0], known)
+
+
+def test_any_seed_will_do():
+    """Random states are below 2^32, whatever the seed."""
+    known = features(np.random.default_rng(10), 40)
+    assert np.isfinite(expected_accuracy(known, even(known), known, seed=2**70).asked).all()

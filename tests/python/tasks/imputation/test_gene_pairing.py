@@ -229,3 +229,12 @@ def test_a_pairing_of_other_genes_is_refused(known):
     pairing, target, reference = known
     with pytest.raises(InputError, match="29 genes for a pairing of 30"):
         genes_to_impute(pairing, target, reference[1:], None)
+
+
+def test_what_is_told_of_names_points_at_the_line_of_the_caller():
+    names = [f"G{k}" for k in range(20)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pair_genes([*names, "MBP", "AQP4"], [*names, "Mbp", "Aqp4"], {"MBP": "Mbp", "GFAP": "Mbp"}, least=1)
+    assert len(caught) == 2
+    assert {one.filename for one in caught} == {__file__}
