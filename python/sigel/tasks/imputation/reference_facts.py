@@ -12,6 +12,7 @@ from sigel.tasks.imputation.target_reference import BLOCK, Reference
 
 # Panel genes whose likeness is averaged: one alone may be alike by chance.
 MOST_SIMILAR = 5
+# Panel genes that say where a gene may be at all.
 N_WITNESSES = 3
 
 

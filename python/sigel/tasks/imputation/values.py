@@ -23,8 +23,7 @@ GENES_OF_A_STRATUM = 20
 TRIED_LEVELS = (0.0, 0.5, 0.8)
 CELLS_TRIED = 1000
 LEAST_SPREAD = 1e-6
-# Panel genes that say where a gene may be at all, and the cells in which they are looked for.
-WITNESSES = 3
+# Cells in which the panel genes are looked for that say where a gene may be at all.
 AROUND = 7
 
 
@@ -132,7 +131,7 @@ def calibrate(
     stratum = np.searchsorted(edges, levels.mean)
     predicted = values_from(held.predicted, levels)
     seen = measured[held.cells].toarray()
-    level = _level(predicted, seen, stratum, held.fold, config.coverage)
+    level = _quantile_level(predicted, seen, stratum, held.fold, config.coverage)
     inside = _held_out(predicted, seen, stratum, held.fold, level)
     coverage = [
         {"stratum": s + 1, "coverage": float(inside[:, stratum == s].mean()), "n": int((stratum == s).sum())}
@@ -154,7 +153,7 @@ def _held_out(
     return inside
 
 
-def _level(
+def _quantile_level(
     predicted: np.ndarray, seen: np.ndarray, stratum: np.ndarray, fold: np.ndarray, coverage: float
 ) -> float:
     """Quantile level whose intervals hold the promised share of the values of genes they have not seen.
@@ -229,7 +228,7 @@ def with_zeros(
     levels
         With the share of zeros that each gene would have in the target.
     witnesses
-        Positions in `panel` of the genes most similar to each, `(n_genes, WITNESSES)`.
+        Positions in `panel` of the genes most similar to each, `(n_genes, N_WITNESSES)`.
     target
         The section with the panel.
     panel
