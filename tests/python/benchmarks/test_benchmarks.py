@@ -520,9 +520,8 @@ def test_tables_say_when_and_where_and_leave_cells_empty(tmp_path):
 
 
 def test_a_small_run_writes_every_table(tmp_path):
-    from run import BENCHMARKS, run
-
     from benchmarks.harness.job import Job
+    from benchmarks.run import BENCHMARKS, run
 
     texts = run(BENCHMARKS, Job(quick=True), tmp_path)
     assert len(texts) == len(BENCHMARKS)
