@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.harness.numerics import library, log_normalised, mean_of_nearest, morans_i
+from benchmarks.harness.numerics import library, log_normalised, mean_of_nearest, morans_i, zscored
 
 # Fewer spots say nothing of where a gene is.
 LEAST_SPOTS = 10
@@ -177,10 +177,10 @@ def spatial_ranking(given: Given) -> list[str]:
     score = np.zeros(len(able))
     for k in range(given.section.max() + 1):
         inside = np.flatnonzero(given.section == k)
-        here = values[inside]
+        here, near = values[inside], mean_of_nearest(given.places[inside], 6, itself=False)
         for start in range(0, len(able), _GENES):
             block = slice(start, start + _GENES)
-            score[block] += len(inside) * morans_i(here[:, able[block]].toarray(), given.places[inside])
+            score[block] += len(inside) * morans_i(zscored(here[:, able[block]].toarray()), near)
     return given.part.var_names[able[np.argsort(-score, kind="stable")]].tolist()
 
 

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 from benchmarks.domains.baselines import variable_part
 from benchmarks.domains.inputs import Found, Given, at_number, is_square
-from benchmarks.harness.numerics import library, log_normalised
+from benchmarks.harness.numerics import library, log_normalised, normalised
 
 BANKSY_LAMBDA, BANKSY_NEIGHBOURS, BANKSY_COMPONENTS = 0.8, 15, 20
 # Of SpaGCN's own search and tutorial.
@@ -103,9 +103,7 @@ def banksy(given: Given) -> Found:
     assert given.n_domains is not None
     chosen = variable_part(given)
     adata = given.part[:, chosen].copy()
-    size = library(given.adata)
-    factor = np.divide(np.median(size[size > 0]), size, out=np.zeros(len(size)), where=size > 0)
-    adata.X = (sparse.diags_array(factor) @ sparse.csr_matrix(adata.X)).toarray()
+    adata.X = normalised(adata.X, library(given.adata)).toarray()
     adata.obsm["spatial"] = given.apart()
     adata.obs["x"], adata.obs["y"] = adata.obsm["spatial"].T
     quiet = dict.fromkeys(("plt_edge_hist", "plt_nbr_weights", "plt_agf_angles", "plt_theta"), False)

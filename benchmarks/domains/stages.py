@@ -1,8 +1,7 @@
 """A method of spatial domains on one tissue at some seeds, in a process of its own, by whichever Python can.
 
-Usage: python -m benchmarks.domains.stages METHOD FOLDER OUT.npy; FOLDER holds what `hand_over` writes, labels
-go to OUT.npy, the last line printed is JSON. Packages of peers are looked for as `spatial_stages` does: in
-the running Python, then in that of the variable SIGEL_PEERS.
+Usage: python -m benchmarks.domains.stages METHOD OUT FOLDER; FOLDER holds what `hand_over` writes, labels go
+to the folder OUT, the last line printed is JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import importlib
 import io
 import json
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -23,16 +21,16 @@ import anndata
 import numpy as np
 from scipy import sparse
 
-from benchmarks.domains import baselines as baselines
-from benchmarks.domains import peers as peers
+from benchmarks.domains import baselines, peers
 from benchmarks.domains.inputs import Found, Given
-from benchmarks.harness.processes import by_python, memory_gb
+from benchmarks.harness.processes import in_own_process, memory_gb
 
 OWN, ALL, MORAN, CHOSEN = "own choice", "all genes", "highest Moran's I", "chosen genes"
 # One thread each: two methods run at a time, and all are timed alike.
 SINGLE = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+LABELS = "labels.npy"
 # What is compiled at a first call is no part of a method's time.
 SMALL = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 12, "n_background_genes": 20}
 
@@ -78,7 +76,7 @@ _ALL_METHODS = [
     Method(peers.ours(), "sigel", OURS, OWN),
     Method(peers.ours(), "sigel", OURS, ALL),
     Method(peers.ours(), "sigel", OURS, MORAN),
-    Method(peers.ours("leiden"), "leidenalg", "SIGEL, Leiden", OWN),
+    Method(peers.ours("leiden"), "igraph", "SIGEL, Leiden", OWN),
     Method(peers.ours("mclust"), "rpy2", "SIGEL, mclust", OWN),
     Method(peers.ours(), "sigel", UNGUIDED, OWN),
     Method(baselines.mixture(7), "sklearn", "7 spots, PCA, mixture", ALL),
@@ -225,23 +223,25 @@ def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool 
     """
     if not alone:
         return run(METHODS[name], *given_to(METHODS[name], folder))
-    with tempfile.TemporaryDirectory() as out:
-        labels = Path(out) / "labels.npy"
-        marks = by_python(python, __name__, name, str(folder), str(labels), environment=SINGLE)
-        return Outcome(np.load(labels), **marks)
+    labels, marks = in_own_process(__name__, name, str(folder), read=_load, python=python, environment=SINGLE)
+    return Outcome(labels, **marks)
 
 
-def main(name: str, folder: str, out: str) -> None:
+def _load(out: Path) -> np.ndarray:
+    return np.load(out / LABELS)
+
+
+def main(name: str, out: str, folder: str) -> None:
     """Run a method on the tissue in a folder.
 
     Parameters
     ----------
     name
         Key of `METHODS`.
+    out
+        Folder where the labels go.
     folder
         As `hand_over` left it.
-    out
-        Where the labels go.
     """
     import sigel
 
@@ -250,7 +250,7 @@ def main(name: str, folder: str, out: str) -> None:
     small = bare(sigel.datasets.simulated_section(**SMALL))
     run(method, Given(small, 3, None if method.genes == OWN else small.var_names.tolist()), [0])
     made = run(method, *given_to(method, Path(folder)))
-    np.save(out, made.labels)
+    np.save(Path(out) / LABELS, made.labels)
     marks = {"seconds": made.seconds, "cpu_seconds": made.cpu_seconds, "peak_gb": made.peak_gb}
     print(json.dumps(marks))
 

@@ -25,8 +25,7 @@ from benchmarks.domains.stages import (
 )
 from benchmarks.domains.tissues import DLPFC, Labelled, agreement, gene_sets, large, tissues
 from benchmarks.harness.job import Job
-from benchmarks.harness.processes import python_with
-from benchmarks.harness.report import Table, say
+from benchmarks.harness.report import Table, figures, say, span
 
 N_SEEDS = 10
 N_AT_A_TIME = 2
@@ -132,7 +131,11 @@ def run_tissue(
             of = METHODS[method]
             n_genes = {name: len(names) for name, names in genes.items()} | {ALL: tissue.adata.n_vars}
             made: Row = {"method": of.pipeline, "genes": of.genes, "n genes": n_genes.get(of.genes)}
-            outcome = _run(method, folder, job)
+            outcome = job.attempt(
+                lambda python: apply(method, folder, python=python, alone=not job.quick),
+                of.package,
+                peer=of.package in PEERS,
+            )
             if isinstance(outcome, str):
                 say(f"domains: {tissue.name}: {method}: {outcome}")
                 made["method"] = f"{of.pipeline} ({outcome})"
@@ -148,35 +151,17 @@ def run_tissue(
     return {name: rows[name] for name in names}
 
 
-def _run(method: str, folder: Path, job: Job) -> Outcome | str:
-    """What a method found, or why it found nothing."""
-    if METHODS[method].package in PEERS and job.quick:
-        return "not in a quick call"
-    python = python_with(METHODS[method].package)
-    if python is None:
-        return "not installed"
-    try:
-        return apply(method, folder, python=python, alone=not job.quick)
-    except RuntimeError as error:  # of its process; one method must not cost the others their figures
-        if job.quick:
-            raise
-        say(str(error))
-        return str(error).strip().splitlines()[-1][:100]
-
-
 def _measures(labels: np.ndarray, outcome: Outcome) -> Row:
     row: Row = {"seeds": len(outcome.labels)}
     for measure, values in agreement(labels, outcome.labels).items():
         of = {"min": np.min, "median": np.median, "max": np.max}
         row |= {f"{measure} {name}": float(take(values)) for name, take in of.items()}
-    n = [len(np.unique(answer)) for answer in outcome.labels]
-    row["domains"] = str(min(n)) if min(n) == max(n) else f"{min(n)} to {max(n)}"
+    row["domains"] = span([len(np.unique(answer)) for answer in outcome.labels])
     return row | dict(zip(COST, (outcome.seconds, outcome.cpu_seconds, outcome.peak_gb), strict=True))
 
 
 def _brief(row: Row) -> str:
-    figures = ", ".join(f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float))
-    return f"{figures}, {row['seeds']} seeds, {row['domains']} domains"
+    return f"{figures(row)}, {row['seeds']} seeds, {row['domains']} domains"
 
 
 def goal_row(name: str, rows: dict[str, Row]) -> Row:

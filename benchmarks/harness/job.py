@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 import sigel
+from benchmarks.harness.processes import Found, python_with
 from benchmarks.harness.report import say
 from benchmarks.harness.sections import Method, Section
 from benchmarks.harness.sigel_rows import PRESETS, QUICK, merged, preset, with_sigel
@@ -102,3 +104,28 @@ class Job:
         if seed is not None and seed != self.seed:
             return {f"{name}, seed {seed}": with_sigel(config, seed)}
         return {name: with_sigel(config, self.seed)}
+
+    def attempt(self, run: Callable[[str], Found], package: str, *, peer: bool) -> Found | str:
+        """What a method comes to, or why it comes to nothing.
+
+        Parameters
+        ----------
+        run
+            From a Python that has the package to what the method found.
+        package
+            What must be installed.
+        peer
+            Whether the method is another package's, which a quick call does without.
+        """
+        if peer and self.quick:
+            return "not in a quick call"
+        python = python_with(package)
+        if python is None:
+            return "not installed"
+        try:
+            return run(python)
+        except RuntimeError as error:  # of its process; one method must not cost the others their figures
+            if self.quick:
+                raise
+            say(str(error))
+            return str(error).strip().splitlines()[-1][:100]

@@ -19,10 +19,8 @@ def library(adata: AnnData) -> np.ndarray:
     return np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
 
 
-def log_normalised(
-    counts: sparse.spmatrix, size: np.ndarray, total: float | None = None
-) -> sparse.csr_matrix:
-    """Logarithms of one plus counts at the same library size everywhere.
+def normalised(counts: sparse.spmatrix, size: np.ndarray, total: float | None = None) -> sparse.csr_matrix:
+    """Counts at the same library size everywhere.
 
     Parameters
     ----------
@@ -35,7 +33,20 @@ def log_normalised(
     """
     total = np.median(size[size > 0]) if total is None else total
     factor = np.divide(total, size, out=np.zeros(len(size)), where=size > 0)
-    return sparse.csr_matrix(sparse.diags_array(factor) @ sparse.csr_matrix(counts, dtype=np.float64)).log1p()
+    return sparse.csr_matrix(sparse.diags_array(factor) @ sparse.csr_matrix(counts, dtype=np.float64))
+
+
+def log_normalised(
+    counts: sparse.spmatrix, size: np.ndarray, total: float | None = None
+) -> sparse.csr_matrix:
+    """Logarithms of one plus `normalised` counts.
+
+    Parameters
+    ----------
+    counts, size, total
+        As there.
+    """
+    return normalised(counts, size, total).log1p()
 
 
 def values(adata: AnnData, genes: list[str]) -> np.ndarray:
@@ -51,16 +62,36 @@ def values(adata: AnnData, genes: list[str]) -> np.ndarray:
     return log_normalised(adata[:, genes].X, library(adata)).toarray()
 
 
-def zscored(x: np.ndarray) -> np.ndarray:
-    """Columns at mean 0 and standard deviation 1; constant ones become 0.
+def zscored(x: np.ndarray, axis: int = 0, least: float = 1e-12) -> np.ndarray:
+    """Values at mean 0 and standard deviation 1; what is constant becomes 0.
 
     Parameters
     ----------
     x
         `(n_cells, n_genes)`.
+    axis
+        Over which: that of the cells.
+    least
+        A standard deviation up to this is rounding: the values are constant.
     """
-    spread = x.std(axis=0)
-    return (x - x.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0)
+    centred = x - x.mean(axis=axis, keepdims=True)
+    spread = centred.std(axis=axis, keepdims=True)
+    return centred / np.where(spread > least, spread, 1)
+
+
+def even_weights(near: np.ndarray, n: int) -> sparse.csr_matrix:
+    """Means over some of n rows as a matrix, `(n_means, n)`.
+
+    Parameters
+    ----------
+    near
+        Rows of each mean, `(n_means, n_rows)`.
+    n
+        How many there are.
+    """
+    rows = np.repeat(np.arange(len(near)), near.shape[1])
+    weight = np.full(near.size, 1 / near.shape[1])
+    return sparse.csr_matrix((weight, (rows, near.ravel())), shape=(len(near), n))
 
 
 def mean_of_nearest(places: np.ndarray, n: int, *, itself: bool = True) -> sparse.csr_matrix:
@@ -76,23 +107,19 @@ def mean_of_nearest(places: np.ndarray, n: int, *, itself: bool = True) -> spars
         Whether the cell itself is one of them.
     """
     n_cells = len(places)
-    n = min(n, n_cells if itself else n_cells - 1)
-    search = NearestNeighbors(n_neighbors=n).fit(places)
+    search = NearestNeighbors(n_neighbors=min(n, n_cells if itself else n_cells - 1)).fit(places)
     # Without points to look up, sklearn leaves each point out of its own neighbours.
-    near = search.kneighbors(places if itself else None, return_distance=False)
-    rows = np.repeat(np.arange(n_cells), n)
-    return sparse.csr_matrix((np.full(rows.size, 1 / n), (rows, near.ravel())), shape=(n_cells, n_cells))
+    return even_weights(search.kneighbors(places if itself else None, return_distance=False), n_cells)
 
 
-def morans_i(x: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Moran's I of each column over the six nearest.
+def morans_i(z: np.ndarray, near: sparse.csr_matrix) -> np.ndarray:
+    """Moran's I of each column, `(n_genes,)`.
 
     Parameters
     ----------
-    x
-        `(n_spots, n_genes)`.
-    places
-        `(n_spots, 2)`.
+    z
+        From `zscored`, `(n_spots, n_genes)`.
+    near
+        Means over each spot's nearest, `(n_spots, n_spots)`.
     """
-    z = zscored(x)
-    return (z * (mean_of_nearest(places, 6, itself=False) @ z)).mean(axis=0)
+    return (z.T * (near @ z).T).mean(axis=1)  # this way round a row of pixels is summed in pairs

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from benchmarks.harness import numerics
 from benchmarks.harness.sections import Section
 from sigel.images.raster import Raster
 
@@ -25,6 +26,8 @@ def six_nearest(raster: Raster) -> sparse.csr_matrix:
     """
     places = raster.coordinates()
     n, k = len(places), min(N_NEAREST, len(places) - 1)
+    # Not `mean_of_nearest`: which corners of a square array are taken is the search's own affair, and the
+    # targets hang on it.
     found = cKDTree(places).query(places, k=k + 1)[1][:, 1:]
     weight = np.full(n * k, 1 / k, dtype=np.float32)
     return sparse.csr_matrix((weight, found.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
@@ -49,10 +52,9 @@ def zscore(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values
-        `(n_genes, n_pixels)`.
+        `(n_genes, n_pixels)`, float32.
     """
-    centred = values - values.mean(axis=1, keepdims=True)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-6)
+    return numerics.zscored(values, axis=1, least=1e-6)
 
 
 def zscored(section: Section) -> np.ndarray:
@@ -87,5 +89,66 @@ def moran(section: Section) -> np.ndarray:
     section
         As in `log_images`.
     """
-    z = zscored(section)
-    return (z * (six_nearest(section.images.raster) @ z.T).T).mean(axis=1)
+    return numerics.morans_i(zscored(section).T, six_nearest(section.images.raster))
+
+
+def pearson(section: Section, theta: float = 100.0) -> np.ndarray:
+    """Analytic Pearson residuals (Lause, Berens and Kobak 2021), `(n_genes, n_pixels)`.
+
+    Parameters
+    ----------
+    section
+        The section.
+    theta
+        Of the negative binomial variance `mu + mu^2 / theta`.
+    """
+    counts, depth = section.images.counts.toarray(), section.images.depth
+    mu = counts.sum(axis=1, keepdims=True) * (depth / depth.sum())
+    largest = np.sqrt(counts.shape[1])
+    residual = (counts - mu) / np.sqrt(np.maximum(mu + mu**2 / theta, 1e-12))
+    return np.clip(residual, -largest, largest).astype(np.float32)
+
+
+def wiener(section: Section) -> np.ndarray:
+    """Posterior means of the residual images under a normal prior shared by all genes.
+
+    The covariance of the signal is that of the z-scored residuals less the noise; each gene is then
+    shrunk along its eigenvectors by its own signal-to-noise ratio. Noise is read off the difference
+    between a pixel and the mean of its neighbours.
+
+    Parameters
+    ----------
+    section
+        The section.
+    """
+    residual = pearson(section)
+    residual = residual - residual.mean(axis=1, keepdims=True)
+    rough = residual - (six_nearest(section.images.raster) @ residual.T).T
+    variance = residual.var(axis=1)
+    # The mean of six neighbours carries a sixth of the noise, and a little of the roughness is signal.
+    noise = np.minimum(0.9 * rough.var(axis=1) / (1 + 1 / 6) / np.maximum(variance, 1e-12), 0.999)
+    z = residual / np.sqrt(np.maximum(variance, 1e-12))[:, None]
+    covariance = z.T @ z / len(z) - np.eye(z.shape[1], dtype=np.float32) * noise.mean()
+    spectrum, basis = np.linalg.eigh(covariance.astype(np.float64))
+    spectrum, basis = spectrum[spectrum > 0], basis[:, spectrum > 0]
+    basis = basis.astype(np.float32)
+    score = z @ basis
+    strength = np.maximum(((score**2 - noise[:, None]).sum(axis=1)) / spectrum.sum(), 0.02)[:, None]
+    signal = (spectrum * strength).astype(np.float32)
+    return score * signal / (signal + noise[:, None].astype(np.float32)) @ basis.T
+
+
+def pca(values: np.ndarray, n_dims: int) -> np.ndarray:
+    """Scores of the first principal components over genes, exact, by the covariance of the pixels.
+
+    Parameters
+    ----------
+    values
+        `(n_genes, n_pixels)`.
+    n_dims
+        How many; never more than there are.
+    """
+    centred = (values - values.mean(axis=0)).astype(np.float32)
+    _, basis = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    n_dims = min(n_dims, len(values) - 1, values.shape[1])
+    return centred @ basis[:, ::-1][:, :n_dims].astype(np.float32)

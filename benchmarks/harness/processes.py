@@ -7,63 +7,63 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+Found = TypeVar("Found")
 Result = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def by_python(
-    python: str, module: str, name: str, *arguments: str, environment: dict[str, str] | None = None
-) -> Result:
-    """Run a module of the benchmarks for a method by a Python that may know nothing of this project.
+def in_own_process(
+    module: str,
+    method: str,
+    *given: str,
+    read: Callable[[Path], Found],
+    python: str,
+    environment: dict[str, str] | None = None,
+) -> tuple[Found, Result]:
+    """Run a method of a task by a Python that may know nothing of this project, and read what it found.
+
+    `python -m MODULE METHOD OUT GIVEN ...` leaves what it found in the folder OUT and prints its marks last.
 
     Parameters
     ----------
+    module
+        Dotted name, `__name__` of the caller.
+    method
+        Of the task.
+    *given
+        Where lies what the method shall see.
+    read
+        From OUT, which is gone afterwards, to what was found.
     python
         Has the method's package.
-    module
-        Its dotted name, `__name__` of the caller.
-    name
-        Of the method, the module's first argument.
-    *arguments
-        Its others.
     environment
         Variables beside those of this process.
 
     Returns
     -------
-    dict
-        What it printed last.
+    found, marks
+        What `read` made of OUT; seconds and memory, as the process printed them.
 
     Raises
     ------
     RuntimeError
-        When it fails; with what it said.
+        When the method fails; with what it said.
     """
-    return last_line(name, [python, "-m", module, name, *arguments], environment)
+    with tempfile.TemporaryDirectory() as out:
+        marks = last_line(method, [python, "-m", module, method, out, *given], environment)
+        return read(Path(out)), marks
 
 
-def found_from_here(environment: dict[str, str] | None = None) -> dict[str, str]:
-    """Variables of a child process that finds this package and the engine, whichever Python runs it.
-
-    Parameters
-    ----------
-    environment
-        Variables beside those of this process; what its PYTHONPATH names comes first.
-    """
-    known = os.environ | (environment or {})
-    paths = [known.get("PYTHONPATH", ""), str(ROOT), str(ROOT / "python")]
-    return known | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
-def last_line(name: str, command: list[str], environment: dict[str, str] | None) -> Result:
-    """What a command printed last, as JSON.
+def last_line(name: str, command: list[str], environment: dict[str, str] | None = None) -> Result:
+    """What a command printed last, as JSON; a Python finds this package and the engine.
 
     Parameters
     ----------
@@ -79,13 +79,44 @@ def last_line(name: str, command: list[str], environment: dict[str, str] | None)
     RuntimeError
         When it fails; with what it said.
     """
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=found_from_here(environment)
-    )
+    return json.loads(printed(name, command, found_from_here(environment)).splitlines()[-1])
+
+
+def found_from_here(environment: dict[str, str] | None = None) -> dict[str, str]:
+    """Variables of a child process that finds this package and the engine, whichever Python runs it.
+
+    Parameters
+    ----------
+    environment
+        Variables beside those of this process; what its PYTHONPATH names comes first.
+    """
+    known = os.environ | (environment or {})
+    paths = [known.get("PYTHONPATH", ""), str(ROOT), str(ROOT / "python")]
+    return known | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+def printed(name: str, command: list[str], environment: dict[str, str]) -> str:
+    """What a command prints.
+
+    Parameters
+    ----------
+    name
+        Of what it does, for the message.
+    command
+        Program and arguments.
+    environment
+        All its variables.
+
+    Raises
+    ------
+    RuntimeError
+        When it fails; with what it said.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         msg = f"{name} failed:\n{done.stderr[-4000:]}"
         raise RuntimeError(msg)
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
 
 
 def memory_gb(mark: str) -> float:
@@ -128,7 +159,10 @@ def best(work: Callable[[], Any], times: int) -> float:
 
 @lru_cache
 def python_with(package: str | None) -> str | None:
-    """A Python that has a package, or None.
+    """A Python that has a package, or None: this one, else that of the variable SIGEL_PEERS.
+
+    SIGEL_PEERS names the Python of an environment with packages that the project does not need, and with
+    what it needs itself.
 
     Parameters
     ----------

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
+from benchmarks.harness.processes import ROOT
 from sigel import __version__
 from sigel.runtime.provenance import versions
 
-ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SIGEL_SHARED", ROOT.parent / "shared"))
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -99,3 +99,26 @@ def say(text: str) -> None:
         One line.
     """
     print(text, flush=True)
+
+
+def figures(row: dict[str, Any]) -> str:
+    """The fractions of a row, for the command line.
+
+    Parameters
+    ----------
+    row
+        Of a table.
+    """
+    return ", ".join(f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float))
+
+
+def span(numbers: list[int]) -> str:
+    """The number that all share, or the least and the largest.
+
+    Parameters
+    ----------
+    numbers
+        At least one.
+    """
+    least, largest = min(numbers), max(numbers)
+    return str(least) if least == largest else f"{least} to {largest}"

@@ -12,6 +12,7 @@ import anndata
 import numpy as np
 
 import sigel
+from benchmarks.harness.numerics import library
 from benchmarks.harness.report import SHARED, say
 from sigel.images import GeneImages
 
@@ -63,10 +64,13 @@ class Section:
             Spots x genes, raw counts.
         """
         images = GeneImages.from_anndata(adata)
-        total = np.asarray(adata.X.sum(axis=1)).ravel()
         raster = images.raster
-        library = np.bincount(raster.pixel_of_spot, weights=total, minlength=raster.n_pixels)
-        return cls(name, adata, images, library)
+        of_pixel = np.bincount(raster.pixel_of_spot, weights=library(adata), minlength=raster.n_pixels)
+        return cls(name, adata, images, of_pixel)
+
+
+# Representations, a row for each of `images.genes`.
+Method = Callable[[Section], np.ndarray]
 
 
 def read(name: str) -> anndata.AnnData:
@@ -80,6 +84,38 @@ def read(name: str) -> anndata.AnnData:
     file, _, part = name.partition(":")
     adata = anndata.read_h5ad(SHARED / "data" / f"{file}.h5ad")
     return adata[adata.obs["section"] == part].copy() if part else adata
+
+
+def read_plane(name: str) -> anndata.AnnData:
+    """A section of the shared data, of two planes only the first, without cells that have no count.
+
+    Parameters
+    ----------
+    name
+        As in `read`.
+    """
+    adata = read(name)
+    keep = library(adata) > 0
+    if "z" in adata.obs:
+        keep &= (adata.obs["z"] == adata.obs["z"].unique()[0]).to_numpy()
+    return adata[keep].copy()
+
+
+def crop(adata: anndata.AnnData, most: int | None) -> anndata.AnnData:
+    """The cells nearest to the middle.
+
+    Parameters
+    ----------
+    adata
+        Cells x genes.
+    most
+        How many; None keeps all.
+    """
+    if most is None or adata.n_obs <= most:
+        return adata
+    places = np.asarray(adata.obsm["spatial"], dtype=np.float64)
+    distance = np.square(places - np.median(places, axis=0)).sum(axis=1)
+    return adata[np.sort(np.argsort(distance, kind="stable")[:most])].copy()
 
 
 @lru_cache(maxsize=4)
@@ -159,6 +195,3 @@ def simulated(seed: int, **parameters: Any) -> Section:
     """
     adata = sigel.datasets.simulated_section(seed=seed, **parameters)
     return Section.of(f"simulated, seed {seed}", adata)
-
-
-Method = Callable[[Section], np.ndarray]

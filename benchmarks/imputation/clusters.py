@@ -16,11 +16,11 @@ import sigel
 from benchmarks.harness.job import Job
 from benchmarks.harness.numerics import mean_of_nearest, values
 from benchmarks.harness.processes import python_with
-from benchmarks.harness.report import Table, say
-from benchmarks.harness.sections import there
+from benchmarks.harness.report import Table, say, span
+from benchmarks.harness.sections import read_plane, there
 from benchmarks.imputation.leiden import leiden
 from benchmarks.imputation.peers import QUICK as SETTINGS_QUICK
-from benchmarks.imputation.splits import EMBRYO, QUICK, VISIUM, read_plane
+from benchmarks.imputation.splits import EMBRYO, QUICK, VISIUM
 
 N_SEEDS = 10
 N_COMPONENTS = 30
@@ -60,7 +60,8 @@ def cluster_tables(job: Job) -> list[Table]:
             if made is None:
                 rows.append(row | {"clusters": None} | dict.fromkeys(ARI))
                 continue
-            rows.append(row | {"clusters": _range(made)} | _spread(labels, made))
+            row["clusters"] = span([len(np.unique(answer)) for answer in made])
+            rows.append(row | _spread(labels, made))
             say(f"imputation: {rows[-1]}")
     rows += [
         {
@@ -181,11 +182,6 @@ WAYS: dict[str, Callable[[np.ndarray, int, int], np.ndarray | None]] = {
     "Gaussian mixture": mixture,
     "Leiden": by_leiden,
 }
-
-
-def _range(made: np.ndarray) -> str:
-    n = [len(np.unique(labels)) for labels in made]
-    return str(min(n)) if min(n) == max(n) else f"{min(n)} to {max(n)}"
 
 
 def _spread(labels: np.ndarray, made: np.ndarray) -> dict[str, float]:

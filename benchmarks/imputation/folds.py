@@ -14,7 +14,7 @@ from anndata import AnnData
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.harness.numerics import values
+from benchmarks.harness.numerics import even_weights, values
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,6 @@ def nearest_reference(known: np.ndarray, measured: np.ndarray, n: int = 50) -> s
     n
         How many; fewer where there are fewer spots.
     """
-    n = min(n, len(known))
-    search = NearestNeighbors(n_neighbors=n, metric="cosine").fit(known)
+    search = NearestNeighbors(n_neighbors=min(n, len(known)), metric="cosine").fit(known)
     near = search.kneighbors(measured, return_distance=False)
-    rows = np.repeat(np.arange(len(measured)), n)
-    shape = (len(measured), len(known))
-    return sparse.csr_matrix((np.full(rows.size, 1 / n), (rows, near.ravel())), shape=shape)
+    return even_weights(near, len(known))

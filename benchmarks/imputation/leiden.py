@@ -5,7 +5,6 @@ Usage: python -m benchmarks.imputation.leiden IN.npy OUT.npy N_CLUSTERS N_SEEDS
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks.harness.processes import found_from_here
+from benchmarks.harness.processes import found_from_here, printed
 
 NEIGHBOURS = 15
 STEPS = 14
@@ -86,11 +85,8 @@ def leiden(features: np.ndarray, n_clusters: int, n_seeds: int, python: str) -> 
     with tempfile.TemporaryDirectory() as name:
         given, made = (str(Path(name) / file) for file in ("in.npy", "out.npy"))
         np.save(given, features)
-        subprocess.run(
-            [python, "-m", __name__, given, made, str(n_clusters), str(n_seeds)],
-            check=True,
-            env=found_from_here(),
-        )
+        command = [python, "-m", __name__, given, made, str(n_clusters), str(n_seeds)]
+        printed("Leiden", command, found_from_here())
         return np.load(made)
 
 

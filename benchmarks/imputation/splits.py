@@ -11,8 +11,8 @@ from anndata import AnnData
 
 import sigel
 from benchmarks.harness.job import Job
-from benchmarks.harness.numerics import library, log_normalised, morans_i, values
-from benchmarks.harness.sections import read, there
+from benchmarks.harness.numerics import library, log_normalised, mean_of_nearest, morans_i, values, zscored
+from benchmarks.harness.sections import crop, read_plane, there
 
 N_FOLDS = 5
 PANEL = 1000
@@ -89,38 +89,6 @@ def splits(job: Job) -> Iterator[Split]:
             yield split_of(name, cells, parts, job.seed, ours_alone=name in OURS_ALONE)
 
 
-def read_plane(name: str) -> AnnData:
-    """A section of the shared data, of two planes only the first, without cells that have no count.
-
-    Parameters
-    ----------
-    name
-        As in `sections.read`.
-    """
-    adata = read(name)
-    keep = library(adata) > 0
-    if "z" in adata.obs:
-        keep &= (adata.obs["z"] == adata.obs["z"].unique()[0]).to_numpy()
-    return adata[keep].copy()
-
-
-def crop(adata: AnnData, most: int | None) -> AnnData:
-    """The cells nearest to the middle.
-
-    Parameters
-    ----------
-    adata
-        Cells x genes.
-    most
-        How many; None keeps all.
-    """
-    if most is None or adata.n_obs <= most:
-        return adata
-    places = np.asarray(adata.obsm["spatial"], dtype=np.float64)
-    distance = np.square(places - np.median(places, axis=0)).sum(axis=1)
-    return adata[np.sort(np.argsort(distance, kind="stable")[:most])].copy()
-
-
 def split_of(
     name: str,
     target: AnnData,
@@ -163,7 +131,8 @@ def split_of(
     references = [r[:, ~r.var_names.isin(rare)].copy() for r in references]
     seen = target
     if len(often) > panel:
-        order = np.argsort(-morans_i(values(references[0], often), references[0].obsm["spatial"]))
+        near = mean_of_nearest(references[0].obsm["spatial"], 6, itself=False)
+        order = np.argsort(-morans_i(zscored(values(references[0], often)), near))
         often = [often[n] for n in np.sort(order[:panel])]
         seen = target[:, often].copy()
     folds = in_folds(often, n_folds, np.random.default_rng(seed))

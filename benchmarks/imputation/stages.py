@@ -1,8 +1,7 @@
 """A method of imputation on the folds of a split, in a process of its own, if need be by another Python.
 
-Usage: python -m benchmarks.imputation.stages METHOD FOLDER OUT; FOLDER holds what `hand_over` writes, results
-go to OUT, the last line printed is JSON. Packages of peers are looked for as `spatial_stages` does: in the
-running Python, then in that of the variable SIGEL_PEERS.
+Usage: python -m benchmarks.imputation.stages METHOD OUT FOLDER; FOLDER holds what `hand_over` writes, results
+go to the folder OUT, the last line printed is JSON.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -21,8 +19,8 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from benchmarks.harness.processes import by_python, memory_gb
-from benchmarks.imputation import baselines as baselines
+from benchmarks.harness.processes import in_own_process, memory_gb
+from benchmarks.imputation import baselines
 from benchmarks.imputation.folds import Fold, Predicted, fold_of
 from benchmarks.imputation.peers import GIMVI_EPOCHS, TANGRAM_EPOCHS, gimvi, ours, tangram
 
@@ -141,9 +139,7 @@ def apply(method: str, folder: Path, *, python: str = sys.executable, alone: boo
         made = [_timed(method, fold) for fold in read_folds(folder)]
         folds, seconds, cpu = (list(column) for column in zip(*made, strict=True))
         return Outcome(folds, seconds, cpu, memory_gb("VmHWM"))
-    with tempfile.TemporaryDirectory() as out:
-        marks = by_python(python, __name__, method, str(folder), out)
-        folds = [_load(Path(out), n) for n in range(len(marks["seconds"]))]
+    folds, marks = in_own_process(__name__, method, str(folder), read=_load_all, python=python)
     return Outcome(folds, **marks)
 
 
@@ -178,6 +174,10 @@ def _save(folder: Path, n: int, found: Predicted) -> None:
     (folder / f"{n}.json").write_text(json.dumps(found.about))
 
 
+def _load_all(folder: Path) -> list[Predicted]:
+    return [_load(folder, n) for n in range(len(list(folder.glob("*.json"))))]
+
+
 def _load(folder: Path, n: int) -> Predicted:
     arrays = [folder / f"{n}.{name}.npy" for name in ("values", "lower", "upper")]
     values, lower, upper = (np.load(path) if path.is_file() else None for path in arrays)
@@ -187,17 +187,17 @@ def _load(folder: Path, n: int) -> Predicted:
     return Predicted(values, lower, upper, genes, json.loads((folder / f"{n}.json").read_text()))
 
 
-def main(method: str, folder: str, out: str) -> None:
+def main(method: str, out: str, folder: str) -> None:
     """Run a method on the folds in a folder.
 
     Parameters
     ----------
     method
         Key of `METHODS`.
+    out
+        Folder where results go.
     folder
         As `hand_over` left it.
-    out
-        Where results go.
     """
     importlib.import_module(METHODS[method].package)  # its time is no part of the method's
     seconds, cpu_seconds = [], []

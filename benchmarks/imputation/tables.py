@@ -11,8 +11,7 @@ import numpy as np
 
 from benchmarks.harness.job import Job
 from benchmarks.harness.numerics import mean_of_nearest
-from benchmarks.harness.processes import python_with
-from benchmarks.harness.report import Table, say
+from benchmarks.harness.report import Table, figures, say
 from benchmarks.imputation.metrics import METRICS, accuracy_score, per_gene
 from benchmarks.imputation.splits import LEAST_SPOTS, N_FOLDS, PANEL, Split, splits
 from benchmarks.imputation.stages import AUTO, METHODS, OURS, PEERS, TANGRAM, Outcome, apply, hand_over
@@ -117,9 +116,17 @@ def run_split(split: Split, job: Job) -> Found:
         folder = Path(name)
         hand_over(folder, split.target, split.references, split.folds, job.seed, quick=job.quick)
         methods = [AUTO] if split.ours_alone else list(METHODS)
+
+        def attempt(method: str) -> Outcome | str:
+            return job.attempt(
+                lambda python: apply(method, folder, python=python, alone=not job.quick),
+                METHODS[method].package,
+                peer=method in PEERS,
+            )
+
         # Each in a process of its own with one thread: two at a time.
         with ThreadPoolExecutor(1 if job.quick else N_AT_A_TIME) as pool:
-            outcomes = pool.map(lambda method: _run(method, folder, job), methods)
+            outcomes = pool.map(attempt, methods)
             for method, outcome in zip(methods, outcomes, strict=True):
                 if isinstance(outcome, str):
                     say(f"imputation: {method}: {outcome}")
@@ -135,7 +142,7 @@ def run_split(split: Split, job: Job) -> Found:
                     scored[f"{TANGRAM}, averaged over {RING} cells"] = smooth | cost
                 if method == AUTO:
                     found.auto = outcome
-                say(f"imputation: {method}: {_brief(scored[method])}")
+                say(f"imputation: {method}: {figures(scored[method])}")
     score = accuracy_score({name: {m: row[m] for m in METRICS} for name, row in scored.items()})
     found.rows[:0] = [
         {"method": name, "score": score[name] if len(score) > 1 else None, **row}
@@ -144,24 +151,8 @@ def run_split(split: Split, job: Job) -> Found:
     near = mean_of_nearest(split.target.obsm["spatial"], CEILING, itself=False)
     ceiling = {**_empty(f"ceiling: own {CEILING} nearest"), **_measures(split, near @ split.truth)}
     found.rows.append(ceiling)
-    say(f"imputation: ceiling: {_brief(ceiling)}")
+    say(f"imputation: ceiling: {figures(ceiling)}")
     return found
-
-
-def _run(method: str, folder: Path, job: Job) -> Outcome | str:
-    """What a method found, or why it found nothing."""
-    if method in PEERS and job.quick:
-        return "not in a quick call"
-    python = python_with(METHODS[method].package)
-    if python is None:
-        return "not installed"
-    try:
-        return apply(method, folder, python=python, alone=not job.quick)
-    except RuntimeError as error:  # of its process; one method must not cost the others their figures
-        if job.quick:
-            raise
-        say(str(error))
-        return str(error).strip().splitlines()[-1][:100]
 
 
 def _measures(split: Split, predicted: np.ndarray) -> dict[str, object]:
@@ -177,10 +168,6 @@ def _measures(split: Split, predicted: np.ndarray) -> dict[str, object]:
 
 def _empty(name: str) -> dict[str, object]:
     return {"method": name, "score": None} | dict.fromkeys([*COLUMNS, *COST])
-
-
-def _brief(row: dict[str, object]) -> str:
-    return ", ".join(f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float))
 
 
 def goal_row(name: str, rows: list[dict[str, object]]) -> dict[str, object]:

@@ -7,11 +7,12 @@ from typing import Any
 import sigel
 from benchmarks.harness import sections
 from benchmarks.harness.job import Job
+from benchmarks.harness.pixels import pca
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import Method
 from benchmarks.harness.sigel_rows import QUICK_SECTION, engine_pixels, offered, with_sigel
 from benchmarks.representations.agreement import Pair, agreement10, make_pair
-from benchmarks.representations.baselines import PCA_WIENER, chosen, pca
+from benchmarks.representations.baselines import PCA_WIENER, chosen
 from benchmarks.representations.planted import ari, clustered, sigel_groups
 
 # Nested settings by the name of their row; each is the default with these changed.

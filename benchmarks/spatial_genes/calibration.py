@@ -7,7 +7,7 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse, stats
 
-from benchmarks.spatial_genes.stages import apply, why_not
+from benchmarks.spatial_genes.stages import applied
 from sigel.images import GeneImages
 
 N_DECILES = 10
@@ -169,7 +169,7 @@ def quick_enough(method: str, adata: AnnData) -> bool:
     Parameters
     ----------
     method
-        Key of `spatial_stages.METHODS`.
+        Key of `stages.METHODS`.
     adata
         Spots x genes.
     """
@@ -191,7 +191,7 @@ def calibrated(
     sections
         Spots x genes by name.
     methods
-        Keys of `spatial_stages.METHODS`.
+        Keys of `stages.METHODS`.
     n_permutations
         How many permutations of each section.
     seed
@@ -204,11 +204,10 @@ def calibrated(
         rng = np.random.default_rng(seed)
         made = [permuted(adata, rng) for _ in range(n_permutations[name])]
         level = np.asarray(adata.X.mean(axis=0)).ravel()
-        for method in methods:
-            if why_not(method) is None and quick_enough(method, adata):
-                tables = apply(method, made, alone=alone).tables
-                pval = np.stack([table["pval"].to_numpy(dtype=float) for table in tables])
-                rows.append({"method": method, "section": name, **uniformity(pval, level)})
+        able = [method for method in methods if quick_enough(method, adata)]
+        for method, tables in applied(able, made, alone=alone):
+            pval = np.stack([table["pval"].to_numpy(dtype=float) for table in tables])
+            rows.append({"method": method, "section": name, **uniformity(pval, level)})
     return rows
 
 
@@ -222,7 +221,7 @@ def false_calls(
     sections
         Spots x genes by name.
     methods
-        Keys of `spatial_stages.METHODS`.
+        Keys of `stages.METHODS`.
     seed
         Of halves and permutations.
     alone
@@ -234,10 +233,9 @@ def false_calls(
     for name, adata in sections.items():
         rng = np.random.default_rng(seed)
         made = [mixed(adata, rng) for _ in range(n_times)]
-        for method in methods:
-            if why_not(method) is None and quick_enough(method, adata):
-                tables = apply(method, made, alone=alone).tables
-                rows.append({"method": method, "section": name, **_shares(made, tables)})
+        able = [method for method in methods if quick_enough(method, adata)]
+        for method, tables in applied(able, made, alone=alone):
+            rows.append({"method": method, "section": name, **_shares(made, tables)})
     return rows
 
 

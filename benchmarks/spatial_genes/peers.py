@@ -12,6 +12,7 @@ from anndata import AnnData
 from scipy import sparse, stats
 from scipy.special import logsumexp
 
+from benchmarks.harness.numerics import library, log_normalised, normalised
 from benchmarks.harness.pixels import moran, six_nearest
 from benchmarks.harness.sections import Section
 
@@ -141,12 +142,11 @@ def spark_x_rates(adata: AnnData) -> pd.DataFrame:
     adata
         Spots x genes, raw counts.
     """
-    return spark_x(AnnData(_rates(adata), var=adata.var[[]], obsm={"spatial": adata.obsm["spatial"]}))
+    return spark_x(_with_counts(adata, normalised(adata.X, library(adata))))
 
 
-def _rates(adata: AnnData) -> sparse.csr_matrix:
-    library = np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
-    return sparse.csr_matrix(sparse.diags_array(np.median(library) / np.maximum(library, 1)) @ adata.X)
+def _with_counts(adata: AnnData, counts: sparse.csr_matrix) -> AnnData:
+    return AnnData(counts, var=adata.var[[]], obsm={"spatial": adata.obsm["spatial"]})
 
 
 def transforms(places: np.ndarray) -> list[np.ndarray]:
@@ -206,7 +206,7 @@ def squidpy_moran(adata: AnnData) -> pd.DataFrame:
     """
     import squidpy
 
-    made = AnnData(_rates(adata).log1p(), var=adata.var[[]], obsm={"spatial": adata.obsm["spatial"]})
+    made = _with_counts(adata, log_normalised(adata.X, library(adata)))
     squidpy.gr.spatial_neighbors(made, coord_type="generic", n_neighs=6)
     squidpy.gr.spatial_autocorr(
         made, mode="moran", genes=list(made.var_names), n_perms=None, show_progress_bar=False
@@ -226,9 +226,9 @@ def known_surface(adata: AnnData) -> pd.DataFrame:
         Simulated, with `obsm["surface"]`.
     """
     surface = np.asarray(adata.obsm["surface"])
-    library = np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
+    total = library(adata)
     own_library = (adata.var["family"] == "rest").any()
-    size = (library / library.sum() if own_library else np.full(len(library), 1 / len(library)))[:, None]
+    size = (total / total.sum() if own_library else np.full(len(total), 1 / len(total)))[:, None]
     flat = size * surface.sum(axis=0)
     middle = 0.5 * (surface + flat)
     direction = (surface - flat) / (middle + np.asarray(adata.uns["dispersions"]) * middle**2)

@@ -17,8 +17,9 @@ from scipy import sparse, stats
 from scipy.spatial import cKDTree
 from scipy.special import gammaln
 
+from benchmarks.harness.numerics import library
 from benchmarks.harness.pixels import moran
-from benchmarks.harness.sections import Section, read
+from benchmarks.harness.sections import Section, crop, read_plane
 
 Design = Literal["open problems", "library"]
 
@@ -90,15 +91,7 @@ def compact(name: str, most: int = MOST_SPOTS) -> AnnData:
     most
         Number of spots.
     """
-    adata = read(name)
-    if "z" in adata.obs:  # two planes lie over each other
-        adata = adata[adata.obs["z"] == adata.obs["z"].iloc[0]]
-    adata = adata[np.asarray(adata.X.sum(axis=1)).ravel() > 0].copy()
-    if adata.n_obs > most:
-        places = np.asarray(adata.obsm["spatial"])
-        away = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
-        adata = adata[np.sort(np.argsort(away, kind="stable")[:most])].copy()
-    return adata
+    return crop(read_plane(name), most)
 
 
 def surfaces(adata: AnnData, n_genes: int = 50) -> Surfaces:
@@ -117,18 +110,18 @@ def surfaces(adata: AnnData, n_genes: int = 50) -> Surfaces:
     score = np.where(seen, moran(section), -np.inf)
     genes = section.images.genes[np.argsort(-score, kind="stable")[: min(n_genes, int(seen.sum()))]]
     counts = adata[:, genes].X.toarray().astype(np.float64)
-    library = np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
+    size = library(adata)
     places = np.asarray(adata.obsm["spatial"], dtype=np.float64)
-    rate = smooth(counts, library, places)
-    mean = smooth(counts, np.ones_like(library), places)
+    rate = smooth(counts, size, places)
+    mean = smooth(counts, np.ones_like(size), places)
     return Surfaces(
         adata=adata,
         genes=genes,
         rate=rate,
         mean=mean,
-        rate_dispersion=dispersions(counts, rate * library[:, None]),
+        rate_dispersion=dispersions(counts, rate * size[:, None]),
         mean_dispersion=dispersions(counts, mean),
-        library=library,
+        library=size,
     )
 
 

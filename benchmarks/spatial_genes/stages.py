@@ -1,21 +1,17 @@
 """A method on some sections, in a process of its own, if need be by another Python that has its package.
 
-Usage: python -m benchmarks.spatial_genes.stages METHOD FOLDER FILE ...; tables go to FOLDER, the last
-line is JSON.
-
-Packages that the project does not need are looked for in the running Python and in that of the variable
-SIGEL_PEERS: that of an environment with those packages and with what the project needs itself.
+Usage: python -m benchmarks.spatial_genes.stages METHOD OUT FILE ...; tables go to the folder OUT, the last
+line printed is JSON.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,7 @@ import anndata
 import pandas as pd
 
 import sigel
-from benchmarks.harness.processes import by_python, memory_gb, python_with
+from benchmarks.harness.processes import in_own_process, memory_gb, python_with
 from benchmarks.spatial_genes.peers import KNOWN, PEERS, TESTS_ALONE
 
 METHODS = PEERS | {"surface": KNOWN, "SIGEL, test alone": TESTS_ALONE}
@@ -59,11 +55,6 @@ def why_not(method: str) -> str | None:
     method
         Key of `METHODS`.
     """
-    if (
-        method.startswith("SIGEL")
-        and importlib.util.find_spec("sigel.tasks.spatial_genes.one_section") is None
-    ):
-        return "not in this version"
     return None if python_with(METHODS[method].package) else "not installed"
 
 
@@ -99,6 +90,23 @@ def apply(method: str, sections: Iterable[anndata.AnnData], *, alone: bool = Tru
         return apply_files(method, files)
 
 
+def applied(
+    methods: Iterable[str], sections: list[anndata.AnnData], *, alone: bool
+) -> Iterator[tuple[str, list[pd.DataFrame]]]:
+    """Each method that can run here with its tables of some sections.
+
+    Parameters
+    ----------
+    methods
+        Keys of `METHODS`.
+    sections, alone
+        As in `apply`.
+    """
+    for method in methods:
+        if why_not(method) is None:
+            yield method, apply(method, sections, alone=alone).tables
+
+
 def apply_files(method: str, files: list[str]) -> Outcome:
     """Run a method on sections that lie on disk.
 
@@ -111,12 +119,13 @@ def apply_files(method: str, files: list[str]) -> Outcome:
     """
     python = python_with(METHODS[method].package)
     assert python is not None
-    with tempfile.TemporaryDirectory() as folder:
-        marks = by_python(python, __name__, method, folder, *files)
-        tables = [
-            pd.read_csv(Path(folder) / f"{n}.csv", float_precision="round_trip") for n in range(len(files))
-        ]
+    tables, marks = in_own_process(__name__, method, *files, read=_load, python=python)
     return Outcome(tables, **marks)
+
+
+def _load(out: Path) -> list[pd.DataFrame]:
+    n_files = len(list(out.iterdir()))
+    return [pd.read_csv(out / f"{n}.csv", float_precision="round_trip") for n in range(n_files)]
 
 
 def _plain(adata: anndata.AnnData) -> anndata.AnnData:
@@ -137,15 +146,15 @@ def _timed(method: str, adata: anndata.AnnData) -> tuple[pd.DataFrame, float]:
     return table.reset_index(drop=True), took
 
 
-def main(method: str, folder: str, *files: str) -> None:
+def main(method: str, out: str, *files: str) -> None:
     """Run a method on files, tables into a folder.
 
     Parameters
     ----------
     method
         Key of `METHODS`.
-    folder
-        Where tables go.
+    out
+        Folder where tables go.
     *files
         h5ad files.
     """
@@ -154,7 +163,7 @@ def main(method: str, folder: str, *files: str) -> None:
     before, seconds = memory_gb("VmRSS"), []
     for n, file in enumerate(files):
         table, took = _timed(method, anndata.read_h5ad(file))
-        table.to_csv(Path(folder) / f"{n}.csv", index=False)
+        table.to_csv(Path(out) / f"{n}.csv", index=False)
         seconds.append(took)
     print(json.dumps({"seconds": seconds, "before_gb": before, "peak_gb": memory_gb("VmHWM")}))
 

@@ -13,7 +13,7 @@ import sigel
 from benchmarks.harness.job import Job
 from benchmarks.harness.large_sections import VISIUM, write_section
 from benchmarks.harness.report import Table, say
-from benchmarks.harness.sections import read, there
+from benchmarks.harness.sections import read, read_plane, there
 from benchmarks.harness.sigel_rows import QUICK_SECTION
 from benchmarks.spatial_genes.calibration import calibrated, false_calls
 from benchmarks.spatial_genes.peers import PEERS
@@ -156,8 +156,8 @@ def calibration_tables(job: Job) -> list[Table]:
         times, whole, half = {"simulated": 2}, section, section
     else:
         times = {name: n for name, n in PERMUTED.items() if there(name)}
-        whole = {name: _filled(name) for name in times}
-        half = {name: _filled(name) for name in MIXED if there(name)}
+        whole = {name: read_plane(name) for name in times}
+        half = {name: read_plane(name) for name in MIXED if there(name)}
     tables: list[Table] = []
     if whole:
         note = (
@@ -179,11 +179,6 @@ def calibration_tables(job: Job) -> list[Table]:
     return [table for table in tables if table["rows"]]
 
 
-def _filled(name: str) -> AnnData:
-    adata = read(name)
-    return adata[np.asarray(adata.X.sum(axis=1)).ravel() > 0].copy()
-
-
 def tissue_tables(job: Job) -> list[Table]:
     """The section moved as a whole, known markers, published results.
 
@@ -203,7 +198,7 @@ def tissue_tables(job: Job) -> list[Table]:
         published, whole = {}, adata
     else:
         turned = {name: compact(name) for name in TURNED if there(name)}
-        markers = {name: (_filled(name), MARKERS[name]) for name in markers_there()}
+        markers = {name: (read_plane(name), MARKERS[name]) for name in markers_there()}
         published = read_published() if there(PUBLISHED_SECTION) else {}
         whole = read(PUBLISHED_SECTION) if published else None
     tables: list[Table] = []

@@ -7,10 +7,11 @@ import pandas as pd
 from anndata import AnnData
 from scipy import sparse, stats
 
+from benchmarks.harness.numerics import library
 from benchmarks.harness.report import SHARED
 from benchmarks.harness.sections import there
 from benchmarks.spatial_genes.calibration import benjamini_hochberg, counted, even, quick_enough, thinned
-from benchmarks.spatial_genes.stages import apply, why_not
+from benchmarks.spatial_genes.stages import applied
 from sigel.images import GeneImages
 
 MARKERS: dict[str, list[str]] = {
@@ -44,7 +45,7 @@ def with_copies(adata: AnnData, genes: list[str], rng: np.random.Generator, n: i
     """
     adata = counted(adata)
     depth = even(adata.X)
-    adata = adata[np.asarray(adata.X.sum(axis=1)).ravel() >= depth]  # the others have no even depth
+    adata = adata[library(adata) >= depth]  # the others have no even depth
     counts = thinned(adata.X, depth, rng)
     chosen = counts[:, adata.var_names.get_indexer(genes)]
     copies = [chosen[rng.permutation(adata.n_obs)] for _ in range(n)]
@@ -64,7 +65,7 @@ def marker_rows(
     sections
         Section and its markers by name.
     methods
-        Column that orders genes, by key of `spatial_stages.METHODS`.
+        Column that orders genes, by key of `stages.METHODS`.
     seed
         Of the copies.
     alone
@@ -73,10 +74,9 @@ def marker_rows(
     rows: list[dict[str, object]] = []
     for name, (adata, markers) in sections.items():
         made = with_copies(adata, markers, np.random.default_rng(seed))
-        for method, column in methods.items():
-            if why_not(method) is not None or not quick_enough(method, adata):
-                continue
-            plain, table = apply(method, [adata, made], alone=alone).tables
+        able = [method for method in methods if quick_enough(method, adata)]
+        for method, (plain, table) in applied(able, [adata, made], alone=alone):
+            column = methods[method]
             first, rank = (ranks(t[column].to_numpy(dtype=float)) for t in (plain, table))
             q = benjamini_hochberg(table["pval"].to_numpy(dtype=float))
             for gene in markers:
@@ -130,11 +130,8 @@ def published_rows(
         Whether methods run in processes of their own.
     """
     found = {
-        method: pd.Series(
-            apply(method, [adata], alone=alone).tables[0][column].to_numpy(dtype=float), adata.var_names
-        )
-        for method, column in methods.items()
-        if why_not(method) is None
+        method: pd.Series(table[methods[method]].to_numpy(dtype=float), adata.var_names)
+        for method, (table,) in applied(methods, [adata], alone=alone)
     }
     rows: list[dict[str, object]] = []
     for method, score in (found | {name: -p for name, p in published.items()}).items():
@@ -212,13 +209,10 @@ def turning_rows(
     rows: list[dict[str, object]] = []
     for name, adata in sections.items():
         made = turned(adata)
-        for method, column in methods.items():
-            if why_not(method) is not None:
-                continue
-            first, *others = apply(method, [adata, *made.values()], alone=alone).tables
-            before = first[column].to_numpy(dtype=float)
+        for method, (first, *others) in applied(methods, [adata, *made.values()], alone=alone):
+            before = first[methods[method]].to_numpy(dtype=float)
             for change, table in zip(made, others, strict=True):
-                after = table[column].to_numpy(dtype=float)
+                after = table[methods[method]].to_numpy(dtype=float)
                 both = np.isfinite(before) & np.isfinite(after)
                 moved = np.abs(ranks(before[both]) - ranks(after[both]))
                 rows.append(

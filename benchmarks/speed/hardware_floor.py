@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 import sigel
+from benchmarks.harness.processes import best
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,13 @@ def rates(side: int = 2048, megabytes: int = 256, times: int = 5) -> Rates:
     target = torch.zeros_like(source)
     product = torch.empty_like(a)
 
-    def quickest(work: Callable[[], object]) -> float:
-        found = []
-        for _ in range(times):
-            started = time.perf_counter()
-            work()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            found.append(time.perf_counter() - started)
-        return min(found)
+    def done(work: Callable[[], object]) -> None:
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
-    multiply = quickest(lambda: torch.mm(a, a, out=product))
-    copy = quickest(lambda: target.copy_(source))
+    multiply = best(lambda: done(lambda: torch.mm(a, a, out=product)), times)
+    copy = best(lambda: done(lambda: target.copy_(source)), times)
     return Rates(2 * side**3 / multiply, 2 * source.numel() * 4 / copy)
 
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.large_sections import SMALL
-from benchmarks.harness.report import ROOT
+from benchmarks.harness.processes import ROOT, printed
 
 # A first, small fit in each process: starting Python and loading torch are no part of the door.
 EXPRESSION = """
 suppressPackageStartupMessages(library(sigel))
 section <- ReadSection({path})
-size <- {small}
-small <- do.call(SimulateSection, c(seed = 0, size))
+small <- ReadSection({small})
 quick <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
 invisible(RunSIGEL(small, n.groups = 4, config = quick, verbose = FALSE))
 invisible(gc())
@@ -51,13 +48,15 @@ class R:
     environment: dict[str, str]
     engine: Path
 
-    def seconds(self, path: Path, config: dict[str, Any], seed: int) -> float:
+    def seconds(self, path: Path, small: Path, config: dict[str, Any], seed: int) -> float:
         """Time of RunSIGEL on a section.
 
         Parameters
         ----------
         path
             h5ad file; reading it is not timed.
+        small
+            h5ad file of the first, small fit.
         config
             All settings.
         seed
@@ -65,14 +64,14 @@ class R:
         """
         parts = {name: value for name, value in config.items() if name not in ("n_dims", "n_groups")}
         code = EXPRESSION.format(
-            small=in_r(SMALL),
             path=in_r(str(path)),
+            small=in_r(str(small)),
             n_dims=in_r(config["n_dims"]),
             n_groups=in_r(config["n_groups"]),
             seed=in_r(seed),
             config=in_r(parts),
         )
-        return float(_run(self.program, code, self.environment).stdout.split()[-1])
+        return float(printed("R", [self.program, "-e", code], os.environ | self.environment).split()[-1])
 
 
 def find_r() -> R | str:
@@ -85,7 +84,8 @@ def find_r() -> R | str:
         "RETICULATE_PYTHON": os.environ.get("RETICULATE_PYTHON", sys.executable),
         "R_LIBS": os.pathsep.join(filter(None, dict.fromkeys(libraries))),
     }
-    found = _run(program, 'cat(system.file("python", package = "sigel"))', environment).stdout.strip()
+    ask = 'cat(system.file("python", package = "sigel"))'
+    found = printed("R", [program, "-e", ask], os.environ | environment).strip()
     if not found:
         return "the R package sigel is not installed (make setup)"
     return R(program, environment, Path(found))
@@ -112,13 +112,3 @@ def in_r(value: Any) -> str:
     if isinstance(value, dict):
         return "list(" + ", ".join(f"{name} = {in_r(part)}" for name, part in value.items()) + ")"
     return "c(" + ", ".join(map(in_r, value)) + ")" if len(value) else "character()"
-
-
-def _run(program: str, code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [program, "-e", code], capture_output=True, text=True, check=False, env=os.environ | environment
-    )
-    if done.returncode:
-        msg = f"R failed:\n{done.stderr[-4000:]}"
-        raise RuntimeError(msg)
-    return done

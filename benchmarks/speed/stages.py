@@ -13,17 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anndata
 import numpy as np
 
-from benchmarks.harness.processes import Result, best, memory_gb
+import sigel
+from benchmarks.harness.processes import Result, best, last_line, memory_gb
 
 if TYPE_CHECKING:
     from sigel.images.raster import Raster
-
-import anndata
-
-import sigel
-from benchmarks.harness.processes import last_line
 
 
 def images(path: str, times: int = 3) -> Result:
@@ -59,7 +56,7 @@ def n_patches(raster: Raster, side: int) -> int:
     return len(np.unique(np.stack([raster.rows // side, raster.cols // side]), axis=1).T)
 
 
-def embed(path: str, config: dict[str, Any], seed: int, *, warm: bool = False, encode: bool = True) -> Result:
+def embed(path: str, config: dict[str, Any], seed: int, *, encode: bool = True) -> Result:
     """`tl.embed` in all, its stages, and encoding all genes once more.
 
     Parameters
@@ -137,8 +134,8 @@ def filtered(path: str, n_dims: int = 32) -> Result:
     n_dims
         How many components.
     """
+    from benchmarks.harness.pixels import pca, wiener
     from benchmarks.harness.sections import Section
-    from benchmarks.representations.baselines import pca, wiener
 
     adata, before = anndata.read_h5ad(path), memory_gb("VmRSS")
     started = time.perf_counter()
@@ -152,7 +149,7 @@ def cells(n_cells: int, n_genes: int, counts: float, seed: int) -> Result:
     Parameters
     ----------
     n_cells, n_genes, counts, seed
-        As in `large.scattered_cells`.
+        As in `large_sections.scattered_cells`.
     """
     from benchmarks.harness.large_sections import scattered_cells
     from sigel.images import GeneImages
@@ -173,7 +170,7 @@ def write_cells(path: str, n_cells: int, n_genes: int, counts: float, seed: int)
     path
         Of the file.
     n_cells, n_genes, counts, seed
-        As in `large.cell_blocks`.
+        As in `large_sections.cell_blocks`.
     """
     from benchmarks.harness.large_sections import write_cells
 
@@ -211,11 +208,6 @@ STAGES: dict[str, Callable[..., Result]] = {
 }
 
 
-if __name__ == "__main__":
-    outcome = STAGES[sys.argv[1]](**json.loads(sys.argv[2]))
-    print(json.dumps({"peak_gb": memory_gb("VmHWM")} | outcome))
-
-
 def measure(
     stage: str, *, alone: bool = True, environment: dict[str, str] | None = None, **settings: Any
 ) -> Result:
@@ -224,7 +216,7 @@ def measure(
     Parameters
     ----------
     stage
-        Key of `stages.STAGES`.
+        Key of `STAGES`.
     alone
         False runs it in this process, within which a peak of memory may be that of another stage.
     environment
@@ -247,3 +239,8 @@ def measure(
         return {"peak_gb": memory_gb("VmHWM")} | outcome
     command = [sys.executable, "-m", "benchmarks.speed.stages", stage, json.dumps(settings)]
     return last_line(f"stage {stage}", command, environment)
+
+
+if __name__ == "__main__":
+    outcome = STAGES[sys.argv[1]](**json.loads(sys.argv[2]))
+    print(json.dumps({"peak_gb": memory_gb("VmHWM")} | outcome))

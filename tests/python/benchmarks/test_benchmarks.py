@@ -124,7 +124,8 @@ def test_log_images_divide_by_the_library_of_all_genes(section):
 
 
 def test_principal_components_are_those_of_a_singular_value_decomposition(section):
-    from benchmarks.representations.baselines import pca, smooth
+    from benchmarks.harness.pixels import pca
+    from benchmarks.representations.baselines import smooth
 
     images = smooth(section)
     u, s, _ = np.linalg.svd(images - images.mean(axis=0), full_matrices=False)
@@ -135,8 +136,8 @@ def test_principal_components_are_those_of_a_singular_value_decomposition(sectio
 
 def test_the_wiener_filter_comes_nearer_to_an_independent_half_than_what_it_filters():
     """Two halves of the counts share the signal alone."""
+    from benchmarks.harness.pixels import pearson, wiener
     from benchmarks.harness.sections import halves, simulated
-    from benchmarks.representations.baselines import pearson, wiener
 
     whole = simulated(2, **SIZE | {"genes_per_programme": 120, "n_background_genes": 240}, median_counts=1500)
     first, second = halves(whole, 0)
