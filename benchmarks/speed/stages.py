@@ -197,9 +197,42 @@ def streamed(path: str) -> Result:
     return {"seconds": seconds, "before_gb": before, "entries": entries, "shape": list(made.raster.shape)}
 
 
+def verb(name: str, path: str, n_domains: int, seed: int) -> Result:
+    """A verb of `sigel.tl` at its defaults, from whichever checkout this process has its engine.
+
+    Only what every version of the package has is called.
+
+    Parameters
+    ----------
+    name
+        Key of `VERBS`.
+    path
+        h5ad file; reading it is not timed.
+    n_domains
+        Given to `domains`.
+    seed
+        Of the verb.
+    """
+    from benchmarks.harness.large_sections import SMALL
+
+    call = VERBS[name]
+    call(sigel.datasets.simulated_section(**SMALL), 2, 0)  # what a first call loads and compiles
+    adata, before = anndata.read_h5ad(path), memory_gb("VmRSS")
+    clock, cpu = time.perf_counter(), time.process_time()
+    call(adata, n_domains, seed)
+    marks = {"seconds": time.perf_counter() - clock, "cpu_seconds": time.process_time() - cpu}
+    return marks | {"before_gb": before, "engine": sigel.__file__}
+
+
+VERBS: dict[str, Callable[[anndata.AnnData, int, int], object]] = {
+    "embed": lambda adata, _, seed: sigel.tl.embed(adata, seed=seed, progress=False),
+    "spatial_genes": lambda adata, _, seed: sigel.tl.spatial_genes(adata, seed=seed, progress=False),
+    "domains": lambda adata, n, seed: sigel.tl.domains(adata, n, seed=seed, progress=False),
+}
 STAGES: dict[str, Callable[..., Result]] = {
     "images": images,
     "embed": embed,
+    "verb": verb,
     "components": components,
     "filtered": filtered,
     "cells": cells,

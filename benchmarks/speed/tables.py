@@ -1,4 +1,4 @@
-"""Time and memory of the main jobs, the machine's own limits, and what the R door costs."""
+"""Time and memory of the main jobs, the machine's own limits, what imports and the R door cost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmarks.harness.processes import Result
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
 from benchmarks.speed import hardware_floor as limits
+from benchmarks.speed.imports import import_table
 from benchmarks.speed.r_door import find_r
 from benchmarks.speed.stages import measure
 
@@ -34,7 +35,7 @@ NOTE = (
 
 
 def speed(job: Job) -> list[Table]:
-    """The tables of time and memory, of ratios, of the floor and of the doors.
+    """The tables of time and memory, of ratios, of the floor, of imports and of the doors.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ def speed(job: Job) -> list[Table]:
         tables = [{"title": title, "note": NOTE, "rows": _rows(found)}]
         tables.append(_ratios(found))
         tables.append(_floor(configs, found, quick=job.quick))
+        tables.append(import_table(1, warm=False) if job.quick else import_table())
         tables += _doors(job, Path(folder) / "doors.h5ad")
     return tables
 
