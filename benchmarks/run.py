@@ -1,6 +1,9 @@
 """Run the benchmarks, each beside its baselines; tables in benchmarks/results/.
 
 Usage: python -m benchmarks.run [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--results FOLDER]
+
+Alone, without a file of results: python -m benchmarks.speed.imports (what an import costs) and
+python -m benchmarks.speed.against CHECKOUT (this checkout beside another, in paired runs).
 """
 
 from __future__ import annotations

@@ -50,37 +50,16 @@ def cluster_tables(job: Job) -> list[Table]:
     else:
         return []
     labels = types.astype(str).to_numpy()
-    n_types = len(set(labels))
-    rows: list[dict[str, object]] = []
-    for name, n_genes, x in feature_sets(target, reference, n_imputed, job):
-        scores = PCA(min(N_COMPONENTS, *x.shape), svd_solver="full").fit_transform(x)
-        for way, cluster in WAYS.items():
-            row: dict[str, object] = {"features": name, "genes": n_genes, "clusters by": way}
-            made = cluster(scores, n_types, n_seeds)
-            if made is None:
-                rows.append(row | {"clusters": None} | dict.fromkeys(ARI))
-                continue
-            row["clusters"] = span([len(np.unique(answer)) for answer in made])
-            rows.append(row | _spread(labels, made))
-            say(f"imputation: {rows[-1]}")
-    rows += [
-        {
-            "features": name,
-            "genes": None,
-            "clusters by": None,
-            "clusters": "22 wanted",
-            **dict.fromkeys(ARI),
-            ARI[1]: ari,
-        }
-        for name, ari in PUBLISHED.items()
-    ]
+    rows = _found_rows(feature_sets(target, reference, n_imputed, job), labels, n_seeds)
+    empty = {"genes": None, "clusters by": None, "clusters": "22 wanted", **dict.fromkeys(ARI)}
+    rows += [{"features": name, **empty, ARI[1]: ari} for name, ari in PUBLISHED.items()]
     alone = {row["clusters by"]: row[ARI[1]] for row in rows if row["features"] == "panel"}
     for row in rows:
         first, here = alone.get(row["clusters by"]), row[ARI[1]]
         row["over the panel's"] = None if first is None or here is None else here - first
     rows[-1]["over the panel's"] = rows[-1][ARI[1]] - rows[-2][ARI[1]]
     note = (
-        f"{len(labels)} cells of {n_types} annotated types, as many clusters wanted; {N_COMPONENTS} "
+        f"{len(labels)} cells of {len(set(labels))} annotated types, as many clusters wanted; {N_COMPONENTS} "
         f"principal components of log-normalised values; {n_seeds} seeds. Imputed genes: those with the "
         "highest expected PCC. Leiden: graph of the 15 nearest, resolution searched anew for each seed, "
         "nothing chosen by the annotation. Averaged over 7 cells: what smoothing alone would do. Published: "
@@ -88,6 +67,23 @@ def cluster_tables(job: Job) -> list[Table]:
         "medians; where it is below 0, imputed genes made it worse."
     )
     return [{"title": "cell types found again with and without imputed genes", "note": note, "rows": rows}]
+
+
+def _found_rows(sets: Iterator[Features], labels: np.ndarray, n_seeds: int) -> list[dict[str, object]]:
+    """A row of each set of features and each way to cluster, said as it comes."""
+    rows: list[dict[str, object]] = []
+    for name, n_genes, x in sets:
+        scores = PCA(min(N_COMPONENTS, *x.shape), svd_solver="full").fit_transform(x)
+        for way, cluster in WAYS.items():
+            row: dict[str, object] = {"features": name, "genes": n_genes, "clusters by": way}
+            made = cluster(scores, len(set(labels)), n_seeds)
+            if made is None:
+                rows.append(row | {"clusters": None} | dict.fromkeys(ARI))
+                continue
+            row["clusters"] = span([len(np.unique(answer)) for answer in made])
+            rows.append(row | _spread(labels, made))
+            say(f"imputation: {rows[-1]}")
+    return rows
 
 
 def feature_sets(target: AnnData, reference: AnnData, n_imputed: int, job: Job) -> Iterator[Features]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from anndata import AnnData
 
 import sigel
@@ -93,44 +94,37 @@ def order_tables(job: Job) -> list[Table]:
     job
         The call.
     """
-    made: dict[str, list[AnnData]] = {design: [] for design in DESIGNS}
-    names = []
+    made: dict[str, dict[str, AnnData]] = {design: {} for design in DESIGNS}
     for name, adata in order_sections(job):
-        names.append(name)
         found = surfaces(adata, 6 if job.quick else N_FAMILIES)
         for design in DESIGNS:
-            made[design].append(draw(found, design, np.random.default_rng(job.seed)))
-    if not names:
+            made[design][name] = draw(found, design, np.random.default_rng(job.seed))
+    n_sections = len(made[DESIGNS[0]])
+    if not n_sections:
         return []
     rows: dict[str, list[dict[str, object]]] = {design: [] for design in DESIGNS}
     means: list[dict[str, object]] = []
-    for method, peer in ((name, METHODS[name]) for name in (*PEERS, "surface")):
+    for method in (*PEERS, "surface"):
+        orders = METHODS[method].orders
         if why := why_not(method):
             empty = {f"tau, {design}{size}": None for design in DESIGNS for size in ("", ", larger")}
-            means += [
-                {"order": f"{label} ({why})", **empty, "seconds": None, "peak GB": None}
-                for label in peer.orders
-            ]
+            cost = {"seconds": None, "peak GB": None}
+            means += [{"order": f"{label} ({why})", **empty, **cost} for label in orders]
             continue
-        outcome = apply(method, [a for design in DESIGNS for a in made[design]], alone=not job.quick)
+        outcome = apply(method, [a for each in made.values() for a in each.values()], alone=not job.quick)
         say(f"spatial: tau of {method}, {sum(outcome.seconds):.0f} s")
-        for label, column in peer.orders.items():
+        cost = {"seconds": float(np.mean(outcome.seconds)), "peak GB": outcome.peak_gb}
+        for label, column in orders.items():
             mean: dict[str, object] = {"order": label}
             tables = iter(outcome.tables)
             for design in DESIGNS:
-                each = {
-                    name: float(taus(next(tables)[column].to_numpy(dtype=float), adata.var).mean())
-                    for name, adata in zip(names, made[design], strict=True)
-                }
+                each = _section_taus(tables, column, made[design])
                 rows[design].append({"order": label, **each})
-                mean[f"tau, {design}"] = float(np.mean(list(each.values())))
-                many = [each[name] for name, a in zip(names, made[design], strict=True) if a.n_obs >= LARGE]
-                mean[f"tau, {design}, larger"] = float(np.mean(many)) if many else None
-            seconds = float(np.mean(outcome.seconds))
-            means.append({**mean, "seconds": seconds, "peak GB": outcome.peak_gb})
+                mean |= _mean_taus(design, each, made[design])
+            means.append(mean | cost)
     note = (
         "The surface itself knows what is to be found. "
-        f"{len(names)} sections; published by Open Problems: Moran's I 0.776, SPARK-X 0.886. "
+        f"{n_sections} sections; published by Open Problems: Moran's I 0.776, SPARK-X 0.886. "
         f"Larger: the mean over those of {LARGE} spots or more. Goal: 0.935. "
         "Seconds of a section; peak memory of the process, libraries included."
     )
@@ -141,6 +135,24 @@ def order_tables(job: Job) -> list[Table]:
         title = f"tau by section, design {design!r}"
         tables.append({"title": title, "note": DESIGN_NOTES[design], "rows": rows[design]})
     return tables
+
+
+def _section_taus(
+    tables: Iterator[pd.DataFrame], column: str, sections: dict[str, AnnData]
+) -> dict[str, float]:
+    """Mean tau over the families of each section, whose tables come next."""
+    return {
+        name: float(taus(next(tables)[column].to_numpy(dtype=float), adata.var).mean())
+        for name, adata in sections.items()
+    }
+
+
+def _mean_taus(design: str, each: dict[str, float], sections: dict[str, AnnData]) -> dict[str, float | None]:
+    larger = [each[name] for name, adata in sections.items() if adata.n_obs >= LARGE]
+    return {
+        f"tau, {design}": float(np.mean(list(each.values()))),
+        f"tau, {design}, larger": float(np.mean(larger)) if larger else None,
+    }
 
 
 def calibration_tables(job: Job) -> list[Table]:

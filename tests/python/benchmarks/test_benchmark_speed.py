@@ -52,7 +52,7 @@ def test_every_turn_of_imports_counts_but_the_first(monkeypatch):
 
 
 def fake_runs(monkeypatch, cost):
-    """Runs that take what `cost` says of the engine's folder; returns the folders in the order of the runs."""
+    """Runs that take what `cost` says of the engine's folder; returns the folders, run by run."""
     from benchmarks.speed import against
 
     order = []
