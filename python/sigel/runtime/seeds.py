@@ -29,7 +29,6 @@ STAGES = (
     "number of domains",
     "map",
     "reference spots",
-    "panel components",
 )
 
 

@@ -138,7 +138,7 @@ def impute(
 
     def make(panel: Panel) -> list[Predictor]:
         kinds, near = METHODS[kind], side.smoothers
-        return predictors(panel, inputs.references, near, kinds, config, seed, generator, where, progress)
+        return predictors(panel, inputs.references, near, kinds, config, generator, where, progress)
 
     ensemble, held = cross_validate(
         side, shared, make, n_folds=config.folds, max_cells=config.max_cells, rng=stream(seed, "folds")

@@ -15,7 +15,6 @@ from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.runtime.progress import Progress
-from sigel.runtime.seeds import random_state
 from sigel.stats.scaling import zscored
 from sigel.tasks.imputation.target_reference import Panel, Reference
 
@@ -35,6 +34,8 @@ CELLS_AT_A_TIME = 2048
 LEAST_KNOWN = 5
 # Cells, evenly spread over the section's order, from which the components of the panel are found.
 CELLS_FOR_AXES = 5000
+# Of the randomised search for them. What is searched for is determined: seeds should not differ by it.
+_AXES_STATE = 0
 # Of the kernel of two representations: genes at a cosine of 0.5 still have a third of a gene's own weight.
 SHARPNESS = 2.0
 
@@ -98,8 +99,6 @@ class SharedFeatures:
         Means over the nearest cells of the target, for each scale.
     n_components
         Components of the panel's images that are kept.
-    axes_state
-        Random state of the search for these components.
     """
 
     def __init__(
@@ -108,7 +107,6 @@ class SharedFeatures:
         reference: Reference,
         smoothers: dict[int, sparse.csr_matrix],
         n_components: int,
-        axes_state: int,
     ) -> None:
         known = np.array([str(name) in reference.row for name in panel.names], dtype=bool)
         self.panel, self.reference = panel, reference
@@ -122,7 +120,7 @@ class SharedFeatures:
         k = min(n_components, len(self.rows), n_cells)
         some = np.arange(n_cells)[:: max(n_cells // CELLS_FOR_AXES, 1)]
         dense = panel.values.rows(some)[:, known]  # (n_some, p)
-        self.axes = randomized_svd(dense, k, random_state=axes_state)[2].T  # (p, k)
+        self.axes = randomized_svd(dense, k, random_state=_AXES_STATE)[2].T  # (p, k)
         self.components = panel.values @ self.among_zeros(self.axes)  # (n_cells, k)
         self.cell_features = _at_scales(self.projected, smoothers)
         self.spot_features = _at_scales(scaled, reference.smoothers)
@@ -140,7 +138,6 @@ def predictors(
     smoothers: dict[int, sparse.csr_matrix],
     kinds: tuple[str, ...],
     config: ImputeConfig,
-    seed: int,
     generator: torch.Generator,
     device: torch.device,
     progress: Progress | None = None,
@@ -159,8 +156,6 @@ def predictors(
         Of `METHODS[method]`.
     config
         Settings.
-    seed
-        Of the search for the components of the panel.
     generator
         For what the GAN draws, which goes on from one panel to the next.
     device
@@ -168,13 +163,12 @@ def predictors(
     progress
         Called after each of its epochs.
     """
-    axes_state = random_state(seed, "panel components")
     found: list[Predictor] = []
     for reference in references:
         # Without its fold a reference may know too few genes of the panel to say anything.
         if sum(str(name) in reference.row for name in panel.names) < LEAST_KNOWN:
             continue
-        shared = SharedFeatures(panel, reference, smoothers, config.n_components, axes_state)
+        shared = SharedFeatures(panel, reference, smoothers, config.n_components)
         if "level" in kinds:
             found.append(_level(shared))
         if "representation" in kinds:
@@ -184,7 +178,7 @@ def predictors(
         if "neighbors" in kinds:
             found += _neighbors(shared, config.n_neighbors, device)
         if "gan" in kinds:
-            found.append(_gan(shared, config, axes_state, generator, device, progress))
+            found.append(_gan(shared, config, generator, device, progress))
     return found
 
 
@@ -293,7 +287,6 @@ def nearest_spots(
 def _gan(
     shared: SharedFeatures,
     config: ImputeConfig,
-    axes_state: int,
     generator: torch.Generator,
     device: torch.device,
     progress: Progress | None,
@@ -304,7 +297,7 @@ def _gan(
     some = np.sort(torch.randperm(n_cells, generator=generator)[: config.max_cells].numpy())
     dense = panel.rows(some)[:, shared.known]  # (n, p)
     k = min(config.gan.n_components, *dense.shape)
-    _, _, axes = randomized_svd(dense, k, random_state=axes_state)  # (k, p)
+    _, _, axes = randomized_svd(dense, k, random_state=_AXES_STATE)  # (k, p)
     basis = panel @ shared.among_zeros(axes.T)  # (n_cells, k)
     basis /= np.maximum(basis.std(axis=0), 1e-12)
     fitted = fit_memory_gan(

@@ -198,7 +198,7 @@ def test_a_shared_gene_is_predicted_as_if_it_had_not_been_measured(panel):
 
         def make(panel_of_fold):
             kinds = METHODS["ensemble"]
-            return predictors(panel_of_fold, [known], side.smoothers, kinds, config, 0, None, "cpu")
+            return predictors(panel_of_fold, [known], side.smoothers, kinds, config, None, "cpu")
 
         found = cross_validate(side, shared, make, n_folds=5, max_cells=5000, rng=rng(0))
         return (*found, side.smoothers)
