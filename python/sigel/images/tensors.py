@@ -60,15 +60,7 @@ class ImageViews:
         self._depth_share = torch.from_numpy(depth.astype(np.float32)).to(self.device)
         spots = images.raster.spots_per_pixel
         self._spot_share = torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(self.device)
-        graph = images.raster.neighbors
-        place = graph.tocoo()
-        self._neighbors = torch.sparse_coo_tensor(
-            torch.from_numpy(np.stack([place.row, place.col]).astype(np.int64)),
-            torch.from_numpy(place.data.astype(np.float32)),
-            size=graph.shape,
-            check_invariants=False,
-            is_coalesced=True,
-        ).to(self.device)
+        self._neighbors = as_torch(images.raster.neighbors, self.device, torch.float32)
 
     def whole(self, rows: Tensor, smooth: float | None = None) -> Tensor:
         """Images of some genes, shape `(len(rows), n_pixels)`.

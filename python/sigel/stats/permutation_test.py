@@ -39,9 +39,9 @@ def permutation_test(
 
     Notes
     -----
-    Let Q = z'Kz, b3 and b4 the means of z^3 and z^4, m the dimensions that nuisance columns leave, and `c =
-    (n^2 - 1) / (m (m + 2))`, which is 1 where only the mean is gone. Over all orders of the pixels, up to
-    terms of order 1/n,
+    Let Q = z'Kz, b3 and b4 the means of z^3 and z^4, m the dimensions that nuisance columns leave, and
+    `c = (n^2 - 1) / (m (m + 2))`, which is 1 where only the mean is gone. Over all orders of the pixels, up
+    to terms of order 1/n,
 
         E Q = n tr(K) / m
         E (Q - E Q)^2 = c (2 (n - b4) / (n - 1) * sum of K_ij^2 over i != j
@@ -83,8 +83,8 @@ def log_upper_tail(
     Notes
     -----
     With g the skewness and `a = 4 / g^2`, x is `(G - a) / sqrt(a)` of a gamma variable G of shape a: the tail
-    is the incomplete gamma function Q(a, a + x sqrt(a)). Below 1e-290 its logarithm is that of `t^a exp(-t) /
-    (Gamma(a) f)`, f the leading terms of the continued fraction (DLMF 8.9.2).
+    is the incomplete gamma function Q(a, a + x sqrt(a)). Below 1e-290 its logarithm is that of
+    `t^a exp(-t) / (Gamma(a) f)`, f the leading terms of the continued fraction (DLMF 8.9.2).
     """
     shape = 4 / skewness**2
     at = np.maximum(shape + x * np.sqrt(shape), 1e-300)

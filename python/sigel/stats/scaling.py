@@ -63,9 +63,9 @@ def divisor(sd: Float[np.ndarray, " columns"]) -> Float[np.ndarray, " columns"]:
 
 def centred(representations: Float[np.ndarray, "n dims"]) -> Float[np.ndarray, "n dims"]:
     """Unit vectors of representations `(n, d)` about the mean of all: the product of two is a similarity."""
-    return unit(representations - representations.mean(axis=0))
+    return unit_vectors(representations - representations.mean(axis=0))
 
 
-def unit(vectors: Float[np.ndarray, "*n dims"]) -> Float[np.ndarray, "*n dims"]:
+def unit_vectors(vectors: Float[np.ndarray, "*n dims"]) -> Float[np.ndarray, "*n dims"]:
     """Rows of length 1; a row of zeros stays what it is."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

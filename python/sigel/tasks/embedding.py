@@ -150,6 +150,12 @@ def embed_spots(
     -------
     numpy.ndarray
         float32 `(n_spots, n_dims)`; a spot without counts lies at the centre, zero.
+
+    Notes
+    -----
+    With z_g the representation of gene g, x its count in spot i with library l_i, and m the median library,
+    the spot lies at `sum of w z_g / sum of w` over genes, `w = log(1 + m x / l_i)`, less the mean of all
+    spots.
     """
     rows = SpotRows(counts)
     columns = np.arange(rows.shape[1]) if genes is None else np.flatnonzero(genes)

@@ -12,7 +12,7 @@ import pandas as pd
 from sigel.errors import InputError, unknown_name
 from sigel.images.counts import SpotRows
 from sigel.runtime.seeds import stream
-from sigel.stats.scaling import centred, unit
+from sigel.stats.scaling import centred, unit_vectors
 
 Combine = Literal["mean", "each"]
 
@@ -138,7 +138,7 @@ def _nearest(vectors: np.ndarray, members: np.ndarray, n: int, matches: _Matches
     """The `n` genes nearest to the mean of each query's own, `members` `(n_queries, n_own)`."""
     parts = []
     for block in np.array_split(members, -(-len(members) // _QUERIES)):
-        direction = unit(vectors[block].mean(axis=1))  # (n_queries, n_dims)
+        direction = unit_vectors(vectors[block].mean(axis=1))  # (n_queries, n_dims)
         similarity = direction @ vectors.T  # (n_queries, n_genes)
         query = np.arange(len(block))[:, None]
         similarity[query, block] = -np.inf

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.preprocessing import StandardScaler, normalize
 
 from sigel.stats import scaling
-from sigel.stats.scaling import LEAST_SPREAD, centred, log_normalised, unit, zscored
+from sigel.stats.scaling import LEAST_SPREAD, centred, log_normalised, unit_vectors, zscored
 from sigel.stats.standardised import Standardised
 
 
@@ -34,7 +34,7 @@ def test_cells_reach_the_same_sum_and_empty_ones_stay_empty():
 def test_z_scores_and_unit_vectors_are_those_of_scikit_learn(seed, rows, columns):
     x = np.random.default_rng(seed).normal(3, 2, (rows, columns))
     np.testing.assert_allclose(zscored(x), StandardScaler().fit_transform(x), atol=1e-9)
-    np.testing.assert_allclose(unit(x), normalize(x), atol=1e-12)
+    np.testing.assert_allclose(unit_vectors(x), normalize(x), atol=1e-12)
     np.testing.assert_allclose(centred(x), normalize(x - x.mean(axis=0)), atol=1e-9)
 
 
@@ -53,4 +53,4 @@ def test_what_varies_too_little_is_the_same_for_all_z_scores(share, size):
 
 
 def test_a_vector_of_zeros_stays_one():
-    np.testing.assert_array_equal(unit(np.zeros((2, 3))), np.zeros((2, 3)))
+    np.testing.assert_array_equal(unit_vectors(np.zeros((2, 3))), np.zeros((2, 3)))

@@ -18,7 +18,7 @@ from sigel.nn.mixture.density import MixtureParameters
 from sigel.nn.mixture.n_groups import best_number, groups_path, mixture_of
 from sigel.runtime.device import resolve_device
 from sigel.runtime.seeds import torch_stream
-from sigel.stats.scaling import centred, unit
+from sigel.stats.scaling import centred, unit_vectors
 
 N_TYPICAL = 5  # typical genes named for each group
 
@@ -172,7 +172,7 @@ def describe_groups(
     z, name = z[kept], np.asarray(names, dtype=object)[kept]
     size = np.bincount(code, minlength=len(labels))
     vectors = centred(z)
-    middle = unit(_means(vectors, code, size))
+    middle = unit_vectors(_means(vectors, code, size))
     cosine = (vectors * middle[code]).sum(axis=1)
     prob = np.full(len(z), np.nan) if group_prob is None else np.asarray(group_prob, dtype=float)[kept]
 

@@ -43,8 +43,9 @@ def random_fields(raster: Raster, n: int, length: float, rng: np.random.Generato
 
     Notes
     -----
-    Sums of random waves have that covariance in expectation (Rahimi and Recht 2007), at a cost that grows
-    with pixels alone.
+    With x a place in units of the length scale, w of a standard normal and b of a uniform distribution from 0
+    to 2 pi, a field is the sum of `cos(w . x + b)` over waves; its covariance is that of
+    `exp(-|x - y|^2 / 2)` in expectation (Rahimi and Recht 2007), at a cost that grows with pixels alone.
     """
     places = raster.coordinates()
     step = np.sqrt(abs(np.linalg.det(raster.affine[:, :2])))
@@ -68,6 +69,11 @@ def smoothness(raster: Raster, values: np.ndarray) -> np.ndarray:
         Where pixels lie.
     values
         One pattern a row.
+
+    Notes
+    -----
+    With v a pattern less its mean and W the neighbours' weights, `v'Wv / v'v`: Moran's I (Moran 1950,
+    Biometrika 37:17).
     """
     centred = values - values.mean(axis=1, keepdims=True)
     around = (raster.neighbors @ centred.T).T
@@ -134,12 +140,13 @@ def pattern_pvalues(observed: np.ndarray, nulls: np.ndarray, strength: np.ndarra
     Notes
     -----
     If a gene does not follow the pattern, the pattern is to it one more random pattern, and its `n_null + 1`
-    similarities are exchangeable. That holds still after they are put on a common scale: Fisher's z, less
-    its mean, over its standard deviation. On that scale genes of like strength have like distributions (a
-    strong gene's similarities spread as those of directions do, a weak gene's as noise does), so those of a
-    tenth of the genes, but at least 100, are counted together: `n_null` patterns alone would end at
-    `1 / (n_null + 1)`, too coarse for thousands of genes. With a random pattern in place of the designated
-    one the p-values are uniform. The +1 rule (Phipson and Smyth 2010) keeps p above zero.
+    similarities are exchangeable. That holds still after they are put on a common scale: Fisher's z, less its
+    mean, over its standard deviation. On that scale genes of like strength have like distributions (a strong
+    gene's similarities spread as those of directions do, a weak gene's as noise does), so those of a tenth of
+    the genes, but at least 100, are counted together: `n_null` patterns alone would end at
+    `1 / (n_null + 1)`, too coarse for thousands of genes. If b of the m similarities to random patterns in a
+    gene's class are at least as large as its own, `p = (b + 1) / (m + 1)`. With a random pattern in place of
+    the designated one the p-values are uniform. The +1 rule (Phipson and Smyth 2010) keeps p above zero.
     """
     together = np.arctanh(np.clip(np.column_stack([observed, nulls]), -_CLOSEST, _CLOSEST))
     scale = np.maximum(together.std(axis=1, keepdims=True), 1e-12)

@@ -109,6 +109,12 @@ def region_rates(
     ------
     InputError
         When regions or levels cannot be used.
+
+    Notes
+    -----
+    With w the share of a pixel's spots that lie in a region, the mean rate of a gene there is the sum of w
+    times its counts over the sum of w times all counts. A region's rate is a quantile of these over the
+    genes, or a multiple of the median over the section; a pixel's is the mean of its regions', weighted by w.
     """
     _check_length(images, regions)
     names = np.array(["" if _is_missing(name) else str(name) for name in regions], dtype=object)
@@ -117,26 +123,25 @@ def region_rates(
         background = BACKGROUND_QUANTILE if unit == "quantile" else BACKGROUND_MULTIPLE
     background = _checked_level("background", background, unit)
 
-    listed = list(wanted)
-    position = {name: k for k, name in enumerate(listed)}
-    code = np.array([position.get(name, len(listed)) for name in names])
-    here = _shares(images, code, len(listed) + 1)
     asked = np.array([*wanted.values(), background])
-    there = np.bincount(code, minlength=len(asked)) > 0
+    number = {name: k for k, name in enumerate(wanted)}
+    code = np.array([number.get(name, len(wanted)) for name in names])  # the background comes last
+    share = _shares(images, code, len(asked))
+    present = np.bincount(code, minlength=len(asked)) > 0
     if unit == "quantile":
         rates = np.array(
             [
-                np.quantile(_mean_rates(images, here[:, k]), q) if there[k] else 0.0
+                np.quantile(_mean_rates(images, share[:, k]), q) if present[k] else 0.0
                 for k, q in enumerate(asked)
             ]
         )
     else:
         rates = asked * np.quantile(_mean_rates(images), BASE_QUANTILE)
     # A region may itself be called so.
-    told = {"background": background, **wanted} if there[-1] else wanted
-    if len(set(asked[there])) < 2:
-        raise _flat("levels", told)
-    return PatternRates(_some_pattern(here @ rates, "levels", told), told)
+    used = {"background": background, **wanted} if present[-1] else wanted
+    if len(set(asked[present])) < 2:
+        raise _flat("levels", used)
+    return PatternRates(_some_pattern(share @ rates, "levels", used), used)
 
 
 def numeric_rates(
@@ -157,6 +162,12 @@ def numeric_rates(
     ------
     InputError
         When the numbers cannot be used.
+
+    Notes
+    -----
+    A spot with the number x has the rate `low + (high - low) (x - min x) / (max x - min x)`, where low and
+    high are the quantiles `background` and 0.9 of all genes' mean rates in the section; a pixel has the mean
+    of its spots.
     """
     _check_length(images, values)
     numbers = np.asarray(values, dtype=np.float64)
@@ -177,8 +188,8 @@ def numeric_rates(
     lowest, highest = np.quantile(rates, background), np.quantile(rates, HIGHEST_QUANTILE)
     raster = images.raster
     mean = np.bincount(raster.pixel_of_spot, share, raster.n_pixels) / raster.spots_per_pixel
-    told = {"lowest": background, "highest": HIGHEST_QUANTILE}
-    return PatternRates(_some_pattern(lowest + (highest - lowest) * mean, "region_key", told), told)
+    used = {"lowest": background, "highest": HIGHEST_QUANTILE}
+    return PatternRates(_some_pattern(lowest + (highest - lowest) * mean, "region_key", used), used)
 
 
 def _mean_rates(images: GeneImages, weight: np.ndarray | None = None) -> np.ndarray:

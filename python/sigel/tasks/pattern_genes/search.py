@@ -20,7 +20,9 @@ from sigel.images.tensors import ImageViews
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import check_seed, stream
 from sigel.stats.dispersion import DispersionTrend, dispersion_trend
+from sigel.stats.scaling import unit_vectors
 from sigel.tasks.pattern_genes.null_patterns import Null, null_patterns, pattern_pvalues
 from sigel.tasks.pattern_genes.rates import Unit, pattern_rates
 
@@ -107,7 +109,9 @@ def pattern_genes(
     -----
     SIGEL's designated patterns, Genome Biology 2025, 26:287. Counts of a drawn gene are negative binomial,
     with the dispersion that the section's genes of its mean have and with the library size of every pixel.
-    They become images and representations exactly as the section's own genes do.
+    They become images and representations exactly as the section's own genes do. With z_g the representation
+    of a gene, c the mean over all genes and q that over the drawn genes, the similarity is
+    `(z_g - c) . (q - c) / (|z_g - c| |q - c|)`, or `-|z_g - q|`.
 
     Representations are centred for the cosine since all genes share a direction, that of an image without a
     pattern: without it genes that are flat come first for a weak pattern.
@@ -122,17 +126,19 @@ def pattern_genes(
     >>> bool(adata.var.loc[found.table["rank"].idxmin(), "programme"] == "ring")
     True
     """
-    _check(images, n_draws=n_draws, n_null=n_null, null=null, similarity=similarity, seed=seed)
+    _check(images, n_draws=n_draws, n_null=n_null, null=null, similarity=similarity)
+    check_seed(seed)
     pattern = pattern_rates(images, regions, levels, unit=unit, background=background)
     fitted = section_model(images, model, seed=seed, device=device, progress=progress)
     genes = fitted.transform(images).astype(np.float64)  # (n_genes, n_dims)
     trend = dispersion_trend(images)
-    drawing, random = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
 
+    drawing = stream(seed, "patterns")
     query, image = _queries(images, fitted, pattern.pixels[None], n_draws, trend, drawing, None)
     observed = _similarities(genes, query, similarity)[:, 0]
     pval = np.full(len(genes), np.nan)
     if n_null:
+        random = stream(seed, "pattern nulls")
         rates = null_patterns(images.raster, pattern.pixels, n_null, null, random)
         others, _ = _queries(images, fitted, rates, n_draws, trend, random, progress)
         strength = np.linalg.norm(genes - genes.mean(axis=0), axis=1)
@@ -163,6 +169,11 @@ def drawn_genes(
     -------
     GeneImages
         `n_patterns * n_draws` genes, those of a pattern side by side.
+
+    Notes
+    -----
+    In a pixel with rate r and depth d a count is Poisson with mean `r d g`, g of a gamma distribution with
+    mean 1 and the variance that the trend gives for the mean of `r d` over the pixels: negative binomial.
     """
     mean = np.repeat(rates * images.depth, n_draws, axis=0)  # (n_patterns * n_draws, n_pixels)
     dispersion = trend(mean.mean(axis=1, keepdims=True))
@@ -205,16 +216,12 @@ def _similarities(genes: np.ndarray, queries: np.ndarray, kind: Similarity) -> n
         squares = np.square(genes).sum(axis=1)[:, None] + np.square(queries).sum(axis=1)
         return -np.sqrt(np.maximum(squares - 2 * genes @ queries.T, 0.0))
     centre = genes.mean(axis=0)
-    return _unit(genes - centre) @ _unit(queries - centre).T
+    return unit_vectors(genes - centre) @ unit_vectors(queries - centre).T
 
 
 def _bounded(similarity: np.ndarray, kind: Similarity, genes: np.ndarray) -> np.ndarray:
     """Similarities between -1 and 1: distances on the sphere of the representations as cosines."""
     return similarity if kind == "cosine" else 1 - np.square(similarity) / (2 * genes.shape[1])
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def _table(images: GeneImages, similarity: np.ndarray, pval: np.ndarray) -> pd.DataFrame:
@@ -233,8 +240,8 @@ def _table(images: GeneImages, similarity: np.ndarray, pval: np.ndarray) -> pd.D
     return table
 
 
-def _check(images: GeneImages, *, n_draws: int, n_null: int, null: str, similarity: str, seed: int) -> None:
-    for name, number, least in (("n_draws", n_draws, 1), ("n_null", n_null, 0), ("seed", seed, 0)):
+def _check(images: GeneImages, *, n_draws: int, n_null: int, null: str, similarity: str) -> None:
+    for name, number, least in (("n_draws", n_draws, 1), ("n_null", n_null, 0)):
         if not isinstance(number, int | np.integer) or isinstance(number, bool) or number < least:
             raise InputError(name, repr(number), f"a whole number >= {least}", f"Leave {name} out.")
     for name, value, known in (

@@ -76,11 +76,16 @@ def spatial_genes(
 
     Notes
     -----
-    Test: Q = z'Kz of variance-stabilised residuals z with a positive definite K of several length scales.
-    The permutation mean and variance of Q are right up to terms of order 1/n, its third moment uses the
-    gene's own skewness; the p-value is that of the gamma distribution with these three (Pearson III).
-    Score: the distance of a gene's representation from the mean of the null images of genes of its
-    level, over the spread of theirs.
+    Test: Q = z'Kz of variance-stabilised residuals z with a positive definite K of several length scales
+    (`sigel.stats.stabilised_residuals`, `sigel.stats.kernel`). The permutation mean and variance of Q are
+    right up to terms of order 1/n, its third moment uses the gene's own skewness; the p-value is that of the
+    gamma distribution with these three (Pearson III; `sigel.stats.permutation_test`), q-values are Benjamini
+    and Hochberg's (1995). The effect is the covariance of neighbours over the variance, held between 0 and 1,
+    `z'Wz / n + 1 / (n - 1)` with W the neighbours' weights; the length scale is the one whose form exceeds
+    its mean by most.
+
+    Score: the distance of a gene's representation from the mean of the null images of genes of its level,
+    over the spread of theirs (`score_against_nulls`).
     """
     check_null(null)
     if not isinstance(n_nulls, int | np.integer) or isinstance(n_nulls, bool) or n_nulls < 1:

@@ -103,6 +103,13 @@ def score_against_nulls(
     -------
     tuple
         z-scores, and p-values with the +1 rule, both `(n_genes,)`.
+
+    Notes
+    -----
+    With c the mean representation of the peers' null images, and m and s mean and standard deviation of
+    `|null - c|` over the peers, each gene left out of its own, the score is `(|real - c| - m) / s`. If b of
+    the k null images of all genes, put on the same scale at their own level, score at least as much,
+    `p = (b + 1) / (k + 1)` (Phipson and Smyth 2010).
     """
     n = len(real)
     order = np.argsort(level, kind="stable")

@@ -15,7 +15,7 @@ from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.tasks.spatial_genes.one_section import TESTED, spatial_genes, with_ranks
 
-Part = Callable[[], tuple[GeneImages, Mapping[str, np.ndarray]]]
+MakeSection = Callable[[], tuple[GeneImages, Mapping[str, np.ndarray]]]
 
 
 def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> np.ndarray:
@@ -74,7 +74,7 @@ def in_section(name: object) -> Iterator[None]:
         raise InputError(error.argument, found, error.wanted, error.fix) from error
 
 
-def spatial_genes_of_sections(parts: Iterable[tuple[object, Part]], **options: Any) -> pd.DataFrame:
+def spatial_genes_of_sections(parts: Iterable[tuple[object, MakeSection]], **options: Any) -> pd.DataFrame:
     """Spatial genes of one section or several, combined.
 
     Parameters
@@ -107,9 +107,10 @@ def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) ->
 
     Notes
     -----
-    p-values by Fisher's method over the sections in which a gene was tested; scores and statistics by
-    Stouffer's (their sum over the square root of their number); the effect is the mean weighted by pixels,
-    the length scale the mean.
+    Over the k sections in which a gene was tested: p-values by Fisher's method, the upper tail of chi-squared
+    with 2k degrees of freedom at `-2 sum of log p` (Fisher 1932); scores and statistics by Stouffer's,
+    `sum of z / sqrt(k)` (Stouffer et al. 1949); the effect is the mean weighted by pixels, the length scale
+    the mean.
     """
 
     def stack(column: str) -> np.ndarray:
