@@ -130,6 +130,15 @@ def test_the_table_has_every_gene_in_its_place_and_the_object_is_left_alone(sect
     assert list(adata.varm) == list(before.varm)
 
 
+def test_random_patterns_change_nothing_but_p_values(section, model):
+    without, few, more = (
+        ask(section, "region", {"blob": 0.9}, model=model, n_null=n_null) for n_null in (0, 5, 10)
+    )
+    for other in (few, more):
+        np.testing.assert_array_equal(without["similarity"], other["similarity"])
+        np.testing.assert_array_equal(without.attrs["image"], other.attrs["image"])
+
+
 def test_the_same_seed_gives_the_same_and_another_does_not(section, model):
     first, again, other = (
         ask(section, "region", {"blob": 0.9}, model=model, seed=seed, n_null=10) for seed in (1, 1, 2)

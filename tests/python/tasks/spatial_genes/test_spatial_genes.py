@@ -361,8 +361,10 @@ def test_covariates_that_tell_every_spot_apart_are_refused(section):
 def test_a_refusal_names_the_section(section):
     adata = section.copy()
     adata.obs["slide"] = np.where(np.arange(adata.n_obs) < 15, "tiny", "whole")
-    with pytest.raises(InputError, match=r"\(in section 'tiny'\)"):
+    with pytest.raises(InputError, match=r"\(in section 'tiny'\)") as refusal:
         sigel.tl.spatial_genes(adata, section_key="slide", progress=False)
+    assert refusal.value.argument == "coordinates"
+    assert refusal.value.found == "15 pixels of tissue (in section 'tiny')"
 
 
 def test_codes_of_categories_are_names(section):
