@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy import sparse
 
 from sigel.config import ImageConfig
@@ -62,12 +63,12 @@ class GeneImages:
     'hexagonal'
     """
 
-    counts: sparse.csr_matrix
-    depth: np.ndarray
+    counts: Float[sparse.csr_matrix, "n_genes n_pixels"]
+    depth: Float[np.ndarray, " n_pixels"]
     raster: Raster
-    genes: np.ndarray
-    all_genes: np.ndarray
-    status: np.ndarray
+    genes: Shaped[np.ndarray, " n_genes"]
+    all_genes: Shaped[np.ndarray, " n_all_genes"]
+    status: Shaped[np.ndarray, " n_all_genes"]
     integer: bool
     config: ImageConfig
 
@@ -77,8 +78,8 @@ class GeneImages:
         return self.counts.shape[0]
 
     @property
-    def kept(self) -> np.ndarray:
-        """Bool of shape `(n_all_genes,)`: which of `all_genes` have an image."""
+    def kept(self) -> Bool[np.ndarray, " n_all_genes"]:
+        """Which of `all_genes` have an image."""
         return self.status == EMBEDDED
 
     @cached_property
@@ -201,7 +202,7 @@ class GeneImages:
             config=config,
         )
 
-    def take(self, rows: np.ndarray) -> GeneImages:
+    def take(self, rows: Shaped[np.ndarray, " n"]) -> GeneImages:
         """Images of some genes alone, on the same grid and with the depth of the whole section.
 
         Parameters
@@ -213,8 +214,8 @@ class GeneImages:
         status = np.full(len(genes), EMBEDDED, dtype=object)
         return replace(self, counts=self.counts[rows], genes=genes, all_genes=genes, status=status)
 
-    def index(self, genes: Sequence[str]) -> np.ndarray:
-        """Rows of named genes, shape `(len(genes),)`.
+    def index(self, genes: Sequence[str]) -> Int[np.ndarray, " n"]:
+        """Rows of named genes.
 
         Parameters
         ----------
@@ -244,13 +245,15 @@ class GeneImages:
         return np.array([position[gene] for gene in genes], dtype=np.int64)
 
 
-def _matches(names: np.ndarray, patterns: Sequence[str]) -> np.ndarray:
+def _matches(names: Shaped[np.ndarray, " n_genes"], patterns: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:
     compiled = [re.compile(pattern) for pattern in patterns]
     found = (any(pattern.search(name) for pattern in compiled) for name in names)
     return np.fromiter(found, dtype=bool, count=len(names))
 
 
-def _status(detected: np.ndarray, excluded: np.ndarray, config: ImageConfig) -> np.ndarray:
+def _status(
+    detected: Int[np.ndarray, " n_genes"], excluded: Bool[np.ndarray, " n_genes"], config: ImageConfig
+) -> Shaped[np.ndarray, " n_genes"]:
     """`"embedded"` or why there is no image, for each gene; a refusal where there is none at all."""
     least = max(config.min_spots, 1)
     status = np.full(len(excluded), EMBEDDED, dtype=object)
@@ -272,14 +275,18 @@ def _status(detected: np.ndarray, excluded: np.ndarray, config: ImageConfig) -> 
 class _Sums(NamedTuple):
     """What one pass over the counts finds."""
 
-    pooled: sparse.csr_matrix  # (n_pixels, n_genes): the spots of each pixel added up
-    library: np.ndarray  # (n_spots,): counts of each spot over the genes that are not excluded
-    detected: np.ndarray  # (n_genes,): spots with the gene
+    pooled: Float[sparse.csr_matrix, "n_pixels n_genes"]  # the spots of each pixel added up
+    library: Float[np.ndarray, " n_spots"]  # counts of each spot over the genes that are not excluded
+    detected: Int[np.ndarray, " n_genes"]  # spots with the gene
     integer: bool
 
 
 def _sums(
-    section: Section, rows: SpotRows, included: np.ndarray, raster: Raster, config: ImageConfig
+    section: Section,
+    rows: SpotRows,
+    included: Bool[np.ndarray, " n_genes"],
+    raster: Raster,
+    config: ImageConfig,
 ) -> _Sums:
     n_spots, n_genes = rows.shape
     signed = config.normalize == "none"
@@ -302,9 +309,12 @@ def _sums(
 
 
 def _pool(
-    pooled: sparse.csr_matrix | None, chunks: list[sparse.csr_matrix], pixel: np.ndarray, n_pixels: int
-) -> sparse.csr_matrix:
-    """Add spots to their pixels by one sparse product: `(n_pixels, n_genes)`.
+    pooled: Float[sparse.csr_matrix, "{n_pixels} n_genes"] | None,
+    chunks: list[sparse.csr_matrix],
+    pixel: Int[np.ndarray, " n_waiting"],
+    n_pixels: int,
+) -> Float[sparse.csr_matrix, "{n_pixels} n_genes"]:
+    """Add spots to their pixels by one sparse product.
 
     What is pooled already comes first in the sum of each pixel, so values are added in the order of the spots
     and the result does not depend, to the last bit, on where a chunk ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 from scipy.spatial import cKDTree
 
 # A lattice beyond this many pixels along a side (a Visium slide of 11 mm has 128) is binned instead.
@@ -12,8 +13,8 @@ MAX_SIDE = 192
 TOLERANCE = 0.2
 
 
-def as_positions(lattice: np.ndarray) -> np.ndarray | None:
-    """Array row and column as float64 `(n_spots, 2)`, or None where they are not numbers for every spot.
+def as_positions(lattice: np.ndarray) -> Float[np.ndarray, "n_spots 2"] | None:
+    """Array row and column as float64, or None where they are not numbers for every spot.
 
     Parameters
     ----------
@@ -27,8 +28,8 @@ def as_positions(lattice: np.ndarray) -> np.ndarray | None:
     return at if at.ndim == 2 and at.shape[1] == 2 and np.isfinite(at).all() else None
 
 
-def is_hexagonal(at: np.ndarray) -> bool:
-    """Whether array row plus column `(n_spots, 2)` is even for all spots, or odd for all."""
+def is_hexagonal(at: Shaped[np.ndarray, "n_spots 2"]) -> bool:
+    """Whether array row plus column is even for all spots, or odd for all."""
     return len(at) > 1 and len(np.unique(at.sum(axis=1) % 2)) == 1
 
 
@@ -55,7 +56,7 @@ def problem(lattice: np.ndarray | None) -> str | None:
     return None
 
 
-def superimposed(lattice: np.ndarray | None, xy: np.ndarray | None) -> bool:
+def superimposed(lattice: np.ndarray | None, xy: Float[np.ndarray, "n_spots 2"] | None) -> bool:
     """Whether sections that share array positions lie on top of each other.
 
     Parameters
@@ -80,13 +81,13 @@ def superimposed(lattice: np.ndarray | None, xy: np.ndarray | None) -> bool:
     return bool(np.median(apart) < 0.5 * np.ptp(xy, axis=0).max() and _overlap(xy[first], xy[again]))
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
+def _overlap(a: Float[np.ndarray, "n_a 2"], b: Float[np.ndarray, "n_b 2"]) -> bool:
     low, high = np.maximum(a.min(axis=0), b.min(axis=0)), np.minimum(a.max(axis=0), b.max(axis=0))
     return bool((low < high).all())
 
 
-def find_hexagonal(xy: np.ndarray) -> np.ndarray | None:
-    """Array row and column of spots on a hexagonal lattice, `(n_spots, 2)`, or None for other places.
+def find_hexagonal(xy: Float[np.ndarray, "n_spots 2"]) -> Int[np.ndarray, "n_spots 2"] | None:
+    """Array row and column of spots on a hexagonal lattice, or None for other places.
 
     Visium objects often come without array positions; squares over a hexagonal array would put two spots
     on some pixels and none on others. The lattice may be turned, and stretched a little.
@@ -94,7 +95,7 @@ def find_hexagonal(xy: np.ndarray) -> np.ndarray | None:
     Parameters
     ----------
     xy
-        `(n_spots, 2)`, finite.
+        Finite coordinates.
     """
     if len(xy) < 30:
         return None
@@ -117,7 +118,9 @@ def find_hexagonal(xy: np.ndarray) -> np.ndarray | None:
     return _index(xy, unit, along_y=along_y)
 
 
-def _index(xy: np.ndarray, unit: np.ndarray, *, along_y: bool) -> np.ndarray | None:
+def _index(
+    xy: Float[np.ndarray, "n_spots 2"], unit: Float[np.ndarray, "2 2"], *, along_y: bool
+) -> Int[np.ndarray, "n_spots 2"] | None:
     """Whole steps of `unit` from a middle spot, refined outwards, as the error of a step adds up far away."""
     middle = xy[np.linalg.norm(xy - np.median(xy, axis=0), axis=1).argmin()]
     far = np.linalg.norm(xy - middle, axis=1)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy import sparse
 from scipy.spatial import cKDTree
 
@@ -50,11 +50,11 @@ class Raster:
     """
 
     shape: tuple[int, int]
-    rows: np.ndarray
-    cols: np.ndarray
-    pixel_of_spot: np.ndarray
+    rows: Int[np.ndarray, " n_pixels"]
+    cols: Int[np.ndarray, " n_pixels"]
+    pixel_of_spot: Int[np.ndarray, " n_spots"]
     kind: str
-    affine: np.ndarray
+    affine: Float[np.ndarray, "2 3"]
     parity: int = 0
 
     @property
@@ -63,32 +63,32 @@ class Raster:
         return len(self.rows)
 
     @cached_property
-    def mask(self) -> np.ndarray:
-        """Tissue mask, bool of shape `(height, width)`."""
+    def mask(self) -> Bool[np.ndarray, "height width"]:
+        """Tissue mask."""
         mask = np.zeros(self.shape, dtype=bool)
         mask[self.rows, self.cols] = True
         return mask
 
     @cached_property
-    def spots_per_pixel(self) -> np.ndarray:
-        """Number of spots on each tissue pixel, shape `(n_pixels,)`."""
+    def spots_per_pixel(self) -> Int[np.ndarray, " n_pixels"]:
+        """Number of spots on each tissue pixel."""
         return np.bincount(self.pixel_of_spot, minlength=self.n_pixels)
 
     @property
-    def lattice_cols(self) -> np.ndarray:
-        """Column of each tissue pixel in lattice units, shape `(n_pixels,)`."""
+    def lattice_cols(self) -> Int[np.ndarray, " n_pixels"]:
+        """Column of each tissue pixel in lattice units."""
         if self.kind == "hexagonal":
             return 2 * self.cols + (self.rows + self.parity) % 2
         return self.cols
 
-    def coordinates(self) -> np.ndarray:
-        """Centre of each tissue pixel in the section's own coordinates, shape `(n_pixels, 2)`."""
+    def coordinates(self) -> Float[np.ndarray, "n_pixels 2"]:
+        """Centre of each tissue pixel in the section's own coordinates."""
         at = np.column_stack([self.rows, self.lattice_cols, np.ones(self.n_pixels)])
         return at @ self.affine.T
 
     @cached_property
-    def neighbors(self) -> sparse.csr_matrix:
-        """Row-normalised adjacency of tissue pixels, shape `(n_pixels, n_pixels)`.
+    def neighbors(self) -> Float[sparse.csr_matrix, "n_pixels n_pixels"]:
+        """Row-normalised adjacency of tissue pixels.
 
         Six neighbours on a hexagonal lattice, eight elsewhere; a pixel without any is its own.
         """
@@ -105,8 +105,10 @@ class Raster:
         size = (self.n_pixels, self.n_pixels)
         return sparse.csr_matrix((weight, (source, found[source, step])), shape=size)
 
-    def to_images(self, values: np.ndarray, fill: float = np.nan) -> np.ndarray:
-        """Lay per-pixel values `(..., n_pixels)` out on the grid, `(..., height, width)`.
+    def to_images(
+        self, values: Shaped[np.ndarray, "*batch n_pixels"], fill: float = np.nan
+    ) -> Shaped[np.ndarray, "*batch height width"]:
+        """Lay values of pixels out on the grid.
 
         Parameters
         ----------
@@ -120,8 +122,8 @@ class Raster:
         grid[..., self.rows, self.cols] = values
         return grid
 
-    def to_spots(self, values: np.ndarray) -> np.ndarray:
-        """Read per-pixel values `(..., n_pixels)` back at every spot, `(..., n_spots)`."""
+    def to_spots(self, values: Shaped[np.ndarray, "*batch n_pixels"]) -> Shaped[np.ndarray, "*batch n_spots"]:
+        """Read values of pixels back at every spot."""
         return np.asarray(values)[..., self.pixel_of_spot]
 
     def to_dict(self) -> dict[str, Any]:
@@ -215,7 +217,9 @@ def rasterise(
     return _from_coordinates(coordinates, config, name)
 
 
-def _from_lattice(lattice: np.ndarray, coordinates: np.ndarray | None) -> Raster:
+def _from_lattice(
+    lattice: Shaped[np.ndarray, "n_spots 2"], coordinates: Float[np.ndarray, "n_spots 2"] | None
+) -> Raster:
     at = (lattice - lattice.min(axis=0)).astype(np.int64)
     parities = np.unique(at.sum(axis=1) % 2)
     hexagonal = is_hexagonal(at)
@@ -249,7 +253,7 @@ def spacing_of(places: Float[np.ndarray, "n_places 2"]) -> float:
     return float(np.median(cKDTree(places).query(places, k=min(4, len(places)))[0][:, -1]))
 
 
-def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
+def _from_coordinates(xy: Float[np.ndarray, "n_spots 2"], config: ImageConfig, name: str) -> Raster:
     low = xy.min(axis=0)
     extent = np.ptp(xy, axis=0)
     pixel = spacing = config.pixel_size
@@ -277,7 +281,13 @@ def _from_coordinates(xy: np.ndarray, config: ImageConfig, name: str) -> Raster:
     return _assemble(row, col, "continuous", affine, 0)
 
 
-def _assemble(row: np.ndarray, col: np.ndarray, kind: str, affine: np.ndarray, parity: int) -> Raster:
+def _assemble(
+    row: Int[np.ndarray, " n_spots"],
+    col: Int[np.ndarray, " n_spots"],
+    kind: str,
+    affine: Float[np.ndarray, "2 3"],
+    parity: int,
+) -> Raster:
     shape = (int(row.max()) + 1, int(col.max()) + 1)
     pixels, pixel_of_spot = np.unique(row * shape[1] + col, return_inverse=True)
     if len(pixels) < MIN_PIXELS:

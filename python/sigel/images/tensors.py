@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Float64, Int
 from scipy import sparse
 from torch import Tensor
 
@@ -28,9 +29,9 @@ MAX_NOISE = 0.999
 class View(NamedTuple):
     """A batch of gene images with what is known of their noise."""
 
-    image: Tensor  # (n, n_pixels)
-    noise: Tensor  # variance of the noise of a pixel, in the units of the image, (n, 1)
-    amplitude: Tensor  # what the image was divided by, (n, 1)
+    image: Float[Tensor, "n n_pixels"]
+    noise: Float[Tensor, "n 1"]  # variance of the noise of a pixel, in the units of the image
+    amplitude: Float[Tensor, "n 1"]  # what the image was divided by
 
 
 class ImageViews:
@@ -62,50 +63,50 @@ class ImageViews:
         self._spot_share = torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(self.device)
         self._neighbors = as_torch(images.raster.neighbors, self.device, torch.float32)
 
-    def whole(self, rows: Tensor, smooth: float | None = None) -> Tensor:
-        """Images of some genes, shape `(len(rows), n_pixels)`.
+    def whole(self, rows: Int[Tensor, " n"], smooth: float | None = None) -> Float[Tensor, "n n_pixels"]:
+        """Images of some genes.
 
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         smooth
             Weight of the mean of the neighbours, for the eye; default: that of the settings.
         """
         row, pixel, count = self._take(rows)
         return self._finish(len(rows), row, pixel, count, 1.0, smooth)[0]
 
-    def shown(self, rows: Tensor) -> Tensor:
-        """Images for the eye, `(len(rows), n_pixels)`: smoothed, as single spots are mostly counting noise.
+    def shown(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n n_pixels"]:
+        """Images for the eye: smoothed, as single spots are mostly counting noise.
 
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         """
         eye = 0.0 if self.config.normalize == "none" else SHOWN  # values as given are shown as given
         return self.whole(rows, self.config.smooth or eye)
 
-    def mean_shown(self, rows: Tensor) -> Tensor:
-        """Mean of the images for the eye, float64 `(n_pixels,)`, a batch of them at a time.
+    def mean_shown(self, rows: Int[Tensor, " n"]) -> Float64[Tensor, " n_pixels"]:
+        """Mean of the images for the eye, a batch of them at a time.
 
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         """
         total = torch.zeros(self.n_pixels, dtype=torch.float64, device=self.device)
         for batch in rows.split(512):
             total += self.shown(batch).double().sum(dim=0)
         return total / len(rows)
 
-    def view(self, rows: Tensor) -> View:
+    def view(self, rows: Int[Tensor, " n"]) -> View:
         """Images of some genes, their noise and their amplitude.
 
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         """
         row, pixel, count = self._take(rows)
         image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
@@ -123,8 +124,8 @@ class ImageViews:
             yield self.view(rows)
 
     @cached_property
-    def noise(self) -> Tensor:
-        """Variance of the noise of each gene's image, in the image's units, `(n_genes, 1)`.
+    def noise(self) -> Float[Tensor, "n_genes 1"]:
+        """Variance of the noise of each gene's image, in the image's units.
 
         Read off the difference between a pixel and the mean of its neighbours, which shares little of the
         signal but all of the noise; a tenth is left for what signal it does share.
@@ -132,8 +133,8 @@ class ImageViews:
         parts = [self._noise_of(self.whole(rows)) for rows in torch.arange(self.n_genes).split(512)]
         return torch.cat(parts)
 
-    def _noise_of(self, image: Tensor) -> Tensor:
-        """Variance of the noise of images `(n, n_pixels)`, `(n, 1)`."""
+    def _noise_of(self, image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n 1"]:
+        """Variance of the noise of images."""
         rough = image - self.spread(image.T, 1.0).T  # (n, n_pixels)
         noise = (1 - ROUGH_SIGNAL) * _variance(rough) / (1 + self._neighbor_share)
         noise = torch.minimum(noise, MAX_NOISE * _variance(image))
@@ -149,52 +150,54 @@ class ImageViews:
 
     # --- images that no section holds ---
 
-    def counts(self, rows: Tensor) -> Tensor:
-        """Counts of some genes, dense, `(len(rows), n_pixels)`.
+    def counts(self, rows: Int[Tensor, " n"]) -> Float[Tensor, "n n_pixels"]:
+        """Counts of some genes, dense.
 
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         """
         row, pixel, count = self._take(rows)
         dense = torch.zeros(len(rows), self.n_pixels, device=self.device)
         dense[row, pixel] = count
         return dense
 
-    def unscaled(self, counts: Tensor) -> Tensor:
-        """Normalised images of dense counts `(n, n_pixels)`, neither smoothed nor scaled; same shape."""
+    def unscaled(self, counts: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_pixels"]:
+        """Normalised images of dense counts, neither smoothed nor scaled."""
         if self.config.normalize == "pearson":
             return self._residuals(counts)
         value = counts * self._factor
         return torch.log1p(value) if self.config.normalize == "log" else value
 
-    def view_of(self, unscaled: Tensor) -> View:
+    def view_of(self, unscaled: Float[Tensor, "n n_pixels"]) -> View:
         """What the encoder sees of such images: smoothed and scaled, with their own noise.
 
         Parameters
         ----------
         unscaled
-            From `unscaled`, `(n, n_pixels)`; its pixels may have changed their places.
+            From `unscaled`; its pixels may have changed their places.
         """
         image, amplitude = self._scaled(unscaled, self.config.smooth)
         return View(image, self._noise_of(image), amplitude)
 
     @property
-    def gene_share(self) -> Tensor:
-        """Share of each pixel in the counts of a gene without a pattern, `(n_pixels,)`: that of its depth.
+    def gene_share(self) -> Float[Tensor, " n_pixels"]:
+        """Share of each pixel in the counts of a gene without a pattern: that of its depth.
 
         Where counts shall not be normalised, every spot is worth the same.
         """
         return self._spot_share if self.config.normalize == "none" else self._depth_share
 
-    def spread(self, columns: Tensor, weight: float, *, adjoint: bool = False) -> Tensor:
+    def spread(
+        self, columns: Float[Tensor, "n_pixels n"], weight: float, *, adjoint: bool = False
+    ) -> Float[Tensor, "n_pixels n"]:
         """Mix images with the means of their neighbours.
 
         Parameters
         ----------
         columns
-            `(n_pixels, k)`.
+            Images, one a column.
         weight
             Of the neighbours.
         adjoint
@@ -204,7 +207,11 @@ class ImageViews:
         return torch.lerp(columns, graph @ columns, weight)
 
     def halves(
-        self, rows: Tensor, share: float, generator: torch.Generator, part: Tensor | None = None
+        self,
+        rows: Int[Tensor, " n"],
+        share: float,
+        generator: torch.Generator,
+        part: Int[Tensor, " n_part"] | None = None,
     ) -> tuple[View, View]:
         """Two views of each gene from a binomial split of its counts.
 
@@ -213,7 +220,7 @@ class ImageViews:
         Parameters
         ----------
         rows
-            Row numbers of genes, int64.
+            Row numbers of genes.
         share
             Probability with which a count goes to the first part.
         generator
@@ -238,15 +245,17 @@ class ImageViews:
             views.append(View(image, self._thinned_noise(noise, kept), amplitude))
         return views[0], views[1]
 
-    def _thinned_noise(self, noise: Tensor, share: float) -> Tensor:
+    def _thinned_noise(self, noise: Float[Tensor, "n 1"], share: float) -> Float[Tensor, "n 1"]:
         """Noise of images from a share of the counts: the signal shrinks with them, its noise does not."""
         if self.config.scale != "zscore":
             return noise / share
         signal = (1 - noise).clamp_min(0)
         return (noise / (noise + share * signal)).clamp_max(MAX_NOISE)
 
-    def _take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Non-zero entries of some genes: batch row, pixel, count, all `(nnz,)`."""
+    def _take(
+        self, rows: Int[Tensor, " n"]
+    ) -> tuple[Int[Tensor, " nnz"], Int[Tensor, " nnz"], Float[Tensor, " nnz"]]:
+        """Non-zero entries of some genes: batch row, pixel, count."""
         rows = rows.to(self.device)
         start = self._indptr[rows]
         length = self._indptr[rows + 1] - start
@@ -256,9 +265,15 @@ class ImageViews:
         return row, self._indices[entry], self._data[entry]
 
     def _finish(
-        self, n: int, row: Tensor, pixel: Tensor, count: Tensor, share: float, smooth: float | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Images `(n, n_pixels)` from non-zero entries, and their amplitudes `(n, 1)`."""
+        self,
+        n: int,
+        row: Int[Tensor, " nnz"],
+        pixel: Int[Tensor, " nnz"],
+        count: Float[Tensor, " nnz"],
+        share: float,
+        smooth: float | None = None,
+    ) -> tuple[Float[Tensor, "{n} n_pixels"], Float[Tensor, "{n} 1"]]:
+        """Images from non-zero entries, and their amplitudes."""
         image = torch.zeros(n, self.n_pixels, device=self.device)  # (n, pixels)
         if self.config.normalize == "pearson":
             image[row, pixel] = count
@@ -268,8 +283,10 @@ class ImageViews:
             image[row, pixel] = torch.log1p(value) if self.config.normalize == "log" else value
         return self._scaled(image, self.config.smooth if smooth is None else smooth)
 
-    def _scaled(self, image: Tensor, smooth: float) -> tuple[Tensor, Tensor]:
-        """Smoothed and scaled images `(n, n_pixels)`, and what they were divided by, `(n, 1)`."""
+    def _scaled(
+        self, image: Float[Tensor, "n n_pixels"], smooth: float
+    ) -> tuple[Float[Tensor, "n n_pixels"], Float[Tensor, "n 1"]]:
+        """Smoothed and scaled images, and what they were divided by."""
         if smooth > 0:
             image = self.spread(image.T, smooth).T  # (n, pixels)
         amplitude = torch.ones(len(image), 1, device=self.device)
@@ -282,21 +299,21 @@ class ImageViews:
             image = image / amplitude
         return image.contiguous(), amplitude
 
-    def _residuals(self, count: Tensor) -> Tensor:
-        """Pearson residuals of `(n, n_pixels)` counts, given genes' sums and pixels' shares of all."""
+    def _residuals(self, count: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_pixels"]:
+        """Pearson residuals of counts, given genes' sums and pixels' shares of all."""
         expected = count.sum(dim=1, keepdim=True) * self._depth_share  # (n, pixels)
         spread = (expected + expected.square() / OVERDISPERSION).clamp_min(1e-12).sqrt()
         largest = math.sqrt(self.n_pixels)
         return ((count - expected) / spread).clamp_(-largest, largest)
 
 
-def _variance(image: Tensor) -> Tensor:
-    """Variance of each row `(n,)`; of values near mean 0 and variance 1, so that no digits are lost."""
+def _variance(image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, " n"]:
+    """Variance of each row; of values near mean 0 and variance 1, so that no digits are lost."""
     return (image.square().mean(dim=1) - image.mean(dim=1).square()).clamp_min(0)
 
 
-def _pixel_factor(images: GeneImages) -> np.ndarray:
-    """What a pixel's pooled counts are multiplied by, shape `(n_pixels,)`.
+def _pixel_factor(images: GeneImages) -> Float32[np.ndarray, " n_pixels"]:
+    """What a pixel's pooled counts are multiplied by.
 
     With normalisation, `"mean"` gives the pooled rate at the median library size, which is the
     library-weighted mean of the spots; `"sum"` multiplies it by the number of spots.

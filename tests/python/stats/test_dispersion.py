@@ -27,7 +27,7 @@ def with_counts(images, mean, dispersion, seed):
         shape = np.broadcast_to(1 / dispersion[:, None], mean.shape)
         scatter = rng.standard_gamma(shape) / shape
     counts = sparse.csr_matrix(rng.poisson(mean * scatter).astype(np.float32))
-    return dataclasses.replace(images, counts=counts)
+    return dataclasses.replace(images, counts=counts, genes=np.arange(len(mean)))
 
 
 def levels(images, n=300, seed=0):
@@ -71,6 +71,7 @@ def test_a_pattern_is_not_taken_for_scatter(images):
 
 
 def test_genes_that_say_nothing_do_not_break_the_fit(images):
+    images = images.take(np.arange(3))
     counts = sparse.csr_matrix((3, images.raster.n_pixels), dtype=np.float32)
     assert dispersion_trend(dataclasses.replace(images, counts=counts)) == DispersionTrend(0.0, 0.0)
     one = counts.tolil()
