@@ -54,6 +54,20 @@ class GeneImages:
     config
         Settings they were made with.
 
+    Notes
+    -----
+    One small picture a gene as in Genome Biology 2025, 26:287. Only the counts are kept; pictures are made of
+    them when they are needed (`sigel.images.tensors.ImageViews`). With c_p the counts of a gene in pixel p,
+    those of its spots added up, d_p the share of the pixel in `depth`, and t the sum of c_p over pixels, the
+    default is
+
+        r_p = (c_p - t d_p) / sqrt(t d_p + (t d_p)^2 / 100), held within +-sqrt(n_pixels),
+        x_p = (r_p - mean of r) / (standard deviation of r), held within +-clip:
+
+    Pearson residuals of counts that know the library alone (Lause, Berens and Kobak 2021, Genome Biology
+    22:258), as z-scores. `normalize="log"` has `r_p = log(1 + m c_p / depth_p)` instead, m the median over
+    pixels of the mean library of their spots.
+
     Examples
     --------
     >>> import sigel

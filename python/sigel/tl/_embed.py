@@ -14,7 +14,7 @@ from sigel.images import GeneImages
 from sigel.images.section import Section
 from sigel.keys import Keys, check_key
 from sigel.runtime.progress import shown
-from sigel.tasks.embedding import embed_section
+from sigel.tasks.embedding import Embedding, embed_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -90,6 +90,42 @@ def embed(
     InputError
         When counts, names, coordinates or an argument cannot be used; nothing is written.
 
+    Notes
+    -----
+    Three modules as in Genome Biology 2025, 26:287, in this package's form. D is `n_dims`, x a gene's image
+    (`sigel.GeneImages`), s^2 the variance of its noise.
+
+    I. With B the eigenimages of all genes, lambda the variance of the signal along them, g the strength of a
+    gene, a the size of its image before scaling, A the D leading directions, f the projection of a masked
+    autoencoder (He et al. 2022),
+
+        w = g lambda / (g lambda + s^2) * B'x,    v = (a w, pole) / |(a w, pole)|,
+        z = sqrt(D) u / |u|,    u = A'v + f(x).
+
+    f begins at 0 and learns to predict the hidden patches of one half of the counts from the visible ones of
+    the other, by the squared error. `preset="fast"` is without f.
+
+    II. Genes are a mixture of Student t distributions (Peel and McLachlan 2000), fitted by EM to the mode of
+    the posterior under the priors of Fraley and Raftery 2007:
+
+        p(z) = sum over k of pi_k t(z; mu_k, Sigma_k, nu_k),    q_k = pi_k t(z; mu_k, Sigma_k, nu_k) / p(z).
+
+    `n_groups="auto"` compares `BIC = -2 log L + n_parameters log n_genes` along mergers of components
+    (Figueiredo and Jain 2002). A gene's group is that of the largest q_k.
+
+    III. After some steps of EM in each epoch, encoder and mixture learn sharper assignments, which are held
+    constant for the epoch (Xie et al. 2016):
+
+        p_k = (q_k^2 / f_k) / sum over j of (q_j^2 / f_j),    f_k the sum of q_k over genes.
+
+    The loss is the sum, weighted as in `TrainConfig`, of `KL(p || q)`, the error of hidden patches,
+    `-log p(z) / D`, the unevenness `log K + sum of m_k log m_k` of the mean m of q, and, fading with the
+    epochs, `z . (z - sum of a_j z_j) / D` over the genes j that were mutual nearest neighbours before the
+    first epoch, a the weights of their normalised graph.
+
+    A spot lies at the mean of the z of its genes, weighted by `log(1 + counts)` at the median library, less
+    the mean of all spots.
+
     Examples
     --------
     >>> import sigel
@@ -114,8 +150,11 @@ def embed(
             save=save,
             checkpoint=checkpoint,
         )
+    _write(adata, Keys(key_added), result, {"layer": layer or "", "spatial_key": spatial_key})
 
-    keys = Keys(key_added)
+
+def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, str]) -> None:
+    """All that `embed` leaves, and where counts and coordinates lay."""
     categories = [str(k + 1) for k in range(result.model.posterior.shape[1])]
     group = pd.Categorical(result.group, categories=categories).remove_unused_categories()
     adata.varm[keys.representation] = result.representations
@@ -129,8 +168,7 @@ def embed(
     kept = {name: value for name, value in adata.uns.get(keys.info, {}).items() if name == "domains"}
     adata.uns[keys.info] = kept | {
         "params": result.params,
-        "layer": layer or "",
-        "spatial_key": spatial_key,
+        **where,
         "provenance": result.model.provenance,
         "history": result.history,
         "bic": result.bic,

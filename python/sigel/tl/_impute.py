@@ -16,6 +16,7 @@ from sigel.images.section import Section
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
+from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
@@ -117,9 +118,27 @@ def impute(
 
     Notes
     -----
-    Imputation from SGRs as in Genome Biology 2025, 26:287, with cells in place of pixels. Ridge, blend,
-    intervals and expected accuracy are this package's; intervals are split-conformal within strata (Vovk
-    2012).
+    Imputation from SGRs as in Genome Biology 2025, 26:287, with cells in place of pixels. With e the SGRs of
+    the panel's genes and e_g that of a gene, centred and of length 1, Y the panel's z-scores in the cells,
+    and U_g those of the gene in the n spots of the reference, its z-scores in the cells are predicted by
+
+    - representation: `Y A A' (K + penalty I)^-1 k_g`; A the leading axes of Y, `exp(2 (a . b - 1))` for SGRs
+      a and b in K among the panel's genes and in k_g between these and the gene
+    - ridge: `F (H'H / n + penalty I)^-1 H'U_g / n`; F and H what the panel says of a place, its values times
+      e, in cells and in spots and over several scales
+    - neighbors: means of U_g over the spots nearest to a cell by cosine, of the panel's values or of F
+    - gan: `C G(e_g)`; C the leading components of Y, G a network with a memory
+
+    The ensemble adds up the first three and the panel's mean level, averaged over nearest cells at several
+    scales, with the weights, none negative, that come nearest to the shared genes, each predicted without
+    itself (stacking, Breiman 1996). A predicted z-score z becomes the value `max(m + s z / sqrt(d), 0)`,
+    d the standard deviation of z; m and s, mean and standard deviation in the target, come from regressions,
+    over the shared genes, on those in the reference. Intervals add conformal quantiles of the errors of
+    shared genes of like level, at values predicted about as high (Vovk, Gammerman and Shafer 2005).
+    `expected_pcc` is a regression of the correlations of shared genes on `similarity`, `level`, `spatial` and
+    `spread`.
+
+    All but the representations, the network and the rounds is this package's.
 
     Examples
     --------
@@ -131,22 +150,10 @@ def impute(
     >>> sorted(imputed.layers)
     ['lower', 'upper']
     """
-    from anndata import AnnData
-
-    sections = [reference] if hasattr(reference, "obsm") else reference
-    if isinstance(sections, str | bytes) or not isinstance(sections, Sequence) or not len(sections):
-        empty = isinstance(sections, Sequence) and not len(sections)
-        found = "no section" if empty else f"an object of class {type(reference).__name__}"
-        raise InputError("reference", found, "an AnnData, or a list of them", "Read the file first.")
-    if isinstance(config, dict):
-        config = ImputeConfig.from_dict(config)
-    elif not isinstance(config, ImputeConfig | None):
-        fix = 'For example config={"zeros": "rate"}.'
-        raise InputError("config", repr(config)[:60], "an ImputeConfig or a dict of its settings", fix)
     side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)
     others = [
         Section.from_anndata(one, layer=reference_layer, spatial_key=spatial_key, called=REFERENCE)
-        for one in sections
+        for one in _listed(reference)
     ]
     with shown(progress) as report:
         result = impute_section(
@@ -157,11 +164,38 @@ def impute(
             model=model,
             orthologs=orthologs,
             intervals=intervals,
-            config=config,
+            config=_settings(config),
             seed=seed,
             device=device,
             progress=report,
         )
+    return _as_anndata(result, target, spatial_key)
+
+
+def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
+    """References, one or more."""
+    if hasattr(reference, "obsm"):
+        return [reference]
+    if isinstance(reference, str | bytes) or not isinstance(reference, Sequence) or not len(reference):
+        empty = isinstance(reference, Sequence) and not len(reference)
+        found = "no section" if empty else f"an object of class {type(reference).__name__}"
+        raise InputError("reference", found, "an AnnData, or a list of them", "Read the file first.")
+    return reference
+
+
+def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | None:
+    if isinstance(config, dict):
+        return ImputeConfig.from_dict(config)
+    if not isinstance(config, ImputeConfig | None):
+        fix = 'For example config={"zeros": "rate"}.'
+        raise InputError("config", repr(config)[:60], "an ImputeConfig or a dict of its settings", fix)
+    return config
+
+
+def _as_anndata(result: Imputed, target: AnnData, spatial_key: str) -> AnnData:
+    """Imputed genes in the cells of the target, with all that is known of them."""
+    from anndata import AnnData
+
     made = AnnData(result.values, obs=target.obs.copy(), var=result.table)
     if spatial_key in target.obsm:
         made.obsm[spatial_key] = np.array(target.obsm[spatial_key])

@@ -116,7 +116,15 @@ def pattern_genes(
 
     Notes
     -----
-    Genome Biology 2025, 26:287 (designated spatial patterns). The tests are this package's.
+    Designated spatial patterns of Genome Biology 2025, 26:287. In a pixel of library d and rate r, which is
+    that of `levels` there, a drawn gene has a count of mean `r d` and variance `r d + phi (r d)^2`, negative
+    binomial, phi the dispersion of the section's genes of that mean. With z_g the representation of a gene, q
+    the mean over the drawn genes and c that over all genes of the section, its similarity is
+    `(z_g - c) . (q - c) / (|z_g - c| |q - c|)`, or `-|z_g - q|`.
+
+    Similarities to the random patterns are put on one scale, Fisher's z less the gene's mean over its
+    standard deviation. If b of the m among genes of like strength are at least as large as the gene's own,
+    `pval = (b + 1) / (m + 1)` (Phipson and Smyth 2010). The tests are this package's.
 
     Examples
     --------
@@ -128,17 +136,7 @@ def pattern_genes(
     'ring'
     """
     check_section(adata)
-    if not isinstance(region_key, str):
-        raise InputError("region_key", repr(region_key)[:60], "the name of one column", "Name one column.")
-    if region_key not in adata.obs:
-        known = ", ".join(map(str, adata.obs.columns)) or "none"
-        found = unknown_name(region_key, adata.obs.columns)
-        raise InputError("region_key", found, "a column of adata.obs", f"There are: {known}.")
-    column = adata.obs[region_key]
-    if column.dtype.kind == "b" and levels is not None:
-        column = column.astype(str)
-    numbers = column.dtype.kind in "fiub"  # pandas' own types with gaps among them
-    regions = column.to_numpy(dtype=float, na_value=np.nan) if numbers else column.astype(object).to_numpy()
+    regions = _regions(adata, region_key, levels)
     fitted = model_of(model, device)
     images = images_as_fitted(
         adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
@@ -167,3 +165,18 @@ def pattern_genes(
         "unit": unit,
     }
     return table
+
+
+def _regions(adata: AnnData, region_key: str, levels: Mapping[Any, float] | None) -> Any:
+    """Region of every spot, or its number, an array `(n_obs,)`."""
+    if not isinstance(region_key, str):
+        raise InputError("region_key", repr(region_key)[:60], "the name of one column", "Name one column.")
+    if region_key not in adata.obs:
+        known = ", ".join(map(str, adata.obs.columns)) or "none"
+        found = unknown_name(region_key, adata.obs.columns)
+        raise InputError("region_key", found, "a column of adata.obs", f"There are: {known}.")
+    column = adata.obs[region_key]
+    if column.dtype.kind == "b" and levels is not None:
+        column = column.astype(str)
+    numbers = column.dtype.kind in "fiub"  # pandas' own types with gaps among them
+    return column.to_numpy(dtype=float, na_value=np.nan) if numbers else column.astype(object).to_numpy()

@@ -66,8 +66,12 @@ def similar_genes(
 
     Notes
     -----
-    Cosine of representations as in Genome Biology 2025, 26:287; the comparison with genes of the same
-    expression is this package's.
+    With u_g the representation of gene g less the mean of all, at length 1, and m the mean of u over the
+    genes asked about, the similarity of g is `u_g . m / |m|`. If b of M genes of the same expression are at
+    least as similar as the one that was found, `pval = (b + 1) / (M + 1)` (Phipson and Smyth 2010).
+
+    Nearest representations as in Genome Biology 2025, 26:287; the centre and the comparison with genes of the
+    same expression are this package's.
 
     Examples
     --------

@@ -106,9 +106,24 @@ def spatial_genes(
 
     Notes
     -----
-    A positive definite kernel has power against every pattern (Su et al., arXiv 2602.02825). The counts are
-    made residuals of equal variance first, given the library sizes, and cleared of what depth and covariates
-    explain.
+    Test: counts become residuals of equal variance given the library sizes (Anscombe 1948), which are cleared
+    of what depth and covariates explain and scaled to mean 0 and variance 1: z. With W the means of a pixel's
+    neighbours, made symmetric, and d_ij the distance of two pixels,
+
+        Q = z'Kz,    K = w_0 (I + W) + sum over s of w_s G_s,    G_s[i, j] = exp(-d_ij^2 / (2 l_s^2)),
+
+    for l_s of 2, 4, 8, ... distances of neighbours, each part centred and weighted so that all vary alike by
+    chance. `statistic` is Q less its mean, over its standard deviation, when pixels change places, and `pval`
+    the tail of a gamma distribution of the same three moments (Kazi-Aoual et al. 1995). A positive definite
+    kernel has power against every pattern (Su et al., arXiv 2602.02825). `effect` is
+    `z'Wz / n + 1 / (n - 1)`, Moran's I less its mean by chance, held between 0 and 1.
+
+    Score: with z the gene's representation and c the mean of those of null images of 200 genes of its level,
+    `(|z - c| - m) / s`, m and s mean and standard deviation of these genes' null images' distances. Distance
+    from null images as in Genome Biology 2025, 26:287; that it is put on a scale is this package's.
+
+    Over k sections p-values are combined by Fisher's method, `-2 sum of log p` against chi-squared with 2k
+    degrees of freedom, scores and statistics by Stouffer's, `sum / sqrt(k)`; effects are averaged by pixels.
 
     Examples
     --------
