@@ -43,7 +43,24 @@ class MissingPackageError(InputError, ImportError):
 
 
 class ConfigError(SIGELError, ValueError):
-    """A setting is unknown or out of range."""
+    """A setting is unknown or out of range.
+
+    Parameters
+    ----------
+    setting
+        Its name.
+    found, wanted
+        What it is, and what it should have been, in a few words each.
+    fix
+        The sentence that mends it, where the rest does not say it.
+    """
+
+    def __init__(self, setting: str, found: str, wanted: str, fix: str = "") -> None:
+        self.setting, self.found, self.wanted, self.fix = setting, found, wanted, fix
+        super().__init__(setting, found, wanted, fix)
+
+    def __str__(self) -> str:
+        return f"setting `{self.setting}`: found {self.found}; wanted {self.wanted}. {self.fix}".rstrip()
 
 
 class NotFittedError(SIGELError, RuntimeError):

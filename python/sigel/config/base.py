@@ -16,8 +16,7 @@ C = TypeVar("C", bound="Settings")
 def require(ok: bool, name: str, value: object, wanted: str) -> None:  # noqa: FBT001
     """Refuse a setting that is out of range."""
     if not ok:
-        msg = f"setting `{name}`: found {value!r}; wanted {wanted}."
-        raise ConfigError(msg)
+        raise ConfigError(name, repr(value), wanted)
 
 
 def fits(value: object, hint: Any) -> bool:
@@ -92,22 +91,17 @@ class Settings:
             When a setting is unknown or out of range.
         """
         if not isinstance(settings, dict):
-            msg = f"settings of {cls.__name__}: found {settings!r}; wanted a dict."
-            raise ConfigError(msg)
+            raise ConfigError(cls.__name__, repr(settings), "a dict")
         known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(set(settings) - set(known))
         if unknown:
-            msg = f"unknown setting {unknown[0]!r} in {cls.__name__}; known settings: {', '.join(known)}."
-            raise ConfigError(msg)
+            found = f"an unknown setting {unknown[0]!r}"
+            raise ConfigError(unknown[0], found, f"one of {', '.join(known)}")
         values: dict[str, Any] = {}
         for name, value in settings.items():
             factory = known[name].default_factory
             if isinstance(factory, type) and issubclass(factory, Settings):
-                if not isinstance(value, dict | factory):
-                    msg = (
-                        f"setting `{name}`: found {value!r}; wanted a dict of settings of {factory.__name__}."
-                    )
-                    raise ConfigError(msg)
+                require(isinstance(value, dict | factory), name, value, "a dict of settings")
                 values[name] = factory.from_dict(value) if isinstance(value, dict) else value
             elif name == "exclude" and isinstance(value, str):  # one pattern, as R would write it
                 values[name] = (value,)

@@ -256,11 +256,8 @@ def _check(config: SIGELConfig, n_genes: int, n_processes: int) -> None:
     """Refuse what cannot be fitted."""
     weight = config.train.contrast_weight
     if n_processes > 1 and weight > 0:
-        msg = (
-            f"setting `contrast_weight`: found {weight} with several processes; wanted 0. "
-            "Use contrast_weight=0, or one process."
-        )
-        raise ConfigError(msg)
+        fix = "Use contrast_weight=0, or one process."
+        raise ConfigError("contrast_weight", f"{weight} with several processes", "0", fix)
     if n_genes < LEAST_GENES * n_processes > LEAST_GENES:
         found = f"{n_genes} genes for {n_processes} processes"
         raise InputError("genes", found, f"at least {LEAST_GENES} for each", "Use fewer processes.")

@@ -1,5 +1,6 @@
 """Settings are checked when they are made, and survive being written down."""
 
+import copy
 import dataclasses
 import json
 import re
@@ -67,6 +68,23 @@ def test_unknown_or_impossible_settings_are_errors_that_say_what_is_known(settin
         assert word in str(error.value)
     assert isinstance(error.value, SIGELError)
     assert isinstance(error.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting", "found"),
+    [
+        ({"train": {"epochs": 3}}, "epochs", "an unknown setting 'epochs'"),
+        ({"train": 3}, "train", "3"),
+        ({"encoder": {"pool": "max"}}, "pool", "'max'"),
+        ({"n_dims": 1}, "n_dims", "1"),
+    ],
+)
+def test_a_refusal_keeps_its_parts_also_as_a_copy(settings, setting, found):
+    with pytest.raises(ConfigError) as caught:
+        SIGELConfig.from_dict(settings)
+    for error in (caught.value, copy.copy(caught.value)):
+        assert (error.setting, error.found, error.fix) == (setting, found, "")
+        assert str(error) == f"setting `{setting}`: found {found}; wanted {error.wanted}."
 
 
 def test_one_pattern_may_be_given_as_text():
