@@ -145,17 +145,16 @@ grouped <- function(representations, n.groups, resolution, settings, seed, devic
     resolution <- 1
   }
   genes <- rownames(representations)
-  result <- sigel_call(
-    "gene_groups",
-    unname(representations),
-    as.list(genes),
-    n.groups,
-    resolution,
-    settings,
-    seed,
-    device = device,
-    .call = call
+  arguments <- list(
+    representations = unname(representations),
+    genes = as.list(genes),
+    n_groups = n.groups,
+    resolution = resolution,
+    settings = settings,
+    seed = seed,
+    device = device
   )
+  result <- sigel_call("gene_groups", arguments, call)
   features <- data.frame(
     gene = genes,
     group = as_group(as.character(result$group)),

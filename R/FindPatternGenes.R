@@ -103,24 +103,25 @@ FindPatternGenes.default <- function(
   if (is.logical(region) && !is.null(levels)) {
     region <- as.character(region)
   }
-  image <- image_settings(config, call)
   result <- ask_section(
     "pattern_genes",
     plain,
-    image,
-    region_values(region),
-    as_py_dict(if (!is.null(levels)) as.list(levels)),
-    unit,
-    background,
-    n.draws,
-    null,
-    n.null,
-    similarity,
-    if (!is.null(model)) path.expand(model),
-    seed.use,
-    device,
-    verbose = verbose,
-    call = call
+    list(
+      settings = image_settings(config, call),
+      regions = region_values(region),
+      levels = as_py_dict(if (!is.null(levels)) as.list(levels)),
+      unit = unit,
+      background = background,
+      n_draws = n.draws,
+      null = null,
+      n_null = n.null,
+      similarity = similarity,
+      model = if (!is.null(model)) path.expand(model),
+      seed = seed.use,
+      device = device
+    ),
+    verbose,
+    call
   )
   table <- as_gene_table(result, PATTERN_COLUMNS)
   pixels <- data.frame(row = unlist(result$row), col = unlist(result$col), x = as.double(result$x))
@@ -280,9 +281,8 @@ PatternGenePlot <- function(
   counts <- read_counts(object[[seen$assay]], seen$layer, call)
   plain <- plain_section(counts, seen$coordinates, seen$features, call)
   select_features(plain$counts, shown$gene, call)
-  arguments <- c("gene_images", engine_pieces(plain$counts, plain$places))
-  rest <- list(image_settings(seen$config, call), as.list(shown$gene), .call = call)
-  images <- do.call(sigel_call, c(arguments, rest), quote = TRUE)
+  asked <- list(settings = image_settings(seen$config, call), genes = as.list(shown$gene))
+  images <- ask_section("gene_images", plain, asked, call = call)
   pixels <- pattern$pixels
   if (
     !identical(as.integer(unlist(images$row)), as.integer(pixels$row)) || ncol(images$values) != nrow(pixels)

@@ -83,18 +83,17 @@ FindSimilarGenes.default <- function(
     found <- sprintf("%d groups for %d genes", length(groups), length(genes))
     sigel_abort("groups", found, "one group for each gene", "Give them in the order of the genes.", call)
   }
-  result <- sigel_call(
-    "similar_genes",
-    unname(object),
-    as.list(genes),
-    as_vector(level),
-    as.list(unique(features)),
-    n,
-    combine,
-    if (!is.null(groups)) as_labels(groups),
-    seed.use,
-    .call = call
+  arguments <- list(
+    representations = unname(object),
+    genes = as.list(genes),
+    level = as_vector(level),
+    queries = as.list(unique(features)),
+    n = n,
+    combine = combine,
+    groups = if (!is.null(groups)) as_labels(groups),
+    seed = seed.use
   )
+  result <- sigel_call("similar_genes", arguments, call)
   table <- engine_table(result)
   if (!is.null(table$group)) {
     table$group <- if (is.factor(groups)) factor(table$group, levels(groups)) else as_group(table$group)

@@ -118,30 +118,22 @@ FindSpatialDomains.default <- function(
   cells <- colnames(plain$counts)
   check_domain_features(features, genes, call)
   facts <- known_facts(facts, genes, call)
-  section <- section_labels(section, cells, call)
+  plain$labels <- section_labels(section, cells, call)
   sigel_engine(call)
   crossing <- method_of_engine(method, model.name, seed.use)
-  result <- with_method(crossing$state, call, {
-    ask_section(
-      "domains",
-      plain,
-      settings$domains,
-      settings$image,
-      n.domains,
-      crossing$way,
-      model.name,
-      if (!is.null(features)) as.list(unique(features)),
-      facts$group,
-      facts$rank,
-      facts$effect,
-      refine,
-      section,
-      seed.use,
-      device,
-      verbose = verbose,
-      call = call
-    )
-  })
+  arguments <- list(
+    settings = settings$domains,
+    image_settings = settings$image,
+    n_domains = n.domains,
+    method = crossing$way,
+    model_name = model.name,
+    genes = if (!is.null(features)) as.list(unique(features)),
+    known = facts,
+    refine = refine,
+    seed = seed.use,
+    device = device
+  )
+  result <- with_method(crossing$state, call, ask_section("domains", plain, arguments, verbose, call))
   asked <- list(
     method = if (is.function(method)) "function" else method,
     model.name = if (identical(method, "mclust")) model.name,

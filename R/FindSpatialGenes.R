@@ -119,22 +119,23 @@ FindSpatialGenes.default <- function(
   plain <- plain_section(object, coordinates, features, call)
   cells <- colnames(plain$counts)
   covariates <- covariate_columns(covariates, cells, call)
-  section <- section_labels(section, cells, call)
+  plain$labels <- section_labels(section, cells, call)
   sigel_engine(call)
   result <- ask_section(
     "spatial_genes",
     plain,
-    image_settings(config, call),
-    null,
-    n.nulls,
-    score,
-    if (!is.null(model)) path.expand(model),
-    as_py_dict(covariates),
-    section,
-    seed.use,
-    device,
-    verbose = verbose,
-    call = call
+    list(
+      settings = image_settings(config, call),
+      null = null,
+      n_nulls = n.nulls,
+      score = score,
+      model = if (!is.null(model)) path.expand(model),
+      covariates = as_py_dict(covariates),
+      seed = seed.use,
+      device = device
+    ),
+    verbose,
+    call
   )
   as_gene_table(result, SPATIAL_COLUMNS)
 }

@@ -74,18 +74,14 @@ GeneGroups <- function(object, reduction = "sigel") {
   loadings <- SeuratObject::Loadings(results)
   known <- SeuratObject::Misc(results)$features
   rows <- match(rownames(loadings), known$gene)
-  result <- sigel_call(
-    "gene_groups",
-    unname(loadings),
-    as.list(rownames(loadings)),
-    NULL,
-    NULL,
-    SeuratObject::Misc(results)$params,
-    0,
+  arguments <- list(
+    representations = unname(loadings),
+    genes = as.list(rownames(loadings)),
+    settings = SeuratObject::Misc(results)$params,
     group = as_labels(known$group[rows]),
-    group_prob = as_vector(known$prob[rows]),
-    .call = call
+    group_prob = as_vector(known$prob[rows])
   )
+  result <- sigel_call("gene_groups", arguments, call)
   group_table(result$table)
 }
 
@@ -101,9 +97,14 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
     found <- sprintf("%s, below `min.size`", describe(max.size))
     sigel_abort("max.size", found, "a number not below `min.size`", "Leave both out.", call)
   }
-  genes <- as.list(rownames(SeuratObject::Loadings(results)))
-  groups <- as_labels(groups_of(results))
-  result <- sigel_call("group_enrichment", genes, groups, sets, min.size, max.size, .call = call)
+  arguments <- list(
+    genes = as.list(rownames(SeuratObject::Loadings(results))),
+    group = as_labels(groups_of(results)),
+    gene_sets = sets,
+    min_size = min.size,
+    max_size = max.size
+  )
+  result <- sigel_call("group_enrichment", arguments, call)
   group_table(result)
 }
 
@@ -131,25 +132,17 @@ GeneGroupStability <- function(
   sigel_engine(call)
   misc <- SeuratObject::Misc(results)
   groups <- misc$features$group[match(rownames(section$counts), misc$features$gene)]
-  callback <- progress_reporter(verbose)
-  on.exit(close_progress(callback), add = TRUE)
-  arguments <- c(
-    "group_stability",
-    engine_pieces(section$counts, section$places),
-    list(
-      misc$params,
-      as_labels(groups),
-      n.seeds,
-      seed.use,
-      device,
-      if (!is.null(callback)) reticulate::r_to_py(callback, convert = TRUE),
-      # The seed of the run is not used again; groups made anew are compared with groups made likewise.
-      fit_seed = seed_of_run(results),
-      made_anew = !is.null(misc$groups),
-      .call = call
-    )
+  arguments <- list(
+    settings = misc$params,
+    group = as_labels(groups),
+    n_seeds = n.seeds,
+    seed = seed.use,
+    device = device,
+    # The seed of the run is not used again; groups made anew are compared with groups made likewise.
+    fit_seed = seed_of_run(results),
+    made_anew = !is.null(misc$groups)
   )
-  result <- do.call(sigel_call, arguments, quote = TRUE)
+  result <- ask_section("group_stability", section, arguments, verbose, call)
   about <- c("ari", "ari_by_seed", "seeds")
   table <- group_table(result[setdiff(names(result), about)])
   attributes(table)[about] <- lapply(result[about], unlist)

@@ -148,17 +148,19 @@ ImputeGenes.default <- function(
   result <- ask_section(
     "impute",
     target,
-    lapply(references, function(section) engine_pieces(section$counts, section$places)),
-    if (!is.null(features)) as.list(features),
-    method,
-    as_model_folders(model, call),
-    orthologs,
-    intervals,
-    settings,
-    seed.use,
-    device,
-    verbose = verbose,
-    call = call
+    list(
+      references = lapply(references, engine_pieces),
+      genes = if (!is.null(features)) as.list(features),
+      method = method,
+      model = as_model_folders(model, call),
+      orthologs = orthologs,
+      intervals = intervals,
+      settings = settings,
+      seed = seed.use,
+      device = device
+    ),
+    verbose,
+    call
   )
   as_imputation(result, colnames(target$counts))
 }

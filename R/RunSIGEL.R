@@ -145,17 +145,19 @@ RunSIGEL.default <- function(
   counts <- select_features(as_counts(object, call = call), features, call)
   places <- places_from_table(coordinates, colnames(counts), call)
 
-  # Before anything else speaks to Python: where there is none, this says so best.
-  sigel_engine(call)
-  reporter <- progress_reporter(verbose)
-  on.exit(close_progress(reporter), add = TRUE)
-  callback <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
-  arguments <- c(
+  result <- ask_section(
     "embed",
-    engine_pieces(counts, places),
-    list(as_settings(settings), seed.use, device, callback, save.model, checkpoint, .call = call)
+    list(counts = counts, places = places),
+    list(
+      settings = as_settings(settings),
+      seed = seed.use,
+      device = device,
+      save = save.model,
+      checkpoint = checkpoint
+    ),
+    verbose,
+    call
   )
-  result <- do.call(sigel_call, arguments, quote = TRUE)
   as_reduction(result, counts, assay %||% "RNA", reduction.key)
 }
 

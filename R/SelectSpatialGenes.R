@@ -88,23 +88,21 @@ SelectSpatialGenes.default <- function(
   check_number(balance, "balance", "Use `balance = 0`.", call)
   plain <- plain_section(object, coordinates, features, call)
   facts <- known_facts(facts, rownames(plain$counts), call)
-  section <- section_labels(section, colnames(plain$counts), call)
-  image <- image_settings(config, call)
+  plain$labels <- section_labels(section, colnames(plain$counts), call)
   result <- ask_section(
     "select_genes",
     plain,
-    image,
-    share,
-    n.genes,
-    facts$group,
-    facts$rank,
-    facts$effect,
-    section,
-    seed.use,
-    device,
-    balance = balance,
-    verbose = verbose,
-    call = call
+    list(
+      settings = image_settings(config, call),
+      share = share,
+      n_genes = n.genes,
+      balance = balance,
+      known = facts,
+      seed = seed.use,
+      device = device
+    ),
+    verbose,
+    call
   )
   table <- as_gene_table(result, names(SELECTION_COLUMNS))
   table$group <- as_group(as.character(table$group))

@@ -55,7 +55,7 @@ SimulatePanel <- function(
     median_counts = median_counts,
     lattice = lattice
   )
-  pieces <- sigel_call("simulate_panel", as_settings(settings), seed)
+  pieces <- sigel_call("simulate_panel", list(settings = as_settings(settings), seed = seed))
   of_cells <- if (image == "none") "none" else "fov"
   images <- c(target = of_cells, reference = image, hidden = of_cells)
   objects <- lapply(names(images), function(name) {

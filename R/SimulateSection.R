@@ -54,7 +54,7 @@ SimulateSection <- function(
     median_counts = median_counts,
     lattice = lattice
   )
-  pieces <- sigel_call("simulate", as_settings(settings), seed)
+  pieces <- sigel_call("simulate", list(settings = as_settings(settings), seed = seed))
   simulated_object(pieces, assay, image, "SimulateSection")
 }
 
@@ -109,7 +109,7 @@ ReadSection <- function(path, assay = "Spatial", image = c("auto", "visium", "fo
 # The engine refuses what it knows to be wrong; whatever else goes wrong in reading is a fault of the file.
 read_pieces <- function(path, call) {
   tryCatch(
-    sigel_call("read_h5ad", normalizePath(path), .call = call),
+    sigel_call("read_h5ad", list(path = normalizePath(path)), call),
     sigel_error = function(e) {
       if (inherits(e, c("sigel_input_error", "sigel_engine_error"))) {
         rlang::cnd_signal(e)

@@ -70,26 +70,26 @@ SpatialDomainStability <- function(
   # The seeds that the engine takes, in its order.
   seeds <- utils::head(setdiff(seed.use + 0:n.seeds, about$seed), n.seeds)
   crossing <- method_of_engine(method, about$model.name, seeds)
-  places <- places_from_table(seen$coordinates, seen$cells, call)
+  section <- list(
+    counts = seen$counts,
+    places = places_from_table(seen$coordinates, seen$cells, call),
+    labels = section_labels(seen$section, seen$cells, call)
+  )
+  arguments <- list(
+    params = about$params,
+    domain = as_labels(domains),
+    method = crossing$way,
+    model_name = about$model.name %||% "EEE",
+    genes = as.list(about$genes),
+    weight = about$weight,
+    refine = about$refined,
+    n_seeds = n.seeds,
+    fit_seed = about$seed,
+    seed = seed.use,
+    device = device
+  )
   result <- with_method(crossing$state, call, {
-    ask_section(
-      "domain_stability",
-      list(counts = seen$counts, places = places),
-      about$params,
-      as_labels(domains),
-      crossing$way,
-      about$model.name %||% "EEE",
-      as.list(about$genes),
-      about$weight,
-      about$refined,
-      section_labels(seen$section, seen$cells, call),
-      n.seeds,
-      about$seed,
-      seed.use,
-      device,
-      verbose = verbose,
-      call = call
-    )
+    ask_section("domain_stability", section, arguments, verbose, call)
   })
   table <- engine_table(result[c("domain", "n_spots", "stability", "lowest")])
   table$domain <- as_group(as.character(table$domain))

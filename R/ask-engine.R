@@ -108,19 +108,17 @@ image_settings <- function(config, call) {
   as_settings(config$image %||% list())
 }
 
-# Ask the engine a question of a section; progress is the last argument of all questions.
-ask_section <- function(name, section, ..., verbose, call) {
+# Ask the engine a question of a section; `arguments` by their names there, progress is shown if `verbose`.
+ask_section <- function(name, section, arguments, verbose = FALSE, call = rlang::caller_env()) {
+  # Before anything else speaks to Python: where there is none, this says so best.
   sigel_engine(call)
   reporter <- progress_reporter(verbose)
   on.exit(close_progress(reporter), add = TRUE)
-  callback <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
-  arguments <- c(
-    name,
-    engine_pieces(section$counts, section$places),
-    list(...),
-    list(callback, .call = call)
+  ours <- list(
+    section = engine_pieces(section),
+    progress = if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
   )
-  do.call(sigel_call, arguments, quote = TRUE)
+  sigel_call(name, c(ours, arguments), call)
 }
 
 # A Python dict from a named list, whatever the names; NULL stays NULL.

@@ -2,6 +2,9 @@
 
 # Counts, genes x cells, as a dgCMatrix with names that can be trusted.
 as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
+  if (isTRUE(attr(x, "checked"))) {
+    return(x)
+  }
   if (is.data.frame(x)) {
     sigel_abort(
       argument,
@@ -22,6 +25,12 @@ as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
   check_names(colnames(x), argument, "column", "cell", call)
   counts <- as_dgc(x, argument, call)
   check_values(counts@x, argument, call)
+  counts
+}
+
+# A mark for counts that as_counts() made, so that the method they are handed on to does not go through them again.
+mark_checked <- function(counts) {
+  attr(counts, "checked") <- TRUE
   counts
 }
 
@@ -105,17 +114,19 @@ join_layers <- function(pieces, features, cells) {
   joined[, cells, drop = FALSE]
 }
 
-# The arguments that all functions of the engine begin with.
-engine_pieces <- function(counts, places) {
+# A section as it crosses to the engine, in one piece: `section` has `counts`, `places` and, where there are several
+# sections, `labels`, the section of each cell.
+engine_pieces <- function(section) {
+  counts <- section$counts
   list(
-    as_vector(counts@i),
-    as_vector(counts@p),
-    as_vector(counts@x),
-    as.list(dim(counts)),
-    as.list(rownames(counts)),
-    as.list(colnames(counts)),
-    places$coordinates,
-    places$lattice
+    i = as_vector(counts@i),
+    p = as_vector(counts@p),
+    x = as_vector(counts@x),
+    dim = as.list(dim(counts)),
+    genes = as.list(rownames(counts)),
+    coordinates = section$places$coordinates,
+    lattice = section$places$lattice,
+    labels = section$labels
   )
 }
 

@@ -75,7 +75,7 @@ domain_section <- function(
     seen$section <- meta_columns(object, section, seen$cells, "section", call)[[1L]]
   }
   counts <- as_counts(read_counts(object[[seen$assay]], seen$layer, call), "layer", call)
-  seen$counts <- select_features(counts, seen$features, call)
+  seen$counts <- mark_checked(select_features(counts, seen$features, call))
   seen
 }
 

@@ -1,4 +1,6 @@
-# The engine speaks of Python's arguments and settings; what reaches R users speaks of theirs.
+# The engine speaks of Python's arguments and settings; what reaches R users speaks of theirs. A refusal comes in parts
+# (argument, found, wanted, fix): its argument is looked up, and a fix that is always the same has its own in R. What
+# is left to patterns are values and names within a part, and warnings and other errors, which are one text.
 
 # Arguments of the engine's functions, by function, where R calls them otherwise.
 ARGUMENTS <- local({
@@ -101,64 +103,95 @@ ARGUMENTS <- local({
   )
 })
 
-# Settings that a refusal of the engine may begin with.
-IMAGE_SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size")
+# Settings that the engine refuses as it refuses arguments; in R they stand in `config`.
+SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size", "window")
 
 # How R users install what a method needs beyond the engine.
 EXTRA <- "Run `install_sigel(c(%s))`, or install them into the Python that you named, and restart R"
 
+# Fixes of the engine, whole, each with what it is in R after it. A test looks for each in the engine.
+FIXES <- c(
+  "Call adata.var_names_make_unique() first.",
+  "Use `make.unique()` on the row names first.",
+
+  "Call sigel.tl.embed first.",
+  "Call `RunSIGEL()` first.",
+
+  "Do both name genes alike? See target.var_names[:5] and reference.var_names[:5].",
+  "Do both name genes alike? See `head(rownames(object))` and `head(rownames(reference))`.",
+
+  "Leave levels out, or turn the column into text: adata.obs[...].astype(str).astype(\"category\").",
+  "Leave `levels` out, or turn the column into text by `as.character()`.",
+
+  "Look at the status of sigel.tl.spatial_genes(adata).",
+  "Look at the `status` in `SpatialGenes(FindSpatialGenes(object))`.",
+
+  "Look for spots far off the section, or set a smaller `pixel_size`.",
+  "Look for spots far off the section, or set a smaller `config = list(image = list(pixel_size = ...))`.",
+
+  "Name other genes, or use the image setting exclude=().",
+  "Name other genes, or use `config = list(image = list(exclude = character()))`.",
+
+  "See `status` of each gene.",
+  "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`.",
+
+  "See var_names.",
+  "See `rownames(object)`.",
+
+  "Store them in adata.obsm[\"spatial\"].",
+  "Give `coordinates`.",
+
+  "Take the spots of one section, for example adata[adata.obs[...] == ...].",
+  "Take the spots of one section, for example by `subset(object, cells = ...)`.",
+
+  "Use device=\"auto\".",
+  "Use `device = \"auto\"`.",
+
+  "Use grid=\"continuous\".",
+  "Use `config = list(image = list(grid = \"continuous\"))`.",
+
+  "Use min_size=1 or a larger max_size.",
+  "Use `min.size = 1` or a larger `max.size`."
+)
+FIXES <- stats::setNames(FIXES[c(FALSE, TRUE)], FIXES[c(TRUE, FALSE)])
+
 # Python's phrases (regular expressions) and what they are in R, in this order.
 PHRASES <- c(
+  # Settings as Python writes them: in warnings and in errors of training, which are one text, and in fixes alike.
   "(Image|Encoder|Mixture|Train)Config\\(([^)]*)\\)" = "config = list(\\L\\1\\E = list(\\2))",
   "`(\\w+)` \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1 = ...))`",
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
-  "\\b(Image|Encoder|Mixture|Train)Config\\b" = "config$\\L\\1",
-  "\\bDomainConfig\\(([^)]*)\\)" = "config = list(\\1)",
-  "\\b(SIGEL|Impute|Domain)Config\\b" = "config",
   "\\bGANConfig\\b" = "config$gan",
-  "adata[.]obs\\[[.]{3}\\][.]astype\\(str\\)[.]astype\\(\"category\"\\)" = "`as.character()`",
-  "\\bor NaN for the background" = "or NA for the background",
+  "`max_domains`" = "`config$max_domains`",
+  "`n_domains`" = "`n.domains`",
+  # An error of a model's folder is one text, too.
   "\\bSIGEL[.]save\\b" = "`RunSIGEL(save.model = ...)`",
-  "levels=\\{'([^']+)': ([0-9.]+)\\}" = "levels = c(\"\\1\" = \\2)",
-  "`(encoder|train)[.](\\w+)`" = "`config$\\1$\\2`",
+  # Fixes with names or numbers of the data in them.
   "\\b(encoder|train)[.](\\w+)=(\\d+)" = "`config = list(\\1 = list(\\2 = \\3))`",
-  "\\ba dict\\b" = "a named list",
-  "a larger max_size" = "a larger `max.size`",
-  "Use grid=(\"\\w+\")" = "Use `config = list(image = list(grid = \\1))`",
-  "a smaller `pixel_size`" = "a smaller `config = list(image = list(pixel_size = ...))`",
-  "Call adata[.]var_names_make_unique\\(\\) first" = "Use `make.unique()` on the row names first",
-  "Store them in adata[.]obsm\\[\"spatial\"\\]" = "Give `coordinates`",
-  "for example adata\\[adata[.]obs\\[[^]]*\\][^]]*\\]" = "for example by `subset(object, cells = ...)`",
+  "levels=\\{'([^']+)': ([0-9.]+)\\}" = "levels = c(\"\\1\" = \\2)",
   "theirs = \\{g[.]lower.*?\\]\\)\\)[.]" = paste0(
     "`theirs <- rownames(reference); ours <- rownames(object); orthologs <- na.omit(data.frame(target = ours, ",
     "reference = theirs[match(tolower(ours), tolower(theirs))]))`."
   ),
   "adata[.]var_names = .*?regex=True\\)" = "`rownames(counts) <- sub(\"[.][0-9]+$\", \"\", rownames(counts))`",
-  "target[.]var_names\\[:5\\]" = "`head(rownames(object))`",
-  "reference[.]var_names\\[:5\\]" = "`head(rownames(reference))`",
-  "Look at the status of sigel[.]tl[.]spatial_genes\\(adata\\)" = paste0(
-    "Look at the `status` in `SpatialGenes(FindSpatialGenes(object))`"
-  ),
-  "Install them: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\", \"leidenalg\""),
-  "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
+  "\\borthologs=(?=[,.])" = "`orthologs`",
+  # What to install is said in sentences that differ.
+  "Install (it|them): pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\", \"leidenalg\""),
+  "Install (it|them): pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
     EXTRA,
     "\"SpaGCN\", \"setuptools<81\""
   ),
-  "\\borthologs=(?=[,.])" = "`orthologs`",
-  "`n_domains`" = "`n.domains`",
-  "`max_domains`" = "`config$max_domains`",
-  "See var_names[.]" = "See `rownames(object)`.",
-  "Use device=(\"\\w+\")" = "Use `device = \\1`",
-  # A whole number of R is one with a fraction in Python.
-  "(?<=found )(-?\\d+)[.]0(?=;)" = "\\1",
-  "See `status` of each gene" = "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`",
-  # What stands in quotes is the user's own.
+  # What was found, and what would do, as Python writes values; what stands in quotes is the user's own. A whole number
+  # of R is one with a fraction in Python.
+  "\\ba dict\\b" = "a named list",
+  "\\bor NaN for the background" = "or NA for the background",
+  "^(-?\\d+)[.]0$" = "\\1",
   "(?<![\\w'\".])None(?![\\w'\"])" = "NULL",
   "(?<![\\w'\".])True(?![\\w'\"])" = "TRUE",
   "(?<![\\w'\".])False(?![\\w'\"])" = "FALSE"
 )
 
-# A message of the engine's function `name`, as R users would write it.
+# A text of the engine's function `name`, or a part of one, as R users would write it.
 in_r_words <- function(text, name = "embed") {
   for (phrase in names(PHRASES)) {
     text <- gsub(phrase, PHRASES[[phrase]], text, perl = TRUE)
@@ -166,18 +199,27 @@ in_r_words <- function(text, name = "embed") {
   arguments <- ARGUMENTS[[name]]
   for (argument in names(arguments)) {
     ours <- arguments[[argument]]
-    text <- sub(sprintf("^(setting )?`%s`: ", argument), sprintf("`%s`: ", ours), text)
+    # Errors of a model's folder begin with the argument.
+    text <- sub(sprintf("^`%s`: ", argument), sprintf("`%s`: ", ours), text)
     text <- gsub(sprintf("\\b%s=", argument), sprintf("%s = ", ours), text, perl = TRUE)
   }
   text
 }
 
-# Which argument of R's a refusal of the engine, already in R's words, is about.
-refused_argument <- function(message) {
-  if (startsWith(message, "setting `preset`")) {
-    return("preset")
-  }
-  found <- regmatches(message, regexec("^`([^`]+)`: ", message))[[1L]]
-  ours <- length(found) && !found[2L] %in% IMAGE_SETTINGS && !startsWith(found[2L], "config$")
-  if (ours) found[2L] else "config"
+# What the engine's function `name` refused, in R's words: `refused` has `argument` or `setting`, `found`, `wanted` and
+# `fix`. The answer has what the message begins with, too, as `shown`.
+refusal_in_r_words <- function(refused, name) {
+  named <- refused$argument %||% refused$setting
+  known <- ARGUMENTS[[name]]
+  in_table <- named %in% names(known)
+  ours <- if (in_table) known[[named]] else sub("^(encoder|train)[.]", "config$\\1$", named)
+  is_setting <- !in_table && (is.null(refused$argument) || named %in% SETTINGS || ours != named)
+  said <- function(part) in_r_words(part, name)
+  list(
+    argument = if (is_setting) "config" else ours,
+    shown = sprintf(if (is_setting && is.null(refused$argument)) "setting `%s`" else "`%s`", ours),
+    found = said(refused$found),
+    wanted = said(refused$wanted),
+    fix = if (refused$fix %in% names(FIXES)) FIXES[[refused$fix]] else said(refused$fix)
+  )
 }

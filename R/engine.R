@@ -164,20 +164,20 @@ check_version <- function(engine, package = utils::packageVersion("sigel"), call
   }
 }
 
-# Call a function of the engine. Python's warnings become R's, its errors an R error
-# with the message alone; an interrupt stays an interrupt.
-sigel_call <- function(name, ..., .call = rlang::caller_env()) {
-  bridge <- sigel_engine(.call)
+# Call a function of the engine by the names of its arguments; what is NULL is left out, as it is None there. Python's
+# warnings become R's, its errors an R error with the message alone; an interrupt stays an interrupt.
+sigel_call <- function(name, arguments = list(), call = rlang::caller_env()) {
+  bridge <- sigel_engine(call)
   warnings <- reticulate::import("warnings", convert = FALSE)
   recorder <- warnings$catch_warnings(record = TRUE)
   caught <- recorder$`__enter__`()
   result <- tryCatch(
-    reticulate::py_to_r(bridge[[name]](...)),
+    reticulate::py_to_r(do.call(bridge[[name]], Filter(Negate(is.null), arguments), quote = TRUE)),
     error = function(e) {
       if (inherits(e, "python.builtin.KeyboardInterrupt")) {
         rlang::interrupt()
       }
-      abort_as_r(e, name, .call)
+      abort_as_r(e, name, call)
     },
     finally = recorder$`__exit__`(NULL, NULL, NULL)
   )
@@ -186,7 +186,7 @@ sigel_call <- function(name, ..., .call = rlang::caller_env()) {
       rlang::warn(
         in_r_words(reticulate::py_str(warning$message), name),
         class = "sigel_warning",
-        call = .call
+        call = call
       )
     }
   }
@@ -195,20 +195,20 @@ sigel_call <- function(name, ..., .call = rlang::caller_env()) {
 
 # An error of the engine's function `name` as an R error; what the engine refused names R's argument.
 abort_as_r <- function(e, name, call) {
+  of_argument <- inherits(e, "sigel.errors.InputError")
+  if (of_argument || inherits(e, "sigel.errors.ConfigError")) {
+    parts <- c(if (of_argument) "argument" else "setting", "found", "wanted", "fix")
+    refused <- lapply(stats::setNames(nm = parts), function(part) {
+      as.character(reticulate::py_get_attr(e, part))
+    })
+    said <- refusal_in_r_words(refused, name)
+    sigel_abort(said$argument, said$found, said$wanted, said$fix, call, said$shown)
+  }
   message <- python_message(e)
-  if (!inherits(e, "sigel.errors.SIGELError")) {
-    rlang::abort(message, class = "sigel_error", call = call)
+  if (inherits(e, "sigel.errors.SIGELError")) {
+    message <- in_r_words(message, name)
   }
-  message <- in_r_words(message, name)
-  if (!inherits(e, c("sigel.errors.InputError", "sigel.errors.ConfigError"))) {
-    rlang::abort(message, class = "sigel_error", call = call)
-  }
-  rlang::abort(
-    message,
-    class = c("sigel_input_error", "sigel_error"),
-    argument = refused_argument(message),
-    call = call
-  )
+  rlang::abort(message, class = "sigel_error", call = call)
 }
 
 # DeprecationWarning and its kin speak to programmers.

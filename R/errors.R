@@ -1,8 +1,15 @@
-# Every error says which argument, what was found, what was wanted, and the fix.
-sigel_abort <- function(argument, found, wanted, fix, call = rlang::caller_env()) {
-  message <- sprintf("`%s`: found %s; wanted %s.", argument, found, wanted)
+# Every error says which argument, what was found, what was wanted, and the fix, where the rest does not say it.
+sigel_abort <- function(
+  argument,
+  found,
+  wanted,
+  fix,
+  call = rlang::caller_env(),
+  shown = sprintf("`%s`", argument)
+) {
+  message <- sprintf("%s: found %s; wanted %s.", shown, found, wanted)
   rlang::abort(
-    c(message, i = fix),
+    c(message, i = if (nzchar(fix)) fix),
     class = c("sigel_input_error", "sigel_error"),
     argument = argument,
     call = call

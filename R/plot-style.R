@@ -107,13 +107,12 @@ gene_pixels <- function(
   sigel_engine(call)
   results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
   section <- section_of_run(object, results, assay, image, coordinates, layer, call, c(features, average))
-  arguments <- c(
-    "gene_images",
-    engine_pieces(section$counts, section$places),
-    list(settings_of_run(results, "image"), as.list(features), .call = call),
-    if (length(average)) list(average = as.list(average))
+  arguments <- list(
+    settings = settings_of_run(results, "image"),
+    genes = as.list(features),
+    average = if (length(average)) as.list(average)
   )
-  images <- do.call(sigel_call, arguments, quote = TRUE)
+  images <- ask_section("gene_images", section, arguments, call = call)
   values <- images$values
   rownames(values) <- features
   corners <- pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y)

@@ -50,3 +50,32 @@ test_that("groups are ordered by number", {
   expect_equal(levels(group), c("1", "2", "10"))
   expect_equal(as.character(group), c("10", "2", NA, "1", "2"))
 })
+
+test_that("no verb goes through the counts of an object twice", {
+  skip_if_no_engine()
+  section <- grouped_section()
+  section$half <- rep(c("a", "b"), length.out = ncol(section))
+  checks <- 0L
+  watch <- function(name, tracer) {
+    # The function itself, as its name is not known there.
+    suppressMessages(do.call(trace, list(name, tracer, print = FALSE, where = asNamespace("sigel"))))
+  }
+  unwatch <- function(name) suppressMessages(untrace(name, where = asNamespace("sigel")))
+  watch("check_values", function() checks <<- checks + 1L)
+  withr::defer(unwatch("check_values"))
+  # What comes after is not asked.
+  watch("ask_section", function() rlang::abort("enough", class = "enough"))
+  withr::defer(unwatch("ask_section"))
+  verbs <- alist(
+    RunSIGEL(section, verbose = FALSE),
+    FindSpatialGenes(section, verbose = FALSE),
+    FindPatternGenes(section, "half", levels = c(a = 0.9), verbose = FALSE),
+    SelectSpatialGenes(section, verbose = FALSE),
+    FindSpatialDomains(section, 3, verbose = FALSE)
+  )
+  for (verb in verbs) {
+    checks <- 0L
+    expect_error(eval(verb), class = "enough")
+    expect_equal(checks, 1L, label = rlang::call_name(verb))
+  }
+})

@@ -34,7 +34,8 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("section", section = "half", say = "missing values")
   section$few <- replace(rep("a", ncol(section)), 1:3, "b")
   refused("object", section = "few", say = "3 spots in the section 'b'")
-  expect_error(find_quietly(section, config = list(windows = 3)), "window", class = "sigel_error")
+  unknown <- expect_error(find_quietly(section, config = list(windows = 3)), "window", class = "sigel_error")
+  expect_no_match(conditionMessage(unknown), "Config")
   expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
 })
 
@@ -159,19 +160,21 @@ test_that("names that are taken are refused before the work", {
 test_that("what the engine says of Python is said of R", {
   in_r_words <- getFromNamespace("in_r_words", "sigel")
   said <- function(text, name = "domains") in_r_words(text, name)
-  expect_match(
-    said("`n_domains`: found 1; wanted 2. Use n_domains=7, or None to have it chosen."),
-    "`n.domains`: found 1; wanted 2. Use n.domains = 7, or NULL",
-    fixed = TRUE
-  )
+  refusal <- function(argument, found = "1", fix = "") {
+    in_words <- getFromNamespace("refusal_in_r_words", "sigel")
+    in_words(list(argument = argument, found = found, wanted = "2", fix = fix), "domains")
+  }
+  number <- refusal("n_domains", fix = "Use n_domains=7, or None to have it chosen.")
+  expect_equal(number$shown, "`n.domains`")
+  expect_equal(number$fix, "Use n.domains = 7, or NULL to have it chosen.")
   expect_match(said("Use genes=None for the choice."), "features = NULL", fixed = TRUE)
   expect_match(said("Give `n_domains` if you know it."), "Give `n.domains`", fixed = TRUE)
   expect_match(said("tried (`max_domains`, and"), "`config$max_domains`", fixed = TRUE)
-  expect_match(said("See var_names."), "See `rownames(object)`.", fixed = TRUE)
-  expect_match(said("Use device=\"auto\"."), "Use `device = \"auto\"`.", fixed = TRUE)
-  expect_match(said("`window`: found 7.0; wanted"), "found 7; wanted", fixed = TRUE)
-  expect_match(said("`window`: found 7.05; wanted"), "found 7.05; wanted", fixed = TRUE)
-  expect_match(said("unknown setting 'windows' in DomainConfig; known"), "in config; known", fixed = TRUE)
+  expect_equal(refusal("genes", fix = "See var_names.")$fix, "See `rownames(object)`.")
+  expect_equal(refusal("device", fix = "Use device=\"auto\".")$fix, "Use `device = \"auto\"`.")
+  expect_equal(refusal("window", "7.0")$found, "7")
+  expect_equal(refusal("window", "7.05")$found, "7.05")
+  expect_equal(refusal("window")$argument, "config")
   leiden <- said("Install them: pip install \"sigel[leiden]\".")
   expect_match(leiden, "`install_sigel(c(\"igraph\", \"leidenalg\"))`", fixed = TRUE)
   expect_no_match(leiden, "pip")

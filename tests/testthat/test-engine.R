@@ -101,18 +101,26 @@ test_that("an interrupt passes through", {
   counts <- counts_of(small_section())
   pieces <- getFromNamespace("engine_pieces", "sigel")
   places <- list(coordinates = as.matrix(places_of(small_section())[1:2]), lattice = NULL)
-  arguments <- c(
-    "embed",
-    pieces(counts, places),
-    list(settings(c(list(n_dims = 4), quick)), 0, "cpu", reticulate::r_to_py(stopper, convert = TRUE), NULL)
+  arguments <- list(
+    section = pieces(list(counts = counts, places = places)),
+    settings = settings(c(list(n_dims = 4), quick)),
+    seed = 0,
+    device = "cpu",
+    progress = reticulate::r_to_py(stopper, convert = TRUE)
   )
   outcome <- tryCatch(
-    do.call(sigel_call, arguments),
+    sigel_call("embed", arguments),
     interrupt = function(condition) "interrupted",
     error = function(error) "error"
   )
   expect_equal(outcome, "interrupted")
 })
+
+# A refusal of the engine in R's words, from its parts.
+refusal <- function(argument = NULL, found = "1", wanted = "2", fix = "", setting = NULL, name = "embed") {
+  in_words <- getFromNamespace("refusal_in_r_words", "sigel")
+  in_words(list(argument = argument, setting = setting, found = found, wanted = wanted, fix = fix), name)
+}
 
 test_that("messages about settings speak R", {
   in_r_words <- getFromNamespace("in_r_words", "sigel")
@@ -121,27 +129,34 @@ test_that("messages about settings speak R", {
     "Lower it, for example config = list(image = list(min_spots=1)), or"
   )
   expect_equal(
-    in_r_words("`n_groups`: found 9; wanted fewer. Use n_groups=\"auto\" or at most 8."),
-    "`n.groups`: found 9; wanted fewer. Use n.groups = \"auto\" or at most 8."
+    refusal("n_groups", "9", "fewer", "Use n_groups=\"auto\" or at most 8."),
+    list(
+      argument = "n.groups",
+      shown = "`n.groups`",
+      found = "9",
+      wanted = "fewer",
+      fix = "Use n.groups = \"auto\" or at most 8."
+    )
   )
-  led <- function(name, ...) sub("`: .*", "", sub("`", "", in_r_words(sprintf("`%s`: found 1", name), ...)))
+  led <- function(...) gsub("`", "", refusal(...)$shown)
   expect_equal(led("save"), "save.model")
   expect_equal(led("seed"), "seed.use")
   expect_equal(led("counts"), "object")
   expect_equal(led("key_added"), "reduction.name")
   expect_equal(led("genes"), "object")
-  expect_equal(led("genes", "gene_images"), "features")
+  expect_equal(led("genes", name = "gene_images"), "features")
   expect_equal(led("spatial_key"), "coordinates")
   expect_equal(led("array_row, array_col"), "coordinates")
-  expect_equal(led("seed", "simulate"), "seed")
+  expect_equal(led("seed", name = "simulate"), "seed")
   expect_equal(led("min_spots"), "min_spots")
+  expect_equal(refusal("min_spots")$argument, "config")
+  expect_equal(led("encoder.patch_size"), "config$encoder$patch_size")
+  expect_equal(refusal("encoder.patch_size")$argument, "config")
+  expect_equal(refusal("settings", name = "gene_groups")[1:2], list(argument = "config", shown = "`config`"))
+  expect_equal(refusal(setting = "n_dims")[1:2], list(argument = "n.dims", shown = "`n.dims`"))
   expect_equal(
-    in_r_words("setting `n_dims`: found 1; wanted more."),
-    "`n.dims`: found 1; wanted more."
-  )
-  expect_equal(
-    in_r_words("setting `thin`: found True; wanted None or a number."),
-    "setting `thin`: found TRUE; wanted NULL or a number."
+    refusal(setting = "thin", found = "True", wanted = "None or a number"),
+    list(argument = "config", shown = "setting `thin`", found = "TRUE", wanted = "NULL or a number", fix = "")
   )
   # What is quoted is the user's own.
   expect_equal(in_r_words("found 'None', \"True\""), "found 'None', \"True\"")
@@ -152,12 +167,25 @@ test_that("messages about settings speak R", {
     "See `status` of each gene.",
     "Use grid=\"continuous\".",
     "lower `refine_lr` (TrainConfig).",
-    "use covariance=\"diag\" (MixtureConfig).",
-    "unknown setting 'a' in TrainConfig; known settings: b."
+    "use covariance=\"diag\" (MixtureConfig)."
   )
-  said <- vapply(fixes, in_r_words, "")
+  said <- vapply(fixes, function(fix) refusal("x", fix = fix)$fix, "")
   expect_no_match(said, "\\badata|Config|`status`|Use grid")
   expect_match(said[6], "config = list(train = list(refine_lr = ", fixed = TRUE)
+})
+
+test_that("fixes that R words anew are those of the engine", {
+  skip_if_no_engine()
+  fixes <- names(getFromNamespace("FIXES", "sigel"))
+  getFromNamespace("sigel_engine", "sigel")()
+  code <- c(
+    "def texts(folder):",
+    "    import ast, pathlib",
+    "    trees = [ast.parse(path.read_text()) for path in pathlib.Path(folder).rglob('*.py')]",
+    "    return [n.value for tree in trees for n in ast.walk(tree) if isinstance(getattr(n, 'value', None), str)]"
+  )
+  read <- reticulate::py_run_string(paste(code, collapse = "\n"), local = TRUE)
+  expect_equal(setdiff(fixes, read$texts(system.file("python", package = "sigel"))), character())
 })
 
 test_that("errors of the engine carry the argument that R users know", {
@@ -167,7 +195,12 @@ test_that("errors of the engine carry the argument that R users know", {
   expect_equal(refused(n.groups = 1000)$argument, "n.groups")
   expect_equal(refused(n.dims = 1e9)$argument, "n.dims")
   expect_equal(refused(device = "abacus")$argument, "device")
-  expect_equal(refused(config = list(train = list(epochz = 1)))$argument, "config")
+  unknown <- refused(config = list(train = list(epochz = 1)))
+  expect_equal(unknown$argument, "config")
+  expect_match(conditionMessage(unknown), "wanted one of pretrain_epochs, ", fixed = TRUE)
+  expect_no_match(conditionMessage(unknown), "Config")
+  not_a_list <- refused(config = list(train = 3))
+  expect_match(conditionMessage(not_a_list), "`train`: found 3; wanted a named list", fixed = TRUE)
   expect_equal(refused(config = list(train = list(tolerance = "a")))$argument, "config")
   expect_equal(refused(config = list(image = list(min_spots = 1e4)))$argument, "config")
 })

@@ -38,6 +38,10 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("...", faetures = few, say = "Did you mean `features`?")
   expect_error(impute_quietly(target, reference, config = list(fold = 3)), "folds", class = "sigel_error")
   expect_error(
+    impute_quietly(target, reference, config = list(gan = 3)),
+    "`gan`: found 3; wanted a named list"
+  )
+  expect_error(
     impute_quietly(target, reference, config = list(coverage = 2)),
     "`?coverage`?.*found 2",
     class = "sigel_error"
@@ -47,21 +51,37 @@ test_that("arguments that cannot be used are refused and the object stays as it 
 test_that("what the settings of the engine are called is what R users write", {
   in_r_words <- getFromNamespace("in_r_words", "sigel")
   said <- function(text) in_r_words(text, "impute")
+  refusal <- function(argument, found, wanted = "B", fix = "", named = "argument") {
+    in_words <- getFromNamespace("refusal_in_r_words", "sigel")
+    refused <- list(argument, found = found, wanted = wanted, fix = fix)
+    in_words(stats::setNames(refused, c(named, names(refused)[-1])), "impute")
+  }
   expect_equal(
-    said("settings of GANConfig: found 3; wanted a dict."),
-    "settings of config$gan: found 3; wanted a named list."
+    refusal("gan", "3", "a dict of settings", named = "setting"),
+    list(
+      argument = "config",
+      shown = "setting `gan`",
+      found = "3",
+      wanted = "a named list of settings",
+      fix = ""
+    )
   )
-  expect_match(said("unknown setting 'fold' in ImputeConfig; known"), "in config; known", fixed = TRUE)
-  expect_match(
-    said("`genes`: found 'A'; wanted B. Use genes=None."),
-    "`features`: found 'A'; wanted B. Use features = NULL.",
-    fixed = TRUE
+  expect_equal(
+    refusal("genes", "'A'", "B", "Use genes=None."),
+    list(
+      argument = "features",
+      shown = "`features`",
+      found = "'A'",
+      wanted = "B",
+      fix = "Use features = NULL."
+    )
   )
-  expect_match(said("`target`: found negative"), "`object`: found negative", fixed = TRUE)
+  expect_equal(refusal("target", "negative")$shown, "`object`")
   expect_equal(said("If so, pass orthologs=."), "If so, pass `orthologs`.")
+  asked <- "Do both name genes alike? See target.var_names[:5] and reference.var_names[:5]."
   expect_equal(
-    said("See target.var_names[:5] and reference.var_names[:5]."),
-    "See `head(rownames(object))` and `head(rownames(reference))`."
+    refusal("reference", "A", fix = asked)$fix,
+    "Do both name genes alike? See `head(rownames(object))` and `head(rownames(reference))`."
   )
   versions <- "match: adata.var_names = adata.var_names.str.replace(r\"\\.\\d+$\", \"\", regex=True). The"
   remedy <- regmatches(said(versions), regexpr("(?<=`).*(?=`)", said(versions), perl = TRUE))

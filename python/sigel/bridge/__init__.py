@@ -1,4 +1,11 @@
-"""The door that R uses: plain pieces in, plain pieces out, so that reticulate has nothing to guess."""
+"""The door that R uses: plain pieces in, plain pieces out, so that reticulate has nothing to guess.
+
+Everything is called by name. Arguments are called as in `sigel.tl`, where they are described. What all share:
+
+- `section`: counts and places of one section in one piece, see `sigel.bridge._pieces.section_of`
+- `settings`: nested settings of the config that the function names; unknown ones are errors
+- `progress`: called as `progress(stage, step, total, text)`, or None
+"""
 
 from sigel.bridge._about import sitrep, version
 from sigel.bridge._domains import domain_stability, domains, select_genes

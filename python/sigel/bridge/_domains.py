@@ -3,57 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
+from sigel.bridge._pieces import (
+    columns,
+    gene_columns,
+    labels_of,
+    names_of,
+    section_of,
+    whole,
+    whole_numbers,
+    whole_or_none,
+    with_lists,
+)
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.domains import gene_selection, stability
-from sigel.tasks.domains.find import find_domains
+from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.recipe import Recipe
+
+# A name, or a function of R: of features (cells x components) and a number.
+Method = str | Callable[..., Any]
 
 
 def select_genes(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any],
     share: float,
-    n_genes: float | None,
-    group: Sequence[str] | None,
-    rank: Any,
-    effect: Any,
-    section: Sequence[str] | None,
+    balance: float,
     seed: float,
     device: str,
-    progress: Progress | None,
-    balance: float = 0.0,
+    n_genes: float | None = None,
+    known: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Genes that tell domains apart; see `sigel.tl.select_genes`. The section as in `embed`.
+    """Genes that tell domains apart; see `sigel.tl.select_genes`.
 
     Parameters
     ----------
+    section
+        Its pieces.
     settings
         Settings of `ImageConfig`.
-    share, n_genes, balance, seed, device
+    share, balance, seed, device, n_genes, progress
         As in `sigel.tl.select_genes`.
-    group
-        Group of each gene as text (`""`: none), or None.
-    rank, effect
-        Of spatially variable genes, NaN: not tested, or None.
-    section
-        Section of every cell, or None for one section.
-    progress
-        Called as `progress(stage, step, total, text)`, or None.
+    known
+        What is known of the genes, each in their order: `group` as text (`""`: none), `rank` and `effect` of
+        spatially variable genes (NaN: not tested). What is None or lacks is computed.
 
     Returns
     -------
@@ -61,57 +62,46 @@ def select_genes(
         Columns of the table as lists, `gene` among them.
     """
     table = gene_selection.select_genes(
-        section_of(i, p, x, dim, genes, coordinates, lattice),
-        _labels(section),
+        section_of(section),
+        labels_of(section),
         ImageConfig.from_dict(whole_numbers(settings)),
         share=share,
-        n_genes=None if n_genes is None else whole(n_genes, "n_genes"),
+        n_genes=whole_or_none(n_genes, "n_genes"),
         balance=balance,
-        known=_known(group, rank, effect),
+        known=_known(known),
         seed=whole(seed),
         device=device,
         progress=progress,
     )
-    return columns(table.rename_axis("gene").reset_index())
+    return gene_columns(table)
 
 
 def domains(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any],
     image_settings: dict[str, Any],
-    n_domains: float | None,
-    method: str | Callable[..., Any],
+    method: Method,
     model_name: str,
-    use_genes: Sequence[str] | None,
-    group: Sequence[str] | None,
-    rank: Any,
-    effect: Any,
-    refine: bool,  # noqa: FBT001
-    section: Sequence[str] | None,
+    refine: bool,
     seed: float,
     device: str,
-    progress: Progress | None,
+    n_domains: float | None = None,
+    genes: Sequence[str] | None = None,
+    known: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Domains of a tissue; see `sigel.tl.domains`. The section as in `embed`.
+    """Domains of a tissue; see `sigel.tl.domains`.
 
     Parameters
     ----------
+    section
+        Its pieces.
     settings, image_settings
         Settings of `DomainConfig` and of `ImageConfig`.
-    n_domains, model_name, refine, seed, device
+    method, model_name, refine, seed, device, n_domains, genes, progress
         As in `sigel.tl.domains`.
-    method
-        A name, or a function of R: of features (cells x components) and a number.
-    use_genes
-        Genes to use, or None for the choice.
-    group, rank, effect, section, progress
+    known
         As in `select_genes`.
 
     Returns
@@ -122,22 +112,102 @@ def domains(
     """
     config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "rings"))
     found = find_domains(
-        section_of(i, p, x, dim, genes, coordinates, lattice),
-        _labels(section),
-        None if n_domains is None else whole(n_domains, "n_domains"),
-        Recipe(
-            method=_of_r(method),
-            model_name=model_name,
-            refine=refine,
-            config=config,
-            seed=whole(seed),
-            device=device,
-        ),
+        section_of(section),
+        labels_of(section),
+        whole_or_none(n_domains, "n_domains"),
+        _recipe(method, model_name, refine, config, seed, device),
         image_config=ImageConfig.from_dict(whole_numbers(image_settings)),
-        genes=None if use_genes is None else names_of(use_genes),
-        known=_known(group, rank, effect),
+        genes=None if genes is None else names_of(genes),
+        known=_known(known),
         progress=progress,
     )
+    return _plain(found, config)
+
+
+def domain_stability(
+    *,
+    section: Mapping[str, Any],
+    params: str,
+    domain: Sequence[str],
+    method: Method,
+    model_name: str,
+    genes: Sequence[str],
+    weight: Any,
+    refine: bool,
+    n_seeds: float,
+    fit_seed: float,
+    seed: float,
+    device: str,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Domains at other seeds; see `sigel.tl.domain_stability`.
+
+    Parameters
+    ----------
+    section
+        Its pieces.
+    params
+        Settings as `domains` returned them.
+    domain
+        Present domain of each cell.
+    method, model_name, refine
+        As in `domains`.
+    genes, weight
+        Genes of the present domains and their weights, `(n_used, n_choices)`.
+    n_seeds, seed, device, progress
+        As in `sigel.tl.domain_stability`.
+    fit_seed
+        Seed of the present domains.
+
+    Returns
+    -------
+    dict
+        Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
+        each cell keeps its domain.
+    """
+    config, used = DomainConfig.from_dict(json.loads(params)), names_of(genes)
+    table, kept = stability.domain_stability(
+        section_of(section),
+        labels_of(section),
+        np.asarray(names_of(domain), dtype=object),
+        _recipe(method, model_name, refine, config, fit_seed, device),
+        genes=used,
+        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
+        n_seeds=whole(n_seeds, "n_seeds"),
+        seed=whole(seed),
+        progress=progress,
+    )
+    return {**columns(table), **table.attrs, "spots": kept}
+
+
+def _known(known: Mapping[str, Any] | None) -> gene_selection.Known:
+    known = known or {}
+    group = known.get("group")
+    rank, effect = (
+        None if known.get(name) is None else np.asarray(known[name], dtype=np.float64).reshape(-1)
+        for name in ("rank", "effect")
+    )
+    return gene_selection.Known(
+        None if group is None else np.array(names_of(group), dtype=object), rank, effect
+    )
+
+
+def _recipe(
+    method: Method,
+    model_name: str,
+    refine: bool,  # noqa: FBT001
+    config: DomainConfig,
+    seed: float,
+    device: str,
+) -> Recipe:
+    if callable(method):
+        of_r = method
+        # A function of R returns what reticulate makes of its vector.
+        method = lambda features, n: np.asarray(of_r(features, n)).reshape(-1)  # noqa: E731
+    return Recipe(method, model_name, refine, config, whole(seed), device)
+
+
+def _plain(found: Domains, config: DomainConfig) -> dict[str, Any]:
     return {
         "domain": found.label.tolist(),
         "prob": found.prob,
@@ -150,91 +220,3 @@ def domains(
         "number": None if found.number is None else columns(found.number),
         "params": json.dumps(config.to_dict()),
     }
-
-
-def domain_stability(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
-    params: str,
-    domain: Sequence[str],
-    method: str | Callable[..., Any],
-    model_name: str,
-    use_genes: Sequence[str],
-    weight: Any,
-    refine: bool,  # noqa: FBT001
-    section: Sequence[str] | None,
-    n_seeds: float,
-    fit_seed: float,
-    seed: float,
-    device: str,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Domains at other seeds; see `sigel.tl.domain_stability`. The section as in `embed`.
-
-    Parameters
-    ----------
-    params
-        Settings as `domains` returned them.
-    domain
-        Present domain of each cell.
-    method, model_name, refine, section, progress
-        As in `domains`.
-    use_genes, weight
-        Genes of the present domains and their weights, `(n_used, n_choices)`.
-    n_seeds, seed, device
-        As in `sigel.tl.domain_stability`.
-    fit_seed
-        Seed of the present domains.
-
-    Returns
-    -------
-    dict
-        Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
-        each cell keeps its domain.
-    """
-    used = names_of(use_genes)
-    table, kept = stability.domain_stability(
-        section_of(i, p, x, dim, genes, coordinates, lattice),
-        _labels(section),
-        np.asarray(names_of(domain), dtype=object),
-        Recipe(
-            method=_of_r(method),
-            model_name=model_name,
-            refine=refine,
-            config=DomainConfig.from_dict(json.loads(params)),
-            seed=whole(fit_seed),
-            device=device,
-        ),
-        genes=used,
-        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
-        n_seeds=whole(n_seeds, "n_seeds"),
-        seed=whole(seed),
-        progress=progress,
-    )
-    return {**columns(table), **table.attrs, "spots": kept}
-
-
-def _labels(section: Sequence[str] | None) -> np.ndarray | None:
-    return None if section is None else np.asarray(names_of(section), dtype=object)
-
-
-def _known(group: Sequence[str] | None, rank: Any, effect: Any) -> gene_selection.Known:
-    ranks, effects = (
-        None if one is None else np.asarray(one, dtype=np.float64).reshape(-1) for one in (rank, effect)
-    )
-    return gene_selection.Known(
-        None if group is None else np.array(names_of(group), dtype=object), ranks, effects
-    )
-
-
-def _of_r(method: str | Callable[..., Any]) -> str | Callable[..., Any]:
-    """A function of R returns what reticulate makes of its vector."""
-    if not callable(method):
-        return method
-    return lambda features, n: np.asarray(method(features, n)).reshape(-1)

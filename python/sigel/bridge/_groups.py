@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, images_of, names_of, spots_by_genes, whole, whole_numbers
+from sigel.bridge._pieces import (
+    columns,
+    images_of,
+    names_of,
+    section_of,
+    whole,
+    whole_numbers,
+    whole_or_none,
+)
 from sigel.config import SIGELConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
@@ -16,14 +24,15 @@ from sigel.tasks.gene_groups import grouping as groups
 
 
 def gene_groups(
+    *,
     representations: Any,
     genes: Sequence[str],
-    n_groups: float | None,
-    resolution: float | None,
     settings: dict[str, Any] | str,
-    seed: float,
+    n_groups: float | None = None,
+    resolution: float | None = None,
     group: Sequence[str] | None = None,
     group_prob: Any = None,
+    seed: float = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Groups described, or made anew; see `sigel.tl.gene_groups`.
@@ -34,10 +43,10 @@ def gene_groups(
         `(n_genes, n_dims)`; rows of NaN for genes that were not embedded.
     genes
         Their names.
-    n_groups, resolution, seed, device
-        As in `sigel.tl.gene_groups`.
     settings
         Nested settings of `SIGELConfig`, or their JSON as `embed` returned it in `params`.
+    n_groups, resolution, seed, device
+        As in `sigel.tl.gene_groups`.
     group, group_prob
         The present groups as text (`""`: none) and their posterior; used where neither `n_groups` nor
         `resolution` is given.
@@ -56,7 +65,7 @@ def gene_groups(
     made = groups.regroup(
         z,
         config_of(settings),
-        n_groups=None if n_groups is None else whole(n_groups, "n_groups"),
+        n_groups=whole_or_none(n_groups, "n_groups"),
         resolution=resolution,
         seed=whole(seed),
         device=device,
@@ -79,6 +88,7 @@ def config_of(settings: dict[str, Any] | str) -> SIGELConfig:
 
 
 def group_enrichment(
+    *,
     genes: Sequence[str],
     group: Sequence[str],
     gene_sets: dict[str, Any] | str,
@@ -116,37 +126,29 @@ def group_enrichment(
 
 
 def group_stability(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any] | str,
     group: Sequence[str],
     n_seeds: float,
     seed: float,
     device: str,
-    progress: Progress | None,
     fit_seed: float | None = None,
-    made_anew: bool = False,  # noqa: FBT001, FBT002  # R names it
+    made_anew: bool = False,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Groups against those of fits at other seeds; see `sigel.tl.group_stability`.
 
     Parameters
     ----------
-    i, p, x, dim, genes, cells, coordinates, lattice
-        The section, as in `embed`.
+    section
+        Its pieces.
     settings
         Nested settings of `SIGELConfig`, or their JSON as `embed` returned it in `params`.
     group
-        Group of each of `genes` as text; `""`: none.
-    n_seeds, seed, device
+        Group of each gene of the section as text; `""`: none.
+    n_seeds, seed, device, progress
         As in `sigel.tl.group_stability`.
-    progress
-        As in `embed`.
     fit_seed
         Seed of the fit that made the groups, which is not used again.
     made_anew
@@ -157,16 +159,16 @@ def group_stability(
     dict
         The columns of the table as lists, `ari`, `ari_by_seed` and `seeds`.
     """
-    config, names = config_of(settings), names_of(genes)
-    images = images_of(spots_by_genes(i, p, x, dim), names, coordinates, lattice, config.image)
-    label = dict(zip(names, names_of(group), strict=True))
+    config, seen = config_of(settings), section_of(section)
+    images = images_of(seen, config.image)
+    label = dict(zip(seen.genes, names_of(group), strict=True))
     table = stability.group_stability(
         images,
         config,
         [label[gene] for gene in images.genes],
         n_seeds=whole(n_seeds, "n_seeds"),
         seed=whole(seed),
-        fit_seed=None if fit_seed is None else whole(fit_seed),
+        fit_seed=whole_or_none(fit_seed, "fit_seed"),
         made_anew=made_anew,
         device=device,
         progress=progress,

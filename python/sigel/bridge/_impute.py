@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.bridge._pieces import columns, names_of, section_of, whole, whole_numbers, with_lists
+from sigel.bridge._pieces import columns, gene_columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config.imputation import ImputeConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.imputation.impute import Imputed
@@ -21,43 +21,33 @@ REPORTED = ("method", "n_shared", "target_sum", "spearman", "converged")
 
 
 def impute(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
-    references: Sequence[Sequence[Any]],
-    features: Sequence[str] | None,
+    *,
+    section: Mapping[str, Any],
+    references: Sequence[Mapping[str, Any]],
     method: str,
-    model: Sequence[str] | None,
-    orthologs: Sequence[Sequence[str]] | None,
-    intervals: bool,  # noqa: FBT001
+    intervals: bool,
     settings: dict[str, Any],
     seed: float,
     device: str,
-    progress: Progress | None,
+    genes: Sequence[str] | None = None,
+    model: Sequence[str] | None = None,
+    orthologs: Sequence[Sequence[str]] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Impute the genes that a section lacks; see `sigel.tl.impute`. The target as in `embed`.
+    """Impute the genes that a section lacks; see `sigel.tl.impute`.
 
     Parameters
     ----------
-    references
-        Sections, each a sequence of `i, p, x, dim, genes, cells, coordinates, lattice`.
-    features
-        Names of genes to impute, or None for all that there are.
-    method, intervals, seed, device
+    section, references
+        Pieces of the target, and of each reference.
+    method, intervals, seed, device, genes, progress
         As in `sigel.tl.impute`.
+    settings
+        Nested settings of `ImputeConfig`.
     model
         Folders of saved models, one for each reference, or None.
     orthologs
         Two sequences of equal length, genes of the target and of the reference; None: same names.
-    settings
-        Nested settings of `ImputeConfig`.
-    progress
-        Called as `progress(stage, step, total, text)`, or None.
 
     Returns
     -------
@@ -69,9 +59,9 @@ def impute(
     """
     config = ImputeConfig.from_dict(with_lists(whole_numbers(settings), "scales", "penalties"))
     result = impute_section(
-        section_of(i, p, x, dim, genes, coordinates, lattice),
-        [section_of(*one[:5], *one[6:]) for one in references],  # without the names of cells
-        genes=None if features is None else names_of(features),
+        section_of(section),
+        [section_of(one) for one in references],
+        genes=None if genes is None else names_of(genes),
         method=method,  # type: ignore[arg-type]  # checked there
         model=None if model is None else names_of(model),
         orthologs=None if orthologs is None else _pairs(*orthologs),
@@ -96,11 +86,11 @@ def _plain(result: Imputed, config: ImputeConfig) -> dict[str, Any]:
         "values": _genes_by_cells(result.values),
         "lower": _genes_by_cells(result.lower),
         "upper": _genes_by_cells(result.upper),
-        "table": _named(result.table),
-        "shared": _named(result.shared),
+        "table": gene_columns(result.table),
+        "shared": gene_columns(result.shared),
         "weights": columns(result.weights),
         "coverage": columns(result.coverage),
-        "left_out": _named(result.left_out),
+        "left_out": gene_columns(result.left_out),
         "history": None if history is None else columns(pd.DataFrame(history)),
         "report": {name: report[name] for name in REPORTED}
         | {
@@ -113,10 +103,6 @@ def _plain(result: Imputed, config: ImputeConfig) -> dict[str, Any]:
 
 def _json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _named(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return columns(table.rename_axis("gene").reset_index())
 
 
 def _genes_by_cells(values: Any) -> Any:

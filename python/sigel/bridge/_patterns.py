@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, images_of, model_and_settings, names_of, spots_by_genes, whole
+from sigel.bridge._pieces import (
+    columns,
+    images_of,
+    model_and_settings,
+    names_of,
+    pixels_of,
+    section_of,
+    whole,
+)
 from sigel.runtime.progress import Progress
 from sigel.tasks.pattern_genes import search as patterns
 
 
 def pattern_genes(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any],
     regions: Any,
-    levels: Mapping[str, float] | None,
     unit: str,
-    background: float | None,
     n_draws: float,
     null: str,
     n_null: float,
     similarity: str,
-    model: str | None,
     seed: float,
     device: str,
-    progress: Progress | None,
+    levels: Mapping[str, float] | None = None,
+    background: float | None = None,
+    model: str | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Genes that follow a pattern; see `sigel.tl.pattern_genes`. The section as in `embed`.
+    """Genes that follow a pattern; see `sigel.tl.pattern_genes`.
 
     Parameters
     ----------
+    section
+        Its pieces.
     settings
         Nested settings of `ImageConfig`; where there are none, those of the model.
     regions
         For each cell its region as text (None or `""`: none), or a number (NaN: none).
     levels
         Region to level, or None for numbers.
-    unit, background, n_draws, null, n_null, similarity, seed, device
+    unit, background, n_draws, null, n_null, similarity, seed, device, progress
         As in `sigel.tl.pattern_genes`.
     model
         Folder of a saved model, or None.
-    progress
-        Called as `progress(stage, step, total, text)`, or None.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def pattern_genes(
         `col`, `x`, `y` and `shape` as from `gene_images`.
     """
     fitted, config = model_and_settings(model, settings, device)
-    images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
+    images = images_of(section_of(section), config)
     numbers = isinstance(regions, np.ndarray) and regions.dtype.kind in "fiub"
     result = patterns.pattern_genes(
         images,
@@ -76,14 +78,10 @@ def pattern_genes(
         device=device,
         progress=progress,
     )
-    places = images.raster.coordinates()
-    return columns(result.table.reset_index()) | {
+    return {
+        **columns(result.table.reset_index()),
         "pattern": result.image.astype(float).tolist(),
-        "row": images.raster.rows.tolist(),
-        "col": images.raster.cols.tolist(),
-        "x": places[:, 0],
-        "y": places[:, 1],
-        "shape": list(images.raster.shape),
+        **pixels_of(images),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,31 +16,44 @@ from sigel.images.section import Section
 from sigel.model import SIGEL
 
 
-def spots_by_genes(i: Any, p: Any, x: Any, dim: Sequence[int]) -> sparse.csr_matrix:
+def section_of(pieces: Mapping[str, Any]) -> Section:
+    """A section as it crosses from R.
+
+    Parameters
+    ----------
+    pieces
+        `i`, `p`, `x` and `dim`, slots of a dgCMatrix, genes x cells; `genes`, its row names; `coordinates`,
+        `(n_cells, 2)`, x and y, or None where there is a lattice; `lattice`, `(n_cells, 2)`, array row and
+        column, or None; for several sections `labels`, the section of every cell, see `labels_of`.
+    """
+    place, array = (
+        None if pieces[name] is None else np.asarray(pieces[name], dtype=np.float64)
+        for name in ("coordinates", "lattice")
+    )
+    return Section(_spots_by_genes(pieces), np.array(names_of(pieces["genes"]), dtype=object), place, array)
+
+
+def labels_of(pieces: Mapping[str, Any]) -> np.ndarray | None:
+    """Section of every cell; None for one section."""
+    labels = pieces.get("labels")
+    return None if labels is None else np.asarray(names_of(labels), dtype=object)
+
+
+def _spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:
     """The columns of a genes x cells dgCMatrix are the rows of a cells x genes CSR: no copy of structure."""
-    n_genes, n_cells = (int(n) for n in dim)
+    n_genes, n_cells = (int(n) for n in pieces["dim"])
     parts = (
-        np.asarray(x, dtype=np.float32).reshape(-1),
-        np.asarray(i, dtype=np.int32).reshape(-1),
-        np.asarray(p).reshape(-1),
+        np.asarray(pieces["x"], dtype=np.float32).reshape(-1),
+        np.asarray(pieces["i"], dtype=np.int32).reshape(-1),
+        np.asarray(pieces["p"]).reshape(-1),
     )
     return sparse.csr_matrix(parts, shape=(n_cells, n_genes))
 
 
-def images_of(
-    counts: sparse.csr_matrix, genes: Sequence[str], coordinates: Any, lattice: Any, config: ImageConfig
-) -> GeneImages:
-    genes = [genes] if isinstance(genes, str) else list(genes)
-    places = None if coordinates is None else np.asarray(coordinates, dtype=np.float64)
-    array = None if lattice is None else np.asarray(lattice, dtype=np.float64)
-    return GeneImages.from_arrays(counts, genes, places, array, config)
-
-
-def section_of(
-    i: Any, p: Any, x: Any, dim: Sequence[int], genes: Any, coordinates: Any, lattice: Any
-) -> Section:
-    place, array = (None if one is None else np.asarray(one, dtype=float) for one in (coordinates, lattice))
-    return Section(spots_by_genes(i, p, x, dim), np.array(names_of(genes), dtype=object), place, array)
+def images_of(section: Section, config: ImageConfig) -> GeneImages:
+    return GeneImages.from_arrays(
+        section.counts, list(section.genes), section.coordinates, section.lattice, config
+    )
 
 
 def with_lists(settings: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -65,9 +78,13 @@ def whole_numbers(settings: Any) -> Any:
 
 def whole(number: float, argument: str = "seed") -> int:
     if not float(number).is_integer():
-        fix = "Use seed.use = 0." if argument == "seed" else "Leave out what follows the point."
+        fix = "Use seed=0." if argument == "seed" else "Leave out what follows the point."
         raise InputError(argument, repr(number), "a whole number >= 0", fix)
     return int(number)
+
+
+def whole_or_none(number: float | None, argument: str) -> int | None:
+    return None if number is None else whole(number, argument)
 
 
 def names_of(names: Any) -> list[str]:
@@ -80,6 +97,23 @@ def columns(table: pd.DataFrame) -> dict[str, list[Any]]:
     return {
         str(name): column.fillna("").tolist() if column.dtype == object else column.tolist()
         for name, column in table.items()
+    }
+
+
+def gene_columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The same, of a table by gene: `gene` comes first."""
+    return columns(table.rename_axis("gene").reset_index())
+
+
+def pixels_of(images: GeneImages) -> dict[str, Any]:
+    """`row` and `col` of the tissue pixels, their `x` and `y` on the section, `shape` of the grid."""
+    places = images.raster.coordinates()
+    return {
+        "row": images.raster.rows.tolist(),
+        "col": images.raster.cols.tolist(),
+        "x": places[:, 0],
+        "y": places[:, 1],
+        "shape": list(images.raster.shape),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,28 @@ import torch
 from scipy import sparse
 
 from sigel import datasets
-from sigel.bridge._pieces import images_of, spots_by_genes, whole, whole_numbers
+from sigel.bridge._pieces import images_of, pixels_of, section_of, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images.tensors import ImageViews
 
 
 def gene_images(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any],
-    features: Sequence[str],
+    genes: Sequence[str],
     average: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Images of some genes, smoothed for the eye; arguments as in `embed`.
+    """Images of some genes, smoothed for the eye.
 
     Parameters
     ----------
-    features
+    section
+        Its pieces.
+    settings
+        Settings of `ImageConfig`.
+    genes
         Names of genes.
     average
         Names of genes whose mean image is wanted, too.
@@ -42,26 +40,20 @@ def gene_images(
     Returns
     -------
     dict
-        `values` `(n_features, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
+        `values` `(n_genes, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
         `x` and `y` of the pixels in the section's coordinates, `mean` `(n_pixels,)` of `average` or None.
     """
-    config = ImageConfig.from_dict(whole_numbers(settings))
-    images = images_of(spots_by_genes(i, p, x, dim), genes, coordinates, lattice, config)
-    rows, of_mean = torch.from_numpy(images.index(list(features))), images.index(list(average))
+    images = images_of(section_of(section), ImageConfig.from_dict(whole_numbers(settings)))
+    rows, of_mean = torch.from_numpy(images.index(list(genes))), images.index(list(average))
     views = ImageViews(images)
-    places = images.raster.coordinates()
     return {
         "values": views.shown(rows).double().numpy(),
         "mean": views.mean_shown(torch.from_numpy(of_mean)).numpy() if len(of_mean) else None,
-        "row": images.raster.rows.tolist(),
-        "col": images.raster.cols.tolist(),
-        "x": places[:, 0],
-        "y": places[:, 1],
-        "shape": list(images.raster.shape),
+        **pixels_of(images),
     }
 
 
-def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:
+def simulate(*, settings: dict[str, Any], seed: float) -> dict[str, Any]:
     """A simulated section in plain pieces; see `sigel.datasets.simulated_section`.
 
     Parameters
@@ -74,7 +66,7 @@ def simulate(settings: dict[str, Any], seed: float) -> dict[str, Any]:
     return _simulated(datasets.simulated_section(**whole_numbers(settings), seed=whole(seed)))
 
 
-def simulate_panel(settings: dict[str, Any], seed: float) -> dict[str, dict[str, Any]]:
+def simulate_panel(*, settings: dict[str, Any], seed: float) -> dict[str, dict[str, Any]]:
     """A panel, its reference and what the panel hides, in plain pieces; see `sigel.datasets.simulated_panel`.
 
     Parameters
@@ -88,7 +80,7 @@ def simulate_panel(settings: dict[str, Any], seed: float) -> dict[str, dict[str,
     return {name: _simulated(one) for name, one in zip(("target", "reference", "hidden"), made, strict=True)}
 
 
-def read_h5ad(path: str) -> dict[str, Any]:
+def read_h5ad(*, path: str) -> dict[str, Any]:
     """An h5ad file in plain pieces, counts as in `X`.
 
     Parameters

@@ -12,14 +12,15 @@ from sigel.tasks import similar_genes as similar
 
 
 def similar_genes(
+    *,
     representations: Any,
     genes: Sequence[str],
     level: Any,
     queries: Sequence[str],
     n: float,
     combine: str,
-    groups: Sequence[str] | None,
     seed: float,
+    groups: Sequence[str] | None = None,
 ) -> dict[str, list[Any]]:
     """Nearest genes by representation; see `sigel.tl.similar_genes`.
 

@@ -8,48 +8,47 @@ from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import columns, images_of, model_and_settings, spots_by_genes, whole
+from sigel.bridge._pieces import (
+    gene_columns,
+    images_of,
+    labels_of,
+    model_and_settings,
+    section_of,
+    whole,
+)
 from sigel.images import GeneImages
+from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
 
 def spatial_genes(
-    i: Any,
-    p: Any,
-    x: Any,
-    dim: Sequence[int],
-    genes: Sequence[str],
-    cells: Sequence[str],
-    coordinates: Any,
-    lattice: Any,
+    *,
+    section: Mapping[str, Any],
     settings: dict[str, Any],
     null: str,
     n_nulls: float,
-    score: bool,  # noqa: FBT001
-    model: str | None,
-    covariates: Mapping[str, Sequence[Any]] | None,
-    section: Sequence[str] | None,
+    score: bool,
     seed: float,
     device: str,
-    progress: Progress | None,
+    model: str | None = None,
+    covariates: Mapping[str, Sequence[Any]] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Spatially variable genes; see `sigel.tl.spatial_genes`. The section as in `embed`.
+    """Spatially variable genes; see `sigel.tl.spatial_genes`.
 
     Parameters
     ----------
+    section
+        Its pieces.
     settings
         Settings of `ImageConfig`; where there are none, those of the model.
-    null, n_nulls, score, seed, device
+    null, n_nulls, score, seed, device, progress
         As in `sigel.tl.spatial_genes`.
     model
         Folder of a saved model, or None.
     covariates
         Values of all cells by name, or None.
-    section
-        Section of every cell, or None for one section.
-    progress
-        Called as `progress(stage, step, total, text)`, or None.
 
     Returns
     -------
@@ -57,24 +56,18 @@ def spatial_genes(
         Columns of the table as lists, `gene` among them.
     """
     fitted, config = model_and_settings(model, settings, device)
-    counts = spots_by_genes(i, p, x, dim)
-    place, array = (None if values is None else np.asarray(values) for values in (coordinates, lattice))
-    label = np.zeros(counts.shape[0]) if section is None else np.asarray(list(section), dtype=object)
-    several = section is not None
+    seen, labels = section_of(section), labels_of(section)
 
-    def make(value: object) -> tuple[GeneImages, dict[str, np.ndarray]]:
-        chosen = np.flatnonzero(label == value)
-        images = images_of(
-            counts[chosen] if several else counts,
-            genes,
-            None if place is None else place[chosen],
-            None if array is None else array[chosen],
-            config,
-        )
-        return images, {name: np.asarray(values)[chosen] for name, values in (covariates or {}).items()}
+    def make(name: object) -> tuple[GeneImages, dict[str, np.ndarray]]:
+        chosen = None if labels is None else np.flatnonzero(labels == name)
+        values = {one: np.asarray(column) for one, column in (covariates or {}).items()}
+        if chosen is None:
+            return images_of(seen, config), values
+        return images_of(_rows(seen, chosen), config), {one: v[chosen] for one, v in values.items()}
 
+    names = [None] if labels is None else dict.fromkeys(labels.tolist())
     table = spatial_genes_of_sections(
-        ((value if several else None, partial(make, value)) for value in dict.fromkeys(label.tolist())),
+        ((name, partial(make, name)) for name in names),
         null=null,
         n_nulls=whole(n_nulls, "n_nulls"),
         score=score,
@@ -83,4 +76,12 @@ def spatial_genes(
         device=device,
         progress=progress,
     )
-    return columns(table.rename_axis("gene").reset_index())
+    return gene_columns(table)
+
+
+def _rows(section: Section, chosen: np.ndarray) -> Section:
+    """The section with some of its cells."""
+    place, array = (
+        None if values is None else values[chosen] for values in (section.coordinates, section.lattice)
+    )
+    return Section(section.counts[chosen], section.genes, place, array)

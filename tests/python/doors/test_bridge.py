@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 
@@ -11,6 +12,7 @@ from scipy import sparse
 
 import sigel
 from conftest import QUICK
+from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
 
@@ -21,33 +23,22 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def pieces(small):
-    """As reticulate hands them over: slots of the genes x cells dgCMatrix, R's doubles for whole numbers."""
-    matrix = sparse.csc_matrix(small.X.T)
-    return {
-        "i": matrix.indices,
-        "p": matrix.indptr,
-        "x": matrix.data.astype(float),
-        "dim": list(matrix.shape),
-        "genes": list(small.var_names),
-        "cells": list(small.obs_names),
-        "coordinates": small.obsm["spatial"],
-        "lattice": small.obs[["array_row", "array_col"]].to_numpy(float),
-    }
+def seen(small):
+    return pieces(small)
 
 
 SETTINGS = {**QUICK, "n_dims": 8.0, "n_groups": 3.0, "train": {"pretrain_epochs": 2.0, "refine_epochs": 2.0}}
 
 
-def test_both_doors_give_the_same(small, pieces, tmp_path):
-    seen = []
+def test_both_doors_give_the_same(small, seen, tmp_path):
+    reports = []
     result = bridge.embed(
-        **pieces,
+        section=seen,
         settings=SETTINGS,
         seed=4.0,
         device="cpu",
-        progress=lambda *report: seen.append(report),
-        save_to=str(tmp_path),
+        progress=lambda *report: reports.append(report),
+        save=str(tmp_path),
     )
     adata = small.copy()
     config = {**QUICK, "train": {"pretrain_epochs": 2, "refine_epochs": 2}}
@@ -62,12 +53,21 @@ def test_both_doors_give_the_same(small, pieces, tmp_path):
     assert result["bic"] == {}
     # NaN in stages without a loss.
     np.testing.assert_array_equal(result["history"]["loss"], adata.uns["sigel"]["history"]["loss"])
-    assert [report[0] for report in seen][:4] == ["memory", "eigenimages", "pretrain", "pretrain"]
+    assert [report[0] for report in reports][:4] == ["memory", "eigenimages", "pretrain", "pretrain"]
     assert len(sigel.SIGEL.load(result["model"], device="cpu").genes) > 0
 
 
-def test_results_are_plain(pieces):
-    result = bridge.embed(**pieces, settings=SETTINGS, seed=0.0, device="cpu", progress=None, save_to=None)
+def test_everything_is_called_by_name_and_progress_may_be_left_out():
+    for name in bridge.__all__:
+        arguments = inspect.signature(getattr(bridge, name)).parameters
+        assert all(one.kind is one.KEYWORD_ONLY for one in arguments.values()), name
+        assert "cells" not in arguments
+        if "progress" in arguments:
+            assert arguments["progress"].default is None
+
+
+def test_results_are_plain(seen):
+    result = bridge.embed(section=seen, settings=SETTINGS, seed=0.0, device="cpu", progress=None, save=None)
     assert result["model"] == ""
     for value in result.values():
         assert isinstance(value, np.ndarray | list | dict | str)
@@ -78,14 +78,14 @@ def test_results_are_plain(pieces):
 
 
 @pytest.mark.parametrize("seed", [1.5, -1.0, float("nan")])
-def test_a_seed_that_is_no_whole_number_is_refused(pieces, seed):
+def test_a_seed_that_is_no_whole_number_is_refused(seen, seed):
     with pytest.raises(InputError, match="seed"):
-        bridge.embed(**pieces, settings=SETTINGS, seed=seed, device="cpu", progress=None, save_to=None)
+        bridge.embed(section=seen, settings=SETTINGS, seed=seed, device="cpu", progress=None, save=None)
 
 
-def test_gene_images_are_those_of_the_model(small, pieces):
+def test_gene_images_are_those_of_the_model(small, seen):
     genes = list(small.var_names[:3])
-    found = bridge.gene_images(**pieces, settings={}, features=genes)
+    found = bridge.gene_images(section=seen, settings={}, genes=genes)
     images = sigel.GeneImages.from_anndata(small)
     n_pixels = images.raster.n_pixels
     assert found["values"].shape == (3, n_pixels)
@@ -94,14 +94,14 @@ def test_gene_images_are_those_of_the_model(small, pieces):
     assert np.allclose(sorted(found["x"]), sorted(small.obsm["spatial"][:, 0]))
     assert found["shape"] == list(images.raster.shape)
     with pytest.raises(InputError, match="'nogene', unknown"):
-        bridge.gene_images(**pieces, settings={}, features=["nogene"])
+        bridge.gene_images(section=seen, settings={}, genes=["nogene"])
 
 
 def test_simulated_sections_and_files_come_as_the_same_pieces(small, tmp_path):
     settings = {"n_rows": 12.0, "n_cols": 13.0, "n_programmes": 2.0, "genes_per_programme": 10.0}
-    made = bridge.simulate({**settings, "n_background_genes": 12.0}, 3.0)
+    made = bridge.simulate(settings={**settings, "n_background_genes": 12.0}, seed=3.0)
     small.write_h5ad(tmp_path / "section.h5ad")
-    read = bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+    read = bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
     for found in (made, read):
         matrix = sparse.csc_matrix((found["x"], found["i"], found["p"]), shape=found["dim"])
         assert (matrix.T != small.X).nnz == 0
@@ -115,7 +115,7 @@ def test_simulated_sections_and_files_come_as_the_same_pieces(small, tmp_path):
 
 def test_a_missing_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="`path`"):
-        bridge.read_h5ad(str(tmp_path / "no.h5ad"))
+        bridge.read_h5ad(path=str(tmp_path / "no.h5ad"))
 
 
 def test_sitrep_tells_what_runs():
@@ -133,7 +133,7 @@ def test_files_with_unsorted_or_repeated_indices_come_sorted(small, tmp_path):
         (adata.X.data[reverse], adata.X.indices[reverse], adata.X.indptr), shape=adata.shape
     )
     adata.write_h5ad(tmp_path / "section.h5ad")
-    read = bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+    read = bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
     within = np.ones(len(read["i"]) - 1, dtype=bool)
     within[read["p"][1:-1] - 1] = False
     assert (np.diff(read["i"].astype(int))[within] > 0).all()
@@ -149,14 +149,14 @@ def test_files_that_r_cannot_use_are_refused(small, tmp_path, case):
         adata.X = None
     adata.write_h5ad(tmp_path / "section.h5ad")
     with pytest.raises(InputError, match="`path`"):
-        bridge.read_h5ad(str(tmp_path / "section.h5ad"))
+        bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
 
 
-def test_the_mean_image_is_that_of_the_genes_named(pieces):
-    genes = [name for name in pieces["genes"] if name.startswith("Gene")]
-    alone = bridge.gene_images(**pieces, settings={}, features=genes[:1])
+def test_the_mean_image_is_that_of_the_genes_named(seen):
+    genes = [name for name in seen["genes"] if name.startswith("Gene")]
+    alone = bridge.gene_images(section=seen, settings={}, genes=genes[:1])
     assert alone["mean"] is None
-    both = bridge.gene_images(**pieces, settings={}, features=genes[:1], average=genes)
+    both = bridge.gene_images(section=seen, settings={}, genes=genes[:1], average=genes)
     assert np.array_equal(both["values"], alone["values"])
-    every = bridge.gene_images(**pieces, settings={}, features=genes)["values"]
+    every = bridge.gene_images(section=seen, settings={}, genes=genes)["values"]
     assert np.allclose(both["mean"], every.mean(axis=0), atol=1e-6)

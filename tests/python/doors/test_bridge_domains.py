@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
 
 import sigel
 from planted_tissue import planted_domains
+from r_pieces import pieces
 from sigel import bridge
 from sigel.config.domains import DomainConfig
 from sigel.errors import ConfigError, InputError
@@ -31,21 +31,6 @@ def tissue():
     return adata
 
 
-def pieces(adata, *, lattice=True):
-    """As reticulate hands a section over: slots of the genes x cells dgCMatrix and R's doubles."""
-    matrix = sparse.csc_matrix(adata.X.T)
-    return {
-        "i": matrix.indices,
-        "p": matrix.indptr,
-        "x": matrix.data.astype(float),
-        "dim": list(matrix.shape),
-        "genes": list(adata.var_names),
-        "cells": list(adata.obs_names),
-        "coordinates": adata.obsm["spatial"],
-        "lattice": adata.obs[["array_row", "array_col"]].to_numpy(float) if lattice else None,
-    }
-
-
 def known(adata):
     return {
         "group": ["" if one is np.nan else one for one in adata.var["sigel_group"].astype(object)],
@@ -54,7 +39,7 @@ def known(adata):
     }
 
 
-def domains(adata, **arguments):
+def domains(adata, *, labels=None, **arguments):
     """The call of R with what R would give by default."""
     usual = {
         "settings": FEW,
@@ -62,15 +47,14 @@ def domains(adata, **arguments):
         "n_domains": 3.0,
         "method": "mixture",
         "model_name": "EEE",
-        "use_genes": None,
+        "genes": None,
         "refine": False,
-        "section": None,
         "seed": 2.0,
         "device": "cpu",
         "progress": None,
     }
-    facts = {} if "group" in arguments else known(adata)
-    return bridge.domains(**pieces(adata), **{**usual, **facts, **arguments})
+    facts = {} if "known" in arguments else {"known": known(adata)}
+    return bridge.domains(section=pieces(adata, labels=labels), **{**usual, **facts, **arguments})
 
 
 def stability(adata, answer, **arguments):
@@ -79,17 +63,16 @@ def stability(adata, answer, **arguments):
         "domain": answer["domain"],
         "method": "mixture",
         "model_name": "EEE",
-        "use_genes": answer["genes"],
+        "genes": answer["genes"],
         "weight": answer["weight"],
         "refine": False,
-        "section": None,
         "n_seeds": 2.0,
         "fit_seed": 2.0,
         "seed": 0.0,
         "device": "cpu",
         "progress": None,
     }
-    return bridge.domain_stability(**pieces(adata), **{**usual, **arguments})
+    return bridge.domain_stability(section=pieces(adata), **{**usual, **arguments})
 
 
 def by_python(adata, n_domains=3, **arguments):
@@ -136,7 +119,7 @@ def test_both_doors_give_the_same_for_named_genes_sections_and_refinement(tissue
     marked = tissue.copy()
     marked.obs["slide"] = slide
     made = by_python(marked, genes=some, section_key="slide", refine=True)
-    same(domains(tissue, use_genes=some, section=list(slide), refine=True), made)
+    same(domains(tissue, genes=some, labels=slide, refine=True), made)
 
 
 def test_the_number_comes_with_its_table(tissue):
@@ -200,12 +183,11 @@ def test_a_function_of_r_may_cluster(tissue):
 
 def test_the_choice_of_genes_is_that_of_python(tissue):
     found = bridge.select_genes(
-        **pieces(tissue),
+        section=pieces(tissue),
         settings={},
         share=0.25,
         n_genes=60.0,
-        **known(tissue),
-        section=None,
+        known=known(tissue),
         seed=2.0,
         device="cpu",
         progress=None,
@@ -232,7 +214,11 @@ def test_without_what_is_known_it_is_computed():
     nothing = {"group": None, "rank": None, "effect": None}
     seen = []
     found = domains(
-        tiny, n_domains=2.0, **nothing, settings={"starts": 1.0}, progress=lambda *report: seen.append(report)
+        tiny,
+        n_domains=2.0,
+        known=nothing,
+        settings={"starts": 1.0},
+        progress=lambda *report: seen.append(report),
     )
     stages = [report[0] for report in seen]
     assert stages[0] == "test"
@@ -266,17 +252,17 @@ def test_stability_is_that_of_python(tissue, answer, peer):
         ({"n_domains": 1.0}, "n_domains"),
         ({"n_domains": 1e4}, "n_domains"),
         ({"seed": 1.5}, "seed"),
-        ({"seed": -1.0, "use_genes": ["G1", "G2"]}, "seed"),
+        ({"seed": -1.0, "genes": ["G1", "G2"]}, "seed"),
         ({"method": "kmeans"}, "method"),
-        ({"use_genes": "G1"}, "genes"),
-        ({"use_genes": ["G1", "Gx"]}, "Gx"),
-        ({"section": ["few"] * 5 + ["many"] * 10**6}, "section"),
+        ({"genes": "G1"}, "genes"),
+        ({"genes": ["G1", "Gx"]}, "Gx"),
+        ({"labels": ["few"] * 5 + ["many"] * 10**6}, "section"),
         ({"method": lambda features, n: [1]}, "method"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tissue, arguments, words):
-    if "section" in arguments:
-        arguments = {"section": arguments["section"][: tissue.n_obs]}
+    if "labels" in arguments:
+        arguments = {"labels": arguments["labels"][: tissue.n_obs]}
     with pytest.raises(InputError, match=words):
         domains(tissue, **arguments)
 
@@ -288,5 +274,12 @@ def test_numbers_of_seeds_and_genes_that_are_not_whole_are_refused(tissue, answe
         stability(tissue, answer, n_seeds=0.0)
     with pytest.raises(InputError, match="n_genes"):
         bridge.select_genes(
-            *pieces(tissue).values(), {}, 0.25, 2.5, *known(tissue).values(), None, 0.0, "cpu", None
+            section=pieces(tissue),
+            settings={},
+            share=0.25,
+            balance=0.0,
+            n_genes=2.5,
+            known=known(tissue),
+            seed=0.0,
+            device="cpu",
         )

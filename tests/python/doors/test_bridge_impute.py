@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 import sigel
+from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import ConfigError, InputError
 
@@ -29,26 +30,10 @@ def panel():
     return sigel.datasets.simulated_panel(**SMALL, seed=2)
 
 
-def pieces(adata, *, lattice: bool = True):
-    """As reticulate hands a section over: slots of the genes x cells dgCMatrix and R's doubles."""
-    matrix = sparse.csc_matrix(adata.X.T)
-    array = adata.obs[["array_row", "array_col"]].to_numpy(float) if lattice else None
-    return {
-        "i": matrix.indices,
-        "p": matrix.indptr,
-        "x": matrix.data.astype(float),
-        "dim": list(matrix.shape),
-        "genes": list(adata.var_names),
-        "cells": list(adata.obs_names),
-        "coordinates": adata.obsm["spatial"],
-        "lattice": array,
-    }
-
-
 def impute(target, references, **arguments):
     """The call of R with what R would give by default."""
     usual = {
-        "features": None,
+        "genes": None,
         "method": "auto",
         "model": None,
         "orthologs": None,
@@ -58,8 +43,9 @@ def impute(target, references, **arguments):
         "device": "cpu",
         "progress": None,
     }
-    sections = [list(pieces(one).values()) for one in references]
-    return bridge.impute(**pieces(target, lattice=False), references=sections, **{**usual, **arguments})
+    sections = [pieces(one) for one in references]
+    section = pieces(target, lattice=False)
+    return bridge.impute(section=section, references=sections, **{**usual, **arguments})
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +96,7 @@ def test_the_answer_is_plain_and_lies_as_r_keeps_it(answer):
 def test_values_with_zeros_are_the_slots_of_a_sparse_matrix(panel, answer):
     target, reference, _ = panel
     some = answer["genes"][:5]
-    found = impute(target, [reference], features=some, settings={"zeros": "rate"}, intervals=False)
+    found = impute(target, [reference], genes=some, settings={"zeros": "rate"}, intervals=False)
     slots = found["values"]
     matrix = sparse.csc_matrix((slots["x"], slots["i"], slots["p"]), shape=slots["dim"]).toarray()
     assert matrix.shape == (5, target.n_obs)
@@ -127,7 +113,7 @@ def test_what_r_makes_of_settings_is_understood(panel, answer):
     target, reference, _ = panel
     # A vector of one number comes as that number, whole numbers as doubles, one name as text.
     settings = {"scales": 1.0, "penalties": [3.0, 10.0], "folds": 3.0, "target_sum": None, "gan": {}}
-    found = impute(target, [reference], features=answer["genes"][0], method="ridge", settings=settings)
+    found = impute(target, [reference], genes=answer["genes"][0], method="ridge", settings=settings)
     params = json.loads(found["report"]["params"])
     assert params["scales"] == [1]
     assert params["penalties"] == [3, 10]
@@ -144,7 +130,7 @@ def test_orthologs_come_as_two_lists(panel, answer):
     human = reference.copy()
     human.var_names = [name.replace("Gene", "HUMAN") for name in reference.var_names]
     pairs = [list(reference.var_names), list(human.var_names)]
-    found = impute(target, [human], orthologs=pairs, features=answer["genes"][:3])
+    found = impute(target, [human], orthologs=pairs, genes=answer["genes"][:3])
     assert found["genes"] == answer["genes"][:3]
     np.testing.assert_allclose(found["values"], answer["values"][:3], rtol=1e-6)
 
@@ -152,7 +138,7 @@ def test_orthologs_come_as_two_lists(panel, answer):
 def test_references_are_several_and_models_one_for_each(panel, answer, tmp_path):
     target, reference, _ = panel
     some = answer["genes"][:3]
-    both = impute(target, [reference, reference[::2]], features=some)
+    both = impute(target, [reference, reference[::2]], genes=some)
     assert both["genes"] == some
     assert not np.allclose(both["values"], answer["values"][:3], atol=1e-5)
     adata = reference.copy()
@@ -161,7 +147,7 @@ def test_references_are_several_and_models_one_for_each(panel, answer, tmp_path)
     fitted = impute(
         target,
         [reference],
-        features=some,
+        genes=some,
         model=[str(tmp_path)],
         progress=lambda *report: seen.append(report),
     )
@@ -178,7 +164,7 @@ def test_a_seed_that_is_no_whole_number_is_refused(panel):
 
 
 def test_simulated_panels_come_as_pieces(panel):
-    made = bridge.simulate_panel({name: float(value) for name, value in SMALL.items()}, 2.0)
+    made = bridge.simulate_panel(settings={name: float(value) for name, value in SMALL.items()}, seed=2.0)
     assert list(made) == ["target", "reference", "hidden"]
     for found, adata in zip(made.values(), panel, strict=True):
         matrix = sparse.csc_matrix((found["x"], found["i"], found["p"]), shape=found["dim"])

@@ -220,9 +220,10 @@ def test_both_doors_give_the_same(fitted):
     level = np.log(np.asarray(fitted.X.sum(axis=0, dtype=float)).ravel() / fitted.n_obs)
     group = fitted.var["sigel_group"].astype(object).fillna("").tolist()
     z = fitted.varm["X_sigel"].astype(float)
-    found = bridge.similar_genes(z, list(fitted.var_names), level, genes, 7.0, "each", group, 0.0)
+    known = {"representations": z, "genes": list(fitted.var_names), "level": level, "n": 7.0, "seed": 0.0}
+    found = bridge.similar_genes(**known, queries=genes, combine="each", groups=group)
     pd.testing.assert_frame_equal(pd.DataFrame(found), wanted, check_dtype=False)
-    one = bridge.similar_genes(z, list(fitted.var_names), level, genes[0], 7.0, "mean", None, 0.0)
+    one = bridge.similar_genes(**known, queries=genes[0], combine="mean")
     assert one["gene"] == wanted["gene"].tolist()[:7]
     assert "group" not in one
 

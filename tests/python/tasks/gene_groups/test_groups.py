@@ -73,10 +73,17 @@ def test_embed_gives_r_the_same_posterior(toy):
     counts[:, 2] = 0
     counts = counts.tocsr()
     matrix = counts.T.tocsc()
-    found = bridge.embed(
-        matrix.indices, matrix.indptr, matrix.data, matrix.shape, genes, [], coordinates, None,
-        {**QUICK, "n_groups": 3, "image": {"min_spots": 1}}, 0.0, "cpu", None, None,
-    )  # fmt: skip
+    section = {
+        "i": matrix.indices,
+        "p": matrix.indptr,
+        "x": matrix.data,
+        "dim": matrix.shape,
+        "genes": genes,
+        "coordinates": coordinates,
+        "lattice": None,
+    }
+    settings = {**QUICK, "n_groups": 3, "image": {"min_spots": 1}}
+    found = bridge.embed(section=section, settings=settings, seed=0.0, device="cpu")
     posterior = found["posterior"]
     assert posterior.shape == (24, 3)
     assert posterior.dtype == np.float64
@@ -269,14 +276,22 @@ def test_both_doors_give_the_same(fitted, how):
     wanted = sigel.tl.gene_groups(fitted, **how, seed=2, device="cpu")
     params = fitted.uns["sigel"]["params"]
     for given_settings in (params, json.loads(params)):
-        numbers = [None if how.get(name) is None else float(how[name]) for name in ("n_groups", "resolution")]
-        found = bridge.gene_groups(z, names, *numbers, given_settings, 2.0, device="cpu")
+        numbers = {name: float(number) for name, number in how.items()}
+        found = bridge.gene_groups(
+            representations=z, genes=names, **numbers, settings=given_settings, seed=2.0, device="cpu"
+        )
         pd.testing.assert_frame_equal(pd.DataFrame(found["table"]), wanted, check_dtype=False)
     assert found["group"] == fitted.var["sigel_group"].astype(object).fillna("").tolist()
     assert np.array_equal(found["posterior"], fitted.varm["sigel_posterior"], equal_nan=True)
     assert np.array_equal(found["group_prob"], fitted.var["sigel_group_prob"], equal_nan=True)
     assert found["n_groups"] == found["posterior"].shape[1]
-    described = bridge.gene_groups(z, names, None, None, {}, 0.0, found["group"], found["group_prob"])
+    described = bridge.gene_groups(
+        representations=z,
+        genes=names,
+        settings={},
+        group=found["group"],
+        group_prob=found["group_prob"],
+    )
     assert list(described) == ["table"]
     pd.testing.assert_frame_equal(pd.DataFrame(described["table"]), wanted, check_dtype=False)
 

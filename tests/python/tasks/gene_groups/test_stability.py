@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, jaccard_score
 
 import sigel
+from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
 from sigel.stats.partitions import jaccard
@@ -103,25 +104,16 @@ def test_what_is_written_is_the_table_and_survives_a_file(fitted, tmp_path):
 
 def test_both_doors_give_the_same(fitted):
     wanted = sigel.tl.group_stability(fitted, n_seeds=1, seed=3, device="cpu", progress=False)
-    matrix = fitted.X.T.tocsc()
-    lattice = fitted.obs[["array_row", "array_col"]].to_numpy(float)
     steps = []
     found = bridge.group_stability(
-        matrix.indices,
-        matrix.indptr,
-        matrix.data,
-        matrix.shape,
-        list(fitted.var_names),
-        list(fitted.obs_names),
-        fitted.obsm["spatial"],
-        lattice,
-        fitted.uns["sigel"]["params"],
-        fitted.var["sigel_group"].astype(object).fillna("").tolist(),
-        1.0,
-        3.0,
-        "cpu",
-        lambda *step: steps.append(step),
-        0.0,
+        section=pieces(fitted),
+        settings=fitted.uns["sigel"]["params"],
+        group=fitted.var["sigel_group"].astype(object).fillna("").tolist(),
+        n_seeds=1.0,
+        seed=3.0,
+        device="cpu",
+        progress=lambda *step: steps.append(step),
+        fit_seed=0.0,
     )
     table = pd.DataFrame({name: found[name] for name in wanted.columns})
     pd.testing.assert_frame_equal(table, wanted, check_dtype=False)

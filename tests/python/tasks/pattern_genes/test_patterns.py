@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse, stats
 
 import sigel
+from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
 from sigel.stats.dispersion import DispersionTrend
@@ -390,7 +391,6 @@ def test_a_model_of_other_genes_is_refused(section, model):
 
 @pytest.mark.parametrize("by", ["regions", "numbers"])
 def test_both_doors_give_the_same(section, by):
-    matrix = sparse.csc_matrix(section.X.T)
     adata = section.copy()
     adata.obs["score"] = np.where(np.arange(adata.n_obs) < 5, np.nan, adata.obsm["programmes"][:, 1])
     adata.obs["part"] = adata.obs["region"].cat.remove_categories(["layer"])
@@ -398,27 +398,20 @@ def test_both_doors_give_the_same(section, by):
     wanted = ask(adata, *arguments, n_null=12, seed=5)
     regions = [None if name != name else name for name in adata.obs["part"].astype(object)]
     found = bridge.pattern_genes(
-        matrix.indices,
-        matrix.indptr,
-        matrix.data.astype(float),
-        list(matrix.shape),
-        list(section.var_names),
-        list(section.obs_names),
-        section.obsm["spatial"],
-        section.obs[["array_row", "array_col"]].to_numpy(float),
-        {},
-        regions if by == "regions" else adata.obs["score"].to_numpy(),
-        {"ring": 0.9} if by == "regions" else None,
-        "quantile",
-        None,
-        10.0,
-        "regions",
-        12.0,
-        "cosine",
-        None,
-        5.0,
-        "cpu",
-        None,
+        section=pieces(section),
+        settings={},
+        regions=regions if by == "regions" else adata.obs["score"].to_numpy(),
+        levels={"ring": 0.9} if by == "regions" else None,
+        unit="quantile",
+        background=None,
+        n_draws=10.0,
+        null="regions",
+        n_null=12.0,
+        similarity="cosine",
+        model=None,
+        seed=5.0,
+        device="cpu",
+        progress=None,
     )
     assert found["gene"] == list(wanted.index)
     for name in ("similarity", "rank", "pval", "qval"):

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import sigel
+from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
 from sigel.tasks.spatial_genes.one_section import COLUMNS
@@ -284,20 +285,6 @@ def test_a_gene_is_judged_by_genes_of_its_level():
 # --- the other door, and what is refused -----------------------------------------------------------------
 
 
-def pieces(adata):
-    counts = adata.X.tocsr()
-    return {
-        "i": counts.indices,
-        "p": counts.indptr,
-        "x": counts.data.astype(np.float64),
-        "dim": [adata.n_vars, adata.n_obs],
-        "genes": list(adata.var_names),
-        "cells": list(adata.obs_names),
-        "coordinates": np.asarray(adata.obsm["spatial"], dtype=float),
-        "lattice": adata.obs[["array_row", "array_col"]].to_numpy(dtype=float),
-    }
-
-
 def test_the_bridge_gives_the_same_numbers(section):
     _, _, both = two_sections(section)
     both.obs["size"] = np.arange(both.n_obs) % 7
@@ -305,14 +292,13 @@ def test_the_bridge_gives_the_same_numbers(section):
         both, section_key="slide", covariates=["size"], device="cpu", progress=False
     )
     found = bridge.spatial_genes(
-        **pieces(both),
+        section=pieces(both, labels=both.obs["slide"]),
         settings={},
         null="permute",
         n_nulls=1.0,
         score=True,
         model=None,
         covariates={"size": both.obs["size"].tolist()},
-        section=both.obs["slide"].tolist(),
         seed=0.0,
         device="cpu",
         progress=None,
