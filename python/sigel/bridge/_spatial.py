@@ -57,13 +57,13 @@ def spatial_genes(
     """
     fitted, config = model_and_settings(model, settings, device)
     seen, labels = section_of(section), labels_of(section)
+    values = {name: np.asarray(column) for name, column in (covariates or {}).items()}
 
     def make(name: object) -> tuple[GeneImages, dict[str, np.ndarray]]:
-        chosen = None if labels is None else np.flatnonzero(labels == name)
-        values = {one: np.asarray(column) for one, column in (covariates or {}).items()}
-        if chosen is None:
+        if labels is None:
             return images_of(seen, config), values
-        return images_of(_rows(seen, chosen), config), {one: v[chosen] for one, v in values.items()}
+        rows = np.flatnonzero(labels == name)
+        return images_of(_rows(seen, rows), config), {key: column[rows] for key, column in values.items()}
 
     names = [None] if labels is None else dict.fromkeys(labels.tolist())
     table = spatial_genes_of_sections(
@@ -79,9 +79,9 @@ def spatial_genes(
     return gene_columns(table)
 
 
-def _rows(section: Section, chosen: np.ndarray) -> Section:
+def _rows(section: Section, rows: np.ndarray) -> Section:
     """The section with some of its cells."""
     place, array = (
-        None if values is None else values[chosen] for values in (section.coordinates, section.lattice)
+        None if values is None else values[rows] for values in (section.coordinates, section.lattice)
     )
-    return Section(section.counts[chosen], section.genes, place, array)
+    return Section(section.counts[rows], section.genes, place, array)
