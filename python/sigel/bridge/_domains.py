@@ -204,7 +204,9 @@ def _recipe(
         of_r = method
         # A function of R returns what reticulate makes of its vector.
         method = lambda features, n: np.asarray(of_r(features, n)).reshape(-1)  # noqa: E731
-    return Recipe(method, model_name, refine, config, whole(seed), device)
+    return Recipe(
+        method=method, model_name=model_name, refine=refine, config=config, seed=whole(seed), device=device
+    )
 
 
 def _plain(found: Domains, config: DomainConfig) -> dict[str, Any]:
