@@ -176,12 +176,6 @@ as_posterior <- function(posterior, genes) {
   posterior
 }
 
-group_table <- function(columns) {
-  table <- engine_table(columns)
-  table$group <- as_group(as.character(table$group))
-  table
-}
-
 check_new_groups <- function(n.groups, resolution, call) {
   if (!is.null(n.groups)) {
     if (!is.null(resolution)) {

@@ -359,9 +359,3 @@ check_levels <- function(levels, call) {
   }
   levels
 }
-
-check_number <- function(x, argument, fix, call) {
-  if (!is.numeric(x) || length(x) != 1L || !is.finite(x)) {
-    sigel_abort(argument, describe(x), "one finite number", fix, call)
-  }
-}

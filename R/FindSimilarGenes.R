@@ -228,19 +228,6 @@ queries_of <- function(query, known) {
   if (query %in% known) query else strsplit(query, ", ?")[[1L]]
 }
 
-check_representations <- function(x, call) {
-  wanted <- "a Seurat object, its reduction, or a matrix of representations, genes x dimensions"
-  if (!is.matrix(x) || !is.numeric(x)) {
-    sigel_abort("object", describe(x), wanted, "Pass what `RunSIGEL()` returned.", call)
-  }
-  check_names(rownames(x), "object", "row", "gene", call)
-  bad <- sum(!is.finite(x))
-  if (bad) {
-    found <- sprintf("%d values that are NA, NaN or infinite", bad)
-    sigel_abort("object", found, "finite values", "Leave out genes without a representation.", call)
-  }
-}
-
 # Expression levels in the order of the genes.
 check_level <- function(level, genes, call) {
   fix <- "Pass the Seurat object, or the logarithm of each gene's mean count."
@@ -287,11 +274,4 @@ expression_level <- function(counts) {
 groups_of <- function(results) {
   known <- SeuratObject::Misc(results)$features
   known$group[match(rownames(SeuratObject::Loadings(results)), known$gene)]
-}
-
-# Groups as the engine takes them: text, empty where there is none.
-as_labels <- function(groups) {
-  labels <- as.character(groups)
-  labels[is.na(labels)] <- ""
-  as.list(labels)
 }

@@ -308,13 +308,6 @@ tested_genes <- function(object, assay, reduction, call) {
   tested
 }
 
-check_share <- function(x, argument, example, call) {
-  if (!is.numeric(x) || length(x) != 1L || !isTRUE(abs(x - 0.5) <= 0.5 && x > 0)) {
-    fix <- sprintf("Use `%s = %s`.", argument, format(example))
-    sigel_abort(argument, describe(x), "one number above 0, up to 1", fix, call)
-  }
-}
-
 # Names in a column at the right, each tied to its point and none over another.
 label_layers <- function(first, all) {
   if (!nrow(first)) {
@@ -394,16 +387,4 @@ covariate_columns <- function(covariates, cells, call) {
     }
   }
   lapply(columns, function(x) if (is.numeric(x)) as_vector(as.double(x)) else as.list(as.character(x)))
-}
-
-section_labels <- function(section, cells, call) {
-  if (is.null(section)) {
-    return(NULL)
-  }
-  section <- per_cell(section, cells, "section", call)
-  if (anyNA(section)) {
-    found <- sprintf("missing values for %d cells", sum(is.na(section)))
-    sigel_abort("section", found, "the section of each cell", "Complete it, or leave the cells out.", call)
-  }
-  as.list(as.character(section))
 }

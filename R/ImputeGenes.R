@@ -295,13 +295,3 @@ imputation_settings <- function(config, call) {
   }
   as_settings(config)
 }
-
-# A new assay covers all cells of its object.
-check_all_cells <- function(object, assay, call) {
-  outside <- setdiff(colnames(object), colnames(object[[assay]]))
-  if (length(outside)) {
-    found <- sprintf("\"%s\", which lacks %d of %d cells", assay, length(outside), ncol(object))
-    fix <- sprintf("Take its cells first: `subset(object, cells = colnames(object[[\"%s\"]]))`.", assay)
-    sigel_abort("assay", found, "an assay with all cells of the object", fix, call)
-  }
-}

@@ -250,17 +250,6 @@ RunSIGEL.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
-# What Seurat would refuse only after training.
-check_reduction_name <- function(object, name, call) {
-  check_string(name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
-  check_plain_name(name, "reduction.name", call)
-  taken <- c(SeuratObject::Assays(object), SeuratObject::Images(object), names(object@graphs))
-  if (name %in% taken) {
-    found <- sprintf("\"%s\", the name of an assay, an image or a graph", name)
-    sigel_abort("reduction.name", found, "a name of its own", "Use `reduction.name = \"sigel\"`.", call)
-  }
-}
-
 run_settings <- function(n.dims, n.groups, config, preset, call) {
   check_string(preset, "preset", "Use `preset = \"default\"`.", call)
   check_whole(n.dims, "n.dims", 2L, 32L, call)
@@ -295,77 +284,6 @@ check_groups <- function(n.groups, call) {
     wanted <- "\"auto\" or one whole number, 1 or more"
     sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
   }
-}
-
-select_features <- function(counts, features, call) {
-  if (is.null(features)) {
-    return(counts)
-  }
-  unknown <- setdiff(features, rownames(counts))
-  if (!is.character(features) || !length(features) || length(unknown)) {
-    found <- if (length(unknown)) {
-      sprintf("%d unknown names: %s", length(unknown), some(unknown))
-    } else {
-      describe(features)
-    }
-    sigel_abort("features", found, "names of genes of the object", "See `rownames(object)`.", call)
-  }
-  counts[unique(features), , drop = FALSE]
-}
-
-choose_assay <- function(object, assay, call) {
-  assay <- assay %||% SeuratObject::DefaultAssay(object)
-  assays <- SeuratObject::Assays(object)
-  check_string(assay, "assay", "Use one of the names in `Assays(object)`.", call)
-  if (!assay %in% assays) {
-    fix <- sprintf("Use `assay = \"%s\"`.", assays[1L])
-    sigel_abort("assay", sprintf("\"%s\"", assay), paste("one of", some(assays, 10L)), fix, call)
-  }
-  assay
-}
-
-# A layer of an assay of Seurat 4 or 5.
-read_counts <- function(assay, layer, call) {
-  if (inherits(assay, "Assay")) read_slot(assay, layer, call) else read_layers(assay, layer, call)
-}
-
-read_slot <- function(object, layer, call) {
-  slots <- c("counts", "data", "scale.data")
-  if (!is.character(layer) || length(layer) != 1L || !layer %in% slots) {
-    sigel_abort("layer", describe(layer), paste("one of", some(slots)), "Use `layer = \"counts\"`.", call)
-  }
-  counts <- methods::slot(object, layer)
-  if (!length(counts)) {
-    fix <- "Name the layer that holds the raw counts, or set it by `SetAssayData()`."
-    sigel_abort("layer", sprintf("\"%s\", which is empty", layer), "raw counts", fix, call)
-  }
-  counts
-}
-
-# Counts of an Assay5; LayerData() and Layers() exist only in SeuratObject 5.
-read_layers <- function(object, layer, call) {
-  check_string(layer, "layer", "Use `layer = \"counts\"`.", call)
-  from_seurat <- function(name) getExportedValue("SeuratObject", name)
-  all_layers <- from_seurat("Layers")(object)
-  wanted <- if (layer %in% all_layers) layer else grep(paste0("^", layer, "[.]"), all_layers, value = TRUE)
-  if (!length(wanted)) {
-    fix <- "Name the layer that holds the raw counts."
-    sigel_abort("layer", sprintf("\"%s\"", layer), paste("one of", some(all_layers, 10L)), fix, call)
-  }
-  pieces <- lapply(wanted, function(name) from_seurat("LayerData")(object, layer = name))
-  cells <- unlist(lapply(pieces, colnames))
-  missing <- setdiff(colnames(object), cells)
-  if (length(missing)) {
-    found <- sprintf("\"%s\", which lacks %d of %d cells", layer, length(missing), ncol(object))
-    fix <- "Take the cells of the layer by `subset()`, or name another layer."
-    sigel_abort("layer", found, "counts of all cells", fix, call)
-  }
-  if (length(pieces) == 1L) {
-    return(pieces[[1L]])
-  }
-  pieces <- lapply(pieces, as_dgc, argument = "layer", call = call)
-  features <- rownames(object)
-  join_layers(pieces, features[features %in% unlist(lapply(pieces, rownames))], colnames(object))
 }
 
 as_reduction <- function(result, counts, assay, key) {

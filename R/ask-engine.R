@@ -126,18 +126,6 @@ as_py_dict <- function(x) {
   if (!is.null(x)) reticulate::py_dict(as.list(names(x)), unname(x), convert = FALSE)
 }
 
-# One of some words; an argument left at its default, all of them, means the first.
-check_choice <- function(x, choices, argument, call) {
-  if (identical(x, choices)) {
-    return(choices[1L])
-  }
-  if (!is.character(x) || length(x) != 1L || !x %in% choices) {
-    fix <- sprintf("Use `%s = \"%s\"`.", argument, choices[1L])
-    sigel_abort(argument, describe(x), paste("one of", some(choices, 10L)), fix, call)
-  }
-  x
-}
-
 # Columns of the meta data, for the cells of the assay.
 meta_columns <- function(object, names, cells, argument, call) {
   metadata <- object[[]]
@@ -182,12 +170,4 @@ per_cell <- function(x, cells, argument, call) {
     sigel_abort(argument, found, wanted, "Give them in the order of the cells, or name them by cell.", call)
   }
   unname(x)
-}
-
-# The engine's answer as a data frame by rank, genes without an answer last.
-as_gene_table <- function(result, columns) {
-  table <- engine_table(result[c("gene", columns)])
-  table$rank <- as.integer(table$rank)
-  rownames(table) <- table$gene
-  table[order(table$rank), , drop = FALSE]
 }

@@ -137,3 +137,81 @@ as_group <- function(labels) {
   number <- suppressWarnings(as.numeric(levels))
   factor(labels, levels = if (anyNA(number)) sort(levels) else levels[order(number)])
 }
+
+choose_assay <- function(object, assay, call) {
+  assay <- assay %||% SeuratObject::DefaultAssay(object)
+  assays <- SeuratObject::Assays(object)
+  check_string(assay, "assay", "Use one of the names in `Assays(object)`.", call)
+  if (!assay %in% assays) {
+    fix <- sprintf("Use `assay = \"%s\"`.", assays[1L])
+    sigel_abort("assay", sprintf("\"%s\"", assay), paste("one of", some(assays, 10L)), fix, call)
+  }
+  assay
+}
+
+# A layer of an assay of Seurat 4 or 5.
+read_counts <- function(assay, layer, call) {
+  if (inherits(assay, "Assay")) read_slot(assay, layer, call) else read_layers(assay, layer, call)
+}
+
+read_slot <- function(object, layer, call) {
+  slots <- c("counts", "data", "scale.data")
+  if (!is.character(layer) || length(layer) != 1L || !layer %in% slots) {
+    sigel_abort("layer", describe(layer), paste("one of", some(slots)), "Use `layer = \"counts\"`.", call)
+  }
+  counts <- methods::slot(object, layer)
+  if (!length(counts)) {
+    fix <- "Name the layer that holds the raw counts, or set it by `SetAssayData()`."
+    sigel_abort("layer", sprintf("\"%s\", which is empty", layer), "raw counts", fix, call)
+  }
+  counts
+}
+
+# Counts of an Assay5; LayerData() and Layers() exist only in SeuratObject 5.
+read_layers <- function(object, layer, call) {
+  check_string(layer, "layer", "Use `layer = \"counts\"`.", call)
+  from_seurat <- function(name) getExportedValue("SeuratObject", name)
+  all_layers <- from_seurat("Layers")(object)
+  wanted <- if (layer %in% all_layers) layer else grep(paste0("^", layer, "[.]"), all_layers, value = TRUE)
+  if (!length(wanted)) {
+    fix <- "Name the layer that holds the raw counts."
+    sigel_abort("layer", sprintf("\"%s\"", layer), paste("one of", some(all_layers, 10L)), fix, call)
+  }
+  pieces <- lapply(wanted, function(name) from_seurat("LayerData")(object, layer = name))
+  cells <- unlist(lapply(pieces, colnames))
+  missing <- setdiff(colnames(object), cells)
+  if (length(missing)) {
+    found <- sprintf("\"%s\", which lacks %d of %d cells", layer, length(missing), ncol(object))
+    fix <- "Take the cells of the layer by `subset()`, or name another layer."
+    sigel_abort("layer", found, "counts of all cells", fix, call)
+  }
+  if (length(pieces) == 1L) {
+    return(pieces[[1L]])
+  }
+  pieces <- lapply(pieces, as_dgc, argument = "layer", call = call)
+  features <- rownames(object)
+  join_layers(pieces, features[features %in% unlist(lapply(pieces, rownames))], colnames(object))
+}
+
+select_features <- function(counts, features, call) {
+  if (is.null(features)) {
+    return(counts)
+  }
+  unknown <- setdiff(features, rownames(counts))
+  if (!is.character(features) || !length(features) || length(unknown)) {
+    found <- if (length(unknown)) {
+      sprintf("%d unknown names: %s", length(unknown), some(unknown))
+    } else {
+      describe(features)
+    }
+    sigel_abort("features", found, "names of genes of the object", "See `rownames(object)`.", call)
+  }
+  counts[unique(features), , drop = FALSE]
+}
+
+# Groups as the engine takes them: text, empty where there is none.
+as_labels <- function(groups) {
+  labels <- as.character(groups)
+  labels[is.na(labels)] <- ""
+  as.list(labels)
+}

@@ -25,14 +25,6 @@ sigel_results <- function(object, reduction, call = rlang::caller_env()) {
   found
 }
 
-# Images are made from counts, which a reduction does not hold.
-check_seurat <- function(object, call = rlang::caller_env()) {
-  if (!inherits(object, "Seurat")) {
-    fix <- "Pass the object that holds the counts."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
-  }
-}
-
 # Okabe and Ito's colours, then others that stay apart for all kinds of colour vision, the same as in Python; beyond
 # twenty, hues of changing lightness. Numbers from 1 on have theirs in a part of the object, too; other names by place.
 group_colours <- function(groups) {

@@ -45,11 +45,14 @@ settings_of_run <- function(results, part = NULL) {
   if (is.null(part)) settings else settings[[part]]
 }
 
-# A data frame from the columns that the engine returns as lists; one without rows keeps its columns.
-engine_table <- function(columns) {
-  columns <- lapply(columns, function(column) {
-    column <- if (length(column)) unlist(column) else character()
-    if (is.numeric(column)) replace(column, is.nan(column), NA) else column
-  })
-  data.frame(columns, check.names = FALSE, stringsAsFactors = FALSE)
+section_labels <- function(section, cells, call) {
+  if (is.null(section)) {
+    return(NULL)
+  }
+  section <- per_cell(section, cells, "section", call)
+  if (anyNA(section)) {
+    found <- sprintf("missing values for %d cells", sum(is.na(section)))
+    sigel_abort("section", found, "the section of each cell", "Complete it, or leave the cells out.", call)
+  }
+  as.list(as.character(section))
 }
