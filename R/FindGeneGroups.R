@@ -31,11 +31,11 @@
 #'   the reduction. For a matrix, a list: `features` (data frame of `gene`, `group`
 #'   and `prob`), `posterior`, `groups` (the table of [GeneGroups()]) and `about`.
 #' @seealso [GeneGroups()] for the table of groups, [GeneGroupPlot()],
-#'   [GeneGroupPage()], [GeneGroupStability()], [GeneGroupEnrichment()]
+#'   [GeneGroupPage()], [FindGeneGroupStability()], [GeneGroupEnrichment()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
 #'     verbose = FALSE)
 #'   section <- FindGeneGroups(section, n.groups = 6)
@@ -63,10 +63,7 @@ FindGeneGroups.default <- function(
   check_new_groups(n.groups, resolution, call)
   check_whole(seed.use, "seed.use", 0L, call = call)
   check_string(device, "device", "Use `device = \"auto\"`.", call)
-  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
-    fix <- "For example `config = list(mixture = list(covariance = \"full\"))`."
-    sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
-  }
+  check_settings(config, "list(mixture = list(covariance = \"full\"))", call)
   sigel_engine(call)
   grouped(object, n.groups, resolution, as_settings(config), seed.use, device, call)
 }
@@ -184,11 +181,9 @@ check_new_groups <- function(n.groups, resolution, call) {
     }
     check_whole(n.groups, "n.groups", 1L, 20L, call)
   }
-  ok <- is.null(resolution) ||
-    is.numeric(resolution) && length(resolution) == 1L && is.finite(resolution) && resolution > 0
-  if (!ok) {
+  if (!is.null(resolution)) {
     fix <- "Use, for example, `resolution = 2` for about twice as many groups."
-    sigel_abort("resolution", describe(resolution), "one number above 0", fix, call)
+    check_positive(resolution, "resolution", fix, call)
   }
 }
 
@@ -202,9 +197,5 @@ replace_groups <- function(assay, results, from, to) {
   if (to != from && !is.null(status)) {
     metadata[[paste0(to, ".status")]] <- status
   }
-  # A factor that is there already would keep its levels.
-  for (column in intersect(names(metadata), names(assay[[]]))) {
-    assay[[column]] <- NULL
-  }
-  SeuratObject::AddMetaData(assay, metadata = metadata)
+  put_columns(assay, metadata)
 }

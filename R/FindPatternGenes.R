@@ -50,8 +50,8 @@ PATTERN_COLUMNS <- c("similarity", "rank", "pval", "qval", "status")
 #' @seealso [FindSimilarGenes()], [FindSpatialGenes()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   found <- FindPatternGenes(section, "region", c(layer = 0.95), n.draws = 3,
 #'     n.null = 20, verbose = FALSE)
 #'   head(found)
@@ -88,21 +88,11 @@ FindPatternGenes.default <- function(
   unit <- check_choice(unit, c("quantile", "multiple"), "unit", call)
   null <- check_choice(null, c("regions", "spots"), "null", call)
   similarity <- check_choice(similarity, c("cosine", "euclidean"), "similarity", call)
-  check_whole(n.draws, "n.draws", 1L, 10L, call)
-  check_whole(n.null, "n.null", 0L, 200L, call)
+  check_pattern_numbers(n.draws, n.null, background, call)
   levels <- check_levels(levels, call)
-  if (!is.null(background)) {
-    check_number(background, "background", "Use `background = NULL`.", call)
-  }
-  if (missing(region)) {
-    fix <- "Say which region, or which value, each cell has."
-    sigel_abort("region", "nothing", "one value for each cell", fix, call)
-  }
+  region <- if (!missing(region)) region
   plain <- plain_section(object, coordinates, features, call)
-  region <- per_cell(region, colnames(plain$counts), "region", call)
-  if (is.logical(region) && !is.null(levels)) {
-    region <- as.character(region)
-  }
+  region <- region_of_cells(region, levels, colnames(plain$counts), call)
   result <- ask_section(
     "pattern_genes",
     plain,
@@ -124,10 +114,12 @@ FindPatternGenes.default <- function(
     call
   )
   table <- as_gene_table(result, PATTERN_COLUMNS)
-  pixels <- data.frame(row = unlist(result$row), col = unlist(result$col), x = as.double(result$x))
-  pixels$y <- as.double(result$y)
-  pixels$value <- as.double(unlist(result$pattern))
-  attr(table, "pattern") <- list(region = "region", levels = levels, unit = unit, pixels = pixels)
+  attr(table, "pattern") <- list(
+    region = "region",
+    levels = levels,
+    unit = unit,
+    pixels = drawn_pixels(result)
+  )
   table
 }
 
@@ -172,18 +164,8 @@ FindPatternGenes.Seurat <- function(
   check_no_dots(..., known = names(formals(FindPatternGenes.Seurat)), call = call)
   region <- if (!missing(region)) region
   check_string(region, "region", "Give the name of one column of the meta data.", call)
-  seen <- asked_section(
-    object,
-    assay,
-    image,
-    coordinates,
-    features,
-    slot %||% layer,
-    reduction,
-    config,
-    call,
-    model
-  )
+  layer <- slot %||% layer
+  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call, model)
   values <- meta_columns(object, region, seen$cells, "region", call)[[1L]]
   table <- speaking_for(call, {
     FindPatternGenes(
@@ -206,18 +188,32 @@ FindPatternGenes.Seurat <- function(
       verbose = verbose
     )
   })
-  pattern <- attr(table, "pattern")
-  pattern$region <- region
+  attr(table, "pattern")$region <- region
   # What the pictures beside the pattern are to be made with.
-  pattern$made <- list(
-    assay = assay,
-    layer = slot %||% layer,
-    features = features,
-    reduction = reduction,
-    config = config
-  )
-  attr(table, "pattern") <- pattern
+  made <- list(assay = assay, layer = layer, features = features, reduction = reduction, config = config)
+  attr(table, "pattern")$made <- made
   table
+}
+
+# The region of each cell, or its value, as the engine is asked for it.
+region_of_cells <- function(region, levels, cells, call) {
+  if (is.null(region)) {
+    fix <- "Say which region, or which value, each cell has."
+    sigel_abort("region", "nothing", "one value for each cell", fix, call)
+  }
+  region <- per_cell(region, cells, "region", call)
+  if (is.logical(region) && !is.null(levels)) as.character(region) else region
+}
+
+# The pattern that was drawn, a row for each pixel.
+drawn_pixels <- function(result) {
+  data.frame(
+    row = unlist(result$row),
+    col = unlist(result$col),
+    x = as.double(result$x),
+    y = as.double(result$y),
+    value = as.double(unlist(result$pattern))
+  )
 }
 
 #' Pictures of genes that follow a pattern
@@ -234,8 +230,8 @@ FindPatternGenes.Seurat <- function(
 #' @return A ggplot.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section$mask <- section$array_col > 16
 #'   found <- FindPatternGenes(section, "mask", n.draws = 3, n.null = 20,
 #'     verbose = FALSE)
@@ -255,12 +251,8 @@ PatternGenePlot <- function(
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 7L, call)
   check_whole(ncol, "ncol", 1L, 4L, call)
-  pattern <- if (!missing(table)) attr(table, "pattern")
-  if (is.null(pattern)) {
-    found <- if (missing(table)) "nothing" else paste(describe(table), "without a pattern")
-    fix <- "Give the table as it was returned."
-    sigel_abort("table", found, "what `FindPatternGenes()` returned", fix, call)
-  }
+  table <- if (!missing(table)) table
+  pattern <- pattern_of(table, call)
   shown <- utils::head(table[!is.na(table$rank), , drop = FALSE], n.genes)
   if (!nrow(shown)) {
     fix <- "The column `status` says why."
@@ -283,20 +275,10 @@ PatternGenePlot <- function(
   select_features(plain$counts, shown$gene, call)
   asked <- list(settings = image_settings(seen$config, call), genes = as.list(shown$gene))
   images <- ask_section("gene_images", plain, asked, call = call)
-  pixels <- pattern$pixels
-  if (
-    !identical(as.integer(unlist(images$row)), as.integer(pixels$row)) || ncol(images$values) != nrow(pixels)
-  ) {
-    fix <- "Give the object, the image and the coordinates that the pattern was made with."
-    sigel_abort("object", "another grid of pixels", "that of the pattern", fix, call)
-  }
-  values <- rbind(pixels$value, images$values)
-  # A gene may be called "pattern", too.
-  rownames(values) <- make.unique(c("pattern", shown$gene))
-  corners <- pixel_corners(pixels$row, pixels$col, pixels$x, pixels$y)
-  drawn <- pixel_table(list(values = standardised(values), corners = corners))
+  check_same_pixels(images, pattern$pixels, call)
+  drawn <- pattern_and_genes(pattern$pixels, images$values, shown$gene)
   label <- c("pattern", sprintf("%s  %.2f", shown$gene, shown$similarity))
-  drawn$panel <- factor(rep(seq_along(label), each = nrow(corners)))
+  drawn$panel <- factor(as.integer(drawn$gene))
   ggplot2::ggplot() +
     pixel_layers(drawn) +
     ggplot2::facet_wrap(
@@ -309,6 +291,35 @@ PatternGenePlot <- function(
       title = "Genes that follow the pattern",
       subtitle = paste("Pattern:", pattern_words(pattern))
     )
+}
+
+# The pattern that a table was made with.
+pattern_of <- function(table, call) {
+  pattern <- attr(table, "pattern")
+  if (is.null(pattern)) {
+    found <- if (is.null(table)) "nothing" else paste(describe(table), "without a pattern")
+    fix <- "Give the table as it was returned."
+    sigel_abort("table", found, "what `FindPatternGenes()` returned", fix, call)
+  }
+  pattern
+}
+
+check_same_pixels <- function(images, pixels, call) {
+  same <- identical(as.integer(unlist(images$row)), as.integer(pixels$row)) &&
+    ncol(images$values) == nrow(pixels)
+  if (!same) {
+    fix <- "Give the object, the image and the coordinates that the pattern was made with."
+    sigel_abort("object", "another grid of pixels", "that of the pattern", fix, call)
+  }
+}
+
+# Polygons of the pattern and of the genes, in this order.
+pattern_and_genes <- function(pixels, values, genes) {
+  values <- rbind(pixels$value, values)
+  # A gene may be called "pattern", too.
+  rownames(values) <- make.unique(c("pattern", genes))
+  corners <- pixel_corners(pixels$row, pixels$col, pixels$x, pixels$y)
+  pixel_table(list(values = standardised(values), corners = corners))
 }
 
 # Rows with mean 0 and standard deviation 1.
@@ -337,6 +348,14 @@ region_values <- function(region) {
     return(as_vector(replace(region, is.na(region), NaN)))
   }
   lapply(region, function(name) if (!is.na(name)) name)
+}
+
+check_pattern_numbers <- function(n.draws, n.null, background, call) {
+  check_whole(n.draws, "n.draws", 1L, 10L, call)
+  check_whole(n.null, "n.null", 0L, 200L, call)
+  if (!is.null(background)) {
+    check_number(background, "background", "Use `background = NULL`.", call)
+  }
 }
 
 check_levels <- function(levels, call) {

@@ -27,18 +27,18 @@
 #' @param seed.use Seed.
 #' @param ... Passed from method to method; anything unknown is an error.
 #' @return A data frame ordered by `query` and `rank`. Columns: `query`; `gene`;
-#'   `rank`, 1 is the nearest; `similarity`; `random_mean` and `random_95`, the
+#'   `rank`, 1 is the nearest; `similarity`; `random.mean` and `random.95`, the
 #'   mean and the 95 percent quantile of the similarity of genes of the same level;
 #'   `pval`, the share of those that are at least as similar (with the gene itself
-#'   counted among them); `above_random`, whether `similarity` is above
-#'   `random_95`; and `group`. Genes that are truly alike are among those compared
+#'   counted among them); `above.random`, whether `similarity` is above
+#'   `random.95`; and `group`. Genes that are truly alike are among those compared
 #'   with, so about one gene in twenty is above, whatever the query: where it no
 #'   longer is, one random gene in twenty is as alike. The genes given are left out of what is found.
 #' @seealso [SimilarGenePlot()], [FindPatternGenes()], [FindGeneGroups()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
 #'     verbose = FALSE)
 #'   FindSimilarGenes(section, "Gene0001", n = 5)
@@ -64,16 +64,7 @@ FindSimilarGenes.default <- function(
   check_no_dots(..., known = names(formals(FindSimilarGenes.default)), call = call)
   check_representations(object, call)
   features <- if (missing(features)) NULL else features
-  if (!is.character(features) || !length(features) || anyNA(features)) {
-    fix <- "Name the genes, as in `features = \"Mbp\"`."
-    sigel_abort(
-      "features",
-      if (is.null(features)) "nothing" else describe(features),
-      "names of genes",
-      fix,
-      call
-    )
-  }
+  check_gene_names(features, "Name the genes, as in `features = \"Mbp\"`.", call)
   check_whole(n, "n", 1L, 20L, call = call)
   combine <- check_choice(combine, c("mean", "each"), "combine", call)
   check_whole(seed.use, "seed.use", 0L, call = call)
@@ -156,8 +147,8 @@ FindSimilarGenes.Seurat <- function(
 #' @return A ggplot.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
 #'     verbose = FALSE)
 #'   SimilarGenePlot(section, FindSimilarGenes(section, "Gene0001", n = 9))
@@ -178,12 +169,8 @@ SimilarGenePlot <- function(
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 9L, call)
   check_whole(ncol, "ncol", 1L, 5L, call)
-  needed <- c("query", "gene", "rank", "similarity")
-  if (missing(table) || !is.data.frame(table) || !all(needed %in% names(table)) || !nrow(table)) {
-    fix <- "Give what `FindSimilarGenes()` returned."
-    found <- if (missing(table)) "nothing" else describe(table)
-    sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
-  }
+  table <- if (!missing(table)) table
+  check_table(table, c("query", "gene", "rank", "similarity"), "FindSimilarGenes", call)
   results <- sigel_results(object, reduction, call)
   panels <- similar_panels(table, n.genes, rownames(SeuratObject::Loadings(results)))
   genes <- unique(panels$gene)

@@ -18,7 +18,7 @@
 #' on the way.
 #'
 #' @section What is written:
-#' For a Seurat object, named after `reduction`:
+#' For a Seurat object, named after `cluster.name`:
 #' * meta data `sigel_domain`, a factor with the levels 1, 2, ..., the largest
 #'   domain first, and `sigel_domain_prob`: for `"mixture"` the share of the starts
 #'   that put a spot into its domain, for `"mclust"` the posterior, for others NA, as
@@ -30,7 +30,7 @@
 #'   `number` (data frame of `n.domains`, `bic`, higher is better,
 #'   and `agreement` of the starts; only with `n.domains = NULL`), `refined` and
 #'   `n.changed` (spots that refinement moved), `seed`, `params` (settings, JSON),
-#'   `layer` and `section`.
+#'   `layer`, `section`, `reduction` and `cluster.name`.
 #'
 #' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
 #'   cells, sparse or dense.
@@ -57,9 +57,16 @@
 #' @param layer Layer with the raw counts; for a Seurat object the default is that
 #'   of the run, else `"counts"`. Split layers are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
-#' @param reduction First word of what is written. Where [RunSIGEL()] wrote a reduction
-#'   of that name, its genes, groups and settings are taken up. A new name puts a
-#'   second set of domains beside the first.
+#' @param reduction Name of the reduction that [RunSIGEL()] wrote, whose genes, groups and
+#'   settings are taken up where it is there. A name that nothing has yet takes up
+#'   nothing, and names what is written.
+#' @param cluster.name Name of the column of the meta data that receives the domains;
+#'   default: `reduction` with `_domain` after it. What else is written follows it: with
+#'   `cluster.name = "layers"` the column `layers_prob` and the reduction `layersdomain`,
+#'   for a name that ends in `_domain` without that. Each name is a set of domains of its
+#'   own, for which [SpatialDomainPlot()] and the others ask by the same word: several
+#'   sets of one run, coarse and fine ones, stand side by side. A column that this
+#'   function made is replaced; another one is refused.
 #' @param seed.use Seed. R's own random numbers are neither used nor changed.
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
@@ -72,11 +79,11 @@
 #'   `domain` (factor) and `prob`, named by cell, `features` (cells x components), and
 #'   `about`, what `Misc()` of the reduction is above.
 #' @seealso [SpatialDomainPlot()], [SpatialDomainConfusionPlot()],
-#'   [SpatialDomainStability()], [SelectSpatialGenes()]
+#'   [FindSpatialDomainStability()], [SelectSpatialGenes()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
 #'   table(section$sigel_domain)
 #'   SeuratObject::Misc(section[["sigeldomain"]])$window
@@ -134,17 +141,8 @@ FindSpatialDomains.default <- function(
     device = device
   )
   result <- with_method(crossing$state, call, ask_section("domains", plain, arguments, verbose, call))
-  asked <- list(
-    method = if (is.function(method)) "function" else method,
-    model.name = if (identical(method, "mclust")) model.name,
-    refined = refine,
-    seed = seed.use
-  )
-  found <- as_domains(result, cells, asked)
-  if (identical(method, "mclust")) {
-    found$prob[] <- sureness(crossing$state, found$domain)
-  }
-  found
+  asked <- list(method = method, model.name = model.name, refined = refine, seed = seed.use)
+  as_domains(result, cells, asked, crossing$state)
 }
 
 #' @rdname FindSpatialDomains
@@ -174,6 +172,7 @@ FindSpatialDomains.Seurat <- function(
   layer = NULL,
   slot = NULL,
   reduction = "sigel",
+  cluster.name = NULL,
   seed.use = 0,
   device = "auto",
   config = list(),
@@ -185,7 +184,7 @@ FindSpatialDomains.Seurat <- function(
   seen <- domain_section(object, assay, image, section, coordinates, slot %||% layer, reduction, call)
   assay <- seen$assay
   check_all_cells(object, assay, call)
-  check_domain_names(object, reduction, call)
+  cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
   found <- speaking_for(call, {
     FindSpatialDomains(
@@ -204,17 +203,20 @@ FindSpatialDomains.Seurat <- function(
       verbose = verbose
     )
   })
-  found$about$layer <- seen$layer
-  found$about$section <- section
-  object <- add_domains(object, found, assay, reduction)
+  about <- list(layer = seen$layer, section = section, reduction = reduction, cluster.name = cluster.name)
+  found$about <- c(found$about, Filter(Negate(is.null), about))
+  object <- add_domains(object, found, assay, cluster.name)
   # What the log holds: neither a function nor the place of every cell need be in it.
   method <- found$about$method
-  coordinates <- if (is.null(coordinates)) NULL else "given"
+  coordinates <- if_given(coordinates)
   SeuratObject::LogSeuratCommand(object)
 }
 
-# The engine's answer as R keeps it.
-as_domains <- function(result, cells, asked) {
+# The engine's answer as R keeps it; `state`: what is known after a method of R ran.
+as_domains <- function(result, cells, asked, state) {
+  by_mclust <- identical(asked$method, "mclust")
+  asked["model.name"] <- list(if (by_mclust) asked$model.name)
+  asked$method <- if (is.function(asked$method)) "function" else asked$method
   features <- result$features
   dimnames(features) <- list(cells, paste0("DOMAIN_", seq_len(ncol(features))))
   prob <- as.double(result$prob)
@@ -225,7 +227,7 @@ as_domains <- function(result, cells, asked) {
       window = as.integer(result$window),
       genes = as.character(unlist(result$genes)),
       weight = as.matrix(result$weight),
-      number = domain_number_table(result$number),
+      number = if (!is.null(result$number)) engine_table(result$number),
       n.changed = as.integer(result$n_changed),
       params = result$params
     )
@@ -236,17 +238,10 @@ as_domains <- function(result, cells, asked) {
     features = features,
     about = Filter(Negate(is.null), about)
   )
-  structure(found, class = "sigel_domains")
-}
-
-# The numbers that were tried; NULL where one was given.
-domain_number_table <- function(columns) {
-  if (is.null(columns)) {
-    return(NULL)
+  if (by_mclust) {
+    found$prob[] <- sureness(state, found$domain)
   }
-  table <- engine_table(lapply(columns, as.list))
-  names(table) <- gsub("_", ".", names(table), fixed = TRUE)
-  table
+  structure(found, class = "sigel_domains")
 }
 
 #' @export
@@ -260,19 +255,15 @@ print.sigel_domains <- function(x, ...) {
 }
 
 # Meta data and reduction of the domains, so that nothing of an earlier call stays.
-add_domains <- function(object, found, assay, reduction) {
-  columns <- domain_columns(reduction)
-  # A factor that is there already would keep its levels.
-  for (column in intersect(columns, names(object[[]]))) {
-    object[[column]] <- NULL
-  }
+add_domains <- function(object, found, assay, cluster.name) {
   metadata <- data.frame(found$domain, found$prob, row.names = names(found$domain))
-  names(metadata) <- columns
-  object <- SeuratObject::AddMetaData(object, metadata = metadata)
-  key <- paste0(toupper(gsub("[^[:alnum:]]", "", reduction)), "DOMAIN_")
+  names(metadata) <- domain_columns(cluster.name)
+  object <- put_columns(object, metadata)
+  name <- domain_reduction(cluster.name)
+  key <- paste0(toupper(gsub("[^[:alnum:]]", "", name)), "_")
   embeddings <- found$features
   colnames(embeddings) <- paste0(key, seq_len(ncol(embeddings)))
-  object[[domain_reduction(reduction)]] <- SeuratObject::CreateDimReducObject(
+  object[[name]] <- SeuratObject::CreateDimReducObject(
     embeddings = embeddings,
     assay = assay,
     key = key,

@@ -1,10 +1,10 @@
-# Columns of the table of spatial genes, as the engine names them; in feature metadata with dots.
+# Columns of the table of spatial genes; in feature metadata after the reduction.
 SPATIAL_COLUMNS <- c(
   "score",
-  "score_pval",
+  "score.pval",
   "statistic",
   "effect",
-  "length_scale",
+  "length.scale",
   "pval",
   "qval",
   "rank",
@@ -21,14 +21,14 @@ SPATIAL_COLUMNS <- c(
 #'
 #' @section Columns of the table:
 #' \describe{
-#'   \item{`score`, `score_pval`}{the SIGEL score: how far the gene's
+#'   \item{`score`, `score.pval`}{the SIGEL score: how far the gene's
 #'     representation lies from those of null images of genes of its level, as a
 #'     z-score, and its empirical p-value;}
 #'   \item{`statistic`}{of the test, standardised: a quadratic form of the counts'
 #'     residuals and a kernel of several length scales;}
 #'   \item{`effect`}{share of the variance that neighbouring pixels have in
 #'     common, 0 to 1;}
-#'   \item{`length_scale`}{the scale at which the pattern is clearest, in the units
+#'   \item{`length.scale`}{the scale at which the pattern is clearest, in the units
 #'     of the coordinates;}
 #'   \item{`pval`, `qval`}{of the test, by the permutation moments of the
 #'     statistic, and adjusted by Benjamini and Hochberg;}
@@ -36,7 +36,7 @@ SPATIAL_COLUMNS <- c(
 #'   \item{`status`}{`"tested"`, or why the gene was not.}
 #' }
 #' For a Seurat object they become feature metadata of the assay, named after the
-#' reduction and with dots: `sigel.spatial.score`, `sigel.spatial.score.pval`,
+#' reduction: `sigel.spatial.score`, `sigel.spatial.score.pval`,
 #' `sigel.spatial.qval` and so on, for all genes of the assay.
 #' `SpatialGenes()` reads them back.
 #'
@@ -82,8 +82,8 @@ SPATIAL_COLUMNS <- c(
 #' @seealso [RunSIGEL()], [FindPatternGenes()], [GeneImagePlot()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- FindSpatialGenes(section, verbose = FALSE)
 #'   head(SpatialGenes(section))
 #' }
@@ -176,27 +176,28 @@ FindSpatialGenes.Seurat <- function(
 ) {
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindSpatialGenes.Seurat)), call = call)
-  layer <- slot %||% layer
-  if (!is.null(section) && is.null(coordinates) && is.null(image)) {
-    coordinates <- places_of_sections(object, call)
-  }
-  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call, model)
+  seen <- asked_section(
+    object,
+    assay,
+    image,
+    coordinates,
+    features,
+    slot %||% layer,
+    reduction,
+    config,
+    call,
+    model,
+    section = section
+  )
   assay <- seen$assay
-  if (!is.null(covariates)) {
-    columns <- meta_columns(object, covariates, seen$cells, "covariates", call)
-  }
-  if (!is.null(section)) {
-    check_string(section, "section", "Give the name of one column of the meta data.", call)
-    labels <- meta_columns(object, section, seen$cells, "section", call)[[1L]]
-  }
   table <- speaking_for(call, {
     FindSpatialGenes(
       object[[assay]],
       coordinates = seen$coordinates,
       layer = seen$layer,
       features = seen$features,
-      covariates = if (!is.null(covariates)) columns,
-      section = if (!is.null(section)) labels,
+      covariates = if (!is.null(covariates)) meta_columns(object, covariates, seen$cells, "covariates", call),
+      section = seen$section,
       null = null,
       n.nulls = n.nulls,
       score = score,
@@ -209,7 +210,7 @@ FindSpatialGenes.Seurat <- function(
   })
   object[[assay]] <- add_spatial_metadata(object[[assay]], table, features, reduction)
   # What the log holds: the place of every cell need not be in it.
-  coordinates <- if (is.null(coordinates)) NULL else "given"
+  coordinates <- if_given(coordinates)
   null <- null[1L]
   SeuratObject::LogSeuratCommand(object)
 }
@@ -218,40 +219,8 @@ FindSpatialGenes.Seurat <- function(
 #' @export
 SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
-  if (inherits(object, "Seurat")) {
-    # Refused before `[[`, whose dispatch would wrap the message.
-    assay <- spatial_assay(object, assay, reduction, call)
-    object <- object[[assay]]
-  }
-  if (!inherits(object, c("Assay", "StdAssay"))) {
-    fix <- "Pass what `FindSpatialGenes()` returned."
-    sigel_abort("object", describe(object), "a Seurat object or an assay", fix, call)
-  }
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
-  columns <- spatial_names(reduction)
-  metadata <- object[[]]
-  if (!all(columns %in% names(metadata))) {
-    found <- sprintf("an assay without \"%s\"", columns[["rank"]])
-    sigel_abort("object", found, "spatial genes", "Call `FindSpatialGenes()` first.", call)
-  }
-  table <- stats::setNames(metadata[columns], SPATIAL_COLUMNS)
-  table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
-  table[order(table$rank), , drop = FALSE]
-}
-
-# The assay named; else the default one, or where that has no spatial genes one that has.
-spatial_assay <- function(object, assay, reduction, call) {
-  if (!is.null(assay) || !is.character(reduction) || length(reduction) != 1L) {
-    return(choose_assay(object, assay, call))
-  }
-  first <- SeuratObject::DefaultAssay(object)
-  assays <- unique(c(first, SeuratObject::Assays(object)))
-  has <- vapply(
-    assays,
-    function(name) spatial_names(reduction)[["rank"]] %in% names(object[[name]][[]]),
-    logical(1L)
-  )
-  if (any(has)) assays[has][1L] else first
+  metadata_table(object, assay, spatial_names(reduction), "spatial genes", "FindSpatialGenes", call)
 }
 
 #' @rdname FindSpatialGenes
@@ -344,8 +313,7 @@ spread_down <- function(y, gap) {
 
 # Names of the feature metadata, by column of the table.
 spatial_names <- function(reduction) {
-  names <- paste0(reduction, ".spatial.", gsub("_", ".", SPATIAL_COLUMNS, fixed = TRUE))
-  stats::setNames(names, SPATIAL_COLUMNS)
+  stats::setNames(paste0(reduction, ".spatial.", SPATIAL_COLUMNS), SPATIAL_COLUMNS)
 }
 
 # The table as columns for all genes of the assay, so that nothing of an earlier call stays.
@@ -360,7 +328,7 @@ add_spatial_metadata <- function(assay, table, asked, reduction) {
   }
   names(metadata) <- spatial_names(reduction)
   rownames(metadata) <- genes
-  SeuratObject::AddMetaData(assay, metadata = metadata)
+  put_columns(assay, metadata)
 }
 
 # Covariates as columns that cross to Python: numbers as vectors, all else as text; none may be missing.

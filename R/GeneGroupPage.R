@@ -7,7 +7,7 @@
 #' @param object A Seurat object after [RunSIGEL()].
 #' @param group Name of the group.
 #' @param n.genes Number of genes shown.
-#' @param stability What [GeneGroupStability()] returned for that object; NULL
+#' @param stability What [FindGeneGroupStability()] returned for that object; NULL
 #'   leaves it out.
 #' @param ncol Number of columns of genes.
 #' @param method,seed.use Of the map, as in [GeneMapPlot()].
@@ -16,8 +16,8 @@
 #' @seealso [GeneGroupPlot()] for all groups at once, [GeneGroups()]
 #' @examples
 #' if (sigel_available() && requireNamespace("patchwork", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
 #'     verbose = FALSE)
 #'   GeneGroupPage(section, group = 1, method = "pca")
@@ -73,9 +73,9 @@ GeneGroupPage <- function(
     ggplot2::labs(subtitle = "Most typical genes") +
     ggplot2::theme(legend.position = "none")
   map <- group_on_map(results, group, method, seed.use, speaking_for_map = call)
-  n_rows <- ceiling(length(typical) / ncol)
+  n.rows <- ceiling(length(typical) / ncol)
   top <- patchwork::wrap_plots(mean_image, map, nrow = 1L, widths = c(1, 1))
-  patchwork::wrap_plots(top, typical_images, ncol = 1L, heights = c(1.1, 0.62 * n_rows)) +
+  patchwork::wrap_plots(top, typical_images, ncol = 1L, heights = c(1.1, 0.62 * n.rows)) +
     patchwork::plot_annotation(
       title = paste("Group", group),
       subtitle = paste(facts, collapse = ", "),
@@ -121,7 +121,7 @@ group_stability_of <- function(table, group, call) {
     return(NULL)
   }
   if (!is.data.frame(table) || !all(c("group", "stability") %in% names(table))) {
-    fix <- "Give what `GeneGroupStability()` returned, or NULL."
+    fix <- "Give what `FindGeneGroupStability()` returned, or NULL."
     sigel_abort("stability", describe(table), "a data frame with columns group and stability", fix, call)
   }
   share <- table$stability[match(group, as.character(table$group))]

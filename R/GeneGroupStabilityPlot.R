@@ -4,11 +4,11 @@
 #' of genes, and a line down to the worst fit; the most stable groups come first.
 #' Dashed: where a group counts as found again (0.75) and as dissolved (0.5).
 #'
-#' @param table What [GeneGroupStability()] returned.
+#' @param table What [FindGeneGroupStability()] returned.
 #' @return A ggplot.
 #' @examples
 #' if (requireNamespace("ggplot2", quietly = TRUE)) {
-#'   table <- data.frame(group = factor(1:3), n_genes = c(90, 40, 12),
+#'   table <- data.frame(group = factor(1:3), n.genes = c(90, 40, 12),
 #'     stability = c(0.95, 0.81, 0.4), lowest = c(0.9, 0.6, 0.2))
 #'   GeneGroupStabilityPlot(table)
 #' }
@@ -16,12 +16,8 @@
 GeneGroupStabilityPlot <- function(table) {
   needs_ggplot()
   call <- rlang::current_env()
-  needed <- c("group", "n_genes", "stability", "lowest")
-  if (missing(table) || !is.data.frame(table) || !all(needed %in% names(table)) || !nrow(table)) {
-    found <- if (missing(table)) "nothing" else describe(table)
-    fix <- "Give what `GeneGroupStability()` returned."
-    sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
-  }
+  table <- if (!missing(table)) table
+  check_table(table, c("group", "n.genes", "stability", "lowest"), "FindGeneGroupStability", call)
   n_fits <- length(attr(table, "seeds"))
   stability_dots(table, "gene group", "genes") +
     ggplot2::labs(
@@ -32,9 +28,9 @@ GeneGroupStabilityPlot <- function(table) {
     )
 }
 
-# A dot for each part (`group`), its area the number of its members (`n_genes`), the most stable first.
+# A dot for each part (`group`), its area the number of its members (`n.genes`), the most stable first.
 stability_dots <- function(table, part, members) {
-  first <- order(-table$stability, -table$n_genes)
+  first <- order(-table$stability, -table$n.genes)
   table$group <- factor(table$group, levels = as.character(table$group)[first])
   colour <- unname(group_colours("1"))
   limits <- data.frame(at = c(0.75, 0.5), label = c("found again", "dissolved"), vjust = c(-0.4, 1.4))
@@ -52,7 +48,7 @@ stability_dots <- function(table, part, members) {
       colour = colour,
       alpha = 0.6
     ) +
-    ggplot2::geom_point(ggplot2::aes(size = .data$n_genes), colour = colour) +
+    ggplot2::geom_point(ggplot2::aes(size = .data$n.genes), colour = colour) +
     ggplot2::scale_size_area(max_size = 6, n.breaks = 4, name = members) +
     ggplot2::scale_y_continuous(limits = c(0, 1)) +
     ggplot2::scale_x_discrete(expand = ggplot2::expansion(add = c(0.7, 2))) +

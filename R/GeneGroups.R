@@ -2,7 +2,7 @@
 #'
 #' `GeneGroups()` describes the groups that an object holds, `GeneGroupEnrichment()`
 #' says which sets of known genes they hold more of than chance would put there,
-#' and `GeneGroupStability()` how far each comes back when the section is fitted
+#' and `FindGeneGroupStability()` how far each comes back when the section is fitted
 #' again.
 #'
 #' @section Enrichment:
@@ -22,7 +22,7 @@
 #' Analysis 52:258). It takes `n.seeds` times as long as the run itself.
 #'
 #' @param object A Seurat object after [RunSIGEL()]; where no counts are needed
-#'   (not for `GeneGroupStability()`), also its reduction.
+#'   (not for `FindGeneGroupStability()`), also its reduction.
 #' @param reduction Name of the reduction.
 #' @param gene.sets Path of a GMT file (`.gmt`, `.gmt.gz`), or a named list of
 #'   character vectors. From a data frame of sets and genes such as that of
@@ -38,33 +38,33 @@
 #' @param verbose Whether to show progress.
 #' @return Data frames.
 #'
-#'   `GeneGroups()`, one row a group, the largest first: `group`, `n_genes`, `medoid` (the gene nearest
-#'   to the group's mean by cosine), `mean_prob` (mean posterior of its genes), `cohesion`
+#'   `GeneGroups()`, one row a group, the largest first: `group`, `n.genes`, `medoid` (the gene nearest
+#'   to the group's mean by cosine), `mean.prob` (mean posterior of its genes), `cohesion`
 #'   (mean cosine to the group's mean, of representations about the mean of all
 #'   genes) and `typical` (the five genes nearest to the group's mean,
 #'   comma-joined).
 #'
 #'   `GeneGroupEnrichment()`, one row for each group and set that share a gene, the
-#'   smallest p-value first: `group`, `term`, `overlap`, `term_size`, `group_size`,
-#'   `expected` overlap, `odds_ratio`, `pval`, `qval` and the `genes` of the overlap,
+#'   smallest p-value first: `group`, `term`, `overlap`, `term.size`, `group.size`,
+#'   `expected` overlap, `odds.ratio`, `pval`, `qval` and the `genes` of the overlap,
 #'   comma-joined.
 #'
-#'   `GeneGroupStability()`, one row a group: `group`, `n_genes`, `stability` and
+#'   `FindGeneGroupStability()`, one row a group: `group`, `n.genes`, `stability` and
 #'   `lowest`, that of the worst fit. The attribute `ari` is the mean adjusted Rand
-#'   index between the groups and those of the other fits, `ari_by_seed` that of
+#'   index between the groups and those of the other fits, `ari.by.seed` that of
 #'   each, `seeds` their seeds.
 #' @seealso [FindGeneGroups()], [GeneGroupPlot()], [GeneGroupPage()],
 #'   [GeneGroupStabilityPlot()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast",
 #'     verbose = FALSE)
 #'   GeneGroups(section)
 #'   sets <- split(rownames(section), section[["Spatial"]][[]]$programme)
 #'   GeneGroupEnrichment(section, sets)
-#'   GeneGroupStability(section, n.seeds = 2, verbose = FALSE)
+#'   FindGeneGroupStability(section, n.seeds = 2, verbose = FALSE)
 #' }
 #' @export
 GeneGroups <- function(object, reduction = "sigel") {
@@ -110,7 +110,7 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
 
 #' @rdname GeneGroups
 #' @export
-GeneGroupStability <- function(
+FindGeneGroupStability <- function(
   object,
   n.seeds = 5,
   reduction = "sigel",
@@ -143,10 +143,7 @@ GeneGroupStability <- function(
     made_anew = !is.null(misc$groups)
   )
   result <- ask_section("group_stability", section, arguments, verbose, call)
-  about <- c("ari", "ari_by_seed", "seeds")
-  table <- group_table(result[setdiff(names(result), about)])
-  attributes(table)[about] <- lapply(result[about], unlist)
-  table
+  stability_table(result, "group")
 }
 
 # NULL where the provenance does not say.

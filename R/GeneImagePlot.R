@@ -20,8 +20,8 @@
 #' @return A ggplot.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
-#'     genes_per_programme = 15, n_background_genes = 10)
+#'   section <- SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2,
+#'     genes.per.programme = 15, n.background.genes = 10)
 #'   GeneImagePlot(section, rownames(section)[1:4], ncol = 2)
 #' }
 #' @export
@@ -38,16 +38,8 @@ GeneImagePlot <- function(
   needs_ggplot()
   call <- rlang::current_env()
   check_seurat(object, call)
-  if (missing(features) || !is.character(features) || !length(features) || anyNA(features)) {
-    sigel_abort(
-      "features",
-      if (missing(features)) "nothing" else describe(features),
-      "names of genes",
-      "See `rownames(object)`.",
-      call
-    )
-  }
-  features <- unique(features)
+  features <- unique(if (!missing(features)) features)
+  check_gene_names(features, "See `rownames(object)`.", call)
   if (!is.null(ncol)) {
     check_whole(ncol, "ncol", 1L, 4L, call)
   }
@@ -80,27 +72,12 @@ GeneGroupPlot <- function(
     sigel_abort("n.genes", describe(n.genes), "at most 15, for which a row has room", fix, call)
   }
   sizes <- table(SeuratObject::Misc(results)$features$group)
-  if (is.null(groups)) {
-    largest <- names(utils::head(sort(sizes, decreasing = TRUE), max.groups))
-    groups <- names(sizes)[names(sizes) %in% largest]
-  }
-  groups <- unique(as.character(groups))
-  unknown <- setdiff(groups, names(sizes))
-  if (length(unknown) || !length(groups)) {
-    sigel_abort(
-      "groups",
-      if (length(unknown)) some(unknown) else "no name",
-      paste("some of", some(names(sizes), 20L)),
-      "Name groups of the object.",
-      call
-    )
-  }
+  groups <- groups_to_show(groups, sizes, max.groups, call)
   chosen <- do.call(rbind, lapply(groups, function(group) typical_genes(results, group, n.genes)))
   assay <- SeuratObject::DefaultAssay(results)
   images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call)
   table <- merge(pixel_table(images), chosen, by = "gene", sort = FALSE)
-  n_members <- as.integer(sizes[groups])
-  label <- sprintf("group %s\n%d %s", groups, n_members, ifelse(n_members == 1L, "gene", "genes"))
+  label <- group_labels(groups, sizes)
   table$group <- factor(label[match(table$group, groups)], levels = label)
   chosen$group <- factor(label[match(chosen$group, groups)], levels = label)
   chosen$x <- mean(range(table$x))
@@ -131,6 +108,27 @@ GeneGroupPlot <- function(
       plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 4)),
       legend.margin = ggplot2::margin(b = 14)
     )
+}
+
+# The groups named, or the largest, in their own order.
+groups_to_show <- function(groups, sizes, most, call) {
+  if (is.null(groups)) {
+    largest <- names(utils::head(sort(sizes, decreasing = TRUE), most))
+    groups <- names(sizes)[names(sizes) %in% largest]
+  }
+  groups <- unique(as.character(groups))
+  unknown <- setdiff(groups, names(sizes))
+  if (length(unknown) || !length(groups)) {
+    found <- if (length(unknown)) some(unknown) else "no name"
+    wanted <- paste("some of", some(names(sizes), 20L))
+    sigel_abort("groups", found, wanted, "Name groups of the object.", call)
+  }
+  groups
+}
+
+group_labels <- function(groups, sizes) {
+  n <- as.integer(sizes[groups])
+  sprintf("group %s\n%d %s", groups, n, ifelse(n == 1L, "gene", "genes"))
 }
 
 # The genes of a group that point most nearly where it points, seen from the mean of all genes, as in the table of

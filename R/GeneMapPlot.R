@@ -15,8 +15,8 @@
 #' @return A ggplot; its data has the columns `gene`, `group`, `x` and `y`.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
-#'     genes_per_programme = 15, n_background_genes = 10)
+#'   section <- SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2,
+#'     genes.per.programme = 15, n.background.genes = 10)
 #'   quick <- list(train = list(pretrain_epochs = 2, refine_epochs = 1))
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 3, config = quick,
 #'     verbose = FALSE)
@@ -36,7 +36,7 @@ GeneMapPlot <- function(
   call <- rlang::current_env()
   method <- rlang::arg_match(method)
   check_flag(label, "label", call)
-  check_size(pt.size, "pt.size", call)
+  check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)
   results <- sigel_results(object, reduction, call)
   loadings <- SeuratObject::Loadings(results)
   check_embedded(features, loadings, call)
@@ -83,12 +83,6 @@ GeneMapPlot <- function(
       text_on_halo(marked, "gene", size = 3, bold = FALSE, vjust = -1)
   }
   plot
-}
-
-check_size <- function(x, argument, call) {
-  if (!is.numeric(x) || length(x) != 1L || is.na(x) || x <= 0) {
-    sigel_abort(argument, describe(x), "one number above 0", sprintf("Use `%s = 1.5`.", argument), call)
-  }
 }
 
 check_embedded <- function(features, loadings, call) {

@@ -11,11 +11,11 @@
 #' @param features Imputed genes; default: all.
 #' @return `ImputationReport()`: a list of class `sigel_imputation_report` with
 #' \describe{
-#'   \item{`genes`}{the imputed genes: `gene`, `expected_pcc`, `trusted`,
-#'     `similarity`, `nearest_gene`, `level`, `spatial`, `spread`, `round`, as in
+#'   \item{`genes`}{the imputed genes: `gene`, `expected.pcc`, `trusted`,
+#'     `similarity`, `nearest.gene`, `level`, `spatial`, `spread`, `round`, as in
 #'     [ImputeGenes()];}
-#'   \item{`shared`}{the genes that both sections measured: `achieved_pcc` when each
-#'     was left out, `expected_pcc` as it would have been expected then, and what
+#'   \item{`shared`}{the genes that both sections measured: `achieved.pcc` when each
+#'     was left out, `expected.pcc` as it would have been expected then, and what
 #'     that is told from;}
 #'   \item{`weights`}{of the predictors: `predictor`, `cells` (number of nearest
 #'     cells averaged), `weight`;}
@@ -34,8 +34,8 @@
 #' @seealso [ImputationAccuracyPlot()], [ImputedGenePlot()]
 #' @examples
 #' if (sigel_available()) {
-#'   panel <- SimulatePanel(n_panel = 40, n_rows = 14, n_cols = 14,
-#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   panel <- SimulatePanel(n.panel = 40, n.rows = 14, n.cols = 14,
+#'     n.programmes = 3, genes.per.programme = 20, n.background.genes = 20)
 #'   target <- ImputeGenes(panel$target, panel$reference, verbose = FALSE)
 #'   report <- ImputationReport(target)
 #'   report
@@ -72,7 +72,7 @@ ImputationIntervals <- function(object, features = NULL, assay = "sigel.imputed"
 #' @export
 print.sigel_imputation_report <- function(x, ...) {
   share <- function(number) sprintf("%.2f", number)
-  achieved <- x$shared$achieved_pcc
+  achieved <- x$shared$achieved.pcc
   spread <- stats::quantile(achieved, c(0.25, 0.75), na.rm = TRUE)
   covered <- x$coverage$coverage
   lines <- cli::cli_fmt({
@@ -130,8 +130,9 @@ imputation_of <- function(object, assay, call) {
     fix <- "Call `ImputeGenes()` first."
     sigel_abort("object", "an assay without imputed genes", "one that `ImputeGenes()` made", fix, call)
   }
-  genes <- object[[]][gsub("_", ".", IMPUTED_COLUMNS, fixed = TRUE)]
-  names(genes) <- IMPUTED_COLUMNS
+  genes <- object[[]][IMPUTED_COLUMNS]
+  # Tables of 0.5.0 have underscores.
+  misc <- lapply(misc, function(part) if (is.data.frame(part)) dotted(part) else part)
   tables <- c("lower", "upper", names(IMPUTED_TABLES))
   c(
     list(values = assay_values(object)),
@@ -186,15 +187,7 @@ imputed_features <- function(features, imputed, call) {
   if (is.null(features)) {
     return(known)
   }
-  if (!is.character(features) || !length(features) || anyNA(features)) {
-    sigel_abort(
-      "features",
-      describe(features),
-      "names of imputed genes",
-      "See `rownames()` of the assay.",
-      call
-    )
-  }
+  check_gene_names(features, "See `rownames()` of the assay.", call, "names of imputed genes")
   unknown <- setdiff(features, known)
   if (length(unknown)) {
     why <- imputed$left.out$status[match(unknown[1L], imputed$left.out$gene)]

@@ -44,8 +44,8 @@
 #' hold 90 percent of measured values, genes that could not be imputed and why,
 #' what cross-validation found.
 #'
-#' @param object The target: a Seurat object, or a matrix of raw counts, genes x
-#'   cells, sparse or dense.
+#' @param object The target: a Seurat object, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense.
 #' @param reference The reference, or a list of several: Seurat objects, or for
 #'   each a list of `counts` (raw counts, genes x cells) and `coordinates` (as for
 #'   the target, with the array positions in it or beside it as `lattice`). It must
@@ -59,6 +59,7 @@
 #' @param assay,reference.assay Assays; default: the default assays.
 #' @param layer,reference.layer Layers with the raw counts; default: `"counts"`.
 #'   Split layers are joined for reading.
+#' @param slot `layer` by the word of Seurat 4; takes precedence when given.
 #' @param image,reference.image Names of the images with the places of the cells,
 #'   needed where there are several.
 #' @param coordinates,reference.coordinates The places instead of those of an
@@ -106,8 +107,8 @@
 #' @seealso [ImputedGenePlot()], [ImputationAccuracyPlot()], [SimulatePanel()]
 #' @examples
 #' if (sigel_available()) {
-#'   panel <- SimulatePanel(n_panel = 40, n_rows = 14, n_cols = 14,
-#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   panel <- SimulatePanel(n.panel = 40, n.rows = 14, n.cols = 14,
+#'     n.programmes = 3, genes.per.programme = 20, n.background.genes = 20)
 #'   target <- ImputeGenes(panel$target, panel$reference, verbose = FALSE)
 #'   target[["sigel.imputed"]]
 #'   ImputationReport(target)
@@ -139,7 +140,11 @@ ImputeGenes.default <- function(
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(intervals, "intervals", call)
   method <- check_choice(method, eval(formals(ImputeGenes.default)$method), "method", call)
-  check_imputed_features(features, call)
+  if (!is.null(features)) {
+    # Which genes can be imputed the engine knows, and names the nearest.
+    fix <- "Name genes of the reference, or leave it out for all that can be imputed."
+    check_gene_names(features, fix, call)
+  }
   orthologs <- ortholog_pairs(orthologs, call)
   settings <- imputation_settings(config, call)
   target <- plain_section(object, coordinates, NULL, call)
@@ -167,6 +172,18 @@ ImputeGenes.default <- function(
 
 #' @rdname ImputeGenes
 #' @export
+ImputeGenes.Assay <- function(object, reference, coordinates = NULL, layer = "counts", slot = NULL, ...) {
+  counts <- read_counts(object, slot %||% layer, rlang::current_env())
+  ImputeGenes(counts, reference = if (!missing(reference)) reference, coordinates = coordinates, ...)
+}
+
+# Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
+#' @rdname ImputeGenes
+ImputeGenes.StdAssay <- ImputeGenes.Assay
+
+#' @rdname ImputeGenes
+#' @export
+# Long by its arguments alone: more than twenty, all of which are handed on.
 ImputeGenes.Seurat <- function(
   object,
   reference,
@@ -175,6 +192,7 @@ ImputeGenes.Seurat <- function(
   assay = NULL,
   reference.assay = NULL,
   layer = NULL,
+  slot = NULL,
   reference.layer = NULL,
   image = NULL,
   reference.image = NULL,
@@ -193,20 +211,13 @@ ImputeGenes.Seurat <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(ImputeGenes.Seurat)), call = call)
   assay <- choose_assay(object, assay, call)
+  layer <- slot %||% layer %||% "counts"
   check_flag(verbose, "verbose", call)
   replaces <- check_assay_name(object, assay.name, assay, call)
   check_all_cells(object, assay, call)
-  cells <- colnames(object[[assay]])
-  places <- if (is.null(coordinates)) {
-    places_from_images(object, image, cells, call)
-  } else {
-    if (!is.null(image)) {
-      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
-    }
-    places_from_table(coordinates, cells, call)
-  }
+  places <- places_of(object, image, coordinates, colnames(object[[assay]]), call)
   references <- reference_sections(
-    if (missing(reference)) NULL else reference,
+    if (!missing(reference)) reference,
     reference.assay,
     reference.layer,
     reference.image,
@@ -215,11 +226,10 @@ ImputeGenes.Seurat <- function(
   )
   imputed <- speaking_for(call, {
     ImputeGenes(
-      as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call),
-      reference = lapply(references, function(section) {
-        list(counts = section$counts, coordinates = do.call(cbind, unname(section$places)))
-      }),
+      object[[assay]],
+      reference = references,
       coordinates = do.call(cbind, unname(places)),
+      layer = layer,
       features = features,
       method = method,
       orthologs = orthologs,
@@ -231,26 +241,15 @@ ImputeGenes.Seurat <- function(
       verbose = verbose
     )
   })
-  if (replaces && verbose) {
-    cli::cli_inform(c(i = "The assay {.val {assay.name}} of an earlier call is replaced."))
-  }
-  object <- add_imputed_assay(object, imputed, assay, layer %||% "counts", assay.name)
+  tell_of_replaced(assay.name, replaces && verbose)
+  object <- add_imputed_assay(object, imputed, assay, layer, assay.name)
   # What the log holds: neither sections nor the places of their cells need be in it.
   reference <- "given"
-  given <- function(x) if (is.null(x)) NULL else "given"
-  coordinates <- given(coordinates)
-  reference.coordinates <- given(reference.coordinates)
-  orthologs <- given(orthologs)
+  coordinates <- if_given(coordinates)
+  reference.coordinates <- if_given(reference.coordinates)
+  orthologs <- if_given(orthologs)
   method <- method[1L]
   SeuratObject::LogSeuratCommand(object)
-}
-
-# Names are left to the engine, which knows which genes can be imputed and names the nearest.
-check_imputed_features <- function(features, call) {
-  if (!is.null(features) && (!is.character(features) || !length(features) || anyNA(features))) {
-    fix <- "Name genes of the reference, or leave it out for all that can be imputed."
-    sigel_abort("features", describe(features), "names of genes", fix, call)
-  }
 }
 
 # Folders of models, one for each reference; NULL for none.
@@ -289,9 +288,6 @@ ortholog_pairs <- function(orthologs, call) {
 
 # The settings as the engine takes them, which has the defaults.
 imputation_settings <- function(config, call) {
-  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
-    fix <- "For example `config = list(coverage = 0.8)`."
-    sigel_abort("config", describe(config), "a named list of settings", fix, call)
-  }
+  check_settings(config, "list(coverage = 0.8)", call, "a named list of settings")
   as_settings(config)
 }

@@ -27,11 +27,11 @@
 #'   one, from `config$min_pcc` on, genes are trusted.
 #' @examples
 #' if (sigel_available() && requireNamespace("patchwork", quietly = TRUE)) {
-#'   panel <- SimulatePanel(n_panel = 40, n_rows = 14, n_cols = 14,
-#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   panel <- SimulatePanel(n.panel = 40, n.rows = 14, n.cols = 14,
+#'     n.programmes = 3, genes.per.programme = 20, n.background.genes = 20)
 #'   target <- ImputeGenes(panel$target, panel$reference, verbose = FALSE)
 #'   best <- ImputationReport(target)$genes
-#'   best <- best$gene[order(-best$expected_pcc)][1:2]
+#'   best <- best$gene[order(-best$expected.pcc)][1:2]
 #'   ImputedGenePlot(target, best, measured = panel$hidden)
 #'   ImputationAccuracyPlot(target, measured = panel$hidden)
 #' }
@@ -50,7 +50,9 @@ ImputedGenePlot <- function(
   require_installed("patchwork", "A page of several plots", call)
   imputed <- imputation_of(object, assay, call)
   features <- imputed_features(if (missing(features)) character() else features, imputed, call)
-  check_point_size(point.size, call)
+  if (!is.null(point.size)) {
+    check_positive(point.size, "point.size", "Use `point.size = 1`.", call)
+  }
   cells <- imputed$cells
   places <- places_of_imputed(object, image, coordinates, cells, call)
   truth <- if (!is.null(measured)) measured_values(measured, features, object, imputed, call)
@@ -82,18 +84,18 @@ ImputationAccuracyPlot <- function(object, measured = NULL, assay = "sigel.imput
   imputed <- imputation_of(object, assay, call)
   report <- imputed$report
   kinds <- c("shared genes, each left out", "imputed genes")
-  dots <- data.frame(imputed$shared[c("gene", "expected_pcc", "achieved_pcc")], kind = kinds[1L])
+  dots <- data.frame(imputed$shared[c("gene", "expected.pcc", "achieved.pcc")], kind = kinds[1L])
   told <- sprintf("Spearman %.2f over %d shared genes", report$spearman, nrow(dots))
   if (!is.null(measured)) {
     more <- achieved_of(measured, object, imputed, call)
-    rank <- suppressWarnings(stats::cor(more$expected_pcc, more$achieved_pcc, method = "spearman"))
+    rank <- suppressWarnings(stats::cor(more$expected.pcc, more$achieved.pcc, method = "spearman"))
     told <- sprintf("%s,\n%.2f over %d imputed genes", told, rank, nrow(more))
     dots <- rbind(data.frame(more, kind = kinds[2L]), dots)
   }
   dots$kind <- factor(dots$kind, levels = kinds)
   genes <- imputed$genes
-  limits <- range(dots$expected_pcc, dots$achieved_pcc, 0, report$min.pcc, na.rm = TRUE)
-  ggplot2::ggplot(dots, ggplot2::aes(.data$expected_pcc, .data$achieved_pcc, colour = .data$kind)) +
+  limits <- range(dots$expected.pcc, dots$achieved.pcc, 0, report$min.pcc, na.rm = TRUE)
+  ggplot2::ggplot(dots, ggplot2::aes(.data$expected.pcc, .data$achieved.pcc, colour = .data$kind)) +
     ggplot2::geom_abline(slope = 1, intercept = 0, colour = "grey55", linewidth = 0.4) +
     ggplot2::geom_vline(
       xintercept = report$min.pcc,
@@ -128,20 +130,13 @@ ImputationAccuracyPlot <- function(object, measured = NULL, assay = "sigel.imput
     ggplot2::theme(legend.position = "top", legend.justification = "left")
 }
 
-check_point_size <- function(x, call) {
-  lawful <- is.null(x) || is.numeric(x) && length(x) == 1L && isTRUE(x > 0)
-  if (!lawful) {
-    sigel_abort("point.size", describe(x), "one number above 0", "Use `point.size = 1`.", call)
-  }
-}
-
 # Expected and achieved correlation of the imputed genes that were measured and vary.
 achieved_of <- function(measured, object, imputed, call) {
   truth <- measured_values(measured, imputed$genes$gene, object, imputed, call)
   values <- as.matrix(imputed$values[rownames(truth), imputed$cells, drop = FALSE])
   achieved <- row_correlation(truth, values)
-  expected <- imputed$genes[rownames(truth), "expected_pcc"]
-  table <- data.frame(gene = rownames(truth), expected_pcc = expected, achieved_pcc = achieved)
+  expected <- imputed$genes[rownames(truth), "expected.pcc"]
+  table <- data.frame(gene = rownames(truth), expected.pcc = expected, achieved.pcc = achieved)
   table[!is.na(achieved), , drop = FALSE]
 }
 
@@ -159,10 +154,7 @@ PAGE <- c(side = 170, title = 13, bar = 14)
 # Size of points so that cells touch: a panel is as large as rows and columns of the page leave it.
 fitting_size <- function(places, n.rows, n.columns) {
   room <- PAGE[["side"]] / c(n.columns, n.rows) - PAGE[c("bar", "title")]
-  extent <- pmax(apply(places[, 1:2, drop = FALSE], 2L, function(x) diff(range(x))), 1e-9)
-  shown <- extent * min(pmax(room, 4) / extent)
-  # A round point is about three quarters as wide as its size in mm.
-  max(0.05, min(4, sqrt(prod(shown) / nrow(places)) / 0.75))
+  touching_size(places[, 1:2, drop = FALSE], nrow(places), room)
 }
 
 # Height of a colour bar in lines, so that one with its title fits into its row.
@@ -172,7 +164,7 @@ bar_height <- function(n.rows) {
 
 # The panels of one gene beside each other; a panel of NULL says that nothing was measured.
 gene_row <- function(gene, shown, places, known, size, bar) {
-  title <- sprintf("%s: expected correlation %.2f", gene, known$expected_pcc)
+  title <- sprintf("%s: expected correlation %.2f", gene, known$expected.pcc)
   if (!is.null(shown$measured)) {
     achieved <- row_correlation(rbind(shown$measured), rbind(shown$imputed))
     # A gene that was nowhere seen has no correlation.
@@ -234,17 +226,11 @@ colour_limits <- function(values) {
 }
 
 places_of_imputed <- function(object, image, coordinates, cells, call) {
-  if (!is.null(coordinates)) {
-    if (!is.null(image)) {
-      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
-    }
-    return(places_from_table(coordinates, cells, call)$coordinates)
-  }
-  if (!inherits(object, "Seurat")) {
+  if (is.null(coordinates) && !inherits(object, "Seurat")) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
-  places_from_images(object, image, cells, call)$coordinates
+  places_of(object, image, coordinates, cells, call)$coordinates
 }
 
 # What was measured of some of the genes, genes x cells, on the scale of the imputed values.

@@ -87,8 +87,8 @@
 #'   [SimulateSection()], [sigel_sitrep()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(seed = 1, n_rows = 16, n_cols = 16,
-#'     n_programmes = 3, genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(seed = 1, n.rows = 16, n.cols = 16,
+#'     n.programmes = 3, genes.per.programme = 20, n.background.genes = 20)
 #'   quick <- list(train = list(pretrain_epochs = 2, refine_epochs = 1))
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, config = quick,
 #'     verbose = FALSE)
@@ -164,17 +164,13 @@ RunSIGEL.default <- function(
 #' @rdname RunSIGEL
 #' @export
 RunSIGEL.Assay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
-  call <- rlang::current_env()
-  counts <- read_counts(object, slot %||% layer, call)
+  counts <- read_counts(object, slot %||% layer, rlang::current_env())
   RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
 #' @rdname RunSIGEL
-RunSIGEL.StdAssay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
-}
+RunSIGEL.StdAssay <- RunSIGEL.Assay
 
 #' @rdname RunSIGEL
 #' @export
@@ -203,21 +199,8 @@ RunSIGEL.Seurat <- function(
   check_no_dots(..., known = names(formals(RunSIGEL.Seurat)), call = call)
   assay <- choose_assay(object, assay, call)
   check_reduction_name(object, reduction.name, call)
-  cells <- colnames(object[[assay]])
-  outside <- setdiff(colnames(object), cells)
-  if (length(outside)) {
-    found <- sprintf("\"%s\", which lacks %d of %d cells", assay, length(outside), ncol(object))
-    fix <- sprintf("Take its cells first: `subset(object, cells = colnames(object[[\"%s\"]]))`.", assay)
-    sigel_abort("assay", found, "an assay with all cells of the object", fix, call)
-  }
-  if (is.null(coordinates)) {
-    places <- places_from_images(object, image, cells, call)
-  } else {
-    if (!is.null(image)) {
-      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
-    }
-    places <- places_from_table(coordinates, cells, call)
-  }
+  check_all_cells(object, assay, call)
+  places <- places_of(object, image, coordinates, colnames(object[[assay]]), call)
   reduction <- speaking_for(call, {
     RunSIGEL(
       object[[assay]],
@@ -246,7 +229,7 @@ RunSIGEL.Seurat <- function(
     SeuratObject::Tool(object) <- model_record(save.model)
   }
   # The log need not hold the place of every cell.
-  coordinates <- if (is.null(coordinates)) NULL else "given"
+  coordinates <- if_given(coordinates)
   SeuratObject::LogSeuratCommand(object)
 }
 
@@ -254,10 +237,7 @@ run_settings <- function(n.dims, n.groups, config, preset, call) {
   check_string(preset, "preset", "Use `preset = \"default\"`.", call)
   check_whole(n.dims, "n.dims", 2L, 32L, call)
   check_groups(n.groups, call)
-  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
-    fix <- "For example `config = list(train = list(pretrain_epochs = 20))`."
-    sigel_abort("config", describe(config), "a nested named list of settings", fix, call)
-  }
+  check_settings(config, "list(train = list(pretrain_epochs = 20))", call)
   twice <- c(n_dims = "n.dims", n_groups = "n.groups", preset = "preset")
   for (name in intersect(names(twice), names(config))) {
     fix <- sprintf("Use the argument `%s`.", twice[[name]])
@@ -324,7 +304,7 @@ as_reduction <- function(result, counts, assay, key) {
 as_history <- function(history) {
   columns <- lapply(history, unlist)
   columns <- columns[lengths(columns) > 0L]
-  as.data.frame(columns, stringsAsFactors = FALSE)
+  as.data.frame(dotted(columns), stringsAsFactors = FALSE)
 }
 
 # The numbers of groups that were tried, named, as a table; NULL where none were.
@@ -347,11 +327,7 @@ add_feature_metadata <- function(assay, features, asked = NULL, name = "sigel") 
   metadata <- data.frame(group = features$group[rows], prob = features$prob[rows], status = status)
   names(metadata) <- paste0(name, c(".group", ".group.prob", ".status"))
   rownames(metadata) <- genes
-  # A factor that is there already would keep its levels.
-  for (column in intersect(names(metadata), names(assay[[]]))) {
-    assay[[column]] <- NULL
-  }
-  SeuratObject::AddMetaData(assay, metadata = metadata)
+  put_columns(assay, metadata)
 }
 
 # What SIGEL.save writes.

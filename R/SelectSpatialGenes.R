@@ -1,7 +1,7 @@
-# Columns of the table of the choice, as the engine names them, and the feature metadata of each after the reduction.
+# Columns of the table of the choice, and the feature metadata of each after the reduction.
 SELECTION_COLUMNS <- c(
   group = "selection.group",
-  group_rank = "selection.group.rank",
+  group.rank = "selection.group.rank",
   rank = "selection.rank",
   effect = "selection.effect",
   selected = "selected",
@@ -21,7 +21,7 @@ SELECTION_COLUMNS <- c(
 #' have a pattern and a group.
 #'
 #' @section Columns of the table:
-#' `gene`, `group`, `group_rank` (1 is the most spatial gene of its group), `rank` and
+#' `gene`, `group`, `group.rank` (1 is the most spatial gene of its group), `rank` and
 #' `effect` (as in [FindSpatialGenes()]), `selected` and `weight` (mean 1 over the genes
 #' selected, 0 for the others). For a Seurat object they become feature metadata of the
 #' assay, named after the reduction: `sigel.selected`, `sigel.weight`, and
@@ -48,8 +48,8 @@ SELECTION_COLUMNS <- c(
 #' @seealso [FindSpatialDomains()], [FindSpatialGenes()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- SelectSpatialGenes(section, n.genes = 30, verbose = FALSE)
 #'   chosen <- SpatialGeneSelection(section)
 #'   head(chosen)
@@ -106,7 +106,7 @@ SelectSpatialGenes.default <- function(
   )
   table <- as_gene_table(result, names(SELECTION_COLUMNS))
   table$group <- as_group(as.character(table$group))
-  table$group_rank <- as.integer(table$group_rank)
+  table$group.rank <- as.integer(table$group.rank)
   table
 }
 
@@ -175,7 +175,7 @@ SelectSpatialGenes.Seurat <- function(
   })
   object[[assay]] <- add_selection(object[[assay]], table, reduction)
   # The log need not hold the place of every cell.
-  coordinates <- if (is.null(coordinates)) NULL else "given"
+  coordinates <- if_given(coordinates)
   SeuratObject::LogSeuratCommand(object)
 }
 
@@ -184,33 +184,7 @@ SelectSpatialGenes.Seurat <- function(
 SpatialGeneSelection <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
-  columns <- selection_names(reduction)
-  if (inherits(object, "Seurat")) {
-    assay <- selection_assay(object, assay, columns, call)
-    object <- object[[assay]]
-  }
-  if (!inherits(object, c("Assay", "StdAssay"))) {
-    fix <- "Pass what `SelectSpatialGenes()` returned."
-    sigel_abort("object", describe(object), "a Seurat object or an assay", fix, call)
-  }
-  metadata <- object[[]]
-  if (!all(columns %in% names(metadata))) {
-    found <- sprintf("an assay without \"%s\"", columns[["selected"]])
-    sigel_abort("object", found, "a choice of genes", "Call `SelectSpatialGenes()` first.", call)
-  }
-  table <- stats::setNames(metadata[columns], names(columns))
-  table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
-  table[order(table$rank), , drop = FALSE]
-}
-
-# The assay named; else the default one, or where that has no choice of genes one that has.
-selection_assay <- function(object, assay, columns, call) {
-  if (!is.null(assay)) {
-    return(choose_assay(object, assay, call))
-  }
-  assays <- unique(c(SeuratObject::DefaultAssay(object), SeuratObject::Assays(object)))
-  has <- vapply(assays, function(name) all(columns %in% names(object[[name]][[]])), logical(1L))
-  if (any(has)) assays[has][1L] else assays[1L]
+  metadata_table(object, assay, selection_names(reduction), "a choice of genes", "SelectSpatialGenes", call)
 }
 
 # Names of the feature metadata, by column of the table.
@@ -225,9 +199,5 @@ add_selection <- function(assay, table, reduction) {
   metadata$weight[is.na(metadata$weight)] <- 0
   names(metadata) <- selection_names(reduction)
   rownames(metadata) <- rownames(assay)
-  # A factor that is there already would keep its levels.
-  for (column in intersect(names(metadata), names(assay[[]]))) {
-    assay[[column]] <- NULL
-  }
-  SeuratObject::AddMetaData(assay, metadata = metadata)
+  put_columns(assay, metadata)
 }

@@ -8,11 +8,11 @@
 #'
 #' @param seed Seed; the same seed gives the same objects. R's own random numbers
 #'   are neither used nor changed.
-#' @param n_panel Number of genes in the panel, drawn in even shares from each
+#' @param n.panel Number of genes in the panel, drawn in even shares from each
 #'   programme and from the genes without a pattern.
-#' @param n_rows,n_cols,n_programmes,genes_per_programme,n_background_genes As in
+#' @param n.rows,n.cols,n.programmes,genes.per.programme,n.background.genes As in
 #'   [SimulateSection()].
-#' @param median_counts Median number of counts over all genes.
+#' @param median.counts Median number of counts over all genes.
 #' @param lattice That of the reference, as in [SimulateSection()].
 #' @param image How the picture of the reference is stored, as in
 #'   [SimulateSection()]; cells have no lattice, so that theirs is `"fov"`, or
@@ -24,20 +24,20 @@
 #' @seealso [ImputeGenes()]
 #' @examples
 #' if (sigel_available()) {
-#'   panel <- SimulatePanel(n_panel = 20, n_rows = 12, n_cols = 12,
-#'     n_programmes = 2, genes_per_programme = 20, n_background_genes = 20)
+#'   panel <- SimulatePanel(n.panel = 20, n.rows = 12, n.cols = 12,
+#'     n.programmes = 2, genes.per.programme = 20, n.background.genes = 20)
 #'   vapply(panel, dim, integer(2))
 #' }
 #' @export
 SimulatePanel <- function(
   seed = 0,
-  n_panel = 80,
-  n_rows = 40,
-  n_cols = 40,
-  n_programmes = 8,
-  genes_per_programme = 90,
-  n_background_genes = 480,
-  median_counts = 3500,
+  n.panel = 80,
+  n.rows = 40,
+  n.cols = 40,
+  n.programmes = 8,
+  genes.per.programme = 90,
+  n.background.genes = 480,
+  median.counts = 3500,
   lattice = c("visium", "square", "cells"),
   image = c("auto", "visium", "fov", "none"),
   assay = "Spatial"
@@ -46,13 +46,13 @@ SimulatePanel <- function(
   lattice <- rlang::arg_match(lattice)
   image <- rlang::arg_match(image)
   settings <- list(
-    n_panel = n_panel,
-    n_rows = n_rows,
-    n_cols = n_cols,
-    n_programmes = n_programmes,
-    genes_per_programme = genes_per_programme,
-    n_background_genes = n_background_genes,
-    median_counts = median_counts,
+    n_panel = n.panel,
+    n_rows = n.rows,
+    n_cols = n.cols,
+    n_programmes = n.programmes,
+    genes_per_programme = genes.per.programme,
+    n_background_genes = n.background.genes,
+    median_counts = median.counts,
     lattice = lattice
   )
   pieces <- sigel_call("simulate_panel", list(settings = as_settings(settings), seed = seed))

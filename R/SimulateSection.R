@@ -7,11 +7,11 @@
 #'
 #' @param seed Seed; the same seed gives the same section. R's own random
 #'   numbers are neither used nor changed.
-#' @param n_rows,n_cols Spots down and across before the tissue is cut out.
-#' @param n_programmes Number of planted programmes.
-#' @param genes_per_programme,n_background_genes Genes that follow each
+#' @param n.rows,n.cols Spots down and across before the tissue is cut out.
+#' @param n.programmes Number of planted programmes.
+#' @param genes.per.programme,n.background.genes Genes that follow each
 #'   programme, and genes without a spatial pattern.
-#' @param median_counts Median number of counts of a spot.
+#' @param median.counts Median number of counts of a spot.
 #' @param lattice `"visium"` (hexagonal), `"square"`, or `"cells"` (scattered
 #'   cells without array positions).
 #' @param image How the picture is stored: `"visium"` (needs the package Seurat),
@@ -25,19 +25,19 @@
 #' @seealso [ReadSection()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
-#'     genes_per_programme = 10, n_background_genes = 10)
+#'   section <- SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2,
+#'     genes.per.programme = 10, n.background.genes = 10)
 #'   section
 #' }
 #' @export
 SimulateSection <- function(
   seed = 0,
-  n_rows = 40,
-  n_cols = 40,
-  n_programmes = 8,
-  genes_per_programme = 90,
-  n_background_genes = 480,
-  median_counts = 3500,
+  n.rows = 40,
+  n.cols = 40,
+  n.programmes = 8,
+  genes.per.programme = 90,
+  n.background.genes = 480,
+  median.counts = 3500,
   lattice = c("visium", "square", "cells"),
   image = c("auto", "visium", "fov", "none"),
   assay = "Spatial"
@@ -46,12 +46,12 @@ SimulateSection <- function(
   lattice <- rlang::arg_match(lattice)
   image <- rlang::arg_match(image)
   settings <- list(
-    n_rows = n_rows,
-    n_cols = n_cols,
-    n_programmes = n_programmes,
-    genes_per_programme = genes_per_programme,
-    n_background_genes = n_background_genes,
-    median_counts = median_counts,
+    n_rows = n.rows,
+    n_cols = n.cols,
+    n_programmes = n.programmes,
+    genes_per_programme = genes.per.programme,
+    n_background_genes = n.background.genes,
+    median_counts = median.counts,
     lattice = lattice
   )
   pieces <- sigel_call("simulate", list(settings = as_settings(settings), seed = seed))

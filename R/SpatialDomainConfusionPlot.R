@@ -1,10 +1,10 @@
 #' @rdname SpatialDomainPlot
 #' @param labels Name of a column of the meta data with a label for each spot, or for some.
 #' @export
-SpatialDomainConfusionPlot <- function(object, labels, reduction = "sigel") {
+SpatialDomainConfusionPlot <- function(object, labels, cluster.name = "sigel_domain") {
   needs_ggplot()
   call <- rlang::current_env()
-  domain <- domain_results(object, reduction, call)$domain
+  domain <- domain_results(object, cluster.name, call)$domain
   name <- if (!missing(labels)) labels
   check_string(name, "labels", "Give the name of one column of the meta data.", call)
   known <- label_factor(meta_columns(object, name, names(domain), "labels", call)[[1L]], name, call)

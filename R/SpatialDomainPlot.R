@@ -7,7 +7,8 @@
 #' @param object A Seurat object after [FindSpatialDomains()].
 #' @param group.by Name of another column of the meta data to draw in place of the
 #'   domains, text or numbers.
-#' @param reduction The `reduction` of the call of [FindSpatialDomains()].
+#' @param cluster.name Name of the column of the meta data with the domains, the
+#'   `cluster.name` of the call of [FindSpatialDomains()].
 #' @param section Name of the column of the meta data that tells sections apart, each of
 #'   which gets a panel; default: that of the call.
 #' @param image,coordinates Where the spots are, as in [RunSIGEL()].
@@ -22,8 +23,8 @@
 #' @seealso [SpatialDomainStabilityPlot()]
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
 #'   SpatialDomainPlot(section)
 #'   SpatialDomainConfusionPlot(section, "region")
@@ -32,7 +33,7 @@
 SpatialDomainPlot <- function(
   object,
   group.by = NULL,
-  reduction = "sigel",
+  cluster.name = "sigel_domain",
   section = NULL,
   image = NULL,
   coordinates = NULL,
@@ -41,8 +42,10 @@ SpatialDomainPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
-  domains <- domain_results(object, reduction, call)
-  check_point_size(point.size, call)
+  domains <- domain_results(object, cluster.name, call)
+  if (!is.null(point.size)) {
+    check_positive(point.size, "point.size", "Use `point.size = 1`.", call)
+  }
   if (!is.null(ncol)) {
     check_whole(ncol, "ncol", 1L, 3L, call)
   }
@@ -97,23 +100,23 @@ fill_tissue <- function(shown) {
 }
 
 # The domain of each spot, by name, and how they were found (NULL where that was lost on the way).
-domain_results <- function(object, reduction, call) {
+domain_results <- function(object, cluster.name, call) {
   if (!inherits(object, "Seurat")) {
     fix <- "Pass what `FindSpatialDomains()` returned."
     sigel_abort("object", describe(object), "a Seurat object", fix, call)
   }
-  check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
-  column <- domain_columns(reduction)[1L]
+  check_string(cluster.name, "cluster.name", "Use `cluster.name = \"sigel_domain\"`.", call)
   metadata <- object[[]]
-  if (!column %in% names(metadata)) {
-    found <- sprintf("an object without \"%s\"", column)
-    sigel_abort("object", found, "spatial domains", "Call `FindSpatialDomains()` first.", call)
+  if (!cluster.name %in% names(metadata)) {
+    found <- sprintf("an object without \"%s\"", cluster.name)
+    others <- columns_of_domains(object)
+    fix <- if (length(others)) {
+      sprintf("Use `cluster.name = \"%s\"`.", others[1L])
+    } else {
+      "Call `FindSpatialDomains()` first."
+    }
+    sigel_abort("object", found, "spatial domains", fix, call)
   }
-  name <- domain_reduction(reduction)
-  results <- if (name %in% SeuratObject::Reductions(object)) object[[name]]
-  about <- if (!is.null(results)) methods::slot(results, "misc")
-  if (!is.null(about)) {
-    about$assay <- SeuratObject::DefaultAssay(results)
-  }
-  list(domain = stats::setNames(metadata[[column]], rownames(metadata)), about = about)
+  domain <- stats::setNames(metadata[[cluster.name]], rownames(metadata))
+  list(domain = domain, about = about_domains(object, cluster.name))
 }

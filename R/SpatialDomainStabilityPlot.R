@@ -7,21 +7,21 @@
 #'
 #' @inheritParams SpatialDomainPlot
 #' @param object A Seurat object after [FindSpatialDomains()].
-#' @param table What [SpatialDomainStability()] returned for it.
+#' @param table What [FindSpatialDomainStability()] returned for it.
 #' @return A ggplot, put together by the package patchwork.
 #' @examples
 #' if (sigel_available() && requireNamespace("patchwork", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
-#'   stability <- SpatialDomainStability(section, n.seeds = 2, verbose = FALSE)
+#'   stability <- FindSpatialDomainStability(section, n.seeds = 2, verbose = FALSE)
 #'   SpatialDomainStabilityPlot(section, stability)
 #' }
 #' @export
 SpatialDomainStabilityPlot <- function(
   object,
   table,
-  reduction = "sigel",
+  cluster.name = "sigel_domain",
   section = NULL,
   image = NULL,
   coordinates = NULL,
@@ -30,12 +30,14 @@ SpatialDomainStabilityPlot <- function(
   needs_ggplot()
   call <- rlang::current_env()
   require_installed("patchwork", "A page of several plots", call)
-  domains <- domain_results(object, reduction, call)
-  check_point_size(point.size, call)
+  domains <- domain_results(object, cluster.name, call)
+  if (!is.null(point.size)) {
+    check_positive(point.size, "point.size", "Use `point.size = 1`.", call)
+  }
   table <- if (!missing(table)) table
   check_stability_table(table, domains$domain, call)
   spots <- attr(table, "spots")
-  names(table)[match(c("domain", "n_spots"), names(table))] <- c("group", "n_genes")
+  names(table)[match(c("domain", "n.spots"), names(table))] <- c("group", "n.genes")
   dots <- stability_dots(table, part = "domain", members = "spots") +
     ggplot2::labs(title = NULL, subtitle = "Domains") +
     ggplot2::theme(legend.position = "top", legend.justification = "left")
@@ -67,19 +69,18 @@ SpatialDomainStabilityPlot <- function(
 
 # `domain`: that of each spot of the object, by name.
 check_stability_table <- function(table, domain, call) {
-  needed <- c("domain", "n_spots", "stability", "lowest")
+  needed <- c("domain", "n.spots", "stability", "lowest")
+  check_table(table, needed, "FindSpatialDomainStability", call)
   spots <- attr(table, "spots")
-  lawful <- is.data.frame(table) && all(needed %in% names(table)) && nrow(table)
-  if (!lawful || is.null(spots)) {
-    found <- if (lawful) "a table without its attribute `spots`" else describe(table)
-    fix <- "Give what `SpatialDomainStability()` returned."
-    sigel_abort("table", found, paste("a data frame with columns", toString(needed)), fix, call)
+  if (is.null(spots)) {
+    fix <- "Give what `FindSpatialDomainStability()` returned."
+    sigel_abort("table", "a table without its attribute `spots`", "the table as it was returned", fix, call)
   }
   cells <- names(domain)
   outside <- setdiff(cells, names(spots))
   if (length(outside)) {
     found <- sprintf("nothing of %d of %d spots: %s", length(outside), length(cells), some(outside))
-    fix <- "Call `SpatialDomainStability()` on this object."
+    fix <- "Call `FindSpatialDomainStability()` on this object."
     sigel_abort("table", found, "the spots of the object", fix, call)
   }
   check_same_domains(table, domain, call)
@@ -90,14 +91,14 @@ check_same_domains <- function(table, domain, call) {
   own <- table(as.character(domain))
   names <- union(names(own), as.character(table$domain))
   here <- as.integer(own)[match(names, names(own))]
-  there <- as.integer(table$n_spots)[match(names, as.character(table$domain))]
+  there <- as.integer(table$n.spots)[match(names, as.character(table$domain))]
   here[is.na(here)] <- 0L
   there[is.na(there)] <- 0L
   other <- which(here != there)
   if (length(other) || anyDuplicated(table$domain)) {
     example <- sprintf(": \"%s\" with %d spots, here %d", names[other], there[other], here[other])
     found <- paste0("the stability of other domains", utils::head(example, 1L))
-    fix <- "Call `SpatialDomainStability(object)` again."
+    fix <- "Call `FindSpatialDomainStability(object)` again."
     sigel_abort("table", found, "that of the object's domains", fix, call)
   }
 }

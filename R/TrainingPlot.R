@@ -1,7 +1,7 @@
 # What the columns of the history mean; a term that is not named here keeps its own name.
 TERMS <- c(
   loss = "total loss",
-  held_out = "genes held out",
+  held.out = "genes held out",
   reconstruct = "hidden patches",
   contrast = "two views of a gene",
   cluster = "distance to target groups",
@@ -25,8 +25,8 @@ TERMS <- c(
 #' @return A ggplot.
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   section <- SimulateSection(n_rows = 12, n_cols = 12, n_programmes = 2,
-#'     genes_per_programme = 15, n_background_genes = 10)
+#'   section <- SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2,
+#'     genes.per.programme = 15, n.background.genes = 10)
 #'   quick <- list(train = list(pretrain_epochs = 2, refine_epochs = 2))
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 3, config = quick,
 #'     verbose = FALSE)
@@ -35,7 +35,8 @@ TERMS <- c(
 #' @export
 TrainingPlot <- function(object, reduction = "sigel") {
   needs_ggplot()
-  history <- SeuratObject::Misc(sigel_results(object, reduction))$history
+  # Those of 0.5.0 have underscores.
+  history <- dotted(SeuratObject::Misc(sigel_results(object, reduction))$history)
   history <- history[!history$stage %in% c("eigenimages", "groups"), , drop = FALSE]
   if (!nrow(history)) {
     fix <- "Train for one epoch or more; `preset = \"fast\"` trains nothing."
@@ -43,7 +44,7 @@ TrainingPlot <- function(object, reduction = "sigel") {
   }
   terms <- setdiff(
     names(history)[vapply(history, is.numeric, logical(1L))],
-    c("epoch", "seconds", "n_groups", "held_out_start", "kept_epoch")
+    c("epoch", "seconds", "n.groups", "held.out.start", "kept.epoch")
   )
   terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
   history$step <- seq_len(nrow(history))
@@ -77,5 +78,5 @@ run_length <- function(curves) stats::ave(curves$step, curves$term, curves$stage
 
 term_label <- function(term) {
   known <- unname(TERMS[term])
-  ifelse(is.na(known), gsub("_", " ", term, fixed = TRUE), known)
+  ifelse(is.na(known), gsub(".", " ", term, fixed = TRUE), known)
 }

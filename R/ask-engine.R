@@ -24,7 +24,8 @@ asked_section <- function(
   config,
   call,
   model = NULL,
-  new.name = FALSE
+  new.name = FALSE,
+  section = NULL
 ) {
   results <- asked_results(object, reduction, new.name, call)
   run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
@@ -32,14 +33,11 @@ asked_section <- function(
   assay <- choose_assay(object, assay %||% run_assay, call)
   layer <- layer %||% run_layer %||% "counts"
   cells <- colnames(object[[assay]])
-  if (is.null(coordinates)) {
-    places <- places_from_images(object, image, cells, call)
-  } else {
-    if (!is.null(image)) {
-      sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
-    }
-    places <- places_from_table(coordinates, cells, call)
+  if (!is.null(section)) {
+    check_string(section, "section", "Give the name of one column of the meta data.", call)
+    section <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
+  places <- places_of(object, image, coordinates, cells, call, section)
   of_run <- identical(assay, run_assay) && is.null(features) && is.null(config)
   if (of_run) {
     seen <- SeuratObject::Misc(results)$features$gene
@@ -55,6 +53,7 @@ asked_section <- function(
     coordinates = do.call(cbind, unname(places)),
     features = features,
     config = config,
+    section = section,
     of_run = of_run && identical(layer, run_layer)
   )
 }
@@ -97,13 +96,12 @@ check_question <- function(model, seed.use, device, verbose, call) {
 # The part `image` of `config`, the only one that a question without training has use for.
 image_settings <- function(config, call) {
   config <- config %||% list()
-  example <- "For example `config = list(image = list(min_spots = 5))`."
-  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
-    sigel_abort("config", describe(config), "a nested named list of settings", example, call)
-  }
+  example <- "list(image = list(min_spots = 5))"
+  check_settings(config, example, call)
   other <- setdiff(names(config), "image")
   if (length(other)) {
-    sigel_abort("config", sprintf("the part %s", some(other)), "the part \"image\" alone", example, call)
+    fix <- sprintf("For example `config = %s`.", example)
+    sigel_abort("config", sprintf("the part %s", some(other)), "the part \"image\" alone", fix, call)
   }
   as_settings(config$image %||% list())
 }

@@ -47,6 +47,38 @@ check_share <- function(x, argument, example, call) {
   }
 }
 
+# A size that a plot draws with, or another number above 0.
+check_positive <- function(x, argument, fix, call) {
+  if (!is.numeric(x) || length(x) != 1L || !isTRUE(is.finite(x) && x > 0)) {
+    sigel_abort(argument, describe(x), "one number above 0", fix, call)
+  }
+}
+
+# Names of genes; whether there are such genes is another question.
+check_gene_names <- function(features, fix, call, wanted = "names of genes") {
+  if (!is.character(features) || !length(features) || anyNA(features)) {
+    found <- if (is.null(features)) "nothing" else describe(features)
+    sigel_abort("features", found, wanted, fix, call)
+  }
+}
+
+# Settings by name; what they are called is the engine's to check.
+check_settings <- function(config, example, call, wanted = "a nested named list of settings") {
+  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
+    fix <- sprintf("For example `config = %s`.", example)
+    sigel_abort("config", describe(config), wanted, fix, call)
+  }
+}
+
+# A table that another function returned.
+check_table <- function(table, columns, maker, call, argument = "table") {
+  if (!is.data.frame(table) || !all(columns %in% names(table)) || !nrow(table)) {
+    found <- if (is.null(table)) "nothing" else describe(table)
+    wanted <- paste("a data frame with columns", toString(columns))
+    sigel_abort(argument, found, wanted, sprintf("Give what `%s()` returned.", maker), call)
+  }
+}
+
 # One of some words; an argument left at its default, all of them, means the first.
 check_choice <- function(x, choices, argument, call) {
   if (identical(x, choices)) {
@@ -97,12 +129,15 @@ check_all_cells <- function(object, assay, call) {
   }
 }
 
-# What Seurat would refuse only after training.
+# What else an object holds by a name; Seurat would refuse a second one only after the work.
+taken_names <- function(object) {
+  c(SeuratObject::Assays(object), SeuratObject::Images(object), names(methods::slot(object, "graphs")))
+}
+
 check_reduction_name <- function(object, name, call) {
   check_string(name, "reduction.name", "Use `reduction.name = \"sigel\"`.", call)
   check_plain_name(name, "reduction.name", call)
-  taken <- c(SeuratObject::Assays(object), SeuratObject::Images(object), names(object@graphs))
-  if (name %in% taken) {
+  if (name %in% taken_names(object)) {
     found <- sprintf("\"%s\", the name of an assay, an image or a graph", name)
     sigel_abort("reduction.name", found, "a name of its own", "Use `reduction.name = \"sigel\"`.", call)
   }

@@ -11,6 +11,22 @@ XY <- list(
 )
 LATTICE <- c("array_row", "array_col")
 
+# Places of `cells`: from the table where one is given, else from the object's image. Both together would leave open
+# which is meant. Where `section` tells sections apart, all images show them together.
+places_of <- function(object, image, coordinates, cells, call = rlang::caller_env(), section = NULL) {
+  if (!is.null(image) && !is.null(coordinates)) {
+    sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
+  }
+  if (!is.null(section) && is.null(image)) {
+    coordinates <- coordinates %||% places_of_sections(object, call)
+  }
+  if (is.null(coordinates)) {
+    places_from_images(object, image, cells, call)
+  } else {
+    places_from_table(coordinates, cells, call)
+  }
+}
+
 # Places from a matrix or data frame given by hand, for all `cells` and in their order.
 places_from_table <- function(table, cells, call = rlang::caller_env()) {
   wanted <- "a matrix or data frame with columns x and y, and the cells as row names (or a column `cell`)"

@@ -1,8 +1,10 @@
 # What the verbs of spatial domains share: names, the section, the method, what is known of genes.
 
-# Names of the meta data and of the reduction of domains, after the reduction of the run.
-domain_columns <- function(reduction) paste0(reduction, c("_domain", "_domain_prob"))
-domain_reduction <- function(reduction) paste0(reduction, "domain")
+# Where domains are written: columns of the meta data, and a reduction whose name cannot be that of a column. All are
+# named after the column of the domains, which by default is named after the reduction of the run.
+domain_columns <- function(cluster.name) paste0(cluster.name, c("", "_prob"))
+domain_reduction <- function(cluster.name) paste0(sub("_domain$", "", cluster.name), "domain")
+default_cluster_name <- function(reduction) paste0(reduction, "_domain")
 
 # A name that is written under for the first time may be a slip where a run has another.
 tell_of_new_name <- function(object, reduction) {
@@ -26,20 +28,56 @@ tell_of_new_name <- function(object, reduction) {
 # Whether domains, or a choice of genes, are under the name.
 is_written <- function(object, reduction) {
   of_genes <- lapply(SeuratObject::Assays(object), function(assay) names(object[[assay]][[]]))
-  written <- c(domain_columns(reduction)[1L], selection_names(reduction)[["selected"]])
+  written <- c(default_cluster_name(reduction), selection_names(reduction)[["selected"]])
   any(written %in% c(names(object[[]]), unlist(of_genes)))
 }
 
-# Refused before the work, not after it.
-check_domain_names <- function(object, reduction, call) {
-  name <- domain_reduction(reduction)
-  taken <- c(SeuratObject::Assays(object), SeuratObject::Images(object), names(object@graphs))
-  own <- !name %in% SeuratObject::Reductions(object) || !is.null(SeuratObject::Misc(object[[name]])$n.domains)
-  if (name %in% taken || !own) {
-    found <- sprintf("\"%s\", after which \"%s\" is named, which is there already", reduction, name)
-    fix <- sprintf("Rename or remove what is called \"%s\".", name)
-    sigel_abort("reduction", found, "a name that leaves that free", fix, call)
+# How the domains in a column were found; NULL where the object does not hold it, or not any more.
+about_domains <- function(object, cluster.name) {
+  results <- methods::slot(object, "reductions")[[domain_reduction(cluster.name)]]
+  about <- if (!is.null(results)) methods::slot(results, "misc")
+  # 0.5.0 did not write the name down: it was the default.
+  found_under <- about$cluster.name %||% sub("domain$", "_domain", domain_reduction(cluster.name))
+  if (is.null(about$n.domains) || found_under != cluster.name) {
+    return(NULL)
   }
+  c(about, list(assay = SeuratObject::DefaultAssay(results)))
+}
+
+# The columns of all domains that an object can tell of.
+columns_of_domains <- function(object) {
+  reductions <- methods::slot(object, "reductions")
+  unlist(lapply(unname(reductions), function(found) methods::slot(found, "misc")$cluster.name))
+}
+
+# The column of the domains, refused before the work, not after it, where what is written would take the place of
+# something else.
+check_cluster_name <- function(object, cluster.name, reduction, call) {
+  default <- default_cluster_name(reduction)
+  argument <- if (is.null(cluster.name)) "reduction" else "cluster.name"
+  cluster.name <- cluster.name %||% default
+  check_string(cluster.name, "cluster.name", sprintf("Use `cluster.name = \"%s\"`.", default), call)
+  check_plain_name(cluster.name, "cluster.name", call)
+  own <- !is.null(about_domains(object, cluster.name))
+  reductions <- SeuratObject::Reductions(object)
+  columns <- intersect(domain_columns(cluster.name), names(object[[]]))
+  if (cluster.name %in% c(taken_names(object), reductions)) {
+    found <- sprintf("\"%s\", the name of an assay, an image, a graph or a reduction", cluster.name)
+    sigel_abort(argument, found, "a name of its own", sprintf("Use `cluster.name = \"%s\"`.", default), call)
+  }
+  if (length(columns) && cluster.name != default && !own) {
+    found <- sprintf("\"%s\", a column that `FindSpatialDomains()` did not make", columns[1L])
+    fix <- sprintf("Use another name, or remove the column first: `object[[\"%s\"]] <- NULL`.", columns[1L])
+    sigel_abort(argument, found, "a name of its own", fix, call)
+  }
+  name <- domain_reduction(cluster.name)
+  if (name %in% c(taken_names(object), if (!own) reductions)) {
+    given <- if (argument == "reduction") reduction else cluster.name
+    found <- sprintf("\"%s\", after which \"%s\" is named, which is there already", given, name)
+    fix <- sprintf("Rename or remove what is called \"%s\".", name)
+    sigel_abort(argument, found, "a name that leaves that free", fix, call)
+  }
+  cluster.name
 }
 
 # Counts, places and section of each cell out of a Seurat object, as a run saw them.
@@ -55,9 +93,6 @@ domain_section <- function(
   features = NULL,
   config = NULL
 ) {
-  if (!is.null(section) && is.null(coordinates) && is.null(image)) {
-    coordinates <- places_of_sections(object, call)
-  }
   seen <- asked_section(
     object,
     assay,
@@ -68,12 +103,9 @@ domain_section <- function(
     reduction,
     config,
     call,
-    new.name = TRUE
+    new.name = TRUE,
+    section = section
   )
-  if (!is.null(section)) {
-    check_string(section, "section", "Give the name of one column of the meta data.", call)
-    seen$section <- meta_columns(object, section, seen$cells, "section", call)[[1L]]
-  }
   counts <- as_counts(read_counts(object[[seen$assay]], seen$layer, call), "layer", call)
   seen$counts <- mark_checked(select_features(counts, seen$features, call))
   seen
@@ -81,10 +113,7 @@ domain_section <- function(
 
 # Settings of the domains and, from the part `image`, of the images, as the engine takes them, which has the defaults.
 domain_settings <- function(config, call) {
-  if (!is.list(config) || length(config) && !rlang::is_named(config)) {
-    fix <- "For example `config = list(window = 19)`."
-    sigel_abort("config", describe(config), "a named list of settings", fix, call)
-  }
+  check_settings(config, "list(window = 19)", call, "a named list of settings")
   image <- image_settings(config["image"][!is.null(config$image)], call)
   list(domains = as_settings(config[setdiff(names(config), "image")]), image = image)
 }
@@ -98,10 +127,8 @@ check_domain_features <- function(features, genes, call) {
   if (is.null(features)) {
     return(invisible())
   }
-  if (!is.character(features) || !length(features) || anyNA(features)) {
-    fix <- "See `rownames(object)`, or leave it out for the choice of `SelectSpatialGenes()`."
-    sigel_abort("features", describe(features), "names of genes", fix, call)
-  }
+  fix <- "See `rownames(object)`, or leave it out for the choice of `SelectSpatialGenes()`."
+  check_gene_names(features, fix, call)
   unknown <- setdiff(features, genes)
   if (length(unknown)) {
     near <- nearest_names(unknown[1L], genes)

@@ -22,7 +22,17 @@ ARGUMENTS <- local({
     section_key = "section",
     seed = "seed.use"
   )
+  simulation <- c(
+    n_rows = "n.rows",
+    n_cols = "n.cols",
+    n_programmes = "n.programmes",
+    genes_per_programme = "genes.per.programme",
+    n_background_genes = "n.background.genes",
+    median_counts = "median.counts"
+  )
   list(
+    simulate = simulation,
+    simulate_panel = c(simulation, n_panel = "n.panel"),
     embed = c(
       section,
       n_dims = "n.dims",

@@ -1,11 +1,11 @@
 # The engine's answer as R's tables and matrices, and as an assay.
 
-# Columns of the table of imputed genes, as the engine names them; in feature metadata with dots.
+# Columns of the table of imputed genes, and of the feature metadata of their assay.
 IMPUTED_COLUMNS <- c(
-  "expected_pcc",
+  "expected.pcc",
   "trusted",
   "similarity",
-  "nearest_gene",
+  "nearest.gene",
   "level",
   "spatial",
   "spread",
@@ -24,10 +24,7 @@ IMPUTED_TABLES <- c(
 # What Seurat, or the user, would regret only after the work is done; TRUE where an earlier answer is replaced.
 check_assay_name <- function(object, name, source, call) {
   check_string(name, "assay.name", "Use `assay.name = \"sigel.imputed\"`.", call)
-  if (make.names(name) != name) {
-    fix <- sprintf("Use `assay.name = \"%s\"`.", make.names(name))
-    sigel_abort("assay.name", describe(name), "a name of letters, digits, dots and underscores", fix, call)
-  }
+  check_plain_name(name, "assay.name", call)
   own <- name %in% SeuratObject::Assays(object) && !is.null(imputation_misc(object[[name]]))
   if (own && name == source) {
     fix <- sprintf(
@@ -36,12 +33,18 @@ check_assay_name <- function(object, name, source, call) {
     )
     sigel_abort("assay", sprintf("\"%s\", which is imputed", name), "an assay with raw counts", fix, call)
   }
-  others <- c(SeuratObject::Images(object), SeuratObject::Reductions(object), names(object@graphs))
-  if (name %in% c(others, if (!own) SeuratObject::Assays(object))) {
+  taken <- c(taken_names(object), SeuratObject::Reductions(object))
+  if (name %in% setdiff(taken, if (own) name)) {
     found <- sprintf("\"%s\", which the object has and which `ImputeGenes()` did not make", name)
     sigel_abort("assay.name", found, "a name of its own", "Use `assay.name = \"sigel.imputed\"`.", call)
   }
   own
+}
+
+tell_of_replaced <- function(name, tell) {
+  if (tell) {
+    cli::cli_inform(c(i = "The assay {.val {name}} of an earlier call is replaced."))
+  }
 }
 
 # The answer of the engine as a list.
@@ -114,7 +117,7 @@ add_imputed_assay <- function(object, imputed, source, layer, name) {
     SeuratObject::CreateAssayObject(data = values)
   }
   metadata <- imputed$genes[IMPUTED_COLUMNS]
-  dimnames(metadata) <- list(genes, gsub("_", ".", IMPUTED_COLUMNS, fixed = TRUE))
+  rownames(metadata) <- genes
   assay <- SeuratObject::AddMetaData(assay, metadata = metadata)
   SeuratObject::Key(assay) <- paste0(gsub("[^[:alnum:]]", "", name), "_")
   misc <- c(

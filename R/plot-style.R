@@ -70,6 +70,15 @@ theme_pixels <- function() {
     )
 }
 
+# Size of round points so that `n` of them, spread over the extent of `xy`, touch in a panel with so many mm across and
+# down.
+touching_size <- function(xy, n, room) {
+  extent <- pmax(apply(xy, 2L, function(x) diff(range(x))), 1e-9)
+  shown <- extent * min(pmax(room, 4) / extent)
+  # A round point is about three quarters as wide as its size in mm.
+  max(0.05, min(4, sqrt(prod(shown) / n) / 0.75))
+}
+
 # One scale for all images of a plot, not stretched by a few extreme pixels.
 fill_pixels <- function(values) {
   limits <- unname(stats::quantile(values, c(0.01, 0.99)))

@@ -4,21 +4,11 @@
 # as row names; on one scale) and `pixels`, corners of each spot, or NULL where there is no lattice.
 domain_places <- function(object, domains, section, image, coordinates, call) {
   section <- section %||% domains$about$section
-  if (!is.null(coordinates) && !is.null(image)) {
-    sigel_abort("image", describe(image), "`image` or `coordinates`, not both", "Leave one out.", call)
-  }
-  if (!is.null(section) && is.null(coordinates) && is.null(image)) {
-    coordinates <- places_of_sections(object, call)
-  }
   cells <- names(domains$domain)
   if (!is.null(domains$about)) {
     cells <- intersect(cells, colnames(object[[domains$about$assay]]))
   }
-  places <- if (is.null(coordinates)) {
-    places_from_images(object, image, cells, call)
-  } else {
-    places_from_table(coordinates, cells, call)
-  }
+  places <- places_of(object, image, coordinates, cells, call, section)
   labels <- if (is.null(section)) {
     factor(rep("", length(cells)))
   } else {
@@ -145,8 +135,5 @@ tissue_plot <- function(places, values, point.size, n.columns = NULL, page = 1) 
 
 # Size of dots so that the spots of the largest section touch, where a panel has so many mm across and down.
 dot_size <- function(table, room) {
-  extent <- vapply(table[c("x", "y")], function(x) max(diff(range(x)), 1e-9), double(1L))
-  shown <- extent * min(pmax(room - c(4, 8), 4) / extent)
-  # A round point is about three quarters as wide as its size in mm.
-  max(0.05, min(4, sqrt(prod(shown) / max(table(table$section))) / 0.75))
+  touching_size(table[c("x", "y")], max(table(table$section)), room - c(4, 8))
 }

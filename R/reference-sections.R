@@ -1,4 +1,4 @@
-# Reference sections, however they are given: each becomes a list of counts and places.
+# Reference sections, however they are given: each becomes a list of counts and places, of class `sigel_section`.
 
 # What a reference may be.
 REFERENCE <- "a Seurat object, a list of `counts` and `coordinates`, or a list of several of these"
@@ -21,7 +21,9 @@ reference_sections <- function(
   lapply(seq_len(n), function(k) {
     speaking_of_reference(if (n > 1L) k, call, {
       one <- references[[k]]
-      if (inherits(one, "Seurat")) {
+      if (inherits(one, "sigel_section")) {
+        one # read by the method for Seurat objects
+      } else if (inherits(one, "Seurat")) {
         section_of_object(one, assay[[k]], layer[[k]], image[[k]], coordinates[[k]], call)
       } else {
         section_of_list(one, call)
@@ -68,12 +70,7 @@ section_of_object <- function(object, assay, layer, image, coordinates, call) {
   if (is.null(coordinates) && is.null(image) && !length(SeuratObject::Images(object))) {
     no_places("an object without an image", "`reference.coordinates`", call)
   }
-  places <- if (is.null(coordinates)) {
-    places_from_images(object, image, colnames(counts), call)
-  } else {
-    places_from_table(coordinates, colnames(counts), call)
-  }
-  list(counts = counts, places = places)
+  checked_section(counts, places_of(object, image, coordinates, colnames(counts), call))
 }
 
 section_of_list <- function(pieces, call) {
@@ -83,16 +80,22 @@ section_of_list <- function(pieces, call) {
   if (is.null(table) && is.null(lattice)) {
     no_places("counts without coordinates", "`coordinates` in the list", call)
   }
-  if (!is.null(lattice)) {
-    places <- places_from_table(lattice, colnames(counts), call)
-    if (is.null(table)) {
-      return(list(counts = counts, places = places))
-    }
-    array <- places$lattice %||% places$coordinates
-    places <- places_from_table(table, colnames(counts), call)
-    return(list(counts = counts, places = list(coordinates = places$coordinates, lattice = array)))
+  if (is.null(lattice)) {
+    return(checked_section(counts, places_from_table(table, colnames(counts), call)))
   }
-  list(counts = counts, places = places_from_table(table, colnames(counts), call))
+  places <- places_from_table(lattice, colnames(counts), call)
+  if (!is.null(table)) {
+    array <- places$lattice %||% places$coordinates
+    places <- list(
+      coordinates = places_from_table(table, colnames(counts), call)$coordinates,
+      lattice = array
+    )
+  }
+  checked_section(counts, places)
+}
+
+checked_section <- function(counts, places) {
+  structure(list(counts = counts, places = places), class = "sigel_section")
 }
 
 no_places <- function(found, give, call) {
@@ -109,6 +112,7 @@ speaking_of_reference <- function(number, call, code) {
     found <- if (is.null(number)) "found " else sprintf("found in reference %d ", number)
     lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
     lines[1L] <- sub("^`[^`]+`: found ", sprintf("`%s`: %s", ours, found), lines[1L])
+    lines[1L] <- gsub("`(image|coordinates)`(?= or|,)", "`reference.\\1`", lines[1L], perl = TRUE)
     # The lines after the first say what to do.
     lines[-1L] <- gsub("\\bobject\\b", "reference", lines[-1L])
     lines[-1L] <- gsub("`(assay|layer|image) =", "`reference.\\1 =", lines[-1L])

@@ -3,13 +3,7 @@
 # Counts as the run under `results` (or NULL) was given them, and the place of every cell.
 section_of_run <- function(object, results, assay, image, coordinates, layer, call, features = NULL) {
   counts <- counts_of_run(object, results, assay, layer, call, features)
-  cells <- colnames(counts)
-  places <- if (is.null(coordinates)) {
-    places_from_images(object, image, cells, call)
-  } else {
-    places_from_table(coordinates, cells, call)
-  }
-  list(counts = counts, places = places)
+  list(counts = counts, places = places_of(object, image, coordinates, colnames(counts), call))
 }
 
 # Counts in the layer of the run, of the genes that it was given; `features` are checked to be among them.
@@ -33,6 +27,9 @@ seen_by_model <- function(counts, features, results, call) {
   }
   counts[seen[seen %in% rownames(counts)], , drop = FALSE]
 }
+
+# What the log of commands holds of a value that is too long for it, as the place of every cell is.
+if_given <- function(x) if (!is.null(x)) "given"
 
 # Settings of the run, or one part of them, as a Python dict; empty where there is no run. They stay Python's: in R a
 # list of one element could not be told from the element.

@@ -8,7 +8,7 @@
 #' @return Invisibly, a list: `ready` (TRUE where [RunSIGEL()] can run),
 #'   `python` (where the Python comes from), `versions` (named strings),
 #'   `device`, `threads`, `gflops` (speed of a matrix product, in 1e9 operations
-#'   a second), `blas` (path), `blas_slow`, and `fixes` (strings, none where all
+#'   a second), `blas` (path), `blas.slow`, and `fixes` (strings, none where all
 #'   is well).
 #' @examples
 #' report <- sigel_sitrep()
@@ -24,7 +24,7 @@ sigel_sitrep <- function(verbose = TRUE) {
     threads = NA_integer_,
     gflops = NA_real_,
     blas = blas_path(),
-    blas_slow = is_reference_blas(),
+    blas.slow = is_reference_blas(),
     fixes = character()
   )
   problem <- NULL
@@ -54,7 +54,7 @@ sigel_sitrep <- function(verbose = TRUE) {
       report$versions <- c(report$versions, unlist(parts))
     }
   }
-  if (report$blas_slow) {
+  if (report$blas.slow) {
     report$fixes <- c(report$fixes, BLAS_FIX)
   }
   if (verbose) {
@@ -91,7 +91,7 @@ print_sitrep <- function(report, problem) {
   } else {
     said(FALSE, problem)
   }
-  if (report$blas_slow) {
+  if (report$blas.slow) {
     said(FALSE, sprintf("Slow reference BLAS: %s", report$blas))
   } else {
     said(TRUE, sprintf("BLAS: %s", if (nzchar(report$blas)) report$blas else "built in"))

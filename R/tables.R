@@ -1,24 +1,75 @@
 # The engine's tables as R's, and tables of genes as feature metadata.
 
+# A table or a list with its names as R has them: score_pval is score.pval.
+dotted <- function(x) stats::setNames(x, gsub("_", ".", names(x), fixed = TRUE))
+
 # A data frame from the columns that the engine returns as lists; one without rows keeps its columns.
 engine_table <- function(columns) {
   columns <- lapply(columns, function(column) {
     column <- if (length(column)) unlist(column) else character()
     if (is.numeric(column)) replace(column, is.nan(column), NA) else column
   })
-  data.frame(columns, check.names = FALSE, stringsAsFactors = FALSE)
+  data.frame(dotted(columns), check.names = FALSE, stringsAsFactors = FALSE)
 }
 
 # The engine's answer as a data frame by rank, genes without an answer last.
 as_gene_table <- function(result, columns) {
-  table <- engine_table(result[c("gene", columns)])
+  table <- engine_table(dotted(result)[c("gene", columns)])
   table$rank <- as.integer(table$rank)
   rownames(table) <- table$gene
   table[order(table$rank), , drop = FALSE]
 }
 
-group_table <- function(columns) {
+# A table of groups of genes, or of domains: `part` is the column with their names.
+group_table <- function(columns, part = "group") {
   table <- engine_table(columns)
-  table$group <- as_group(as.character(table$group))
+  table[[part]] <- as_group(as.character(table[[part]]))
   table
+}
+
+# The same of their stability; what holds for all rows is in attributes.
+stability_table <- function(result, part) {
+  about <- c("ari", "ari_by_seed", "seeds")
+  table <- group_table(result[setdiff(names(result), c(about, "spots"))], part)
+  about <- dotted(result[about])
+  attributes(table)[names(about)] <- lapply(about, unlist)
+  table
+}
+
+# Columns of an assay's features, or of an object's cells, in place of those of the same names: a factor that is there
+# already would keep its levels.
+put_columns <- function(object, metadata) {
+  for (column in intersect(names(metadata), names(object[[]]))) {
+    object[[column]] <- NULL
+  }
+  SeuratObject::AddMetaData(object, metadata = metadata)
+}
+
+# What a verb left in the feature metadata of an assay, as a table by rank. `columns`: their names there, by column of
+# the table; where no assay is named, the default one comes first, then any that has them.
+metadata_table <- function(object, assay, columns, what, verb, call) {
+  if (inherits(object, "Seurat")) {
+    # Refused before `[[`, whose dispatch would wrap the message.
+    assay <- if (is.null(assay)) assay_with(object, columns) else choose_assay(object, assay, call)
+    object <- object[[assay]]
+  }
+  if (!inherits(object, c("Assay", "StdAssay"))) {
+    fix <- sprintf("Pass what `%s()` returned.", verb)
+    sigel_abort("object", describe(object), "a Seurat object or an assay", fix, call)
+  }
+  metadata <- object[[]]
+  missing <- setdiff(columns, names(metadata))
+  if (length(missing)) {
+    found <- sprintf("an assay without \"%s\"", missing[1L])
+    sigel_abort("object", found, what, sprintf("Call `%s()` first.", verb), call)
+  }
+  table <- stats::setNames(metadata[columns], names(columns))
+  table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
+  table[order(table$rank), , drop = FALSE]
+}
+
+# The first assay that has the columns, or the default one.
+assay_with <- function(object, columns) {
+  assays <- unique(c(SeuratObject::DefaultAssay(object), SeuratObject::Assays(object)))
+  c(Filter(function(name) all(columns %in% names(object[[name]][[]])), assays), assays)[1L]
 }

@@ -4,11 +4,11 @@ regions_section <- function(...) {
   if (is.null(made[[key]])) {
     made[[key]] <- SimulateSection(
       seed = 2,
-      n_rows = 18,
-      n_cols = 18,
-      n_programmes = 3,
-      genes_per_programme = 30,
-      n_background_genes = 30,
+      n.rows = 18,
+      n.cols = 18,
+      n.programmes = 3,
+      genes.per.programme = 30,
+      n.background.genes = 30,
       ...
     )
   }

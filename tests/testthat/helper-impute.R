@@ -4,12 +4,12 @@ small_panel <- function(...) {
   if (is.null(made[[key]])) {
     made[[key]] <- SimulatePanel(
       seed = 1,
-      n_panel = 45,
-      n_rows = 16,
-      n_cols = 16,
-      n_programmes = 3,
-      genes_per_programme = 25,
-      n_background_genes = 25,
+      n.panel = 45,
+      n.rows = 16,
+      n.cols = 16,
+      n.programmes = 3,
+      genes.per.programme = 25,
+      n.background.genes = 25,
       ...
     )
   }

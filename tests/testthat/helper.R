@@ -58,11 +58,11 @@ small_section <- function(...) {
   if (is.null(made[[key]])) {
     made[[key]] <- SimulateSection(
       seed = 1,
-      n_rows = 12,
-      n_cols = 12,
-      n_programmes = 2,
-      genes_per_programme = 14,
-      n_background_genes = 12,
+      n.rows = 12,
+      n.cols = 12,
+      n.programmes = 2,
+      genes.per.programme = 14,
+      n.background.genes = 12,
       ...
     )
   }
@@ -74,16 +74,19 @@ grouped_section <- function() {
   if (is.null(made$grouped)) {
     section <- SimulateSection(
       seed = 1,
-      n_rows = 20,
-      n_cols = 20,
-      n_programmes = 3,
-      genes_per_programme = 20,
-      n_background_genes = 25
+      n.rows = 20,
+      n.cols = 20,
+      n.programmes = 3,
+      genes.per.programme = 20,
+      n.background.genes = 25
     )
     made$grouped <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast", verbose = FALSE)
   }
   made$grouped
 }
+
+# Names of Python's, as R has them.
+with_dots <- function(x) stats::setNames(x, gsub("_", ".", names(x), fixed = TRUE))
 
 # The planted programme of each gene, by name.
 truth_of <- function(object) {
@@ -99,7 +102,7 @@ counts_of <- function(object) {
   }
 }
 
-places_of <- function(object) {
+spot_table <- function(object) {
   frame <- object[["section"]]@coordinates
   data.frame(
     x = frame$imagecol,

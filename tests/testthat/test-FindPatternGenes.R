@@ -61,7 +61,7 @@ test_that("the drawn pattern is high where it was asked to be", {
   skip_if_no_engine()
   section <- small_section()
   pixels <- attr(found(), "pattern")$pixels
-  places <- places_of(section)
+  places <- spot_table(section)
   nearest <- vapply(
     seq_len(nrow(pixels)),
     function(k) which.min((places$x - pixels$x[k])^2 + (places$y - pixels$y[k])^2),
@@ -77,7 +77,7 @@ test_that("a matrix, an assay and an object give the same table, and the object 
   section <- small_section()
   before <- rlang::hash(section)
   counts <- counts_of(section)
-  places <- places_of(section)
+  places <- spot_table(section)
   region <- unname(section$region)
   named <- stats::setNames(region, colnames(section))
   plain <- function(table) data.frame(table[columns])
@@ -168,7 +168,7 @@ test_that("assays of Seurat 5 work, with split layers too", {
   halves[["Spatial"]] <- split(halves[["Spatial"]], f = rep(c("one", "two"), length.out = ncol(section)))
   expect_equal(quickly(halves, "region", high()), found())
   region <- section$region
-  by_assay <- quickly(halves[["Spatial"]], region, high(), coordinates = places_of(section))
+  by_assay <- quickly(halves[["Spatial"]], region, high(), coordinates = spot_table(section))
   expect_equal(by_assay$similarity, found()$similarity)
 })
 
@@ -218,7 +218,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
 test_that("matrices that cannot be used are refused", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   region <- unname(small_section()$region)
   expect_refused(quickly(counts, region, high()), "coordinates", "found nothing")
   expect_refused(quickly(counts, coordinates = places), "region", "found nothing")
@@ -237,7 +237,7 @@ test_that("a model of other genes is refused", {
   other <- counts_of(section)
   rownames(other) <- paste0("Other", seq_len(nrow(other)))
   expect_refused(
-    quickly(other, section$region, high(), coordinates = places_of(section), model = folder),
+    quickly(other, section$region, high(), coordinates = spot_table(section), model = folder),
     "model",
     "model = NULL"
   )

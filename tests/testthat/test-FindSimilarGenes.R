@@ -3,10 +3,10 @@ COLUMNS <- c(
   "gene",
   "rank",
   "similarity",
-  "random_mean",
-  "random_95",
+  "random.mean",
+  "random.95",
   "pval",
-  "above_random",
+  "above.random",
   "group"
 )
 
@@ -23,8 +23,8 @@ test_that("genes of the same programme come first and are above random", {
   expect_equal(found$rank, 1:8)
   expect_false(query %in% found$gene)
   expect_gte(mean(truth[found$gene] == "ring"), 0.85)
-  expect_true(found$above_random[1])
-  expect_equal(found$above_random, found$similarity > found$random_95)
+  expect_true(found$above.random[1])
+  expect_equal(found$above.random, found$similarity > found$random.95)
   expect_false(is.unsorted(-found$similarity))
   expect_true(all(found$pval > 0 & found$pval <= 1))
   features <- SeuratObject::Misc(section[["sigel"]])$features

@@ -38,7 +38,7 @@ test_that("a matrix, an assay and an object with coordinates give the same domai
   skip_if_no_engine()
   section <- regions_section()
   counts <- counts_of(section)
-  places <- places_of(section)
+  places <- spot_table(section)
   whole <- domains_section()
   found <- find_quietly(counts, places)
   expect_s3_class(found, "sigel_domains")
@@ -90,7 +90,7 @@ test_that("groups, spatial genes and settings of earlier calls are taken up", {
   features <- SeuratObject::Misc(run[["sigel"]])$features
   facts <- merge(SpatialGenes(run)[c("rank", "effect")], features["group"], by = "row.names")
   rownames(facts) <- facts$Row.names
-  by_hand <- find_quietly(counts_of(section)[chosen, ], places_of(section), facts = facts)
+  by_hand <- find_quietly(counts_of(section)[chosen, ], spot_table(section), facts = facts)
   expect_equal(by_hand$domain, done$sigel_domain)
   expect_setequal(by_hand$about$genes, domain_about(done)$genes)
   expect_setequal(SeuratObject::Reductions(done), c("sigel", "sigeldomain"))
@@ -112,6 +112,78 @@ test_that("a new name puts a second set of domains beside the first", {
   # Nothing was taken up but the name: the domains are those of any other.
   alone <- find_quietly(regions_section(), n.domains = 2)
   expect_equal(both$coarse_domain, alone$sigel_domain)
+})
+
+test_that("cluster.name is the column of the domains, and everything finds them under it", {
+  skip_if_no_engine()
+  first <- domains_section()
+  expect_silent(both <- find_quietly(first, n.domains = 2, cluster.name = "layers"))
+  expect_setequal(names(both[[]]), c(names(first[[]]), "layers", "layers_prob"))
+  expect_equal(both[[]][names(first[[]])], first[[]])
+  expect_setequal(SeuratObject::Reductions(both), c("sigeldomain", "layersdomain"))
+  expect_equal(domain_about(both), domain_about(first))
+  expect_equal(domain_about(both, "layersdomain")$cluster.name, "layers")
+  expect_equal(SeuratObject::Key(both[["layersdomain"]]), "LAYERSDOMAIN_")
+  logged <- both@commands[[length(both@commands)]]@params
+  expect_equal(logged$cluster.name, "layers")
+  # It names what is written, and changes nothing of what is found.
+  expect_equal(both$layers, find_quietly(first, n.domains = 2)$sigel_domain)
+  # A second call takes the place of the first.
+  again <- find_quietly(both, n.domains = 3, cluster.name = "layers")
+  expect_equal(nlevels(again$layers), 3)
+  expect_setequal(SeuratObject::Reductions(again), c("sigeldomain", "layersdomain"))
+
+  stability <- FindSpatialDomainStability(
+    both,
+    n.seeds = 1,
+    cluster.name = "layers",
+    device = "cpu",
+    verbose = FALSE
+  )
+  expect_equal(stability$n.spots, as.integer(table(both$layers)))
+  only <- find_quietly(regions_section(), n.domains = 2, cluster.name = "layers")
+  expect_refused(SpatialDomainPlot(only), "object", "`cluster.name = \"layers\"`")
+  skip_without("ggplot2")
+  drawn <- SpatialDomainPlot(both, cluster.name = "layers")
+  expect_match(drawn$labels$subtitle, sprintf("%d genes", length(domain_about(both, "layersdomain")$genes)))
+  expect_equal(levels(SpatialDomainConfusionPlot(both, "region", "layers")$data$domain), c("2", "1"))
+  skip_without("patchwork")
+  expect_s3_class(SpatialDomainStabilityPlot(both, stability, "layers"), "ggplot")
+  expect_refused(SpatialDomainStabilityPlot(both, stability), "table", "other domains", object = both)
+})
+
+test_that("several sets of domains of one run take it up", {
+  skip_if_no_engine()
+  chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:60]
+  run <- RunSIGEL(
+    regions_section(),
+    features = chosen,
+    n.dims = 6,
+    n.groups = 3,
+    preset = "fast",
+    reduction.name = "x",
+    verbose = FALSE
+  )
+  plain <- find_quietly(run, reduction = "x")
+  expect_silent(named <- find_quietly(plain, reduction = "x", cluster.name = "fine"))
+  expect_equal(named$fine, named$x_domain)
+  expect_true(all(domain_about(named, "finedomain")$genes %in% chosen))
+  expect_equal(domain_about(named, "finedomain")$reduction, "x")
+  steady <- function(name) {
+    FindSpatialDomainStability(named, n.seeds = 1, cluster.name = name, device = "cpu", verbose = FALSE)
+  }
+  expect_equal(steady("fine"), steady("x_domain"))
+})
+
+test_that("domains of 0.5.0, which did not write their name down, are found", {
+  skip_if_no_engine()
+  old <- domains_section()
+  misc <- domain_about(old)
+  old@reductions$sigeldomain@misc <- misc[setdiff(names(misc), c("cluster.name", "reduction"))]
+  steady <- function(object) FindSpatialDomainStability(object, n.seeds = 1, device = "cpu", verbose = FALSE)
+  expect_equal(steady(old), steady(domains_section()))
+  skip_without("ggplot2")
+  expect_equal(SpatialDomainPlot(old)$labels, SpatialDomainPlot(domains_section())$labels)
 })
 
 test_that("a new name beside a run is told, as it may be a slip", {
@@ -241,7 +313,7 @@ test_that("assays of Seurat 5 work, with split layers too, and an Assay of Seura
   halves <- section
   halves[["Spatial"]] <- split(halves[["Spatial"]], f = rep(c("one", "two"), length.out = ncol(section)))
   expect_equal(find_quietly(halves)$sigel_domain, whole)
-  expect_equal(find_quietly(halves[["Spatial"]], coordinates = places_of(section))$domain, whole)
+  expect_equal(find_quietly(halves[["Spatial"]], coordinates = spot_table(section))$domain, whole)
   old <- section
   old[["Spatial"]] <- methods::as(section[["Spatial"]], "Assay")
   expect_equal(find_quietly(old)$sigel_domain, whole)

@@ -1,10 +1,10 @@
 columns <- c(
   "gene",
   "score",
-  "score_pval",
+  "score.pval",
   "statistic",
   "effect",
-  "length_scale",
+  "length.scale",
   "pval",
   "qval",
   "rank",
@@ -53,7 +53,7 @@ test_that("the table is lawful: in the order of rank, NA where there is no answe
   expect_false(is.unsorted(table$rank[tested]))
   expect_true(all(which(tested) <= sum(tested)))
   expect_true("excluded by name" %in% table$status)
-  for (share in c("effect", "pval", "qval", "score_pval")) {
+  for (share in c("effect", "pval", "qval", "score.pval")) {
     expect_true(all(table[[share]][tested] >= 0 & table[[share]][tested] <= 1))
   }
   expect_true(all(table$qval[tested] >= table$pval[tested]))
@@ -79,7 +79,7 @@ test_that("a matrix, an assay and an object with coordinates give the same table
   skip_if_no_engine()
   section <- small_section()
   counts <- counts_of(section)
-  places <- places_of(section)
+  places <- spot_table(section)
   whole <- SpatialGenes(quickly(section))
   from_matrix <- quickly(counts, places)
   expect_s3_class(from_matrix, "data.frame")
@@ -137,15 +137,15 @@ test_that("covariates and sections are columns of the meta data", {
   expect_lt(mean(given[planted, "statistic"], na.rm = TRUE), mean(plain[planted, "statistic"], na.rm = TRUE))
   table <- data.frame(section[[]][c("region", "side")])
   expect_equal(
-    quickly(counts_of(section), places_of(section), covariates = table[rev(rownames(table)), ]),
+    quickly(counts_of(section), spot_table(section), covariates = table[rev(rownames(table)), ]),
     given
   )
 
   halves <- SpatialGenes(quickly(section, section = "half"))
   expect_gt(max(abs(halves[plain$gene, "statistic"] - plain$statistic), na.rm = TRUE), 1e-6)
   labels <- stats::setNames(section$half, colnames(section))
-  expect_equal(quickly(counts_of(section), places_of(section), section = rev(labels)), halves)
-  expect_equal(quickly(counts_of(section), places_of(section), section = factor(section$half)), halves)
+  expect_equal(quickly(counts_of(section), spot_table(section), section = rev(labels)), halves)
+  expect_equal(quickly(counts_of(section), spot_table(section), section = factor(section$half)), halves)
 })
 
 test_that("the same seed gives the same numbers, and R's random numbers are left alone", {
@@ -182,7 +182,7 @@ test_that("assays of Seurat 5 work, with split layers too, and an Assay of Seura
   halves <- section
   halves[["Spatial"]] <- split(halves[["Spatial"]], f = rep(c("one", "two"), length.out = ncol(section)))
   expect_equal(SpatialGenes(quickly(halves)), whole)
-  expect_equal(quickly(halves[["Spatial"]], coordinates = places_of(section)), whole)
+  expect_equal(quickly(halves[["Spatial"]], coordinates = spot_table(section)), whole)
   old <- section
   old[["Spatial"]] <- methods::as(section[["Spatial"]], "Assay")
   expect_equal(SpatialGenes(quickly(old)), whole)
@@ -216,7 +216,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("features", features = "nogene", say = "nogene")
   refused("assay", assay = "RNA", say = "\"Spatial\"")
   refused("image", image = "slice1", say = "\"section\"")
-  refused("image", image = "section", coordinates = places_of(section), say = "not both")
+  refused("image", image = "section", coordinates = spot_table(section), say = "not both")
   refused("layer", layer = "tpm")
   refused("reduction", reduction = "nope", say = "RunSIGEL()")
   refused("covariates", covariates = "regoin", say = "Did you mean \"region\"")
@@ -246,7 +246,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
 test_that("matrices and coordinates that cannot be used are refused", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   expect_refused(quickly(counts), "coordinates", "found nothing")
   expect_refused(quickly(counts, places[-1, ]), "coordinates", "1 of")
   expect_refused(quickly("section.rds", places), "object", "readRDS()")
@@ -287,7 +287,7 @@ test_that("the plot has a point for each tested gene, and names the first", {
   expect_equal(sum(plot$data$kind == "q < 0.05"), sum(tested$qval < 0.05))
   expect_no_error(ggplot2::ggplot_build(SpatialGenePlot(found(), n.label = 0, max.qval = 1e-300)))
   # The p-value takes the place of a score that was not computed, as far as numbers go.
-  unscored <- quickly(counts_of(small_section()), places_of(small_section()))
+  unscored <- quickly(counts_of(small_section()), spot_table(small_section()))
   unscored$pval[1] <- 0
   plot <- SpatialGenePlot(unscored)
   expect_equal(max(plot$data$y), 300)
@@ -314,11 +314,11 @@ test_that("known genes of the hippocampus are called, and not once the spots are
   known <- c("Slc17a7", "Mbp", "Plp1", "Prox1", "Nrgn")
   counts <- counts_of(section)
   counts <- counts[c(known, setdiff(rownames(counts), known)[seq_len(400)]), ]
-  table <- quickly(counts, places_of(section))
+  table <- quickly(counts, spot_table(section))
   expect_true(all(table[known, "qval"] < 1e-3))
   shuffled <- counts[, order((seq_len(ncol(counts)) * 7919) %% 104729)]
   colnames(shuffled) <- colnames(counts)
-  without <- quickly(shuffled, places_of(section))
+  without <- quickly(shuffled, spot_table(section))
   expect_lt(mean(without$qval < 0.05, na.rm = TRUE), 0.05)
   expect_true(all(table[known, "effect"] > without[known, "effect"]))
 })

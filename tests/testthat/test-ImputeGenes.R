@@ -8,7 +8,6 @@ metadata_columns <- c(
   "spread",
   "round"
 )
-table_columns <- gsub(".", "_", metadata_columns, fixed = TRUE)
 
 test_that("genes with a planted pattern are imputed, and known to be better than those without", {
   skip_if_no_engine()
@@ -58,7 +57,7 @@ test_that("the assay holds what the engine answered", {
   metadata <- assay[[]]
   expect_named(metadata, metadata_columns)
   expect_equal(rownames(metadata), answer$genes$gene)
-  expect_equal(unname(as.list(metadata)), unname(as.list(answer$genes[table_columns])))
+  expect_equal(unname(as.list(metadata)), unname(as.list(answer$genes[metadata_columns])))
   expect_type(metadata$trusted, "logical")
   expect_equal(metadata$trusted, metadata$expected.pcc >= 0.1)
   expect_true(all(metadata$nearest.gene %in% rownames(small_panel()$target)))
@@ -98,10 +97,10 @@ test_that("the report gathers tables and numbers, and prints the main points", {
   expect_s3_class(report, "sigel_imputation_report")
   expect_equal(report$n.shared, nrow(report$shared))
   expect_setequal(report$shared$gene, rownames(small_panel()$target))
-  expect_true(all(c("achieved_pcc", "expected_pcc", "similarity") %in% names(report$shared)))
+  expect_true(all(c("achieved.pcc", "expected.pcc", "similarity") %in% names(report$shared)))
   expect_equal(
     report$spearman,
-    cor(report$shared$expected_pcc, report$shared$achieved_pcc, method = "spearman")
+    cor(report$shared$expected.pcc, report$shared$achieved.pcc, method = "spearman")
   )
   expect_equal(report$method, "ensemble")
   expect_equal(report$target.sum, stats::median(Matrix::colSums(counts_of(small_panel()$target))))
@@ -123,10 +122,22 @@ test_that("the report gathers tables and numbers, and prints the main points", {
   )) {
     expect_match(printed, words, fixed = TRUE)
   }
-  expect_match(printed, sprintf("%.2f", mean(report$shared$achieved_pcc)), fixed = TRUE)
+  expect_match(printed, sprintf("%.2f", mean(report$shared$achieved.pcc)), fixed = TRUE)
   expect_output(print(from_matrices()), "values, lower, upper", fixed = TRUE)
   report$converged <- FALSE
   expect_output(print(report), "Not converged", fixed = TRUE)
+})
+
+test_that("no table of the report has underscores, and those of 0.5.0 are read", {
+  skip_if_no_engine()
+  report <- ImputationReport(imputed_panel())
+  tables <- Filter(is.data.frame, report)
+  expect_no_match(unlist(lapply(tables, names)), "_", fixed = TRUE)
+  old <- imputed_panel()[["sigel.imputed"]]
+  for (part in intersect(names(tables), names(old@misc))) {
+    names(old@misc[[part]]) <- gsub(".", "_", names(old@misc[[part]]), fixed = TRUE)
+  }
+  expect_equal(ImputationReport(old), report)
 })
 
 test_that("nine in ten measured values lie in the intervals", {
@@ -243,7 +254,7 @@ test_that("the generator with a memory tells its training", {
 test_that("several references are taken together", {
   skip_if_no_engine()
   panel <- small_panel()
-  other <- small_panel(median_counts = 2500)$reference
+  other <- small_panel(median.counts = 2500)$reference
   suppressWarnings(other[["Other"]] <- other[["Spatial"]])
   SeuratObject::DefaultAssay(other) <- "Other"
   few <- rownames(from_matrices()$values)[1:4]
@@ -383,6 +394,24 @@ test_that("progress is told, and verbose = FALSE is silent", {
   expect_silent(impute_quietly(panel$target, panel$reference, features = few))
 })
 
+test_that("an assay answers as its matrix does", {
+  skip_if_no_engine()
+  panel <- small_panel()
+  few <- rownames(from_matrices()$values)[1:3]
+  reference <- pieces_of(panel$reference)
+  impute <- function(object, ...) {
+    impute_quietly(object, reference, coordinates = table_of(panel$target), features = few, ...)
+  }
+  answer <- impute(panel$target[["Spatial"]])
+  expect_s3_class(answer, "sigel_imputation")
+  expect_equal(answer$values, impute(counts_of(panel$target))$values)
+  expect_equal(impute(panel$target[["Spatial"]], slot = "counts")$values, answer$values)
+  expect_refused(impute(panel$target[["Spatial"]], layer = "tpm"), "layer")
+  alone <- function(...) ImputeGenes(panel$target[["Spatial"]], ..., verbose = FALSE)
+  expect_refused(alone(coordinates = table_of(panel$target)), "reference", "found nothing")
+  expect_error(impute(panel$target[["Spatial"]], faetures = few), "Did you mean", class = "sigel_error")
+})
+
 test_that("assays of Seurat 5 work, with split layers too, and an Assay of Seurat 4", {
   skip_unless_seurat5()
   skip_if_no_engine()
@@ -396,6 +425,9 @@ test_that("assays of Seurat 5 work, with split layers too, and an Assay of Seura
   done <- impute_quietly(halves$target, halves$reference)
   expect_equal(as.matrix(imputed_values(done)), whole)
   expect_identical(done[["Spatial"]], halves$target[["Spatial"]])
+  split_assay <- halves$target[["Spatial"]]
+  answer <- impute_quietly(split_assay, halves$reference, coordinates = table_of(panel$target))
+  expect_equal(as.matrix(answer$values), whole)
   old <- panel$target
   suppressWarnings(old[["Spatial"]] <- methods::as(old[["Spatial"]], "Assay"))
   done <- impute_quietly(old, panel$reference)
@@ -419,14 +451,14 @@ test_that("a simulated panel says so, and holds what it hides", {
     grep("^Gene", rownames(panel$reference), value = TRUE)
   )
   expect_refused(SimulatePanel(seed = -1), "seed")
-  expect_error(SimulatePanel(n_panel = 1e6), "n_panel", class = "sigel_error")
+  expect_error(SimulatePanel(n.panel = 1e6), "n.panel", class = "sigel_error")
   bare <- SimulatePanel(
-    n_panel = 20,
-    n_rows = 10,
-    n_cols = 10,
-    n_programmes = 2,
-    genes_per_programme = 15,
-    n_background_genes = 10,
+    n.panel = 20,
+    n.rows = 10,
+    n.cols = 10,
+    n.programmes = 2,
+    genes.per.programme = 15,
+    n.background.genes = 10,
     image = "none"
   )
   expect_equal(lengths(lapply(bare, SeuratObject::Images)), c(target = 0L, reference = 0L, hidden = 0L))

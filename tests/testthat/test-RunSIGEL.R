@@ -2,7 +2,7 @@ test_that("a matrix and an assay give a lawful reduction", {
   skip_if_no_engine()
   section <- small_section()
   counts <- counts_of(section)
-  reduction <- run_quick(counts, places_of(section))
+  reduction <- run_quick(counts, spot_table(section))
   expect_s4_class(reduction, "DimReduc")
   features <- SeuratObject::Misc(reduction)$features
   expect_equal(features$gene, rownames(counts))
@@ -19,11 +19,12 @@ test_that("a matrix and an assay give a lawful reduction", {
   history <- SeuratObject::Misc(reduction)$history
   expect_s3_class(history, "data.frame")
   expect_true(all(c("stage", "epoch", "loss") %in% names(history)))
+  expect_no_match(names(history), "_", fixed = TRUE)
   expect_match(SeuratObject::Misc(reduction)$provenance, "data_hash")
 
-  dense <- run_quick(as.matrix(counts), places_of(section))
+  dense <- run_quick(as.matrix(counts), spot_table(section))
   expect_equal(SeuratObject::Loadings(dense), loadings)
-  from_assay <- run_quick(section[["Spatial"]], coordinates = places_of(section), assay = "Spatial")
+  from_assay <- run_quick(section[["Spatial"]], coordinates = spot_table(section), assay = "Spatial")
   expect_equal(SeuratObject::Loadings(from_assay), loadings)
   expect_equal(SeuratObject::DefaultAssay(from_assay), "Spatial")
 })
@@ -45,7 +46,7 @@ test_that("a Seurat object gets the reduction, the columns and the log, and noth
   expect_equal(columns[features$gene, "sigel.status"], features$status)
   expect_equal(names(done@commands), "RunSIGEL.Spatial")
   expect_equal(done@commands[["RunSIGEL.Spatial"]]@params$n.dims, 4)
-  by_hand <- run_quick(section, coordinates = places_of(section))
+  by_hand <- run_quick(section, coordinates = spot_table(section))
   expect_equal(SeuratObject::Loadings(by_hand[["sigel"]]), SeuratObject::Loadings(done[["sigel"]]))
   expect_equal(by_hand@commands[["RunSIGEL.Spatial"]]@params$coordinates, "given")
 })
@@ -118,8 +119,8 @@ test_that("the same seed gives the same numbers, and R's random numbers are left
   loadings <- function(object) SeuratObject::Loadings(object[["sigel"]])
   expect_identical(loadings(again), loadings(first))
   expect_gt(max(abs(loadings(other) - loadings(first))), 1e-3)
-  expect_identical(rlang::hash(SimulateSection(seed = 2, n_rows = 8, n_cols = 8)), {
-    rlang::hash(SimulateSection(seed = 2, n_rows = 8, n_cols = 8))
+  expect_identical(rlang::hash(SimulateSection(seed = 2, n.rows = 8, n.cols = 8)), {
+    rlang::hash(SimulateSection(seed = 2, n.rows = 8, n.cols = 8))
   })
   expect_identical(.Random.seed, before)
 })
@@ -208,7 +209,7 @@ test_that("a second reduction has columns of its own", {
 test_that("coordinates with the cells in a column work", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   column <- data.frame(places[c("y", "x", "array_row", "array_col")], cell = rownames(places))
   rownames(column) <- NULL
   loadings <- function(places) SeuratObject::Loadings(run_quick(counts, places))

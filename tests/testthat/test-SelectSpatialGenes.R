@@ -1,4 +1,4 @@
-columns <- c("gene", "group", "group_rank", "rank", "effect", "selected", "weight")
+columns <- c("gene", "group", "group.rank", "rank", "effect", "selected", "weight")
 metadata_columns <- c(
   paste0("sigel.selection.", c("group", "group.rank", "rank", "effect")),
   "sigel.selected",
@@ -23,13 +23,13 @@ test_that("the most spatial genes of each group are chosen, planted ones before 
   expect_gt(mean(planted[table$selected]), mean(planted))
   # Within a group no gene is left out that comes before one that is taken.
   for (group in split(table, table$group)) {
-    taken <- group$group_rank[group$selected]
-    left <- group$group_rank[!group$selected]
+    taken <- group$group.rank[group$selected]
+    left <- group$group.rank[!group$selected]
     expect_true(!length(taken) || max(taken) < min(left, Inf, na.rm = TRUE))
   }
   expect_equal(table$weight > 0, table$selected)
   expect_equal(mean(table$weight[table$selected]), 1)
-  expect_equal(as.integer(table$group_rank), table$group_rank)
+  expect_equal(as.integer(table$group.rank), table$group.rank)
   expect_false(is.unsorted(table$rank, na.rm = TRUE))
 })
 
@@ -53,7 +53,7 @@ test_that("a matrix, an assay and an object give the same table", {
   skip_if_no_engine()
   section <- regions_section()
   counts <- counts_of(section)
-  places <- places_of(section)
+  places <- spot_table(section)
   whole <- SpatialGeneSelection(chosen_section())
   expect_equal(choose_quietly(counts, places, n.genes = 40), whole)
   expect_equal(choose_quietly(section[["Spatial"]], coordinates = places, n.genes = 40), whole)

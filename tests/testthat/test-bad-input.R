@@ -31,7 +31,7 @@ test_that("arguments that cannot be used are refused and the object stays as it 
 test_that("counts and coordinates that cannot be used are refused", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   expect_refused(run_quick(counts), "coordinates", "found nothing")
   expect_refused(run_quick(counts, places[-1, ]), "coordinates", "1 of")
   negative <- counts
@@ -59,7 +59,7 @@ test_that("counts and coordinates that cannot be used are refused", {
 test_that("odd but lawful sections work", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   zero <- counts
   zero[2, ] <- 0
   features <- SeuratObject::Misc(run_quick(Matrix::drop0(zero), places))$features
@@ -101,7 +101,7 @@ test_that("misspelt arguments are told the nearest one", {
     object = section
   )
   expect_refused(
-    run_quick(counts_of(section), places_of(section), gene = 1),
+    run_quick(counts_of(section), spot_table(section), gene = 1),
     "...",
     "an unknown argument `gene`"
   )
@@ -124,7 +124,7 @@ test_that("names that Seurat would refuse are refused before training", {
 test_that("an image and coordinates together are refused", {
   skip_if_no_engine()
   section <- small_section()
-  places <- places_of(section)
+  places <- spot_table(section)
   expect_refused(run_quick(section, image = "nope", coordinates = places), "image", "not both")
 })
 
@@ -136,7 +136,7 @@ test_that("a path is no section", {
 test_that("coordinates as factors or with capital names are told how to be mended", {
   skip_if_no_engine()
   counts <- counts_of(small_section())
-  places <- places_of(small_section())
+  places <- spot_table(small_section())
   factors <- places
   factors$x <- factor(factors$x)
   expect_refused(run_quick(counts, factors), "coordinates", "as.numeric(as.character(x))")

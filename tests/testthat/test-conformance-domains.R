@@ -3,34 +3,18 @@
 # Both answers to domains.json, computed once.
 both_domains <- function() {
   if (is.null(made$both_domains)) {
-    fixture <- test_path("..", "conformance")
-    if (!dir.exists(fixture)) {
-      missing_or_skip("tests/conformance")
-    }
-    json <- reticulate::import("json")
-    settings <- file.path(fixture, "domains.json")
-    case <- json$loads(paste(readLines(settings), collapse = "\n"))
-    folder <- withr::local_tempdir()
-    # R's LD_LIBRARY_PATH would change which libpython the child loads.
-    status <- withr::with_envvar(
-      c(
-        LD_LIBRARY_PATH = "",
-        PYTHONPATH = system.file("python", package = "sigel"),
-        PYTHONDONTWRITEBYTECODE = "1"
-      ),
-      system2(reticulate::py_exe(), shQuote(c(file.path(fixture, "domains_csv.py"), settings, folder)))
+    read <- function(file) with_dots(utils::read.csv(file, row.names = 1, check.names = FALSE))
+    python <- answers_of_python("domains", read = read)
+    made$both_domains <- c(
+      list(python = python$tables, case = python$case),
+      domains_by_r(python$case)
     )
-    expect_equal(status, 0L)
-    files <- list.files(folder, full.names = TRUE)
-    python <- lapply(files, utils::read.csv, row.names = 1, check.names = FALSE)
-    names(python) <- sub("[.]csv$", "", basename(files))
-    made$both_domains <- c(list(python = python, case = case), domains_by_r(case))
   }
   made$both_domains
 }
 
 domains_by_r <- function(case) {
-  section <- do.call(SimulateSection, c(case$simulation, seed = case$simulation_seed))
+  section <- do.call(SimulateSection, c(with_dots(case$simulation), seed = case$simulation_seed))
   section$half <- ifelse(section$array_col > stats::median(section$array_col), "b", "a")
   find <- function(n, ...) {
     find_quietly(section, n.domains = n, config = case$config, seed.use = case$seed, ...)
@@ -44,7 +28,7 @@ domains_by_r <- function(case) {
     verbose = FALSE
   )
   found <- find(case$n_domains)
-  stability <- SpatialDomainStability(
+  stability <- FindSpatialDomainStability(
     found,
     n.seeds = case$n_seeds,
     seed.use = case$seed,
@@ -76,14 +60,14 @@ test_that("R and Python find the same domains, as sure of each spot", {
     r <- both[[name]][[]]
     python <- both$python[[name]]
     expect_equal(rownames(r), rownames(python), info = name)
-    expect_equal(as.character(r$sigel_domain), as.character(python$sigel_domain), info = name)
-    expect_near(r$sigel_domain_prob, python$sigel_domain_prob, both$case$tolerance, name)
+    expect_equal(as.character(r$sigel_domain), as.character(python$sigel.domain), info = name)
+    expect_near(r$sigel_domain_prob, python$sigel.domain.prob, both$case$tolerance, name)
   }
   features <- SeuratObject::Embeddings(both$domains[["sigeldomain"]])
   expect_near(unname(features), unname(as.matrix(both$python$features)), both$case$tolerance, "features")
   number <- domain_about(both$chosen)$number
   for (column in names(number)) {
-    python <- both$python$number[[sub(".", "_", column, fixed = TRUE)]]
+    python <- both$python$number[[column]]
     expect_near(number[[column]], python, both$case$tolerance, column)
   }
 })
@@ -97,7 +81,7 @@ test_that("R and Python choose the same genes", {
   # A gene without a group is none in both.
   group <- function(x) replace(as.character(x), !nzchar(as.character(x)), NA)
   expect_equal(group(r$group), group(python$group))
-  for (name in c("group_rank", "rank", "effect", "weight")) {
+  for (name in c("group.rank", "rank", "effect", "weight")) {
     expect_near(r[[name]], python[[name]], both$case$tolerance, name)
   }
 })
@@ -107,10 +91,10 @@ test_that("R and Python find the same stability", {
   both <- both_domains()
   python <- both$python$stability
   expect_equal(as.character(both$stability$domain), as.character(python$domain))
-  for (name in c("n_spots", "stability", "lowest")) {
+  for (name in c("n.spots", "stability", "lowest")) {
     expect_near(both$stability[[name]], python[[name]], both$case$tolerance, name)
   }
   expect_near(attr(both$stability, "ari"), python$ari[1], both$case$tolerance, "ari")
-  kept <- both$python$kept$sigel_domain_stability
+  kept <- both$python$kept$sigel.domain.stability
   expect_near(unname(attr(both$stability, "spots")), kept, both$case$tolerance, "spots")
 })

@@ -3,27 +3,12 @@
 # Both answers, computed once.
 both_answers <- function() {
   if (is.null(made$answers)) {
-    fixture <- test_path("..", "conformance")
-    if (!dir.exists(fixture)) {
-      missing_or_skip("tests/conformance")
-    }
-    json <- reticulate::import("json")
-    settings <- file.path(fixture, "genes.json")
-    case <- json$loads(paste(readLines(settings), collapse = "\n"))
-    folder <- withr::local_tempdir()
-    # R's LD_LIBRARY_PATH would change which libpython the child loads.
-    status <- withr::with_envvar(
-      c(
-        LD_LIBRARY_PATH = "",
-        PYTHONPATH = system.file("python", package = "sigel"),
-        PYTHONDONTWRITEBYTECODE = "1"
-      ),
-      system2(reticulate::py_exe(), shQuote(c(file.path(fixture, "genes_csv.py"), settings, folder)))
-    )
-    expect_equal(status, 0L)
-    read <- function(name) utils::read.csv(file.path(folder, name), row.names = 1)
-
-    section <- do.call(SimulateSection, c(case$simulation, seed = case$simulation_seed))
+    answers <- answers_of_python("genes", read = function(file) {
+      with_dots(utils::read.csv(file, row.names = 1))
+    })
+    case <- answers$case
+    python <- answers$tables
+    section <- do.call(SimulateSection, c(with_dots(case$simulation), seed = case$simulation_seed))
     section$depth <- as.numeric(section$array_row)
     config <- list(image = case$config)
     spatial <- FindSpatialGenes(
@@ -49,8 +34,8 @@ both_answers <- function() {
       verbose = FALSE
     )
     made$answers <- list(
-      spatial = list(python = read("spatial.csv"), r = SpatialGenes(spatial)),
-      patterns = list(python = read("patterns.csv"), r = patterns),
+      spatial = list(python = python$spatial, r = SpatialGenes(spatial)),
+      patterns = list(python = python$patterns, r = patterns),
       tolerance = case$tolerance,
       genes = rownames(section)
     )
@@ -80,10 +65,10 @@ test_that("R and Python give the same spatial genes", {
   expect_setequal(spatial$r$gene, answers$genes)
   expect_equal(names(spatial$python), setdiff(names(spatial$r), "gene"))
   expect_equal(spatial$r[answers$genes, "status"], spatial$python$status)
-  numbers <- setdiff(names(spatial$python), c("status", "rank", "score_pval"))
+  numbers <- setdiff(names(spatial$python), c("status", "rank", "score.pval"))
   expect_same_numbers(spatial, numbers, answers$tolerance)
   # A score that rounding moves past one image without a pattern moves its p-value by one of them.
-  expect_same_numbers(spatial, "score_pval", 0.02)
+  expect_same_numbers(spatial, "score.pval", 0.02)
 })
 
 test_that("R and Python find the same genes for a pattern", {

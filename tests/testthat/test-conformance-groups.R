@@ -3,34 +3,16 @@
 # Both answers to groups.json, computed once: `python` and `r`, lists of tables.
 both_groups <- function() {
   if (is.null(made$both_groups)) {
-    fixture <- test_path("..", "conformance")
-    if (!dir.exists(fixture)) {
-      missing_or_skip("tests/conformance")
-    }
-    json <- reticulate::import("json")
-    settings <- file.path(fixture, "groups.json")
-    case <- json$loads(paste(readLines(settings), collapse = "\n"))
-    folder <- withr::local_tempdir()
-    # R's LD_LIBRARY_PATH would change which libpython the child loads.
-    status <- withr::with_envvar(
-      c(
-        LD_LIBRARY_PATH = "",
-        PYTHONPATH = system.file("python", package = "sigel"),
-        PYTHONDONTWRITEBYTECODE = "1"
-      ),
-      system2(reticulate::py_exe(), shQuote(c(file.path(fixture, "groups_csv.py"), settings, folder)))
-    )
-    expect_equal(status, 0L)
-    files <- list.files(folder, full.names = TRUE)
-    python <- lapply(files, utils::read.csv, check.names = FALSE)
-    names(python) <- sub("[.]csv$", "", basename(files))
-    made$both_groups <- list(python = python, r = answers_of_r(case), tolerance = case$tolerance)
+    read <- function(file) with_dots(utils::read.csv(file, check.names = FALSE))
+    python <- answers_of_python("groups", read = read)
+    case <- python$case
+    made$both_groups <- list(python = python$tables, r = answers_of_r(case), tolerance = case$tolerance)
   }
   made$both_groups
 }
 
 answers_of_r <- function(case) {
-  section <- do.call(SimulateSection, c(case$simulation, seed = case$simulation_seed))
+  section <- do.call(SimulateSection, c(with_dots(case$simulation), seed = case$simulation_seed))
   section <- RunSIGEL(
     section,
     n.dims = case$settings$n_dims,
@@ -50,7 +32,7 @@ answers_of_r <- function(case) {
     )
   }
   steady <- function(object, n.seeds) {
-    GeneGroupStability(object, n.seeds = n.seeds, seed.use = case$seed, device = "cpu", verbose = FALSE)
+    FindGeneGroupStability(object, n.seeds = n.seeds, seed.use = case$seed, device = "cpu", verbose = FALSE)
   }
   find <- function(...) FindGeneGroups(section, ..., seed.use = case$seed, device = "cpu")
   finer <- find(resolution = case$resolution, reduction.name = "finer")

@@ -3,34 +3,19 @@
 # Both answers to impute.json, computed once: `python` and `r`, lists of tables.
 both_imputed <- function() {
   if (is.null(made$both_imputed)) {
-    fixture <- test_path("..", "conformance")
-    if (!dir.exists(fixture)) {
-      missing_or_skip("tests/conformance")
-    }
-    json <- reticulate::import("json")
-    settings <- file.path(fixture, "impute.json")
-    case <- json$loads(paste(readLines(settings), collapse = "\n"))
-    folder <- withr::local_tempdir()
-    # R's LD_LIBRARY_PATH would change which libpython the child loads.
-    status <- withr::with_envvar(
-      c(
-        LD_LIBRARY_PATH = "",
-        PYTHONPATH = system.file("python", package = "sigel"),
-        PYTHONDONTWRITEBYTECODE = "1"
-      ),
-      system2(reticulate::py_exe(), shQuote(c(file.path(fixture, "impute_csv.py"), settings, folder)))
-    )
-    expect_equal(status, 0L)
-    files <- list.files(folder, full.names = TRUE)
-    python <- lapply(files, utils::read.csv, check.names = FALSE)
-    names(python) <- sub("[.]csv$", "", basename(files))
+    answers <- answers_of_python("impute", read = function(file) utils::read.csv(file, check.names = FALSE))
+    case <- answers$case
+    python <- answers$tables
+    # The columns of the others are cells.
+    tables <- c("genes", "shared", "weights", "coverage", "left_out", "sequential_genes")
+    python[tables] <- lapply(python[tables], with_dots)
     made$both_imputed <- list(python = python, r = imputed_by_r(case), tolerance = case$tolerance)
   }
   made$both_imputed
 }
 
 imputed_by_r <- function(case) {
-  panel <- do.call(SimulatePanel, c(case$simulation, seed = case$simulation_seed))
+  panel <- do.call(SimulatePanel, c(with_dots(case$simulation), seed = case$simulation_seed))
   impute <- function(...) {
     config <- utils::modifyList(case$config, list(...))
     impute_quietly(panel$target, panel$reference, config = config, seed.use = case$seed)

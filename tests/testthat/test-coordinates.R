@@ -176,3 +176,64 @@ test_that("an image is found where the meta data have a column of its name", {
   expect_equal(places(section, NULL, colnames(section)), expected)
   expect_equal(places(section, "section", colnames(section)), expected)
 })
+
+# Functions that take both, methods for Seurat objects by the name of their verb.
+takes_both <- function() {
+  functions <- Filter(is.function, as.list(asNamespace("sigel")))
+  both <- Filter(function(f) all(c("image", "coordinates") %in% names(formals(f))), functions)
+  exported <- getNamespaceExports("sigel")
+  sort(intersect(sub("[.]Seurat$", "", names(both)), exported))
+}
+
+test_that("an image and coordinates together are refused by every verb that takes both", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  run <- grouped_section()
+  table <- spot_table(run)
+  gene <- rownames(SeuratObject::Loadings(run[["sigel"]]))[1L]
+  pixels <- list(region = "region", made = list(reduction = "sigel"))
+  patterns <- structure(data.frame(gene = gene, rank = 1L, similarity = 1), pattern = pixels)
+  similar <- data.frame(query = gene, gene = gene, rank = 1L, similarity = 1)
+  panel <- imputed_panel()
+  domains <- domains_section()
+  stability <- data.frame(
+    domain = factor(1:4),
+    n.spots = c(table(domains$sigel_domain)),
+    stability = 1,
+    lowest = 1
+  )
+  attr(stability, "spots") <- stats::setNames(rep(1, ncol(domains)), colnames(domains))
+  calls <- list(
+    FindGeneGroupStability = function(...) FindGeneGroupStability(run, ...),
+    FindPatternGenes = function(...) FindPatternGenes(run, "region", ...),
+    FindSpatialDomainStability = function(...) FindSpatialDomainStability(domains, ...),
+    FindSpatialDomains = function(...) FindSpatialDomains(run, ...),
+    FindSpatialGenes = function(...) FindSpatialGenes(run, ...),
+    GeneGroupPage = function(...) GeneGroupPage(run, 1, method = "pca", ...),
+    GeneGroupPlot = function(...) GeneGroupPlot(run, ...),
+    GeneImagePlot = function(...) GeneImagePlot(run, gene, ...),
+    ImputeGenes = function(...) ImputeGenes(panel, small_panel()$reference, ...),
+    ImputedGenePlot = function(...) ImputedGenePlot(panel, rownames(panel[["sigel.imputed"]])[1L], ...),
+    PatternGenePlot = function(...) PatternGenePlot(run, patterns, ...),
+    RunSIGEL = function(...) RunSIGEL(run, ...),
+    SelectSpatialGenes = function(...) SelectSpatialGenes(run, ...),
+    SimilarGenePlot = function(...) SimilarGenePlot(run, similar, ...),
+    SpatialDomainPlot = function(...) SpatialDomainPlot(domains, ...),
+    SpatialDomainStabilityPlot = function(...) SpatialDomainStabilityPlot(domains, stability, ...)
+  )
+  expect_setequal(names(calls), takes_both())
+  for (verb in names(calls)) {
+    expect_refused(calls[[verb]](image = "section", coordinates = table), "image", "not both")
+  }
+  expect_refused(
+    ImputeGenes(
+      panel,
+      small_panel()$reference,
+      reference.image = "section",
+      reference.coordinates = table_of(small_panel()$reference)
+    ),
+    "reference.image",
+    "`reference.image` or `reference.coordinates`, not both"
+  )
+})

@@ -19,12 +19,16 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("assay", assay = "RNA", say = "\"Spatial\"")
   refused("layer", layer = "tpm")
   refused("image", image = "slice1", say = "\"section\"")
-  refused("image", image = "section", coordinates = places_of(section), say = "not both")
-  refused("coordinates", coordinates = places_of(section)[-1, ], say = "no row for 1 of")
+  refused("image", image = "section", coordinates = spot_table(section), say = "not both")
+  refused("coordinates", coordinates = spot_table(section)[-1, ], say = "no row for 1 of")
   refused("section", section = "nosuchcolumn", say = "names(object[[]])")
   refused("section", section = c("region", "region"))
   refused("reduction", reduction = "my own", say = "reduction = \"my.own\"")
   refused("reduction", reduction = 3)
+  refused("cluster.name", cluster.name = 3)
+  refused("cluster.name", cluster.name = "my own", say = "cluster.name = \"my.own\"")
+  refused("cluster.name", cluster.name = "section", say = "the name of an assay, an image")
+  refused("cluster.name", cluster.name = "region", say = "did not make")
   refused("seed.use", seed.use = -1)
   refused("device", device = "abacus")
   refused("config", config = 3)
@@ -72,7 +76,7 @@ test_that("what a function does wrong is told", {
 test_that("matrices, coordinates and facts that cannot be used are refused", {
   skip_if_no_engine()
   counts <- counts_of(regions_section())
-  places <- places_of(regions_section())
+  places <- spot_table(regions_section())
   expect_refused(find_quietly(counts), "coordinates", "found nothing")
   expect_refused(find_quietly(counts, places[-1, ]), "coordinates", "1 of")
   expect_refused(find_quietly("section.rds", places), "object", "readRDS()")
@@ -181,4 +185,20 @@ test_that("what the engine says of Python is said of R", {
   spagcn <- "Install it: pip install \"sigel[spagcn]\", which also brings a setuptools that louvain works with."
   expect_match(said(spagcn), "\"SpaGCN\", \"setuptools<81\"", fixed = TRUE)
   expect_no_match(said(spagcn), "pip")
+})
+
+test_that("names of domains that would take each other's place are refused", {
+  skip_if_no_engine()
+  done <- domains_section()
+  # What is found goes into the same reduction.
+  expect_refused(find_quietly(done, cluster.name = "sigel"), "cluster.name", "\"sigeldomain\"", object = done)
+  expect_refused(find_quietly(done, cluster.name = "sigeldomain"), "cluster.name", "a name of its own")
+  half <- done
+  half$layers_prob <- 1
+  expect_refused(
+    find_quietly(half, cluster.name = "layers"),
+    "cluster.name",
+    "\"layers_prob\"",
+    object = half
+  )
 })

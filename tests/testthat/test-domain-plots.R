@@ -16,7 +16,7 @@ with_domains <- function(object, domain, about = list(section = NULL)) {
     features = features,
     about = about
   )
-  getFromNamespace("add_domains", "sigel")(object, found, "Spatial", "sigel")
+  getFromNamespace("add_domains", "sigel")(object, found, "Spatial", "sigel_domain")
 }
 
 test_that("each spot of a lattice is a pixel in the colour of its domain, y down", {
@@ -225,15 +225,15 @@ test_that("labels are matched as well as any permutation does", {
   }
   withr::local_seed(1)
   for (k in 1:60) {
-    n_rows <- sample(5, 1)
-    n_cols <- sample(5, 1)
-    weight <- matrix(stats::rpois(n_rows * n_cols, 3), n_rows, n_cols)
+    n.rows <- sample(5, 1)
+    n.cols <- sample(5, 1)
+    weight <- matrix(stats::rpois(n.rows * n.cols, 3), n.rows, n.cols)
     matched <- best_matching(weight)
     rows <- which(matched > 0)
     expect_equal(anyDuplicated(matched[rows]), 0)
-    n <- max(n_rows, n_cols)
+    n <- max(n.rows, n.cols)
     whole <- matrix(0, n, n)
-    whole[seq_len(n_rows), seq_len(n_cols)] <- weight
+    whole[seq_len(n.rows), seq_len(n.cols)] <- weight
     best <- max(vapply(permutations(seq_len(n)), function(p) sum(whole[cbind(seq_len(n), p)]), 0))
     expect_equal(sum(weight[cbind(rows, matched[rows])]), best)
   }
@@ -259,7 +259,7 @@ test_that("stability is drawn for domains and for spots", {
   done <- with_domains(section, rep_len(c(1, 1, 2, 3), ncol(section)))
   table <- data.frame(
     domain = factor(1:3),
-    n_spots = as.integer(table(done$sigel_domain)),
+    n.spots = as.integer(table(done$sigel_domain)),
     stability = c(0.6, 0.9, 0.4),
     lowest = c(0.5, 0.8, 0.2)
   )
@@ -286,7 +286,7 @@ test_that("stability is drawn for domains and for spots", {
     SpatialDomainStabilityPlot(fewer, told),
     "table",
     "other domains",
-    "SpatialDomainStability(object)"
+    "FindSpatialDomainStability(object)"
   )
   part <- subset(done, cells = colnames(done)[done$sigel_domain != "3"][-1])
   expect_refused(SpatialDomainStabilityPlot(part, told), "table", "other domains")
@@ -298,7 +298,7 @@ test_that("several sections are drawn beside their stability", {
   skip_without("patchwork")
   both <- two_sections()
   done <- with_domains(both, rep_len(1:2, ncol(both)), list(section = "slide"))
-  table <- data.frame(domain = factor(1:2), n_spots = c(table(done$sigel_domain)), stability = 1, lowest = 1)
+  table <- data.frame(domain = factor(1:2), n.spots = c(table(done$sigel_domain)), stability = 1, lowest = 1)
   spots <- stats::setNames(rep(1, ncol(both)), colnames(both))
   page <- SpatialDomainStabilityPlot(done, structure(table, ari = 1, seeds = 1L, spots = spots))
   expect_equal(nrow(build(page[[2]])$layout$layout), 2L)
@@ -312,14 +312,14 @@ test_that("pictures without domains, labels or places are refused", {
   done <- with_domains(section, rep_len(1:3, ncol(section)))
   expect_refused(SpatialDomainPlot(section), "object", "FindSpatialDomains()", object = section)
   expect_refused(SpatialDomainPlot(3), "object", "Seurat object")
-  expect_refused(SpatialDomainPlot(done, reduction = "x"), "object", "\"x_domain\"")
+  expect_refused(SpatialDomainPlot(done, cluster.name = "x_domain"), "object", "\"x_domain\"")
   expect_refused(SpatialDomainPlot(done, group.by = "regoin"), "group.by", "Did you mean \"region\"")
   expect_refused(SpatialDomainPlot(done, section = "nope"), "section")
   expect_refused(SpatialDomainPlot(done, image = "nope"), "image", "\"section\"")
   expect_refused(SpatialDomainPlot(done, point.size = 0), "point.size")
   expect_refused(SpatialDomainPlot(done, ncol = 0), "ncol")
   expect_refused(
-    SpatialDomainPlot(done, image = "section", coordinates = places_of(section)),
+    SpatialDomainPlot(done, image = "section", coordinates = spot_table(section)),
     "image",
     "not both"
   )

@@ -83,14 +83,14 @@ test_that("errors of the engine become R errors without a traceback, warnings R 
   skip_if_no_engine()
   counts <- counts_of(small_section())
   error <- expect_error(
-    run_quick(counts, places_of(small_section()), config = list(train = list(epochz = 1))),
+    run_quick(counts, spot_table(small_section()), config = list(train = list(epochz = 1))),
     class = "sigel_error"
   )
   expect_match(conditionMessage(error), "unknown setting 'epochz'", fixed = TRUE)
   expect_no_match(conditionMessage(error), "Traceback|py_last_error")
   expect_equal(rlang::call_name(conditionCall(error)), "RunSIGEL")
   counts@x <- counts@x + 0.25
-  expect_warning(run_quick(counts, places_of(small_section())), "not whole numbers", class = "sigel_warning")
+  expect_warning(run_quick(counts, spot_table(small_section())), "not whole numbers", class = "sigel_warning")
 })
 
 test_that("an interrupt passes through", {
@@ -100,7 +100,7 @@ test_that("an interrupt passes through", {
   stopper <- structure(function(...) rlang::interrupt(), class = "function")
   counts <- counts_of(small_section())
   pieces <- getFromNamespace("engine_pieces", "sigel")
-  places <- list(coordinates = as.matrix(places_of(small_section())[1:2]), lattice = NULL)
+  places <- list(coordinates = as.matrix(spot_table(small_section())[1:2]), lattice = NULL)
   arguments <- list(
     section = pieces(list(counts = counts, places = places)),
     settings = settings(c(list(n_dims = 4), quick)),

@@ -71,7 +71,7 @@ test_that("the page tells the stability where it is known", {
   }
   expect_match(subtitle("2", stability = stability), "stability 0.75", fixed = TRUE)
   expect_no_match(subtitle("3", stability = stability), "stability", fixed = TRUE)
-  expect_refused(subtitle("1", stability = 0.5), "stability", "GeneGroupStability()")
+  expect_refused(subtitle("1", stability = 0.5), "stability", "FindGeneGroupStability()")
   expect_refused(subtitle("99"), "group", "\"1\"")
   expect_refused(subtitle(NA), "group")
   expect_refused(subtitle(c("1", "2")), "group")
@@ -87,7 +87,7 @@ test_that("stability is drawn with the most stable group first", {
   skip_without("ggplot2")
   table <- data.frame(
     group = factor(1:4),
-    n_genes = c(90, 40, 12, 30),
+    n.genes = c(90, 40, 12, 30),
     stability = c(0.6, 0.8, 0.4, 0.95),
     lowest = c(0.5, 0.6, 0.2, 0.9)
   )
@@ -98,7 +98,7 @@ test_that("stability is drawn with the most stable group first", {
   told <- structure(table, ari = 0.876, seeds = 1:5)
   expect_equal(GeneGroupStabilityPlot(told)$labels$subtitle, "5 more fits, adjusted Rand index 0.88")
   expect_no_warning(build(GeneGroupStabilityPlot(table[1, ])))
-  expect_refused(GeneGroupStabilityPlot(), "table", "GeneGroupStability()")
+  expect_refused(GeneGroupStabilityPlot(), "table", "FindGeneGroupStability()")
   expect_refused(GeneGroupStabilityPlot(table[1:2]), "table", "stability")
   expect_refused(GeneGroupStabilityPlot(table[0, ]), "table")
 })

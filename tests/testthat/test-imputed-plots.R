@@ -14,7 +14,7 @@ test_that("each gene has a row: measured, imputed, interval width", {
   hidden <- small_panel()$hidden
   before <- rlang::hash(list(object, hidden))
   genes <- ImputationReport(object)$genes
-  best <- genes$gene[order(-genes$expected_pcc)][1:2]
+  best <- genes$gene[order(-genes$expected.pcc)][1:2]
   page <- ImputedGenePlot(object, best, measured = hidden)
   expect_identical(rlang::hash(list(object, hidden)), before)
   expect_s3_class(page, "ggplot")
@@ -38,7 +38,7 @@ test_that("each gene has a row: measured, imputed, interval width", {
   counts <- counts_of(hidden)[best[1], ]
   truth <- on_panel_scale(rbind(counts), object)[1, ]
   expect_equal(sort(panels[[1]]$data$value), sort(unname(truth)))
-  expected <- genes[best[1], "expected_pcc"]
+  expected <- genes[best[1], "expected.pcc"]
   title <- sprintf("%s: expected correlation %.2f, achieved %.2f", best[1], expected, cor(truth, values))
   expect_match(panels[[1]]$labels$title, title, fixed = TRUE)
   file <- withr::local_tempfile(fileext = ".png")
@@ -120,8 +120,8 @@ test_that("expected accuracy is drawn against the achieved one", {
   object <- imputed_panel()
   report <- ImputationReport(object)
   plot <- ImputationAccuracyPlot(object)
-  expect_equal(plot$data$expected_pcc, report$shared$expected_pcc)
-  expect_equal(plot$data$achieved_pcc, report$shared$achieved_pcc)
+  expect_equal(plot$data$expected.pcc, report$shared$expected.pcc)
+  expect_equal(plot$data$achieved.pcc, report$shared$achieved.pcc)
   expect_match(
     plot$labels$subtitle,
     sprintf("Spearman %.2f over 45 shared genes", report$spearman),
@@ -140,7 +140,7 @@ test_that("expected accuracy is drawn against the achieved one", {
   truth <- on_panel_scale(as.matrix(counts_of(hidden)[there, ]), object)
   values <- as.matrix(imputed_values(object))[there, ]
   achieved <- vapply(there, function(gene) cor(truth[gene, ], values[gene, ]), 0)
-  expect_equal(more$achieved_pcc, unname(achieved[more$gene]))
+  expect_equal(more$achieved.pcc, unname(achieved[more$gene]))
   expect_match(plot$labels$subtitle, sprintf("over %d imputed genes", length(there)), fixed = TRUE)
   expect_no_warning(build(plot))
 })

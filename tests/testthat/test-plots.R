@@ -16,6 +16,14 @@ test_that("training curves show every term of every stage", {
   expect_no_error(build(TrainingPlot(finished()[["sigel"]])))
 })
 
+test_that("the history of a run of 0.5.0, whose columns have underscores, is drawn", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  old <- finished()[["sigel"]]
+  names(old@misc$history) <- gsub(".", "_", names(old@misc$history), fixed = TRUE)
+  expect_equal(TrainingPlot(old)$data, TrainingPlot(finished())$data)
+})
+
 test_that("gene images share one scale and have a polygon for each pixel", {
   skip_if_no_engine()
   skip_without("ggplot2")
@@ -44,7 +52,7 @@ test_that("images after a run on some genes are what the model saw", {
   some <- run_quick(section, features = genes[1:15])
   counts <- counts_of(section)[genes[1:15], ]
   alone <- SeuratObject::CreateSeuratObject(counts, assay = "Spatial")
-  values <- function(...) GeneImagePlot(..., coordinates = places_of(section))$layers[[1]]$data$value
+  values <- function(...) GeneImagePlot(..., coordinates = spot_table(section))$layers[[1]]$data$value
   seen <- values(some, genes[2:3])
   expect_equal(seen, values(alone, genes[2:3]))
   expect_gt(max(abs(seen - values(section, genes[2:3]))), 1e-3)

@@ -8,7 +8,7 @@ test_that("a simulated section says so, holds its truth, and is drawn by Seurat"
   expect_true("region" %in% names(section[[]]))
   expect_equal(sum(counts_of(section)@x != round(counts_of(section)@x)), 0)
   expect_error(SimulateSection(lattice = "cube"), "lattice")
-  expect_error(SimulateSection(n_rows = 2), "n_rows", class = "sigel_error")
+  expect_error(SimulateSection(n.rows = 2), "n.rows", class = "sigel_error")
   expect_length(SeuratObject::Images(small_section(image = "none")), 0)
 })
 

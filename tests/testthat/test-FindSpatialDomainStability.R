@@ -1,5 +1,5 @@
 steady <- function(object, ..., n.seeds = 2) {
-  SpatialDomainStability(object, ..., n.seeds = n.seeds, device = "cpu", verbose = FALSE)
+  FindSpatialDomainStability(object, ..., n.seeds = n.seeds, device = "cpu", verbose = FALSE)
 }
 
 test_that("there is a row for each domain and a share for each spot", {
@@ -8,11 +8,11 @@ test_that("there is a row for each domain and a share for each spot", {
   before <- rlang::hash(done)
   found <- steady(done)
   expect_identical(rlang::hash(done), before)
-  expect_named(found, c("domain", "n_spots", "stability", "lowest"))
+  expect_named(found, c("domain", "n.spots", "stability", "lowest"))
   expect_equal(found$domain, factor(1:4))
-  expect_equal(found$n_spots, as.integer(table(done$sigel_domain)))
+  expect_equal(found$n.spots, as.integer(table(done$sigel_domain)))
   expect_true(all(found$lowest >= 0 & found$stability <= 1 & found$lowest <= found$stability))
-  expect_equal(mean(attr(found, "ari_by_seed")), attr(found, "ari"))
+  expect_equal(mean(attr(found, "ari.by.seed")), attr(found, "ari"))
   # The seed of the call itself, 0, would show nothing.
   expect_equal(attr(found, "seeds"), 1:2)
   spots <- attr(found, "spots")
@@ -33,7 +33,7 @@ test_that("domains that were found otherwise are found so again", {
     find_quietly(section, features = some, refine = TRUE, n.domains = 3, seed.use = seed)$sigel_domain
   })
   by_hand <- vapply(again, rand_index, 0, done$sigel_domain)
-  expect_equal(attr(found, "ari_by_seed"), by_hand)
+  expect_equal(attr(found, "ari.by.seed"), by_hand)
   overlap <- vapply(
     again,
     function(other) {
@@ -44,18 +44,18 @@ test_that("domains that were found otherwise are found so again", {
   )
   expect_equal(found$stability, unname(rowMeans(overlap)))
   expect_equal(found$lowest, unname(apply(overlap, 1, min)))
-  expect_equal(steady(done, coordinates = places_of(section)), found, ignore_attr = FALSE)
+  expect_equal(steady(done, coordinates = spot_table(section)), found, ignore_attr = FALSE)
 })
 
 test_that("a second set of domains has a stability of its own", {
   skip_if_no_engine()
   both <- find_quietly(domains_section(), n.domains = 2, reduction = "coarse")
-  found <- steady(both, n.seeds = 1, reduction = "coarse")
-  expect_equal(found$n_spots, as.integer(table(both$coarse_domain)))
+  found <- steady(both, n.seeds = 1, cluster.name = "coarse_domain")
+  expect_equal(found$n.spots, as.integer(table(both$coarse_domain)))
   expect_equal(attr(steady(both, n.seeds = 1), "ari"), attr(steady(domains_section(), n.seeds = 1), "ari"))
   skip_without("ggplot2")
   skip_without("patchwork")
-  expect_s3_class(SpatialDomainStabilityPlot(both, found, reduction = "coarse"), "ggplot")
+  expect_s3_class(SpatialDomainStabilityPlot(both, found, cluster.name = "coarse_domain"), "ggplot")
   expect_refused(SpatialDomainStabilityPlot(both, found), "table", "other domains", object = both)
 })
 
@@ -84,7 +84,7 @@ test_that("functions are to be given again, mclust is not", {
 test_that("progress is told, and what cannot be used is refused", {
   skip_if_no_engine()
   done <- domains_section()
-  expect_message(SpatialDomainStability(done, n.seeds = 1), "Domains at other seeds")
+  expect_message(FindSpatialDomainStability(done, n.seeds = 1), "Domains at other seeds")
   expect_refused(steady(done, n.seeds = 0), "n.seeds", "n.seeds = 10", object = done)
   expect_refused(steady(done, seed.use = -1), "seed.use", object = done)
   expect_refused(steady(done, layer = "tpm"), "layer", object = done)

@@ -13,7 +13,8 @@
 #' @param object A Seurat object after [FindSpatialDomains()].
 #' @param n.seeds Number of further calls.
 #' @param method Where the method was a function: that function.
-#' @param reduction The `reduction` of that call.
+#' @param cluster.name Name of the column of the meta data with the domains, the
+#'   `cluster.name` of that call.
 #' @param image,coordinates As in [FindSpatialDomains()], to be given here where they
 #'   were given there.
 #' @param layer Default: that of the call.
@@ -22,26 +23,26 @@
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
 #' @param verbose Whether to show progress.
-#' @return A data frame with a row for each domain: `domain`, `n_spots`, `stability` and
+#' @return A data frame with a row for each domain: `domain`, `n.spots`, `stability` and
 #'   `lowest`, that at the worst seed. Attributes: `ari`, the mean adjusted Rand index
-#'   between the domains and those of the other seeds, `ari_by_seed`, `seeds`, and
+#'   between the domains and those of the other seeds, `ari.by.seed`, `seeds`, and
 #'   `spots`, for each spot, by name, the share of the seeds at which it stays in its
 #'   domain. The object is left as it was; `object$stays <- attr(table, "spots")` keeps
 #'   them.
 #' @seealso [SpatialDomainStabilityPlot()]
 #' @examples
 #' if (sigel_available()) {
-#'   section <- SimulateSection(n_rows = 16, n_cols = 16, n_programmes = 3,
-#'     genes_per_programme = 20, n_background_genes = 20)
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- FindSpatialDomains(section, n.domains = 4, verbose = FALSE)
-#'   SpatialDomainStability(section, n.seeds = 2, verbose = FALSE)
+#'   FindSpatialDomainStability(section, n.seeds = 2, verbose = FALSE)
 #' }
 #' @export
-SpatialDomainStability <- function(
+FindSpatialDomainStability <- function(
   object,
   n.seeds = 10,
   method = NULL,
-  reduction = "sigel",
+  cluster.name = "sigel_domain",
   image = NULL,
   coordinates = NULL,
   layer = NULL,
@@ -50,9 +51,10 @@ SpatialDomainStability <- function(
   verbose = TRUE
 ) {
   call <- rlang::current_env()
-  about <- domain_results(object, reduction, call)$about
+  domains <- domain_results(object, cluster.name, call)
+  about <- domains$about
   if (is.null(about)) {
-    found <- sprintf("an object without the reduction \"%s\"", domain_reduction(reduction))
+    found <- sprintf("an object without the reduction \"%s\"", domain_reduction(cluster.name))
     fix <- "Call `FindSpatialDomains()` again."
     sigel_abort("object", found, "one that says how its domains were found", fix, call)
   }
@@ -60,12 +62,9 @@ SpatialDomainStability <- function(
   check_question(NULL, seed.use, device, verbose, call)
   method <- method_again(method, about, call)
   layer <- layer %||% about$layer
+  reduction <- about$reduction %||% sub("_domain$", "", cluster.name)
   seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call)
-  domains <- object[[]][seen$cells, domain_columns(reduction)[1L]]
-  if (anyNA(domains)) {
-    found <- sprintf("%d spots without a domain", sum(is.na(domains)))
-    sigel_abort("object", found, "a domain for every spot", "Call `FindSpatialDomains()` again.", call)
-  }
+  domains <- all_domains(domains$domain[seen$cells], call)
   sigel_engine(call)
   # The seeds that the engine takes, in its order.
   seeds <- utils::head(setdiff(seed.use + 0:n.seeds, about$seed), n.seeds)
@@ -91,13 +90,18 @@ SpatialDomainStability <- function(
   result <- with_method(crossing$state, call, {
     ask_section("domain_stability", section, arguments, verbose, call)
   })
-  table <- engine_table(result[c("domain", "n_spots", "stability", "lowest")])
-  table$domain <- as_group(as.character(table$domain))
-  for (name in c("ari", "ari_by_seed", "seeds")) {
-    attr(table, name) <- unlist(result[[name]])
-  }
+  table <- stability_table(result, "domain")
   attr(table, "spots") <- stats::setNames(as.double(result$spots), seen$cells)
   table
+}
+
+# The domain of every spot.
+all_domains <- function(domain, call) {
+  if (anyNA(domain)) {
+    found <- sprintf("%d spots without a domain", sum(is.na(domain)))
+    sigel_abort("object", found, "a domain for every spot", "Call `FindSpatialDomains()` again.", call)
+  }
+  domain
 }
 
 # The method of the call, as FindSpatialDomains() takes it.
