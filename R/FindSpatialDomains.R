@@ -36,7 +36,7 @@
 #'   cells, sparse or dense.
 #' @param n.domains Number of domains; NULL: that of 2 to 15 with the highest BIC. A
 #'   warning tells where the BIC is highest for 1 or for the last number tried.
-#' @param method `"mixture"`; `"leiden"` (Python packages igraph and leidenalg),
+#' @param method `"mixture"`; `"leiden"` (Python package igraph),
 #'   whose resolution is searched for the number of domains; `"mclust"`, Gaussian
 #'   mixtures of the R package mclust; `"spagcn"` (Python package SpaGCN), for one
 #'   section; or a function of a matrix, cells x components, and the number of

@@ -185,12 +185,9 @@ PHRASES <- c(
   ),
   "adata[.]var_names = .*?regex=True\\)" = "`rownames(counts) <- sub(\"[.][0-9]+$\", \"\", rownames(counts))`",
   "\\borthologs=(?=[,.])" = "`orthologs`",
-  # What to install is said in sentences that differ.
-  "Install (it|them): pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\", \"leidenalg\""),
-  "Install (it|them): pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
-    EXTRA,
-    "\"SpaGCN\", \"setuptools<81\""
-  ),
+  # Python's extras, by the package that each brings.
+  "Install it: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\""),
+  "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(EXTRA, "\"SpaGCN\", \"setuptools<81\""),
   # What was found, and what would do, as Python writes values; what stands in quotes is the user's own. A whole number
   # of R is one with a fraction in Python.
   "\\ba dict\\b" = "a named list",

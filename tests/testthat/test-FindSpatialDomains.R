@@ -272,8 +272,8 @@ test_that("mclust is called in R, by R, and gives what it gives by hand", {
 
 test_that("Leiden finds domains", {
   skip_if_no_engine()
-  if (!reticulate::py_module_available("leidenalg")) {
-    missing_or_skip("the Python package leidenalg")
+  if (!reticulate::py_module_available("igraph")) {
+    missing_or_skip("the Python package igraph")
   }
   done <- find_quietly(regions_section(), method = "leiden")
   expect_gt(rand_index(done$sigel_domain, done$region), 0.2)

@@ -179,10 +179,10 @@ test_that("what the engine says of Python is said of R", {
   expect_equal(refusal("window", "7.0")$found, "7")
   expect_equal(refusal("window", "7.05")$found, "7.05")
   expect_equal(refusal("window")$argument, "config")
-  leiden <- said("Install them: pip install \"sigel[leiden]\".")
-  expect_match(leiden, "`install_sigel(c(\"igraph\", \"leidenalg\"))`", fixed = TRUE)
+  leiden <- said("Install it: pip install \"sigel[leiden]\".")
+  expect_match(leiden, "`install_sigel(c(\"igraph\"))`", fixed = TRUE)
   expect_no_match(leiden, "pip")
-  spagcn <- "Install it: pip install \"sigel[spagcn]\", which also brings a setuptools that louvain works with."
+  spagcn <- "Install it: pip install \"sigel[spagcn]\". It also brings a setuptools that louvain works with."
   expect_match(said(spagcn), "\"SpaGCN\", \"setuptools<81\"", fixed = TRUE)
   expect_no_match(said(spagcn), "pip")
 })

@@ -12,6 +12,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
+from sigel.runtime.requires import requires
 from sigel.tl._fits import images_as_fitted
 
 if TYPE_CHECKING:
@@ -29,12 +30,7 @@ _SQUARE = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) / 2
 
 def pyplot() -> Any:
     """`matplotlib.pyplot`, or a message that says how to get it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        msg = 'sigel.pl needs matplotlib. Install it with: pip install "sigel[plot]"'
-        raise ImportError(msg) from error
-    return plt
+    return requires("matplotlib", "sigel.pl", "a picture", module="matplotlib.pyplot")
 
 
 def images_of(

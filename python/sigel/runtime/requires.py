@@ -35,7 +35,9 @@ def install_line(package: str) -> str:
     return f'pip install "sigel[{EXTRAS[package]}]"'
 
 
-def requires(package: str, argument: str, value: str, note: str = "") -> ModuleType:
+def requires(
+    package: str, argument: str, value: str, *, module: str | None = None, note: str = ""
+) -> ModuleType:
     """Import what a feature needs.
 
     Parameters
@@ -44,6 +46,8 @@ def requires(package: str, argument: str, value: str, note: str = "") -> ModuleT
         A key of `EXTRAS`.
     argument, value
         By what the caller asked for the feature, for example `"method"` and `"'leiden'"`.
+    module
+        The module of the package that is wanted; default: the package itself.
     note
         What else is to be known about the installation, a sentence.
 
@@ -55,8 +59,13 @@ def requires(package: str, argument: str, value: str, note: str = "") -> ModuleT
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a peer imports that is deprecated
-            return importlib.import_module(package)
+            return importlib.import_module(module or package)
     except ImportError as error:
-        found = f"{value}, but {error.name or package} cannot be imported ({error})"
+        absent = isinstance(error, ModuleNotFoundError) and error.name == package
+        why = (
+            f"{package} is not installed"
+            if absent
+            else f"{error.name or package} cannot be imported ({error})"
+        )
         fix = f"Install it: {install_line(package)}. {note}".rstrip()
-        raise MissingPackageError(argument, found, package, fix) from error
+        raise MissingPackageError(argument, f"{value}, but {why}", package, fix) from error

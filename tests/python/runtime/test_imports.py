@@ -51,7 +51,7 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_a_missing_package_is_named_with_the_line_that_installs_it(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingPackageError, match=rf"`method`.*'x'.*{package}.*{EXTRAS[package]}\]") as error:
-        requires(package, "method", "'x'", "Then try again.")
+        requires(package, "method", "'x'", note="Then try again.")
     assert isinstance(error.value, InputError)
     assert isinstance(error.value, ImportError)
     assert error.value.wanted == package

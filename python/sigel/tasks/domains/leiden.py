@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from sigel.errors import InputError, warn
+from sigel.errors import warn
+from sigel.runtime.requires import requires
 from sigel.runtime.seeds import random_state
 from sigel.tasks.domains.inputs import Described
 
@@ -53,7 +54,7 @@ def leiden(described: Described, n_domains: int, seed: int) -> np.ndarray:
     over five labelled sections the mean adjusted Rand index was 0.44, against 0.43 with equal weights and
     0.41 with the share of common neighbours.
     """
-    igraph = _igraph()
+    igraph = requires("igraph", "method", "'leiden'")
     edges, weights = graph_of_alike(described.features, NEIGHBORS)
     graph = igraph.Graph(n=len(described.features), edges=edges.tolist())
     listed = weights.tolist()
@@ -137,13 +138,3 @@ def at_number(communities: Callable[[float], np.ndarray], wanted: int) -> np.nda
         if off == 0 or high / low < NARROW:
             break
     return best
-
-
-def _igraph() -> Any:
-    try:
-        import igraph
-    except ImportError as error:
-        found = f"'leiden', but {error.name or 'igraph'} cannot be imported ({error})"
-        fix = 'Install them: pip install "sigel[leiden]".'
-        raise InputError("method", found, "igraph", fix) from error
-    return igraph

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sigel.errors import InputError, unknown_name
+from sigel.runtime.requires import install_line, requires
 from sigel.runtime.seeds import check_seed
 
 # Names of models for several columns, or NULL where R has no mclust.
@@ -60,7 +61,6 @@ function(x, n_columns, n_components, model, seed) {
 _KEPT = ("R_", "PYTHON_SESSION_INITIALIZED")
 # Models of few parameters, to be tried where another can't be fitted.
 SIMPLE = ("EEE", "EEI", "EII", "E")
-_INSTALL = 'pip install "sigel[mclust]"'
 
 
 @dataclass(frozen=True)
@@ -201,20 +201,19 @@ def _numbers(n_components: int | Sequence[int], n_points: int) -> list[int]:
 
 def _running_r() -> Any:
     """`rpy2.rinterface` with R running, or an error that names the missing piece."""
+    note = "Where it does not build, set RPY2_CFFI_MODE=ABI first."
+    requires("rpy2", "method", "'mclust'", note=note)
     try:
         from rpy2 import rinterface
 
         _start(rinterface)
     except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == "rpy2":
-            found, wanted = "rpy2 is not installed", "rpy2, by which R is called"
-            fix = f"Install it: {_INSTALL}. Where it does not build, set RPY2_CFFI_MODE=ABI first."
-        elif not os.environ.get("R_HOME") and shutil.which("R") is None:
+        if not os.environ.get("R_HOME") and shutil.which("R") is None:
             found, wanted = "R is not installed or not on the PATH", "R with the package mclust"
             fix = 'Install R, then mclust in it: install.packages("mclust").'
         else:
             found, wanted = f"rpy2 does not work with this R: {error}", "a release of rpy2 that does"
-            fix = f"Install the one that fits: {_INSTALL}."
+            fix = f"Install the one that fits: {install_line('rpy2')}."
         raise InputError("method", f"'mclust', but {found}", wanted, fix) from error
     return rinterface
 

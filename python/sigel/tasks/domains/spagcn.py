@@ -17,6 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sigel.errors import InputError, warn
 from sigel.runtime.memory import available_memory
+from sigel.runtime.requires import requires
 from sigel.runtime.seeds import random_state
 from sigel.tasks.domains.inputs import Described
 
@@ -146,19 +147,10 @@ def _checked(described: Described) -> np.ndarray:
 
 
 def _library() -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # both import much that is deprecated
-            import louvain  # noqa: F401  scanpy would ask for it in the middle of the work
-            import SpaGCN
-    except ImportError as error:
-        found = f"'spagcn', but {error.name or 'one of its packages'} cannot be imported ({error})"
-        # louvain imports pkg_resources, which setuptools no longer has.
-        fix = (
-            'Install it: pip install "sigel[spagcn]", which also brings a setuptools that louvain works with.'
-        )
-        raise InputError("method", found, "SpaGCN and louvain", fix) from error
-    return SpaGCN
+    # louvain imports pkg_resources, which later setuptools lack; scanpy asks for it in the middle of the work.
+    note = "It also brings a setuptools that louvain works with."
+    requires("louvain", "method", "'spagcn'", note=note)
+    return requires("SpaGCN", "method", "'spagcn'", note=note)
 
 
 @contextlib.contextmanager
