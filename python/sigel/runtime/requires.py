@@ -62,10 +62,7 @@ def requires(
             return importlib.import_module(module or package)
     except ImportError as error:
         absent = isinstance(error, ModuleNotFoundError) and error.name == package
-        why = (
-            f"{package} is not installed"
-            if absent
-            else f"{error.name or package} cannot be imported ({error})"
-        )
+        lacking = error.name or package
+        why = f"{lacking} is not installed" if absent else f"{lacking} cannot be imported ({error})"
         fix = f"Install it: {install_line(package)}. {note}".rstrip()
         raise MissingPackageError(argument, f"{value}, but {why}", package, fix) from error

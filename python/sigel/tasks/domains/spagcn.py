@@ -147,7 +147,7 @@ def _checked(described: Described) -> np.ndarray:
 
 
 def _library() -> Any:
-    # louvain imports pkg_resources, which later setuptools lack; scanpy asks for it in the middle of the work.
+    # louvain imports pkg_resources, which later setuptools lack; scanpy asks for it midway.
     note = "It also brings a setuptools that louvain works with."
     requires("louvain", "method", "'spagcn'", note=note)
     return requires("SpaGCN", "method", "'spagcn'", note=note)
