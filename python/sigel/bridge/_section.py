@@ -14,6 +14,7 @@ from sigel import datasets
 from sigel.bridge._pieces import images_of, pixels_of, section_of, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.errors import InputError
+from sigel.images.section import lattice_of
 from sigel.images.tensors import ImageViews
 
 
@@ -111,9 +112,7 @@ def _pieces(adata: Any) -> dict[str, Any]:
         fix = "Read it in Python, or take fewer spots or genes."
         raise InputError("path", f"{matrix.nnz} counts above zero", "fewer than 2^31, R's limit", fix)
     spatial = adata.obsm.get("spatial")
-    lattice = None
-    if {"array_row", "array_col"} <= set(adata.obs.columns):
-        lattice = adata.obs[["array_row", "array_col"]].to_numpy(dtype=np.float64)
+    lattice = lattice_of(adata)
     return {
         "i": matrix.indices.astype(np.int32),
         "p": matrix.indptr.astype(np.int32),
@@ -122,7 +121,7 @@ def _pieces(adata: Any) -> dict[str, Any]:
         "genes": [str(name) for name in adata.var_names],
         "cells": [str(name) for name in adata.obs_names],
         "coordinates": None if spatial is None else _plane(spatial),
-        "lattice": lattice,
+        "lattice": None if lattice is None else lattice.astype(np.float64),
         "obs": {str(name): _column(adata.obs[name]) for name in adata.obs.columns},
     }
 

@@ -13,6 +13,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.lattice import as_positions, is_hexagonal, superimposed
 from sigel.images.raster import Raster, rasterise
+from sigel.images.section import lattice_of
 from sigel.pl._base import diameter_of, draw_cells, draw_pixels
 from sigel.pl._colours import Shades
 
@@ -70,8 +71,7 @@ def parts_of(adata: AnnData, info: Mapping[str, Any], spatial_key: str | None) -
 def _places(
     adata: AnnData, info: Mapping[str, Any], spatial_key: str | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    has_lattice = {"array_row", "array_col"} <= set(adata.obs.columns)
-    lattice = adata.obs[["array_row", "array_col"]].to_numpy() if has_lattice else None
+    lattice = lattice_of(adata)
     key = spatial_key or info.get("spatial_key") or "spatial"
     if key in adata.obsm:
         places = np.asarray(adata.obsm[key], dtype=np.float64)
