@@ -228,7 +228,7 @@ ImputeGenes.Seurat <- function(
     ImputeGenes(
       object[[assay]],
       reference = references,
-      coordinates = do.call(cbind, unname(places)),
+      coordinates = table_of_places(places),
       layer = layer,
       features = features,
       method = method,

@@ -204,7 +204,7 @@ RunSIGEL.Seurat <- function(
   reduction <- speaking_for(call, {
     RunSIGEL(
       object[[assay]],
-      coordinates = do.call(cbind, unname(places)),
+      coordinates = table_of_places(places),
       assay = assay,
       features = features,
       n.dims = n.dims,

@@ -50,7 +50,7 @@ asked_section <- function(
     assay = assay,
     layer = layer,
     cells = cells,
-    coordinates = do.call(cbind, unname(places)),
+    coordinates = table_of_places(places),
     features = features,
     config = config,
     section = section,

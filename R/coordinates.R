@@ -27,8 +27,15 @@ places_of <- function(object, image, coordinates, cells, call = rlang::caller_en
   }
 }
 
+# Places as one table, which is how the methods for matrices take them; `places_from_table` does not check it again.
+table_of_places <- function(places) mark_checked(do.call(cbind, unname(places)))
+
 # Places from a matrix or data frame given by hand, for all `cells` and in their order.
 places_from_table <- function(table, cells, call = rlang::caller_env()) {
+  if (isTRUE(attr(table, "checked")) && identical(rownames(table), cells)) {
+    lattice <- if (ncol(table) > 2L) table[, 3:4, drop = FALSE]
+    return(list(coordinates = table[, 1:2, drop = FALSE], lattice = lattice))
+  }
   wanted <- "a matrix or data frame with columns x and y, and the cells as row names (or a column `cell`)"
   example <- "For example: `data.frame(x = ..., y = ..., row.names = colnames(object))`."
   if (!(is.matrix(table) || is.data.frame(table))) {

@@ -28,10 +28,10 @@ as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
   counts
 }
 
-# A mark for counts that as_counts() made, so that the method they are handed on to does not go through them again.
-mark_checked <- function(counts) {
-  attr(counts, "checked") <- TRUE
-  counts
+# A mark for counts and places that were checked, so that the method they are handed on to takes them as they are.
+mark_checked <- function(x) {
+  attr(x, "checked") <- TRUE
+  x
 }
 
 # Sparse and dense matrices of the Matrix package go through its virtual classes; other classes

@@ -187,7 +187,10 @@ PHRASES <- c(
   "\\borthologs=(?=[,.])" = "`orthologs`",
   # Python's extras, by the package that each brings.
   "Install it: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\""),
-  "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(EXTRA, "\"SpaGCN\", \"setuptools<81\""),
+  "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
+    EXTRA,
+    "\"SpaGCN\", \"setuptools<81\""
+  ),
   # What was found, and what would do, as Python writes values; what stands in quotes is the user's own. A whole number
   # of R is one with a fraction in Python.
   "\\ba dict\\b" = "a named list",

@@ -237,3 +237,16 @@ test_that("an image and coordinates together are refused by every verb that take
     "`reference.image` or `reference.coordinates`, not both"
   )
 })
+
+test_that("places that were checked are taken as they are, for the same cells alone", {
+  table_of_places <- getFromNamespace("table_of_places", "sigel")
+  places_from_table <- getFromNamespace("places_from_table", "sigel")
+  table <- spot_table(small_section())
+  cells <- rownames(table)
+  places <- places_from_table(table, cells)
+  again <- places_from_table(table_of_places(places), cells)
+  expect_identical(again$coordinates, places$coordinates)
+  expect_identical(again$lattice, places$lattice)
+  fewer <- places_from_table(table_of_places(places), rev(cells)[1:5])
+  expect_identical(fewer$coordinates, places_from_table(table, rev(cells)[1:5])$coordinates)
+})
