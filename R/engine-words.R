@@ -106,6 +106,9 @@ ARGUMENTS <- local({
       "array_row, array_col" = "reference",
       "array_col, array_row" = "reference",
       genes = "features",
+      # In the warning of fractions.
+      layer = "layer",
+      reference_layer = "reference.layer",
       model = "model",
       path = "model",
       seed = "seed.use"

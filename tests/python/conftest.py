@@ -14,7 +14,7 @@ import torch
 from scipy import sparse
 
 # Shapes in signatures are checked at every call, in tests alone.
-jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats", "sigel.training"], "checked_shapes.of_arrays")
+jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
 
 import sigel  # noqa: E402
 from sigel import errors  # noqa: E402

@@ -11,7 +11,6 @@ import numpy as np
 from sigel.bridge._pieces import (
     columns,
     gene_columns,
-    labels_of,
     names_of,
     section_of,
     whole,
@@ -63,7 +62,6 @@ def select_genes(
     """
     table = gene_selection.select_genes(
         section_of(section),
-        labels_of(section),
         ImageConfig.from_dict(whole_numbers(settings)),
         share=share,
         n_genes=whole_or_none(n_genes, "n_genes"),
@@ -113,7 +111,6 @@ def domains(
     config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "rings"))
     found = find_domains(
         section_of(section),
-        labels_of(section),
         whole_or_none(n_domains, "n_domains"),
         _recipe(method, model_name, refine, config, seed, device),
         image_config=ImageConfig.from_dict(whole_numbers(image_settings)),
@@ -168,7 +165,6 @@ def domain_stability(
     config, used = DomainConfig.from_dict(json.loads(params)), names_of(genes)
     table, kept = stability.domain_stability(
         section_of(section),
-        labels_of(section),
         np.asarray(names_of(domain), dtype=object),
         _recipe(method, model_name, refine, config, fit_seed, device),
         genes=used,

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import images_of, section_of, whole, whole_numbers
+from sigel.bridge._pieces import section_of, whole, whole_numbers
 from sigel.config import SIGELConfig
+from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.embedding import embed_section
 
@@ -38,7 +39,7 @@ def embed(
     """
     config, seen = SIGELConfig.from_dict(whole_numbers(settings)), section_of(section)
     result = embed_section(
-        images_of(seen, config.image),
+        GeneImages.from_section(seen, config.image),
         seen.counts,
         config,
         seed=whole(seed),

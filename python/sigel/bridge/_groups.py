@@ -10,7 +10,6 @@ import numpy as np
 
 from sigel.bridge._pieces import (
     columns,
-    images_of,
     names_of,
     section_of,
     whole,
@@ -18,6 +17,7 @@ from sigel.bridge._pieces import (
     whole_or_none,
 )
 from sigel.config import SIGELConfig
+from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
@@ -160,7 +160,7 @@ def group_stability(
         The columns of the table as lists, `ari`, `ari_by_seed` and `seeds`.
     """
     config, seen = config_of(settings), section_of(section)
-    images = images_of(seen, config.image)
+    images = GeneImages.from_section(seen, config.image)
     label = dict(zip(seen.genes, names_of(group), strict=True))
     table = stability.group_stability(
         images,

@@ -9,13 +9,13 @@ import numpy as np
 
 from sigel.bridge._pieces import (
     columns,
-    images_of,
     model_and_settings,
     names_of,
     pixels_of,
     section_of,
     whole,
 )
+from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.pattern_genes import search as patterns
 
@@ -61,7 +61,7 @@ def pattern_genes(
         `col`, `x`, `y` and `shape` as from `gene_images`.
     """
     fitted, config = model_and_settings(model, settings, device)
-    images = images_of(section_of(section), config)
+    images = GeneImages.from_section(section_of(section), config)
     numbers = isinstance(regions, np.ndarray) and regions.dtype.kind in "fiub"
     result = patterns.pattern_genes(
         images,

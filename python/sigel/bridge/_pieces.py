@@ -24,19 +24,20 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
     pieces
         `i`, `p`, `x` and `dim`, slots of a dgCMatrix, genes x cells; `genes`, its row names; `coordinates`,
         `(n_cells, 2)`, x and y, or None where there is a lattice; `lattice`, `(n_cells, 2)`, array row and
-        column, or None; for several sections `labels`, the section of every cell, see `labels_of`.
+        column, or None; `labels`, the section of every cell, or None for one section.
     """
     place, array = (
         None if pieces[name] is None else np.asarray(pieces[name], dtype=np.float64)
         for name in ("coordinates", "lattice")
     )
-    return Section(_spots_by_genes(pieces), np.array(names_of(pieces["genes"]), dtype=object), place, array)
-
-
-def labels_of(pieces: Mapping[str, Any]) -> np.ndarray | None:
-    """Section of every cell; None for one section."""
     labels = pieces.get("labels")
-    return None if labels is None else np.asarray(names_of(labels), dtype=object)
+    return Section(
+        _spots_by_genes(pieces),
+        np.array(names_of(pieces["genes"]), dtype=object),
+        place,
+        array,
+        None if labels is None else np.asarray(names_of(labels), dtype=object),
+    )
 
 
 def _spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:
@@ -48,12 +49,6 @@ def _spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:
         np.asarray(pieces["p"]).reshape(-1),
     )
     return sparse.csr_matrix(parts, shape=(n_cells, n_genes))
-
-
-def images_of(section: Section, config: ImageConfig) -> GeneImages:
-    return GeneImages.from_arrays(
-        section.counts, list(section.genes), section.coordinates, section.lattice, config
-    )
 
 
 def with_lists(settings: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import torch
 from scipy import sparse
 
 from sigel import datasets
-from sigel.bridge._pieces import images_of, pixels_of, section_of, whole, whole_numbers
+from sigel.bridge._pieces import pixels_of, section_of, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.errors import InputError
+from sigel.images import GeneImages
 from sigel.images.section import lattice_of
 from sigel.images.tensors import ImageViews
 
@@ -44,7 +45,7 @@ def gene_images(
         `values` `(n_genes, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
         `x` and `y` of the pixels in the section's coordinates, `mean` `(n_pixels,)` of `average` or None.
     """
-    images = images_of(section_of(section), ImageConfig.from_dict(whole_numbers(settings)))
+    images = GeneImages.from_section(section_of(section), ImageConfig.from_dict(whole_numbers(settings)))
     rows, of_mean = torch.from_numpy(images.index(list(genes))), images.index(list(average))
     views = ImageViews(images)
     return {

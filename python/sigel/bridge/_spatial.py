@@ -10,14 +10,11 @@ import numpy as np
 
 from sigel.bridge._pieces import (
     gene_columns,
-    images_of,
-    labels_of,
     model_and_settings,
     section_of,
     whole,
 )
 from sigel.images import GeneImages
-from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
@@ -56,18 +53,15 @@ def spatial_genes(
         Columns of the table as lists, `gene` among them.
     """
     fitted, config = model_and_settings(model, settings, device)
-    seen, labels = section_of(section), labels_of(section)
+    seen = section_of(section)
     values = {name: np.asarray(column) for name, column in (covariates or {}).items()}
 
-    def make(name: object) -> tuple[GeneImages, dict[str, np.ndarray]]:
-        if labels is None:
-            return images_of(seen, config), values
-        rows = np.flatnonzero(labels == name)
-        return images_of(_rows(seen, rows), config), {key: column[rows] for key, column in values.items()}
+    def make(spots: np.ndarray | slice) -> tuple[GeneImages, dict[str, np.ndarray]]:
+        images = GeneImages.from_section(seen.take(spots), config)
+        return images, {name: column[spots] for name, column in values.items()}
 
-    names = [None] if labels is None else dict.fromkeys(labels.tolist())
     table = spatial_genes_of_sections(
-        ((name, partial(make, name)) for name in names),
+        ((name, partial(make, spots)) for name, spots in seen.parts()),
         null=null,
         n_nulls=whole(n_nulls, "n_nulls"),
         score=score,
@@ -77,11 +71,3 @@ def spatial_genes(
         progress=progress,
     )
     return gene_columns(table)
-
-
-def _rows(section: Section, rows: np.ndarray) -> Section:
-    """The section with some of its cells."""
-    place, array = (
-        None if values is None else values[rows] for values in (section.coordinates, section.lattice)
-    )
-    return Section(section.counts[rows], section.genes, place, array)

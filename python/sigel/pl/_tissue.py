@@ -13,7 +13,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.lattice import as_positions, is_hexagonal, superimposed
 from sigel.images.raster import Raster, rasterise
-from sigel.images.section import lattice_of
+from sigel.images.section import checked_places, lattice_of
 from sigel.pl._base import diameter_of, draw_cells, draw_pixels
 from sigel.pl._colours import Shades
 
@@ -74,15 +74,12 @@ def _places(
     lattice = lattice_of(adata)
     key = spatial_key or info.get("spatial_key") or "spatial"
     if key in adata.obsm:
-        places = np.asarray(adata.obsm[key], dtype=np.float64)
+        places = checked_places(adata.obsm[key], "spatial_key", columns=(2, 3))
     elif spatial_key is None and lattice is not None and (at := as_positions(lattice)) is not None:
         # Rows of a hexagonal lattice lie closer than its numbering of columns says.
         places = at[:, ::-1] * [1.0, np.sqrt(3) if is_hexagonal(at) else 1.0]
     else:
         raise InputError("spatial_key", unknown_name(key, adata.obsm), "a key of obsm", "See adata.obsm.")
-    if places.ndim != 2 or 0 in places.shape or places.shape[1] < 2 or not np.isfinite(places).all():
-        found = f"coordinates of shape {places.shape} for {adata.n_obs} spots, or not finite"
-        raise InputError("spatial_key", found, "x and y of every spot", "Leave out spots without a place.")
     return places[:, :2], lattice
 
 

@@ -91,11 +91,10 @@ def domain_stability(
     domain = _present_domain(adata, key, about)
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
-    section, section_labels, _ = _section(adata, {}, **given)
+    section, _ = _section(adata, {}, **given)
     with shown(progress) as report:
         table, kept = stability.domain_stability(
             section,
-            section_labels,
             domain,
             recipe,
             genes=[str(gene) for gene in about["genes"]],

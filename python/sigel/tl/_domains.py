@@ -150,11 +150,10 @@ def domains(
     recipe = Recipe(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
-    section, section_labels, where = _section(adata, info, layer, spatial_key, section_key)
+    section, where = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         found = find_domains(
             section,
-            section_labels,
             n_domains,
             recipe,
             image_config=images,
@@ -227,9 +226,9 @@ def _section(
     layer: str | None,
     spatial_key: str | None,
     section_key: str | None,
-) -> tuple[Section, np.ndarray | None, dict[str, str]]:
-    """Counts and places, the section of each spot, and under which names they were found."""
+) -> tuple[Section, dict[str, str]]:
+    """The section or sections, and under which names their parts were found."""
     given = as_fitted(info, layer, spatial_key)
     section = Section.from_anndata(adata, **given, section_key=section_key)
     where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
-    return section, section.labels, where
+    return section, where

@@ -106,11 +106,10 @@ def select_genes(
     key_added = checked_key(key, key_added)
     info = info_under(adata, key)
     images = image_config(config, info)
-    section, section_labels, _ = _section(adata, info, layer, spatial_key, section_key)
+    section, _ = _section(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         table = gene_selection.select_genes(
             section,
-            section_labels,
             images,
             share=share,
             n_genes=n_genes,

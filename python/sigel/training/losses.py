@@ -121,5 +121,10 @@ def weights_of(config: TrainConfig) -> dict[str, float]:
     config
         Settings of training.
     """
-    names = ("reconstruct", "contrast", "cluster", "likelihood", "size")
-    return {name: getattr(config, f"{name}_weight") for name in names}
+    return {
+        "reconstruct": config.reconstruct_weight,
+        "contrast": config.contrast_weight,
+        "cluster": config.cluster_weight,
+        "likelihood": config.likelihood_weight,
+        "size": config.size_weight,
+    }

@@ -460,7 +460,7 @@ def test_sections_that_are_gone_and_spots_without_a_place_are_refused(cohort, ad
     with pytest.raises(InputError, match=r"`adata`.*'slide'.*nearest: 'slides'"):
         pl.domains(cohort)
     adata.obsm["spatial"][3] = np.nan
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(InputError, match="without finite coordinates"):
         pl.domains(adata)
     adata.obsm["flat"] = np.zeros((adata.n_obs, 1))
     with pytest.raises(InputError, match="shape"):

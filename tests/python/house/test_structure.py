@@ -116,7 +116,6 @@ def test_imports_have_no_cycle():
 @pytest.mark.parametrize(
     ("package", "rooms"),
     [
-        ("rpy2", {"tasks"}),
         ("matplotlib", {"pl", "report", "cli"}),
         ("anndata", {"datasets", "tl", "bridge", "io", "cli"}),
     ],
@@ -130,8 +129,17 @@ def test_packages_stay_in_their_rooms(package, rooms):
     assert not users
 
 
+def test_only_mclust_calls_r():
+    users = {module for module in TREES if any(n.split(".")[0] == "rpy2" for n in imported(module))}
+    assert users == {"sigel.tasks.domains.mclust"}
+
+
 def test_the_nn_room_knows_nothing_of_sections():
-    banned = {"anndata", "pandas", "sigel.images.gene_images", "sigel.images.tensors"}
+    banned = {
+        "anndata",
+        "pandas",
+        *(f"sigel.images.{one}" for one in ("gene_images", "tensors", "section", "counts")),
+    }
     for module in TREES:
         if room_of(module) == "nn":
             assert not imported(module) & banned, module

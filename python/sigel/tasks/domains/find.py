@@ -47,7 +47,6 @@ class Domains(NamedTuple):
 
 def find_domains(
     section: Section,
-    section_labels: Sequence[object] | np.ndarray | None,
     n_domains: int | None,
     recipe: Recipe,
     *,
@@ -60,7 +59,7 @@ def find_domains(
 
     Parameters
     ----------
-    section, section_labels, image_config, genes, known, progress
+    section, image_config, genes, known, progress
         As in `describe_section`.
     n_domains
         How many, or None.
@@ -75,7 +74,6 @@ def find_domains(
     check_number(n_domains, section.counts.shape[0])
     described = describe_section(
         section,
-        section_labels,
         recipe,
         image_config=image_config,
         genes=genes,
@@ -87,7 +85,6 @@ def find_domains(
 
 def describe_section(
     section: Section,
-    section_labels: Sequence[object] | np.ndarray | None,
     recipe: Recipe,
     *,
     image_config: ImageConfig | None = None,
@@ -102,8 +99,6 @@ def describe_section(
     ----------
     section
         Raw counts and places.
-    section_labels
-        Section of each spot, or None for one.
     recipe
         How domains will be made; only the mixture makes use of more than one choice of genes.
     image_config
@@ -118,7 +113,7 @@ def describe_section(
         Called as `progress(stage, step, total, text)`, or None.
     """
     section = counted(section)
-    tissue = tissue_of(section, section_labels)
+    tissue = tissue_of(section)
     warn_of_empty(section.counts)
     if genes is None:
         images = image_config or ImageConfig()

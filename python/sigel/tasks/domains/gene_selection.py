@@ -194,7 +194,6 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
 
 def select_genes(
     section: Section,
-    labels: Sequence[object] | np.ndarray | None,
     images: ImageConfig,
     *,
     share: float = 0.25,
@@ -211,8 +210,6 @@ def select_genes(
     ----------
     section
         Raw counts and places.
-    labels
-        Section of each spot, or None for one.
     images
         How images are made.
     share, n_genes, balance
@@ -227,7 +224,7 @@ def select_genes(
     section = counted(section)
     return gene_choices(
         section,
-        tissue_of(section, labels),
+        tissue_of(section),
         images,
         share=share,
         n_genes=n_genes,

@@ -57,25 +57,23 @@ def counted(section: Section) -> Section:
     return section
 
 
-def tissue_of(section: Section, labels: Sequence[object] | np.ndarray | None) -> Tissue:
+def tissue_of(section: Section) -> Tissue:
     """Places of a section's spots, checked.
 
     Parameters
     ----------
     section
-        Counts and places.
-    labels
-        Which section each spot is of, `(n_spots,)`, or None for one.
+        Counts, places and, where there are several, the section of each spot.
 
     Raises
     ------
     InputError
         When a section has too few spots, or all at one place.
     """
-    places = section.places()
+    places, labels = section.places(), section.labels
     codes, names = np.zeros(len(places), int), [""]
     if labels is not None:
-        codes, names = pd.factorize(np.asarray(labels, dtype=object))
+        codes, names = pd.factorize(labels)
     within = ["" if labels is None else f" in the section {name!r}" for name in names]
     sizes = np.bincount(codes)
     if sizes.min(initial=len(places)) < LEAST_SPOTS:

@@ -34,7 +34,7 @@ def leiden(described: Described, n_domains: int, seed: int) -> np.ndarray:
     n_domains
         How many; where no resolution gives it, the nearest number that one gives, with a warning.
     seed
-        Of the Leiden algorithm; igraph's random numbers are the caller's again afterwards.
+        Of the Leiden algorithm; igraph draws from Python's `random` again afterwards, as it does by default.
 
     Returns
     -------

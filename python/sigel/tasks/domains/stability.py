@@ -18,7 +18,6 @@ from sigel.tasks.domains.recipe import Recipe
 
 def domain_stability(
     section: Section,
-    section_labels: Sequence[object] | np.ndarray | None,
     domain: Sequence[str] | np.ndarray,
     recipe: Recipe,
     *,
@@ -32,7 +31,7 @@ def domain_stability(
 
     Parameters
     ----------
-    section, section_labels
+    section
         What the present domains are of, as in `describe_section`.
     domain
         Present domain of each spot, text, `(n_spots,)`.
@@ -53,7 +52,7 @@ def domain_stability(
     from sklearn.metrics import adjusted_rand_score
 
     seeds = other_seeds(n_seeds, seed, recipe.seed)
-    described = describe_section(section, section_labels, recipe, genes=genes, weight=weight)
+    described = describe_section(section, recipe, genes=genes, weight=weight)
     names = np.array(sorted(set(domain), key=lambda name: (len(name), name)), dtype=object)
     codes = pd.Index(names).get_indexer(np.asarray(domain, dtype=object))
     best, rand, kept = [], [], np.zeros(len(codes))

@@ -12,6 +12,7 @@ from sklearn.linear_model import RidgeCV
 
 from sigel.errors import InputError
 from sigel.runtime.seeds import random_state, stream
+from sigel.stats.scaling import LEAST_SPREAD, divisor
 
 # similarity: mean cosine to the most similar panel genes; level: log mean in the reference; spatial: Moran's
 # I in the reference; spread: standard deviation over cells of the predicted z-scores.
@@ -117,9 +118,9 @@ def _predict(x: np.ndarray, y: np.ndarray, new: np.ndarray, state: int, *, few: 
     """Accuracy of new genes `(m,)` from features `(n, 5)` and accuracy `(n,)` of known ones."""
     if few or np.ptp(y) < 1e-12 or not len(new):
         return np.full(len(new), y.mean())
-    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-12)
+    centre, sd = x.mean(axis=0), x.std(axis=0)
     # Equal features tell nothing apart; a new gene must not stand out by a difference never seen.
-    u, v = (np.where(x.std(axis=0) > 1e-9, (one - centre) / scale, 0.0) for one in (x, new))
+    u, v = (np.where(sd > LEAST_SPREAD, (one - centre) / divisor(sd), 0.0) for one in (x, new))
     ridge = RidgeCV(_ALPHAS).fit(u, y)
     trees = ExtraTreesRegressor(_TREES, min_samples_leaf=5, random_state=state)
     trees.fit(u, y - ridge.predict(u))

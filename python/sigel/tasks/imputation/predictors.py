@@ -15,7 +15,7 @@ from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.runtime.progress import Progress
-from sigel.stats.scaling import zscored
+from sigel.stats.scaling import divisor, zscored
 from sigel.tasks.imputation.target_reference import Panel, Reference
 
 Method = Literal["auto", "ensemble", "representation", "ridge", "neighbors", "gan"]
@@ -299,7 +299,7 @@ def _gan(
     k = min(config.gan.n_components, *dense.shape)
     _, _, axes = randomized_svd(dense, k, random_state=_AXES_STATE)  # (k, p)
     basis = panel @ shared.among_zeros(axes.T)  # (n_cells, k)
-    basis /= np.maximum(basis.std(axis=0), 1e-12)
+    basis /= divisor(basis.std(axis=0))
     fitted = fit_memory_gan(
         torch.from_numpy(shared.representations).float(),
         torch.from_numpy(dense.T.copy()),

@@ -18,7 +18,7 @@ from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.stats.nearest_means import mean_of_nearest
-from sigel.stats.scaling import log_normalised
+from sigel.stats.scaling import centred, log_normalised
 from sigel.stats.standardised import Standardised
 
 # Counts of a reference's spot after normalisation; the level in the target is learned from the shared genes.
@@ -204,12 +204,11 @@ class Reference:
         try:
             images = GeneImages.from_section(section, config)
         except InputError as error:
-            found = f"a section without usable images ({error})"
-            raise InputError("reference", found, "a section whose genes have images", "") from error
+            found = f"a section without usable images (`{error.argument}`: {error.found})"
+            raise InputError("reference", found, error.wanted, error.fix) from error
         fitted = section_model(images, model, seed=seed, device=device)
         z = np.asarray(fitted.transform(images), dtype=np.float64)
-        z -= z.mean(axis=0)
-        z /= np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+        z = centred(z)
         column = {str(gene): at for at, gene in enumerate(section.genes)}
         wanted = np.array([names[column[str(gene)]] is not None for gene in images.genes], dtype=bool)
         columns = np.array([column[str(gene)] for gene in images.genes[wanted]], dtype=np.int64)

@@ -237,7 +237,7 @@ def test_permuted_genes_of_an_object_give_the_same_choice(tissue):
 def test_facts_are_computed_only_where_they_are_not_known(tissue):
     section = Section(tissue.X, tissue.var_names.to_numpy(object), tissue.obsm["spatial"])
     rank, effect = np.arange(tissue.n_vars) + 1.0, np.ones(tissue.n_vars)
-    place = tissue_of(section, None)
+    place = tissue_of(section)
     how = {"rank": rank, "effect": effect, "device": "cpu"}
     facts, groupings = gene_facts(section, place, sigel.ImageConfig(), n_groupings=3, **how)
     assert list(facts.index) == list(tissue.var_names)

@@ -56,13 +56,13 @@ def test_the_number_is_refused_before_genes_are_chosen(section, monkeypatch):
     monkeypatch.setattr(find_module, "gene_choices", lambda *_, **__: pytest.fail("too late"))
     for number in (1, 10**6, 2.5):
         with pytest.raises(InputError) as refused:
-            find_domains(section, None, number, RECIPE, image_config=ImageConfig())
+            find_domains(section, number, RECIPE, image_config=ImageConfig())
         assert refused.value.argument == "n_domains"
 
 
 def test_domains_of_a_section_are_those_of_its_description(section):
-    whole = find_domains(section, None, 2, RECIPE, image_config=ImageConfig())
-    described = describe_section(section, None, RECIPE, image_config=ImageConfig())
+    whole = find_domains(section, 2, RECIPE, image_config=ImageConfig())
+    described = describe_section(section, RECIPE, image_config=ImageConfig())
     parts = domains_of(described, 2, RECIPE)
     for name in ("label", "prob", "features", "genes", "weight"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
@@ -86,7 +86,7 @@ def test_no_two_stages_draw_the_same_numbers(section, monkeypatch):
     for module in (find_module, gene_facts, mixture, n_domains):
         noting(module)
     with pytest.warns(UserWarning, match="highest"):
-        find_domains(section, None, None, RECIPE, image_config=ImageConfig())
+        find_domains(section, None, RECIPE, image_config=ImageConfig())
     assert set(drawn) == {"gene selection", "windows", "domains", "number of domains"}
     assert {seed for uses in drawn.values() for seed, _ in uses} == {RECIPE.seed}
     assert all(len(uses) == 1 for uses in drawn.values())

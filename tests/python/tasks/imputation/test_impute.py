@@ -411,8 +411,13 @@ def test_sections_that_cannot_be_used_are_refused(panel):
         sigel.tl.impute(dark, reference, progress=False)
     with pytest.raises(InputError, match="20 or more"):
         sigel.tl.impute(target[:5].copy(), reference, progress=False)
-    with pytest.raises(InputError, match="`reference`: found a section without usable images"):
+    with pytest.raises(InputError, match="`reference`: found a section without usable images") as refused:
         sigel.tl.impute(target, reference[:5].copy(), progress=False)
+    cause = refused.value.__cause__
+    assert (refused.value.wanted, refused.value.fix) == (
+        cause.wanted,
+        cause.fix,
+    )  # what the images' refusal says
     cells = ad.AnnData(reference.X, obs=reference.obs[["region"]], var=reference.var)
     with pytest.raises(InputError, match="dissociated"):
         sigel.tl.impute(target, cells, progress=False)
