@@ -3,7 +3,8 @@
 test_that("R and Python give the same representations", {
   skip_if_no_engine()
   answers <- answers_of_python("settings", "embed_csv.py", function(file) {
-    utils::read.csv(file, row.names = 1)
+    text <- if (basename(file) == "genes.csv") c(group = "character") else NA
+    utils::read.csv(file, row.names = 1, colClasses = text)
   })
   case <- answers$case
   genes <- answers$tables$genes
@@ -42,5 +43,5 @@ test_that("R and Python give the same representations", {
   # The two processes use different BLAS libraries; training carries their rounding on.
   expect_lt(max(difference), case$tolerance)
   certain <- features$gene %in% embedded & !is.na(features$prob) & features$prob > 0.6
-  expect_equal(as.character(genes$group[certain]), as.character(features$group[certain]))
+  expect_equal(genes$group[certain], as.character(features$group[certain]))
 })
