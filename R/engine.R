@@ -6,7 +6,7 @@ ENVIRONMENT <- "r-sigel"
 ENGINE_MODULES <- c(
   "anndata>=0.11" = "anndata",
   "h5py>=3.8" = "h5py",
-  "jaxtyping>=0.2.34" = "jaxtyping",
+  "jaxtyping>=0.2.36" = "jaxtyping",
   "lazy-loader>=0.4" = "lazy_loader",
   "lightning-fabric>=2.4.0" = "lightning_fabric",
   "numpy>=1.26" = "numpy",

@@ -277,7 +277,7 @@ def _check_coverage(coverage: float) -> None:
         raise InputError("coverage", repr(coverage), "a number between 0 and 1", "Use coverage=0.9.")
 
 
-def _values(argument: str, values: np.ndarray) -> Float32[np.ndarray, ...]:
+def _values(argument: str, values: np.ndarray) -> Float32[np.ndarray, " *shape"]:
     values = np.asarray(values, dtype=np.float32)
     if not np.isfinite(values).all() or values.min(initial=0) < 0:
         fix = "Clip them with np.maximum(values, 0), and leave out genes that have no finite values."
@@ -285,7 +285,7 @@ def _values(argument: str, values: np.ndarray) -> Float32[np.ndarray, ...]:
     return values
 
 
-def _strata(stratum: np.ndarray) -> Int[np.ndarray, ...]:
+def _strata(stratum: np.ndarray) -> Int[np.ndarray, " *shape"]:
     stratum = np.asarray(stratum)
     whole = stratum.dtype.kind in "iu" or not stratum.size
     if not whole or stratum.min(initial=0) < 0:
