@@ -300,6 +300,15 @@ def test_randomness_is_passed_never_global(module):
             assert "generator" in {k.arg for k in node.keywords}, f"{module}: {name} without a generator"
 
 
+@pytest.mark.parametrize("module", TREES)
+def test_tasks_draw_from_spawned_streams_and_all_warn_in_one_way(module):
+    called = {name for name, _ in calls(module)}
+    if module != "sigel.errors":
+        assert "warnings.warn" not in called
+    if room_of(module) in ("tasks", "tl", "pl", "bridge"):
+        assert "np.random.default_rng" not in called
+
+
 def test_r_code_leaves_seed_search_path_and_options_alone():
     banned = re.compile(r"\b(set\.seed|library|require|attach|setwd|mclapply)\(")
     for path in R_FILES:

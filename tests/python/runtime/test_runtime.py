@@ -7,7 +7,7 @@ import torch
 from sigel.errors import InputError
 from sigel.runtime.device import make_fabric, resolve_device
 from sigel.runtime.progress import shown
-from sigel.runtime.seeds import streams
+from sigel.runtime.seeds import STAGES, random_state, stream, streams, torch_stream
 
 
 def test_auto_is_a_device_that_exists():
@@ -83,3 +83,19 @@ def test_fast_products_leave_the_callers_setting():
         with fast_products(torch.device(name)):
             assert matmul.allow_tf32 is inside
         assert matmul.allow_tf32 is before
+
+
+def test_every_stage_has_the_child_that_numpy_spawns_at_its_place():
+    children = np.random.SeedSequence(11).spawn(len(STAGES))
+    for stage, child in zip(STAGES, children, strict=True):
+        assert stream(11, stage).random() == np.random.default_rng(child).random()
+        assert torch_stream(11, stage).initial_seed() == int(child.generate_state(1, np.uint64)[0]) >> 1
+        assert 0 <= random_state(11, stage) < 2**32
+    assert len({random_state(11, stage) for stage in STAGES}) == len(STAGES)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, "1", None])
+def test_all_ways_to_draw_refuse_what_is_no_seed(seed):
+    for draw in (stream, torch_stream, random_state):
+        with pytest.raises(InputError, match="`seed`"):
+            draw(seed, "domains")
