@@ -13,15 +13,13 @@ if [ "$(cat "$lowest/.complete" 2>/dev/null)" != "$mark" ]; then
   say "Installing the lowest versions that are allowed"
   rm -rf "$lowest"
   python -m venv "$lowest"
-  pinned=$(mktemp)
-  trap 'rm -f "$pinned"' EXIT
-  python -c 'import torch; print(f"torch=={torch.__version__}")' >"$pinned"
-  cores=$(mktemp)
-  trap 'rm -f "$pinned" "$cores"' EXIT
+  lists=$(mktemp -d)
+  trap 'rm -rf "$lists"' EXIT
+  python -c 'import torch; print(f"torch=={torch.__version__}")' >"$lists/pinned.txt"
   # What is needed, and the extras that need no R and no compiler, by their floors in pyproject.toml.
   sed -n -e '/^dependencies = \[/,/^\]/s/^ *"\(.*\)",$/\1/p' -e 's/^\(plot\|leiden\|progress\) = \["\(.*\)"\]$/\2/p' \
-    pyproject.toml >"$cores"
-  uv_into "$lowest" --resolution lowest-direct --override "$pinned" -r "$cores"
+    pyproject.toml >"$lists/lowest.txt"
+  uv_into "$lowest" --resolution lowest-direct --override "$lists/pinned.txt" -r "$lists/lowest.txt"
   uv_into "$lowest" pytest pytest-xdist hypothesis beartype
   echo "$mark" >"$lowest/.complete"
 fi

@@ -15,8 +15,7 @@ from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.recipe import Clusterer, Recipe
-from sigel.tl._domains import _section
-from sigel.tl._fits import info_under
+from sigel.tl._fits import info_under, section_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -91,7 +90,7 @@ def domain_stability(
     domain = _present_domain(adata, key, about)
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
-    section, _ = _section(adata, {}, **given)
+    section, _ = section_as_fitted(adata, {}, **given)
     with shown(progress) as report:
         table, kept = stability.domain_stability(
             section,

@@ -14,14 +14,13 @@ import torch
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
-from sigel.images.section import Section
 from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
 from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.recipe import Clusterer, Recipe
-from sigel.tl._fits import as_fitted, checked_key, image_config, info_under, known_genes
+from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -150,7 +149,7 @@ def domains(
     recipe = Recipe(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
-    section, where = _section(adata, info, layer, spatial_key, section_key)
+    section, where = section_as_fitted(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         found = find_domains(
             section,
@@ -218,17 +217,3 @@ def _settings(
         raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
     own = {name: value for name, value in (config or {}).items() if name != "image"}
     return DomainConfig.from_dict(own), image_config((config or {}).get("image"), info)
-
-
-def _section(
-    adata: AnnData,
-    info: dict[str, Any],
-    layer: str | None,
-    spatial_key: str | None,
-    section_key: str | None,
-) -> tuple[Section, dict[str, str]]:
-    """The section or sections, and under which names their parts were found."""
-    given = as_fitted(info, layer, spatial_key)
-    section = Section.from_anndata(adata, **given, section_key=section_key)
-    where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
-    return section, where

@@ -50,6 +50,20 @@ def as_fitted(info: Mapping[str, Any], layer: str | None, spatial_key: str | Non
     }
 
 
+def section_as_fitted(
+    adata: AnnData,
+    info: dict[str, Any],
+    layer: str | None,
+    spatial_key: str | None,
+    section_key: str | None,
+) -> tuple[Section, dict[str, str]]:
+    """The section or sections, and under which names their parts were found."""
+    given = as_fitted(info, layer, spatial_key)
+    section = Section.from_anndata(adata, **given, section_key=section_key)
+    where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
+    return section, where
+
+
 def image_config(
     config: ImageConfig | dict[str, Any] | None, info: Mapping[str, Any], model: SIGEL | None = None
 ) -> ImageConfig:

@@ -11,8 +11,7 @@ from sigel.config import ImageConfig
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import gene_selection
-from sigel.tl._domains import _section
-from sigel.tl._fits import checked_key, image_config, info_under, known_genes
+from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -106,7 +105,7 @@ def select_genes(
     key_added = checked_key(key, key_added)
     info = info_under(adata, key)
     images = image_config(config, info)
-    section, _ = _section(adata, info, layer, spatial_key, section_key)
+    section, _ = section_as_fitted(adata, info, layer, spatial_key, section_key)
     with shown(progress) as report:
         table = gene_selection.select_genes(
             section,
