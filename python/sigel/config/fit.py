@@ -11,7 +11,7 @@ from sigel.config.base import Settings, require
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"encoder": {"branch": False}},
     "default": {},
-    "thorough": {"encoder": {"rank": 256}, "train": {"pretrain_epochs": 10, "refine_epochs": 6}},
+    "thorough": {"encoder": {"rank": 384}, "train": {"pretrain_epochs": 10, "refine_epochs": 6}},
 }
 
 # Mitochondrial genes follow cell quality rather than place; ERCC spike-ins carry no tissue at all.
@@ -101,11 +101,15 @@ class EncoderConfig(Settings):
         Whether there is a transformer beside the eigenimages; without it Module I is linear and needs no
         training.
     rank
-        Number of eigenimages; beyond 128 they hold mostly noise, and add 0.01 at 128 dimensions and more.
-    sharp, spread
-        The first `sharp` eigenimages are kept as they are, as cell types give rough pictures too; the
-        covariance that is left is spread to neighbouring pixels with weight `spread`, which takes the
-        sampling noise of 10,000 genes out of thousands of pixels.
+        Number of eigenimages, smooth ones of the prior included; 256 hold both also where a panel of some
+        hundred genes brings as many of its own.
+    sharp, spread, spreads
+        The leading eigenimages, at most `sharp`, stay as sharp as they are sure (cell types give rough
+        pictures too); what is left is spread to the neighbouring pixels, `spreads` times with weight
+        `spread`, which takes the sampling noise of the genes out of thousands of pixels.
+    prior_genes
+        How many genes the prior counts for that images are smooth. 100 decide for a panel of 33 genes and
+        are nothing beside 10,000; between 30 and 300 the figures hardly move.
     pole
         How far a gene without any pattern lies from the patterns, in units of the median length of a
         filtered image: flat genes meet at one pole of the sphere instead of pointing anywhere.
@@ -131,9 +135,11 @@ class EncoderConfig(Settings):
 
     start: Literal["eigen", "random"] = "eigen"
     branch: bool = True
-    rank: int = 128
-    sharp: int = 12
+    rank: int = 256
+    sharp: int = 256
     spread: float = 0.5
+    spreads: int = 2
+    prior_genes: float = 100.0
     pole: float = 1.2
     patch_size: int | Literal["auto"] = "auto"
     dim: int = 32
@@ -153,6 +159,8 @@ class EncoderConfig(Settings):
         require(ok, "patch_size", self.patch_size, '"auto" or a whole number >= 1')
         require(self.sharp >= 0, "sharp", self.sharp, "a number of eigenimages >= 0")
         require(0 <= self.spread <= 1, "spread", self.spread, "a weight from 0 to 1")
+        require(self.spreads >= 0, "spreads", self.spreads, "a number of times >= 0")
+        require(self.prior_genes >= 0, "prior_genes", self.prior_genes, "a number of genes >= 0")
         require(self.pole > 0, "pole", self.pole, "a number > 0")
         ok = self.branch or self.start == "eigen"
         require(ok, "branch", self.branch, 'True where start="random": something has to encode')

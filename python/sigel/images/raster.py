@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Float32, Int, Shaped
 from scipy import sparse
 from scipy.spatial import cKDTree
 
@@ -85,6 +85,14 @@ class Raster:
         """Centre of each tissue pixel in the section's own coordinates."""
         at = np.column_stack([self.rows, self.lattice_cols, np.ones(self.n_pixels)])
         return at @ self.affine.T
+
+    def positions(self) -> Float32[np.ndarray, "n_pixels 2"]:
+        """Row and column of each tissue pixel in units of their spacing, lattices without their stretch."""
+        if self.kind == "hexagonal":
+            at = np.column_stack([self.rows * math.sqrt(0.75), self.lattice_cols / 2])
+        else:
+            at = np.column_stack([self.rows, self.cols])
+        return at.astype(np.float32)
 
     @cached_property
     def neighbors(self) -> Float[sparse.csr_matrix, "n_pixels n_pixels"]:

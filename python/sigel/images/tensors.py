@@ -32,6 +32,12 @@ class View(NamedTuple):
     image: Float[Tensor, "n n_pixels"]
     noise: Float[Tensor, "n 1"]  # variance of the noise of a pixel, in the units of the image
     amplitude: Float[Tensor, "n 1"]  # what the image was divided by
+    gene: Int[Tensor, " n"] | None = None  # row of each among the genes of the section; None: of none
+
+    def on(self, device: torch.device) -> View:
+        """The same on another device."""
+        gene = None if self.gene is None else self.gene.to(device)
+        return View(self.image.to(device), self.noise.to(device), self.amplitude.to(device), gene)
 
 
 class ImageViews:
@@ -62,6 +68,7 @@ class ImageViews:
         spots = images.raster.spots_per_pixel
         self._spot_share = torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(self.device)
         self._neighbors = as_torch(images.raster.neighbors, self.device, torch.float32)
+        self.positions = torch.from_numpy(images.raster.positions()).to(self.device)
 
     def whole(self, rows: Int[Tensor, " n"], smooth: float | None = None) -> Float[Tensor, "n n_pixels"]:
         """Images of some genes.
@@ -110,7 +117,8 @@ class ImageViews:
         """
         row, pixel, count = self._take(rows)
         image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
-        return View(image, self.noise[rows.to(self.device)], amplitude)
+        rows = rows.to(self.device)
+        return View(image, self.noise[rows], amplitude, rows)
 
     def batches(self, size: int = 512) -> Iterator[View]:
         """Images of all genes in their order, at most `size` at a time.
@@ -190,7 +198,7 @@ class ImageViews:
         return self._spot_share if self.config.normalize == "none" else self._depth_share
 
     def spread(
-        self, columns: Float[Tensor, "n_pixels n"], weight: float, *, adjoint: bool = False
+        self, columns: Float[Tensor, "n_pixels n"], weight: float, *, times: int = 1, adjoint: bool = False
     ) -> Float[Tensor, "n_pixels n"]:
         """Mix images with the means of their neighbours.
 
@@ -200,11 +208,15 @@ class ImageViews:
             Images, one a column.
         weight
             Of the neighbours.
+        times
+            How often.
         adjoint
             The transpose of the operation instead.
         """
         graph = self._neighbors.t() if adjoint else self._neighbors
-        return torch.lerp(columns, graph @ columns, weight)
+        for _ in range(times):
+            columns = torch.lerp(columns, graph @ columns, weight)
+        return columns
 
     def halves(
         self,
@@ -238,11 +250,12 @@ class ImageViews:
             mine = place[row] >= 0
             row, pixel, count, first = place[row][mine], pixel[mine], count[mine], first[mine]
             rows = rows[part]
-        noise = self.noise[rows.to(self.device)]
+        rows = rows.to(self.device)
+        noise = self.noise[rows]
         views = []
         for part, kept in ((first, share), (count - first, 1.0 - share)):
             image, amplitude = self._finish(len(rows), row, pixel, part, kept)
-            views.append(View(image, self._thinned_noise(noise, kept), amplitude))
+            views.append(View(image, self._thinned_noise(noise, kept), amplitude, rows))
         return views[0], views[1]
 
     def _thinned_noise(self, noise: Float[Tensor, "n 1"], share: float) -> Float[Tensor, "n 1"]:

@@ -244,7 +244,12 @@ class SIGEL:
         self._fitted()
         _check_images(images)
         self.check_settings(images)
-        return self.encode(ImageViews(images, self.device).batches(), images.raster)
+        row = {gene: row for row, gene in enumerate(self.genes)}
+        known = torch.tensor([row.get(gene, -1) for gene in images.genes], device=self.device)
+        views = ImageViews(images, self.device)
+        return self._encoded(
+            (view._replace(gene=known[view.gene]) for view in views.batches()), images.raster
+        )
 
     def check_settings(self, images: GeneImages) -> None:
         """Refuse images that the encoder would misread.
@@ -285,10 +290,14 @@ class SIGEL:
         NotFittedError
             Before `fit`.
         """
+        return self._encoded((view._replace(gene=None) for view in batches), raster)
+
+    def _encoded(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
+        """Representations of images, whose `gene` counts the genes of the model."""
         model = self._fitted().to(self.device).eval()
         grid = Patches.from_raster(raster, self.config.encoder.patch_size).to(self.device)
         with torch.no_grad():
-            parts = [model(*(part.to(self.device) for part in view), grid) for view in batches]
+            parts = [model(*view.on(self.device), grid) for view in batches]
         return torch.cat(parts).cpu().numpy()
 
     def predict_groups(self, representations: np.ndarray) -> np.ndarray:

@@ -48,7 +48,9 @@ def section_model(
     """
     if model is None:
         fast = SIGELConfig.preset("fast")
-        encoder = dataclasses.replace(fast.encoder, sharp=0, spread=1.0) if smooth else fast.encoder
+        encoder = (
+            dataclasses.replace(fast.encoder, sharp=0, spread=1.0, spreads=1) if smooth else fast.encoder
+        )
         config = dataclasses.replace(fast, n_groups=1, image=images.config, encoder=encoder)
         return SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
     if not isinstance(model, SIGEL):

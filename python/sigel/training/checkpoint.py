@@ -20,7 +20,7 @@ from sigel.errors import InputError, ModelFormatError
 FORMAT = 1
 FILE = "checkpoint.safetensors"
 # Earlier versions whose fits take the same steps to the last digit: their states can be gone on from.
-SAME_STEPS = ("0.5.0",)
+SAME_STEPS: tuple[str, ...] = ()
 
 _PARTS = "dicts with text or whole numbers as keys, lists, tuples, tensors, numbers, text, bools and None"
 

@@ -168,11 +168,13 @@ class Trainer:
         if views.n_genes * views.n_pixels <= KEPT_VALUES:
             kept = list(views.batches())
         self.model.eigen.fit(
-            lambda: iter(kept or views.batches()),
+            lambda: kept or views.batches(),
             self.genes.grid.places,
-            lambda x: views.spread(x, encoder.spread),
-            lambda x: views.spread(x, encoder.spread, adjoint=True),
+            views.positions,
+            lambda x: views.spread(x, encoder.spread, times=encoder.spreads),
+            lambda x: views.spread(x, encoder.spread, times=encoder.spreads, adjoint=True),
             sharp=encoder.sharp,
+            prior_genes=encoder.prior_genes,
             pole=encoder.pole,
             generator=self.random["eigenimages"],
         )

@@ -33,9 +33,9 @@ def encoder(grid: Patches, seed: int = 0, config: EncoderConfig = SMALL) -> Gene
     return GeneEncoder(config, 8, grid, random(seed), 100)
 
 
-def known(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """An image with noise and amplitude, which the transformer alone does not read."""
-    return image, torch.ones(len(image), 1), torch.ones(len(image), 1)
+def known(image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
+    """An image with noise, amplitude and no gene of its own, which the transformer alone does not read."""
+    return image, torch.ones(len(image), 1), torch.ones(len(image), 1), None
 
 
 def tissue(height: int, width: int, share: float = 0.8, seed: int = 0) -> Patches:

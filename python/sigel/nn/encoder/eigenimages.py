@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sigel.nn.encoder.covariance import Batches, fit_covariance
 from sigel.nn.encoder.patches import Patches
+from sigel.nn.encoder.subspace import signed
 
-# Least signal of a gene along the eigenimages, as a share of a typical gene's.
+# Least signal of a gene in models that have a strength for each, as a share of a typical gene's.
 MIN_STRENGTH = 0.02
-SWEEPS = 10
+# Rounding must not turn the sign of what the other genes leave of the prior.
+LEAST_LEFT = 0.02
 
 
 class Eigenimages(nn.Module):
@@ -26,17 +30,22 @@ class Eigenimages(nn.Module):
         Number of eigenimages.
     n_dims
         Length of a representation.
+    n_genes
+        Genes that it is fitted to.
 
     Notes
     -----
-    An image is signal plus noise of known variance `n_g`; the signal of gene g has covariance
-    `s_g B diag(l) B'` with eigenimages B and spectrum l, and one strength `s_g` per gene, estimated by its
-    moments. The posterior mean h shrinks each score by its own signal-to-noise ratio (a Wiener filter;
-    empirical Bayes)::
+    An image is signal plus noise of known variance `n_g`; the signal has covariance `B diag(l) B'` with
+    eigenimages B and spectrum l (`fit_covariance`). The posterior mean h shrinks each score by its
+    signal-to-noise ratio (a Wiener filter; empirical Bayes)::
 
-        a_g  = B' x_g
-        s_g  = max(sum_k (a_gk^2 - n_g) / sum_k l_k, MIN_STRENGTH)
-        h_gk = a_gk s_g l_k / (s_g l_k + n_g)
+        a_g  = B' x_g,    d_gk = l_k + n_g
+        h_gk = a_gk l_k / d_gk - n_g w_g b_gk / d_gk
+        w_g  = c (sum_j b_gj a_gj / d_gj) / (1 - c sum_j b_gj^2 / d_gj)
+
+    The second term is for the genes of the fit alone: the covariance holds `c b_g b_g'` of the gene itself,
+    noise included, and what is left without it is taken as the prior (Sherman and Morrison 1950), so that a
+    gene is read by what all others say. Among thousands of genes it changes nothing, in a panel most.
 
     It is the best linear autoencoder of noisy images (Vincent et al. 2010 for the general case). The
     filtered image, at its amplitude `m_g` before scaling, is then lifted onto a sphere whose pole is the
@@ -54,14 +63,21 @@ class Eigenimages(nn.Module):
     spectrum: Float[Tensor, " rank"]
     pole: Float[Tensor, ""]
     axes: Float[Tensor, "rank+1 n_dims"]
+    contributions: Float[Tensor, "n_genes+1 rank"]
+    share: Float[Tensor, ""]
+    same_strength: Float[Tensor, ""]
 
-    def __init__(self, n_pixels: int, rank: int, n_dims: int) -> None:
+    def __init__(self, n_pixels: int, rank: int, n_dims: int, n_genes: int) -> None:
         super().__init__()
         self.register_buffer("basis", torch.zeros(n_pixels, rank))  # eigenimages, orthonormal columns
         self.register_buffer("places", torch.zeros(n_pixels, 2))  # of its pixels, in shares of the grid
         self.register_buffer("spectrum", torch.zeros(rank))  # variance of the signal along each
         self.register_buffer("pole", torch.ones(()))
         self.register_buffer("axes", torch.zeros(rank + 1, n_dims))
+        # b of each gene of the fit; the last row is that of any other image.
+        self.register_buffer("contributions", torch.zeros(n_genes + 1, rank))
+        self.register_buffer("share", torch.zeros(()))  # c
+        self.register_buffer("same_strength", torch.ones(()))  # 0 in models before 0.7
         self._laid: tuple[Patches, Tensor, float] | None = None
 
     def on(self, grid: Patches) -> tuple[Float[Tensor, "cells rank"], float]:
@@ -111,14 +127,44 @@ class Eigenimages(nn.Module):
             noise = noise / share
         return patches.flatten(1) @ basis, noise
 
+    def own(self, gene: Int[Tensor, " batch"] | None, n: int) -> Float[Tensor, "{n} rank"]:
+        """What genes of the fit contributed to its covariance, `(n, rank)`; nothing of images of no gene.
+
+        Parameters
+        ----------
+        gene
+            Rows of the genes in the fit, -1 for any other image; None: all are others.
+        n
+            How many images.
+        """
+        if gene is None:
+            return self.contributions[-1:].expand(n, -1)
+        return self.contributions[gene]
+
     def posterior(
-        self, scores: Float[Tensor, "batch rank"], noise: Float[Tensor, "batch 1"]
+        self,
+        scores: Float[Tensor, "batch rank"],
+        noise: Float[Tensor, "batch 1"],
+        own: Float[Tensor, "batch rank"],
     ) -> Float[Tensor, "batch rank"]:
-        """Posterior mean of the signal along the eigenimages, `(batch, rank)`."""
-        extra = (scores.square() - noise).sum(dim=1, keepdim=True)  # (batch, 1)
-        strength = extra / self.spectrum.sum().clamp_min(1e-12)
-        signal = self.spectrum * strength.clamp_min(MIN_STRENGTH)  # (batch, rank)
-        return scores * signal / (signal + noise).clamp_min(1e-12)
+        """Posterior mean of the signal along the eigenimages, `(batch, rank)`.
+
+        Parameters
+        ----------
+        scores, noise
+            From `scores`.
+        own
+            From `own`.
+        """
+        signal = self.spectrum.expand_as(scores)  # (batch, rank)
+        if self.same_strength == 0:
+            extra = (scores.square() - noise).sum(dim=1, keepdim=True)  # (batch, 1)
+            signal = signal * (extra / self.spectrum.sum().clamp_min(1e-12)).clamp_min(MIN_STRENGTH)
+        total = (signal + noise).clamp_min(1e-12)
+        ratio = own / total  # (batch, rank)
+        left = (1 - self.share * (own * ratio).sum(dim=1, keepdim=True)).clamp_min(LEAST_LEFT)
+        weight = self.share * (ratio * scores).sum(dim=1, keepdim=True) / left  # (batch, 1)
+        return scores * signal / total - noise * weight * ratio
 
     def lift(
         self, filtered: Float[Tensor, "batch rank"], amplitude: Float[Tensor, "batch 1"]
@@ -146,12 +192,14 @@ class Eigenimages(nn.Module):
         patches: Float[Tensor, "batch n_patches patch_pixels"],
         noise: Float[Tensor, "batch 1"],
         amplitude: Float[Tensor, "batch 1"],
+        gene: Int[Tensor, " batch"] | None,
         grid: Patches,
         hidden: Float[Tensor, "batch n_patches"] | None = None,
     ) -> tuple[Float[Tensor, "batch n_dims"], Float[Tensor, "batch 1"]]:
         """Coordinates `(batch, n_dims)` before they are normalised, and the lengths that `picture` needs."""
         scores, noise = self.scores(patches, noise, grid, hidden)
-        lifted, length = self.lift(self.posterior(scores, noise), amplitude)
+        own = self.own(gene, len(scores))
+        lifted, length = self.lift(self.posterior(scores, noise, own), amplitude)
         return lifted @ self.axes, length
 
     def picture(
@@ -165,12 +213,14 @@ class Eigenimages(nn.Module):
     @torch.no_grad()
     def fit(
         self,
-        batches: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]],
+        batches: Batches,
         places: Float[Tensor, "n_pixels 2"],
+        positions: Float[Tensor, "n_pixels 2"],
         spread: Callable[[Tensor], Tensor],
         adjoint: Callable[[Tensor], Tensor],
         *,
         sharp: int,
+        prior_genes: float,
         pole: float,
         generator: torch.Generator,
     ) -> None:
@@ -182,86 +232,54 @@ class Eigenimages(nn.Module):
             Yields centred images `(n, n_pixels)`, noise `(n, 1)` and amplitude `(n, 1)`; called once for
             each sweep over the genes.
         places
-            `(n_pixels, 2)`: where pixels lie.
-        spread, adjoint
-            Spread images `(n_pixels, k)` to neighbouring pixels, and the transpose of that.
-        sharp
-            Eigenimages that are kept as they are.
+            `(n_pixels, 2)`: where pixels lie, in shares of the grid.
+        positions, spread, adjoint, sharp, prior_genes, generator
+            As in `fit_covariance`.
         pole
             Distance of the pole, in median lengths of a filtered image.
-        generator
-            CPU generator.
-
-        Notes
-        -----
-        Subspace iteration (Halko, Martinsson and Tropp 2011) on `S (C - n I - T) S' + T`: C is the
-        covariance of pixels over genes, n the mean noise, T its `sharp` leading eigenimages less the noise,
-        S spreads. C is never formed, so that cost and memory grow with pixels, not with their square.
         """
-        n_pixels, rank = self.basis.shape
         self.places.copy_(places)
         self._laid = None
-
-        def times(x: Tensor) -> tuple[Tensor, float]:
-            """C x, and the mean noise."""
-            total, noise, n = torch.zeros_like(x), 0.0, 0
-            for image, own, _ in batches():
-                total += image.T @ (image @ x)
-                noise, n = noise + float(own.sum()), n + len(image)
-            return total / n, noise / n
-
-        def draw(k: int) -> Tensor:
-            return torch.randn(n_pixels, k, generator=generator).to(self.basis)
-
-        sharp = min(sharp, rank)
-        first, noise = draw(min(sharp + 12, n_pixels)), 0.0
-        for _ in range(SWEEPS if sharp else 1):
-            basis = torch.linalg.qr(first)[0]
-            first, noise = times(basis)
-        values, turn = _ritz(basis, first)
-        top = basis @ turn[:, :sharp]  # (n_pixels, sharp)
-        gain = (values[:sharp] - noise).clamp_min(0)
-
-        def regular(x: Tensor) -> Tensor:
-            """`T x + S (C - n I - T) S' x`."""
-            back = adjoint(x)
-            rest = times(back)[0] - noise * back - top @ (gain[:, None] * (top.T @ back))
-            return top @ (gain[:, None] * (top.T @ x)) + spread(rest)
-
-        wide = min(rank + 16, n_pixels)
-        block = torch.cat([top, spread(draw(max(wide - sharp, 0)))], dim=1)[:, :wide]
-        for _ in range(SWEEPS - 1):
-            basis = torch.linalg.qr(block)[0]
-            block = regular(basis)
-        values, turn = _ritz(basis, block)
-        k = min(rank, len(values))
-        self.basis[:, :k] = _signed(basis @ turn[:, :k])
-        self.spectrum[:k] = values[:k].clamp_min(0)
+        found = fit_covariance(
+            batches,
+            positions,
+            spread,
+            adjoint,
+            rank=self.basis.shape[1],
+            sharp=sharp,
+            prior_genes=prior_genes,
+            generator=generator,
+        )
+        k = len(found.spectrum)
+        self.basis[:, :k], self.spectrum[:k] = found.basis, found.spectrum
+        self.contributions[: len(found.contributions), :k] = found.contributions
+        self.share.fill_(found.share)
         self._fit_axes(batches, pole)
 
-    def _fit_axes(self, batches: Callable[[], Iterator[tuple[Tensor, Tensor, Tensor]]], pole: float) -> None:
-        parts = [
-            self.posterior(image @ self.basis, noise) * amplitude for image, noise, amplitude in batches()
-        ]
+    def _fit_axes(self, batches: Batches, pole: float) -> None:
+        parts, first = [], 0
+        for image, noise, amplitude, *_ in batches():
+            own = self.contributions[first : first + len(image)]
+            parts.append(self.posterior(image @ self.basis, noise, own) * amplitude)
+            first += len(image)
         scaled = torch.cat(parts)  # (n_genes, rank)
         self.pole.copy_((pole * scaled.norm(dim=1).median()).clamp_min(1e-6))
         lifted = self.lift(scaled, torch.ones_like(scaled[:, :1]))[0].double()
         _values, turn = torch.linalg.eigh(lifted.T @ lifted)
         k = min(self.axes.shape)
         self.axes.zero_()
-        self.axes[:, :k] = _signed(turn.flip(1)[:, :k]).to(self.axes)
+        self.axes[:, :k] = signed(turn.flip(1)[:, :k]).to(self.axes)
 
-
-def _ritz(
-    basis: Float[Tensor, "n_pixels k"], product: Float[Tensor, "n_pixels k"]
-) -> tuple[Float[Tensor, " k"], Float[Tensor, "k k"]]:
-    """Eigenvalues, from large to small, and directions of an operator within a subspace."""
-    inner = (basis.T @ product).double()  # (k, k)
-    values, turn = torch.linalg.eigh((inner + inner.T) / 2)
-    return values.flip(0).to(basis.dtype), turn.flip(1).to(basis.dtype)
-
-
-def _signed(columns: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-    """Columns whose largest entry is positive: the sign of an eigenvector means nothing."""
-    largest = columns.gather(0, columns.abs().argmax(dim=0, keepdim=True))  # (1, k)
-    return columns * torch.where(largest < 0, -1.0, 1.0)
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Models before 0.7 have a strength for each gene, no contributions, no more rank than genes."""
+        if f"{prefix}basis" in state and f"{prefix}contributions" not in state:
+            for name in ("contributions", "share", "same_strength"):
+                state[prefix + name] = torch.zeros_like(getattr(self, name))
+            for name in ("basis", "spectrum"):
+                padded, old = torch.zeros_like(getattr(self, name)), state[prefix + name]
+                padded[..., : old.shape[-1]] = old
+                state[prefix + name] = padded
+            axes, old = torch.zeros_like(self.axes), state[f"{prefix}axes"]
+            axes[: len(old) - 1], axes[-1] = old[:-1], old[-1]
+            state[f"{prefix}axes"] = axes
+        super()._load_from_state_dict(state, prefix, *args)

@@ -29,7 +29,7 @@ class GeneEncoder(nn.Module):
     generator
         Source of the initial weights.
     n_genes
-        Genes that it is fitted to; they bound the number of eigenimages.
+        Genes that it is fitted to.
 
     Notes
     -----
@@ -48,7 +48,7 @@ class GeneEncoder(nn.Module):
         self.eigen: Eigenimages | None = None
         self.mae: MaskedAutoencoder | None = None
         if config.start == "eigen":
-            self.eigen = Eigenimages(grid.n_pixels, min(config.rank, grid.n_pixels, n_genes), n_dims)
+            self.eigen = Eigenimages(grid.n_pixels, min(config.rank, grid.n_pixels), n_dims, n_genes)
         if config.branch:
             self.mae = MaskedAutoencoder(config, n_dims, generator, grid.n_patches)
             if self.eigen is not None:
@@ -59,6 +59,7 @@ class GeneEncoder(nn.Module):
         image: Float[Tensor, "batch n_pixels"],
         noise: Float[Tensor, "batch 1"],
         amplitude: Float[Tensor, "batch 1"],
+        gene: Int[Tensor, " batch"] | None,
         grid: Patches,
     ) -> Float[Tensor, "batch n_dims"]:
         """Representations `(batch, n_dims)`, each of length `sqrt(n_dims)`.
@@ -69,13 +70,15 @@ class GeneEncoder(nn.Module):
             `(batch, n_pixels)`.
         noise, amplitude
             Variance of an image's noise, and its size before scaling, both `(batch, 1)`.
+        gene
+            Rows of the genes in the fit, `(batch,)`, -1 for others; None: all are others.
         grid
             Where pixels and patches lie.
         """
         patches = grid.split(image)  # (batch, n_patches, patch pixels)
         parts = []
         if self.eigen is not None:
-            parts.append(self.eigen(patches, noise, amplitude, grid)[0])
+            parts.append(self.eigen(patches, noise, amplitude, gene, grid)[0])
         if self.mae is not None:
             parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid), grid)))
         return self._on_sphere(torch.stack(parts).sum(dim=0))
@@ -85,6 +88,7 @@ class GeneEncoder(nn.Module):
         image: Float[Tensor, "batch n_pixels"],
         noise: Float[Tensor, "batch 1"],
         amplitude: Float[Tensor, "batch 1"],
+        gene: Int[Tensor, " batch"] | None,
         grid: Patches,
         keep: Int[Tensor, "batch kept"],
         *,
@@ -94,7 +98,7 @@ class GeneEncoder(nn.Module):
 
         Parameters
         ----------
-        image, noise, amplitude, grid
+        image, noise, amplitude, gene, grid
             As in `forward`.
         keep
             Visible patches, `(batch, kept)`.
@@ -111,7 +115,7 @@ class GeneEncoder(nn.Module):
         if self.eigen is not None:
             # (batch, n_patches)
             hidden = torch.ones(patches.shape[:2], device=patches.device).scatter(1, keep, 0.0)
-            start, length = self.eigen(patches, noise, amplitude, grid, hidden)
+            start, length = self.eigen(patches, noise, amplitude, gene, grid, hidden)
             parts.append(start)
         if self.mae is not None:
             tokens = self.mae.tokens(patches, grid, keep)  # (batch, kept, dim)

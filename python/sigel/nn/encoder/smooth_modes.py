@@ -1,0 +1,60 @@
+"""What an image looks like before any gene is seen: smooth, at no scale in particular."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sigel.nn.encoder.subspace import leading
+
+# Length scales of the kernel in spacings of pixels, each the double of the last: from a patch of a few spots
+# to a region of the tissue.
+LENGTHS = (1.5, 3.0, 6.0, 12.0)
+SWEEPS = 6
+
+
+def smooth_modes(
+    positions: Float[Tensor, "n_pixels 2"], n_modes: int, generator: torch.Generator
+) -> tuple[Float[Tensor, " modes"], Float[Tensor, "n_pixels modes"]]:
+    """Leading eigenvectors of a smooth covariance over the tissue, and its variance along each.
+
+    Parameters
+    ----------
+    positions
+        Of the pixels, in spacings; they lie on a grid, of which any places may be empty.
+    n_modes
+        How many, at most the number of pixels.
+    generator
+        CPU generator.
+
+    Notes
+    -----
+    The covariance of pixels at a distance d is the mean of `exp(-d^2 / (2 l^2))` over the lengths l, less its
+    means over rows and columns, as images have mean 0. On a grid it is a product of one kernel for the rows
+    and one for the columns, so that no matrix of pixels by pixels is ever made.
+    """
+    n_pixels = len(positions)
+    rows, row = positions[:, 0].unique(return_inverse=True)
+    columns, column = positions[:, 1].unique(return_inverse=True)
+    down = [_gaussian(rows, length) for length in LENGTHS]  # (n_rows, n_rows) each
+    across = [_gaussian(columns, length) for length in LENGTHS]  # (n_columns, n_columns) each
+
+    def times(x: Tensor) -> Tensor:
+        x = x - x.mean(dim=0)
+        grid = x.new_zeros(len(rows), len(columns), x.shape[1])
+        grid[row, column] = x
+        total = torch.zeros_like(x)
+        for vertical, horizontal in zip(down, across, strict=True):
+            mixed = torch.einsum("hi,ijk->hjk", vertical, grid)  # (n_rows, n_columns, k)
+            total += torch.einsum("wj,hjk->hwk", horizontal, mixed)[row, column]
+        return (total - total.mean(dim=0)) / len(LENGTHS)
+
+    values, modes = leading(
+        times, n_pixels, min(n_modes, n_pixels), sweeps=SWEEPS, generator=generator, like=positions
+    )
+    return values.clamp_min(0), modes
+
+
+def _gaussian(places: Float[Tensor, " n"], length: float) -> Float[Tensor, "n n"]:
+    return (-(places[:, None] - places).square() / (2 * length**2)).exp()
