@@ -72,8 +72,9 @@
 #'   in `list(image = list(exclude = character()))`, which excludes no gene by
 #'   name. An unknown setting is an error that lists the known ones.
 #' @param preset `"fast"`: eigenimages and groups, nothing is trained; `"default"`;
-#'   `"thorough"`: more epochs and eigenimages. What `config` says goes before the
-#'   preset.
+#'   `"thorough"`: more epochs and eigenimages; `"paper"`: the published settings
+#'   as far as they are known, for comparison, which take hours without a GPU. What
+#'   `config` says goes before the preset.
 #' @param checkpoint Folder that keeps the state after every epoch; the same call
 #'   goes on from there after an interruption, to the same numbers. NULL keeps
 #'   none.

@@ -68,7 +68,8 @@ def embed(
         Folder for the fitted model (`SIGEL.load` reads it).
     preset
         `"fast"`: eigenimages and groups, nothing is trained. `"default"`. `"thorough"`: more epochs and
-        eigenimages. What `config` says goes before the preset.
+        eigenimages. `"paper"`: the published settings as far as they are known, for comparison; hours
+        without a GPU. What `config` says goes before the preset.
     checkpoint
         Folder that keeps the state after every epoch; the same call goes on from there after an
         interruption, to the same numbers. With `preset="fast"` there is nothing to keep.

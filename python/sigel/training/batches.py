@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sigel.config import SIGELConfig
+from sigel.config import SIGELConfig, TrainConfig
 from sigel.errors import TrainingError
 from sigel.images.tensors import ImageViews, View
 from sigel.nn.encoder.gene_encoder import GeneEncoder
@@ -181,7 +181,22 @@ def encode_images(
     return torch.cat([model(*views.view(part), grid) for part in rows.split(ENCODED)])
 
 
-def shuffled(n: int, n_batches: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+def epoch_size(n_genes: int, config: TrainConfig) -> int:
+    """Genes that an epoch sees.
+
+    Parameters
+    ----------
+    n_genes
+        Genes that there are.
+    config
+        Settings of training.
+    """
+    return n_genes if config.epoch_genes is None else min(n_genes, config.epoch_genes)
+
+
+def shuffled(
+    n: int, n_batches: int, generator: torch.Generator, most: int | None = None
+) -> tuple[Tensor, ...]:
     """Rows in batches whose sizes differ by one at most, so that none is empty.
 
     Parameters
@@ -192,5 +207,7 @@ def shuffled(n: int, n_batches: int, generator: torch.Generator) -> tuple[Tensor
         Number of batches.
     generator
         CPU generator.
+    most
+        Genes at most, a random choice of them.
     """
-    return torch.randperm(n, generator=generator).tensor_split(n_batches)
+    return torch.randperm(n, generator=generator)[:most].tensor_split(n_batches)

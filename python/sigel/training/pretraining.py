@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sigel.nn.encoder.gene_encoder import GeneEncoder
-from sigel.training.batches import SharedGenes, shuffled
+from sigel.training.batches import SharedGenes, epoch_size, shuffled
 from sigel.training.losses import ViewLoss, weights_of
 from sigel.training.steps import Step
 
@@ -36,8 +36,10 @@ class Pretraining:
         self.n_epochs, self.batch = train.pretrain_epochs, train.pretrain_batch
         self.weights = weights_of(train)
         self.loss = ViewLoss(model, genes.grid, train)
-        self.n_held = min(round(train.holdout * genes.n_genes), genes.n_genes - 1)
-        self.n_batches = math.ceil((genes.n_genes - self.n_held) / self.batch)
+        seen = epoch_size(genes.n_genes, train)
+        self.n_held = min(round(train.holdout * seen), genes.n_genes - 1)
+        self.n_learnt = min(seen, genes.n_genes - self.n_held)
+        self.n_batches = math.ceil(self.n_learnt / self.batch)
         n_steps = self.n_epochs * self.n_batches
         self.step = Step(genes.fabric, self.loss, train.pretrain_lr, n_steps, train)
         self.mixed = torch.arange(genes.n_genes)  # held-out genes first, then those to learn from
@@ -75,9 +77,10 @@ class Pretraining:
         return self.weights
 
     def batches(self) -> list[Tensor]:
-        """Rows of the genes that are learnt from, shuffled."""
+        """Rows of the genes that the epoch learns from, shuffled."""
         learn = self.mixed[self.n_held :]
-        return [learn[part] for part in shuffled(len(learn), self.n_batches, self.generator)]
+        parts = shuffled(len(learn), self.n_batches, self.generator, self.n_learnt)
+        return [learn[part] for part in parts]
 
     def terms(self, rows: Tensor) -> tuple[dict[str, Tensor], int]:
         """Loss terms of this process's part of a batch, and how many genes that is.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sigel.nn.contrast import effective_rank, mutual_neighbors, target_distribution
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.training.batches import SharedGenes, shuffled
+from sigel.training.batches import SharedGenes, epoch_size, shuffled
 from sigel.training.groups import Assignment, fit_to_all
 from sigel.training.losses import EpochTargets, GroupLoss, ViewLoss, weights_of
 from sigel.training.steps import Step
@@ -54,7 +54,8 @@ class Refinement:
         self.n_epochs = train.refine_epochs
         self.view_loss = ViewLoss(model, genes.grid, train)
         self.group_loss = GroupLoss(model, assignment, genes.grid)
-        self.n_batches = math.ceil(genes.n_genes / train.refine_batch)
+        self.n_seen = epoch_size(genes.n_genes, train)
+        self.n_batches = math.ceil(self.n_seen / train.refine_batch)
         both = nn.ModuleList([self.view_loss, self.group_loss])
         self.step = Step(genes.fabric, both, train.refine_lr, self.n_epochs * self.n_batches, train)
         self.stopped: str | None = None
@@ -105,8 +106,8 @@ class Refinement:
         return weights_of(self.train) | {"graph": fading}
 
     def batches(self) -> tuple[Tensor, ...]:
-        """Rows of all genes, shuffled."""
-        return shuffled(self.genes.n_genes, self.n_batches, self.random["refine"])
+        """Rows of the genes that the epoch learns from, shuffled."""
+        return shuffled(self.genes.n_genes, self.n_batches, self.random["refine"], self.n_seen)
 
     def terms(self, rows: Tensor) -> tuple[dict[str, Tensor], int]:
         """Loss terms of this process's part of a batch, and how many genes that is.

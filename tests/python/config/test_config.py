@@ -122,10 +122,13 @@ def test_presets_are_changed_by_what_is_said():
     assert (fast.n_dims, fast.encoder.rank, fast.encoder.branch) == (16, 50, False)
     assert SIGELConfig.from_dict({"preset": "fast", "encoder": {"branch": True}}).encoder.branch
     assert SIGELConfig.preset() == SIGELConfig.preset("default") == SIGELConfig()
+    paper = SIGELConfig.from_dict({"preset": "paper", "n_groups": 20})
+    assert (paper.n_groups, paper.max_groups, paper.encoder.start) == (20, 500, "random")
+    assert paper.assignment == "mixture"
     thorough = SIGELConfig.preset("thorough")
     assert thorough.train.refine_epochs > SIGELConfig().train.refine_epochs
     for wrong in ("quick", None, 3):
-        with pytest.raises(ConfigError, match=r'preset.*"fast" or "default" or "thorough"'):
+        with pytest.raises(ConfigError, match=r'preset.*"fast" or "default" or "thorough" or "paper"'):
             SIGELConfig.from_dict({"preset": wrong})
 
 
