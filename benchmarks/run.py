@@ -1,6 +1,7 @@
 """Run the benchmarks, each beside its baselines; tables in benchmarks/results/.
 
-Usage: python -m benchmarks.run [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--results FOLDER]
+Usage: python -m benchmarks.run [--quick] [--only NAME ...] [--seed 0] [--pairs N] [--draws N]
+       [--results FOLDER]
 
 Alone, without a file of results: python -m benchmarks.speed.imports (what an import costs) and
 python -m benchmarks.speed.against CHECKOUT (this checkout beside another, in paired runs).
@@ -23,6 +24,7 @@ from benchmarks.imputation.clusters import cluster_tables
 from benchmarks.imputation.tables import imputation
 from benchmarks.representations.ablation import ablation
 from benchmarks.representations.annotations import annotations
+from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.tables import agreement, ceiling, stability
 from benchmarks.spatial_genes.tables import spatial
@@ -31,6 +33,7 @@ from benchmarks.speed.tables import speed
 # Representations first, then genes and time, then tissues; every name is a file of results.
 BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "agreement": agreement,
+    "panels": panels,
     "ceiling": ceiling,
     "stability": stability,
     "annotations": annotations,
@@ -88,9 +91,11 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pairs", type=int, help="how many pairs of sections; default all")
+    parser.add_argument("--draws", type=int, default=3, help="how many random panels of a size")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the tables go")
     given = parser.parse_args()
-    run(given.only, Job(seed=given.seed, quick=given.quick, n_pairs=given.pairs), given.results)
+    job = Job(seed=given.seed, quick=given.quick, n_pairs=given.pairs, n_draws=given.draws)
+    run(given.only, job, given.results)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ class Job:
         Small simulated sections and few epochs, to keep the code alive.
     n_pairs
         How many pairs of sections; None takes all.
+    n_draws
+        How many random panels of a size.
     runs
         What the tables share.
     """
@@ -70,6 +72,7 @@ class Job:
     seed: int = 0
     quick: bool = False
     n_pairs: int | None = None
+    n_draws: int = 3
     runs: Runs = field(default_factory=Runs)
 
     def config(self, name: str = "default") -> sigel.SIGELConfig | None:

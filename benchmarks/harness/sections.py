@@ -29,6 +29,24 @@ STACKS = ["st_heart_9sections"]
 LEAST_SPOTS = 100
 # Olfactory bulbs of one study: the same tissue, but nobody says that they lay side by side.
 REPLICATES = [("mob_rep11", "mob_annot")]
+# Pairs for panels of genes beside those above, by tissue.
+FURTHER = [
+    ("cortex", "dlpfc_151674", "dlpfc_151675"),
+    ("liver", "st_mliver_CN65_D1", "st_mliver_CN65_D2"),
+    ("liver", "st_mliver_CN73_C1", "st_mliver_CN73_D1"),
+    ("synovia", "RA2_1", "RA2_2"),
+    ("synovia", "RA3_1", "RA3_2"),
+    ("synovia", "RA5_1", "RA5_2"),
+    # Two planes of one embryo: files with z instead of sections are told apart by obs["z"].
+    ("embryo", "seqfish_mouse_embryo2:z2", "seqfish_mouse_embryo2:z5"),
+]
+# How the files of `pairs` begin, and their tissue.
+TISSUES = {
+    "st_mousebrain_hippo": "hippocampus",
+    "st_breast": "breast",
+    "st_heart": "heart",
+    "mob": "olfactory bulb",
+}
 
 
 @dataclass(frozen=True)
@@ -79,11 +97,14 @@ def read(name: str) -> anndata.AnnData:
     Parameters
     ----------
     name
-        File name without its ending, or `file:section`.
+        File name without its ending, or `file:section`; `file:plane` where it has planes and no sections.
     """
     file, _, part = name.partition(":")
     adata = anndata.read_h5ad(SHARED / "data" / f"{file}.h5ad")
-    return adata[adata.obs["section"] == part].copy() if part else adata
+    if not part:
+        return adata
+    column = adata.obs["section" if "section" in adata.obs else "z"]
+    return adata[(column == part).to_numpy()].copy()
 
 
 def read_plane(name: str) -> anndata.AnnData:
@@ -159,6 +180,15 @@ def pairs() -> Iterator[tuple[str, str, str]]:
     for a, b in REPLICATES:
         if there(a, b):
             yield "replicates", a, b
+
+
+def tissue_pairs() -> Iterator[tuple[str, str, str]]:
+    """Tissue and the names of both sections: those of `pairs` and `FURTHER` that are in the shared data."""
+    for _, a, b in pairs():
+        yield next(tissue for start, tissue in TISSUES.items() if a.startswith(start)), a, b
+    for tissue, a, b in FURTHER:
+        if there(a, b):
+            yield tissue, a, b
 
 
 def halves(whole: Section, seed: int) -> tuple[Section, Section]:
