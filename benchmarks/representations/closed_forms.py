@@ -150,8 +150,8 @@ def eigenimages(section: Section, z: np.ndarray, noise: float, n: int) -> tuple[
     n
         How many; never more than there are.
     """
-    images = smoothed(section, z).astype(np.float64)
-    start = np.random.default_rng(0).standard_normal(min(images.shape))
+    images = smoothed(section, z)
+    start = np.random.default_rng(0).standard_normal(min(images.shape)).astype(images.dtype)
     _, size, basis = svds(images, k=min(n, *(side - 1 for side in images.shape)), v0=start)
     back = 0.5 * basis + 0.5 * (six_nearest(section.images.raster).T @ basis.T).T
     return basis.T, np.maximum(size**2 / len(z) - noise * np.square(back).sum(axis=1), 0)

@@ -32,9 +32,9 @@ WHOLE = "whole section"
 # others judge.
 CHOSEN_ON = ("hippocampus", "breast", "cortex", "synovia", "embryo", "olfactory bulb")
 NOTE = (
-    "Random draws of genes from the 1,500 of highest Moran's I that both sections have; each section is cut to "
-    "the panel before anything else, library included. rho: pair rho; agr: agreement10 in bins of 100 genes or "
-    "more, by chance 0.31 with 33 genes and 0.05 to 0.10 with more. seconds: both sections, mean of all panels."
+    "Random draws of genes from the 1,500 of highest Moran's I that both sections have; each section is cut "
+    "to the panel before anything else, library included. rho: pair rho; agr: agreement10 in bins of 100 "
+    "genes or more, by chance 0.31 with 33 genes and 0.10 with more. seconds: both sections, mean of panels."
 )
 
 

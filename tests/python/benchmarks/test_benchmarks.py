@@ -532,6 +532,8 @@ def test_a_small_run_writes_every_table(tmp_path):
         saved[name] = json.loads((tmp_path / f"{name}-quick.json").read_text())["tables"]
     figures = {row["representation"]: row["agreement10"] for row in saved["agreement"][0]["rows"]}
     assert figures["SIGEL, default, 32"] > figures["random, 32"]
+    few = {row["representation"]: row["rho 33"] for row in saved["panels"][1]["rows"]}
+    assert few["SIGEL, default, 32"] > 0.5
     known = {row["representation"]: row["same programme"] for row in saved["annotations"][0]["rows"]}
     assert known["SIGEL, default, 32"] > 0.8
     assert abs(known["random, 32"] - 0.5) < 0.1
