@@ -70,7 +70,8 @@ def run(names: Iterable[str], job: Job, folder: Path = RESULTS) -> list[str]:
         tables = BENCHMARKS[name](job)
         if tables:
             file = f"{name}-quick" if job.quick else name
-            texts.append(write(file, tables, folder, seed=job.seed, pairs=job.n_pairs or "all"))
+            settings = {"seed": job.seed, "pairs": job.n_pairs or "all", "draws": job.n_draws}
+            texts.append(write(file, tables, folder, **settings))
             say(texts[-1])
     return texts
 

@@ -268,13 +268,16 @@ def shortfalls(found: list[Figure]) -> list[str]:
     """
     lines = []
     for name in _sigel(found):
-        leads = {
-            (pair, n): lead for pair, n in _cells(found) if np.isfinite(lead := _lead(found, name, pair, n))
-        }
-        short = [f"{pair} at {n or WHOLE} ({lead:+.3f})" for (pair, n), lead in leads.items() if lead < LEAD]
+        leads = [(pair, n, _lead(found, name, pair, n)) for pair, n in _cells(found)]
+        short: dict[str, list[str]] = {}
+        for pair, n, lead in leads:
+            if lead < LEAD:
+                short.setdefault(pair, []).append(f"{_size(n)} ({lead:+.3f})")
+        n_short = sum(map(len, short.values()))
+        named = "; ".join(f"{pair}: {', '.join(sizes)}" for pair, sizes in short.items())
         lines.append(
-            f"{name}: lead over {REFERENCE} of {LEAD} or more in {len(leads) - len(short)} of {len(leads)}; "
-            f"short: {'; '.join(short) or 'none'}."
+            f"{name}: lead over {REFERENCE} of {LEAD} or more in {len(leads) - n_short} of {len(leads)}; "
+            f"short: {named or 'none'}."
         )
     return lines
 
@@ -287,7 +290,10 @@ def _leads(found: list[Figure]) -> Table:
         for tissue, pair in _unique((f.tissue, f.pair) for f in found)
         for name in _sigel(found)
     ]
-    note = f"Pair rho less that of {REFERENCE}, mean over draws. Goal: {LEAD}. " + " ".join(shortfalls(found))
+    note = (
+        f"Pair rho less that of {REFERENCE}, mean over draws; of whole sections over the 1,500. Goal: {LEAD}."
+    )
+    note = "\n\n".join([note, *shortfalls(found)])
     return {"title": "lead at every pair and size", "note": note, "rows": rows}
 
 

@@ -248,7 +248,7 @@ def test_leads_are_means_over_draws_and_what_is_short_is_named():
     ]
     (line,) = shortfalls(found)
     assert "2 of 3" in line
-    assert line.endswith("short: c and d at 33 (+0.020).")
+    assert line.endswith("short: c and d: 33 (+0.020).")
     leads, *_, whole = tables(found)
     assert leads["rows"][0]["33"] == pytest.approx(0.05)
     assert np.isnan(leads["rows"][0]["whole section"])
