@@ -96,11 +96,11 @@ def embed(
     Three modules as in Genome Biology 2025, 26:287, in this package's form. D is `n_dims`, x a gene's image
     (`sigel.GeneImages`), s^2 the variance of its noise.
 
-    I. With B the eigenimages of all genes, lambda the variance of the signal along them, g the strength of a
-    gene, a the size of its image before scaling, A the D leading directions, f the projection of a masked
-    autoencoder (He et al. 2022),
+    I. With B the eigenimages of all genes over a prior that images are smooth, lambda the variance of the
+    signal along them, both without what the gene itself contributes, a the size of its image before scaling, A
+    the D leading directions, f the projection of a masked autoencoder (He et al. 2022),
 
-        w = g lambda / (g lambda + s^2) * B'x,    v = (a w, pole) / |(a w, pole)|,
+        w = lambda / (lambda + s^2) * B'x,    v = (a w, pole) / |(a w, pole)|,
         z = sqrt(D) u / |u|,    u = A'v + f(x).
 
     f begins at 0 and learns to predict the hidden patches of one half of the counts from the visible ones of
