@@ -81,7 +81,7 @@ def rates(side: int = 2048, megabytes: int = 256, times: int = 5) -> Rates:
     return Rates(2 * side**3 / multiply, 2 * source.numel() * 4 / copy)
 
 
-def forward_flops(config: sigel.SIGELConfig, n_patches: int) -> float:
+def forward_flops(config: sigel.SIGELConfig, n_patches: int, n_pixels: int) -> float:
     """Matrix products of one pass of one image through the encoder.
 
     Scores along the eigenimages and the axes of the sphere. Patches to tokens; in each block queries, keys
@@ -92,12 +92,12 @@ def forward_flops(config: sigel.SIGELConfig, n_patches: int) -> float:
     ----------
     config
         Settings, the side of a patch a number.
-    n_patches
-        Tokens of an image.
+    n_patches, n_pixels
+        Tokens of an image, and its pixels.
     """
     encoder, tokens = config.encoder, n_patches
-    pixels = tokens * int(encoder.patch_size) ** 2
-    linear = rank(config) * pixels + (rank(config) + 1) * config.n_dims if rank(config) else 0
+    pixels, kept = tokens * int(encoder.patch_size) ** 2, rank(config, n_pixels)
+    linear = kept * pixels + (kept + 1) * config.n_dims if kept else 0
     if not encoder.branch:
         return 2.0 * linear
     d = encoder.dim
@@ -109,16 +109,18 @@ def forward_flops(config: sigel.SIGELConfig, n_patches: int) -> float:
     return 2.0 * (linear + pixels * d + encoder.depth * block + tokens * waves * d + head)
 
 
-def rank(config: sigel.SIGELConfig) -> int:
+def rank(config: sigel.SIGELConfig, n_pixels: int) -> int:
     """Number of eigenimages; 0 where the encoder has none.
 
     Parameters
     ----------
     config
         Settings.
+    n_pixels
+        Of an image; there are no more eigenimages than these.
     """
     encoder = config.encoder
-    return encoder.rank if encoder.start == "eigen" else 0
+    return min(encoder.rank, n_pixels) if encoder.start == "eigen" else 0
 
 
 def floor(
@@ -133,7 +135,7 @@ def floor(
     """Least work of the stages of a fit.
 
     A pass over all genes takes `forward_flops` for each, and writes and reads its dense float32 image once.
-    Training takes three times that: forward, and both gradients of each product. Masked views are cheaper
+    Training takes three times that for the genes of an epoch: forward, and both gradients of each product. Masked views are cheaper
     than whole ones and there are several of them: one whole view stands for all. An iteration of EM takes
     three products of genes x dimensions x groups: densities, means, scales. Eigenimages take at least one
     product of the covariance with each of them, which is two with the images; sweeps are the algorithm's own.
@@ -156,14 +158,15 @@ def floor(
     """
     first, second = epochs or (config.train.pretrain_epochs, config.train.refine_epochs)
     groups = n_groups or (config.max_groups if config.n_groups == "auto" else int(config.n_groups))
-    one_pass = Work(n_genes * forward_flops(config, n_patches), 2.0 * 4 * n_genes * n_pixels)
+    one_pass = Work(n_genes * forward_flops(config, n_patches, n_pixels), 2.0 * 4 * n_genes * n_pixels)
     em = 3 * 2.0 * n_genes * config.n_dims * groups * config.train.em_steps
-    images = 4.0 * n_genes * n_pixels
+    images, kept = 4.0 * n_genes * n_pixels, rank(config, n_pixels)
+    seen = min(config.train.epoch_genes or n_genes, n_genes) / n_genes
     return {
         "encode": one_pass,
-        "eigenimages": Work(images * rank(config), 2.0 * images if rank(config) else 0.0),
-        "pretrain": Work(3 * first * one_pass.flops, first * one_pass.moved),
-        "refine": Work(second * (3 * one_pass.flops + em), second * one_pass.moved),
+        "eigenimages": Work(images * kept, 2.0 * images if kept else 0.0),
+        "pretrain": Work(3 * first * seen * one_pass.flops, first * seen * one_pass.moved),
+        "refine": Work(second * (3 * seen * one_pass.flops + em), second * seen * one_pass.moved),
     }
 
 

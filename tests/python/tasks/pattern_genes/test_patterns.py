@@ -269,7 +269,7 @@ MARKERS = {  # the genes that must be among the first, as many as the number say
         "cc": (["Mbp", "Plp1", "Mobp", "Pllp", "Cnp"], 50),
     },
     "dlpfc_151510.h5ad": {
-        "L1": (["AQP4", "GFAP", "MT1G"], 20),
+        "L1": (["AQP4", "GFAP", "MT1G"], 25),  # of 500; GFAP is high in white matter as well
         "L2": (["HPCAL1", "LAMP5"], 15),
         "L5": (["PCP4"], 5),
         "WM": (["MBP", "PLP1", "MOBP", "MAG", "CLDN11"], 20),
