@@ -138,7 +138,8 @@ def floor(
     Training takes three times that for the genes of an epoch: forward, and both gradients of each product.
     Masked views are cheaper than whole ones and there are several of them: one whole view stands for all. An
     iteration of EM takes three products of genes x dimensions x groups: densities, means, scales. Eigenimages
-    take at least one product of the covariance with each of them, which is two with the images; sweeps are the algorithm's own.
+    take at least one product of the covariance with each of them, which is two with the images; sweeps are
+    the algorithm's own.
 
     Parameters
     ----------

@@ -305,7 +305,7 @@ class TrainConfig(Settings):
     contrast_weight: float = 0.0
     temperature: float = 0.15
     holdout: float = 0.1
-    refine_epochs: int = 2
+    refine_epochs: int = 1
     refine_batch: int = 256
     refine_lr: float = 2e-4
     em_steps: int = 5
