@@ -24,6 +24,7 @@ from benchmarks.imputation.clusters import cluster_tables
 from benchmarks.imputation.tables import imputation
 from benchmarks.representations.ablation import ablation
 from benchmarks.representations.annotations import annotations
+from benchmarks.representations.modules import modules
 from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.tables import agreement, ceiling, stability
@@ -34,6 +35,7 @@ from benchmarks.speed.tables import speed
 BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "agreement": agreement,
     "panels": panels,
+    "modules": modules,
     "ceiling": ceiling,
     "stability": stability,
     "annotations": annotations,
