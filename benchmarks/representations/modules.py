@@ -74,7 +74,8 @@ def modules(job: Job) -> list[Table]:
                 groups = [
                     _k_means(x, len(set(model.groups)), job.seed) for x, model in zip(z, whole, strict=True)
                 ]
-                beside = {"setting": "k-means, as many groups, on the first row", "AMI": _ami(pair, groups)}
+                own = {"setting": "k-means, as many groups, on the first row", "AMI": _ami(pair, groups)}
+                beside = dict.fromkeys(row) | own
             rows.append(row)
             say(f"  {name:<44} " + " ".join(f"{value:.3f}" for value in list(row.values())[1:]))
         title = f"{pair.first.name} and {pair.second.name} ({tissue})"
