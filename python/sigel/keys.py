@@ -8,6 +8,21 @@ from sigel.errors import InputError
 
 # `uns` key of a section of imputed genes.
 IMPUTATION = "sigel_imputation"
+# Name of the group of genes without a pattern, beside "1", "2", "3", ... of the others.
+NO_PATTERN = "no pattern"
+
+
+def group_names(n_groups: int, has_flat: bool) -> list[str]:
+    """Names of groups in the order of the columns of their posterior.
+
+    Parameters
+    ----------
+    n_groups
+        Numbered ones.
+    has_flat
+        Whether genes without a pattern have one of their own, in the last column.
+    """
+    return [*(str(k + 1) for k in range(n_groups)), *([NO_PATTERN] if has_flat else [])]
 
 
 @dataclass(frozen=True, slots=True)

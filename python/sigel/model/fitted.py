@@ -33,7 +33,7 @@ from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import check_seed, streams, torch_stream
 from sigel.training.checkpoint import Checkpoint
-from sigel.training.groups import Assignment, new_assignment
+from sigel.training.groups import Assignment, names_of_groups, new_assignment, posterior_of
 from sigel.training.preflight import check_memory
 from sigel.training.trainer import Trainer
 
@@ -57,7 +57,8 @@ class SIGEL:
     representations : numpy.ndarray
         float32 `(n_genes, n_dims)`, each of length `sqrt(n_dims)`.
     posterior : numpy.ndarray
-        float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few.
+        float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few; genes without a pattern,
+        where there are any, have the last column.
     history : list of dict
         One entry per epoch: stage, epoch, loss and its terms, seconds; in Module I also `held_out`, the loss
         on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
@@ -204,9 +205,27 @@ class SIGEL:
 
     @property
     def groups(self) -> np.ndarray:
-        """Most probable group of each gene, int `(n_genes,)`, counted from 1 for the largest."""
+        """Most probable group of each gene, int `(n_genes,)`, counted from 1 for the largest; 0: no pattern."""
+        found = self.posterior.argmax(axis=1) + 1
+        return np.where(found > self._n_numbered, 0, found)
+
+    @property
+    def group_names(self) -> np.ndarray:
+        """Names of the columns of `posterior`: `"1"`, `"2"`, ..., and `"no pattern"` where there are such genes."""
         self._fitted()
-        return self.posterior.argmax(axis=1) + 1
+        assert self._assignment is not None
+        return np.array(names_of_groups(self._assignment), dtype=object)
+
+    @property
+    def group_labels(self) -> np.ndarray:
+        """Name of the most probable group of each gene, `(n_genes,)`."""
+        return self.group_names[self.posterior.argmax(axis=1)]
+
+    @property
+    def _n_numbered(self) -> int:
+        self._fitted()
+        assert self._assignment is not None
+        return len(self._assignment.means)
 
     @property
     def group_prob(self) -> np.ndarray:
@@ -332,8 +351,7 @@ class SIGEL:
             found = f"shape {tuple(z.shape)}" + (f" with {lost} values that are not finite" if lost else "")
             wanted = f"finite numbers, n x {self.config.n_dims}"
             raise InputError("representations", found, wanted, "Pass what `transform` returned.")
-        with torch.no_grad():
-            return self._assignment.log_joint(z).softmax(dim=1).float().numpy()
+        return posterior_of(self._assignment, z).float().numpy()
 
     def save(self, path: str | Path) -> Path:
         """Write the model to a folder: `config.json`, `weights.safetensors`, `genes.txt`, `raster.json`.
@@ -398,7 +416,8 @@ class SIGEL:
 
     def _restore(self, files: ModelFiles) -> None:
         """Take over what was read."""
-        config, facts, n_groups = self.config, files.facts, files.sizes["n_groups"]
+        config, facts = self.config, files.facts
+        n_groups = len(files.weights("groups")["means"])
         self.genes, self._raster = files.genes, files.raster
         self.representations, self.posterior = files.tensors["representations"], files.tensors["posterior"]
         grid = Patches.from_raster(files.raster, config.encoder.patch_size)

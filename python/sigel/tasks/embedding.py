@@ -36,7 +36,8 @@ class Embedding:
     group_prob
         Its posterior, NaN where not embedded.
     posterior
-        float32 `(n_all_genes, n_groups)`, group k in column k - 1; NaN rows where not embedded.
+        float32 `(n_all_genes, n_groups)`, group k in column k - 1, `"no pattern"` in the
+        last where there are such genes; NaN rows where not embedded.
     status
         `"embedded"`, or why not.
     model
@@ -104,7 +105,7 @@ def embed_section(
     representations = np.full((len(kept), config.n_dims), np.nan, dtype=np.float32)
     representations[kept] = model.representations
     group = np.full(len(kept), "", dtype=object)
-    group[kept] = model.groups.astype(str)
+    group[kept] = model.group_labels
     prob = np.full(len(kept), np.nan, dtype=np.float32)
     prob[kept] = model.group_prob
     posterior = np.full((len(kept), model.posterior.shape[1]), np.nan, dtype=np.float32)

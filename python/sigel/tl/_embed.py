@@ -156,8 +156,7 @@ def embed(
 
 def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, str]) -> None:
     """All that `embed` leaves, and where counts and coordinates lay."""
-    categories = [str(k + 1) for k in range(result.model.posterior.shape[1])]
-    group = pd.Categorical(result.group, categories=categories).remove_unused_categories()
+    group = pd.Categorical(result.group, categories=result.model.group_names).remove_unused_categories()
     adata.varm[keys.representation] = result.representations
     adata.varm[keys.posterior] = result.posterior
     adata.obsm[keys.representation] = result.spots

@@ -7,9 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sigel.config import SIGELConfig
+from sigel.keys import group_names
 from sigel.nn.contrast import KernelAssignment
-from sigel.nn.mixture.n_groups import select_n_groups
+from sigel.nn.mixture.density import FlatGenes
+from sigel.nn.mixture.n_groups import select_n_groups, started
 from sigel.nn.mixture.t_mixture import TMixture
+from sigel.stats.flat_images import flat_images
 from sigel.training.batches import SharedGenes
 
 Assignment = TMixture | KernelAssignment
@@ -49,27 +52,37 @@ def first_groups(
     Returns
     -------
     assignment, bic
-        The groups, and BIC by number of groups where `n_groups="auto"`.
+        The groups, and BIC by number of groups where `n_groups="auto"`. `n_groups` counts those of genes with
+        a pattern; where other genes are found they have one more.
     """
     found: Assignment
     bic: dict[int, float] = {}
+    flat = _flat_genes(z, config, generator, genes)
     if config.n_groups == "auto":
-        found, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator)
-    else:
-        found = new_assignment(config, int(config.n_groups)).to(z.device)
+        found, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator, flat)
     if config.assignment == "dec":
-        found = new_assignment(config, len(found.means)).to(z.device)
-    if isinstance(found, KernelAssignment):
+        found = new_assignment(config, len(found.means) if bic else int(config.n_groups)).to(z.device)
         found.initialise(z, generator)
     elif config.n_groups != "auto":
-        found.set_prior(z.double())
-        found.initialise(z.double(), generator)
+        found = started(z.double(), int(config.n_groups), config.mixture, generator, flat)
     n_groups, state, bic = genes.shared((len(found.means), found.state_dict(), bic))
     assignment = new_assignment(config, n_groups).to(z.device)
     assignment.load_state_dict(state)
     if isinstance(assignment, TMixture) and config.n_groups != "auto":
         fit_to_all(assignment, z, genes)
     return assignment, bic
+
+
+def _flat_genes(
+    z: Float[Tensor, "n_genes n_dims"], config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
+) -> FlatGenes | None:
+    """Genes without a pattern, by their images; None where they are not asked for, or there are none."""
+    if config.assignment == "dec" or config.n_groups == 1 or not config.mixture.flat:
+        return None
+    found = flat_images(genes.views, generator)
+    if found.share == 0:
+        return None
+    return FlatGenes(z.double()[found.rows[found.flat].to(z.device)], found.share)
 
 
 def fit_to_all(
@@ -107,13 +120,43 @@ def number_by_size(
     Returns
     -------
     Tensor
-        Posterior in that order, `(n_genes, n_groups)`.
+        Posterior in that order, that of genes without a pattern last, `(n_genes, n_columns)`.
     """
-    posterior = assignment.log_joint(z.double()).softmax(dim=1)
-    n_groups = posterior.shape[1]
-    sizes = torch.bincount(posterior.argmax(dim=1), minlength=n_groups)
+    n_groups = len(assignment.means)
+    posterior = posterior_of(assignment, z.double())
+    sizes = torch.bincount(posterior.argmax(dim=1), minlength=posterior.shape[1])[:n_groups]
     order = sizes.argsort(descending=True, stable=True)
     for parameter in assignment.parameters():
         if parameter.ndim and len(parameter) == n_groups:
             parameter.copy_(parameter[order].clone())
-    return posterior[:, order]
+    return torch.cat([posterior[:, order], posterior[:, n_groups:]], dim=1)
+
+
+@torch.no_grad()
+def posterior_of(
+    assignment: Assignment, z: Float[Tensor, "n_genes n_dims"]
+) -> Float[Tensor, "n_genes n_columns"]:
+    """Posteriors as they are reported, that of genes without a pattern in the last column.
+
+    Parameters
+    ----------
+    assignment
+        Groups.
+    z
+        Representations, `(n_genes, n_dims)`, in double precision.
+    """
+    if isinstance(assignment, TMixture):
+        return assignment.calibrated(z)
+    return assignment.log_joint(z).softmax(dim=1)
+
+
+def names_of_groups(assignment: Assignment) -> list[str]:
+    """Names of the groups in the order of their columns.
+
+    Parameters
+    ----------
+    assignment
+        Groups.
+    """
+    has_flat = isinstance(assignment, TMixture) and assignment.has_flat
+    return group_names(len(assignment.means), has_flat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -21,7 +21,11 @@ from sigel.nn.mixture.student_t import (
 LOG_2PI = math.log(2 * math.pi)
 # Weights stay positive, so that ln pi is finite; far below the share of one gene, so that EM still climbs.
 MIN_WEIGHT = 1e-15
+# However many genes seem to have no pattern, a few may have one.
+MOST_FLAT = 0.99
 START_DOF = 10.0
+# Genes' worth of an even spread that the scale of genes without a pattern is shrunk by.
+FLAT_RIDGE = 10.0
 
 # Scale matrices: their diagonals, or whole.
 Sigma = Float[Tensor, "n_groups n_dims"] | Float[Tensor, "n_groups n_dims n_dims"]
@@ -34,6 +38,14 @@ class MixtureParameters(NamedTuple):
     means: Float[Tensor, "n_groups n_dims"]
     covariance: Sigma  # scale matrices
     dof: Float[Tensor, " n_groups"]  # infinite for Gaussian components
+
+
+class FlatGenes(NamedTuple):
+    """What is known of the genes without a pattern before the mixture is fitted."""
+
+    z: Float[Tensor, "n n_dims"]  # representations of some
+    share: float  # of them among all genes
+    weight: Float[Tensor, " n"] | None = None  # how far each of `z` is one of them
 
 
 class MixtureDensity(nn.Module):
@@ -58,10 +70,18 @@ class MixtureDensity(nn.Module):
         ln p(z) = logsumexp_k (ln pi_k + ln t(z; mu_k, Sigma_k, nu_k))
 
     where lnG is the log of the gamma function; Gaussian components are the limit of infinite nu.
+
+    Genes without a pattern may have a component of their own, the last: `set_flat` gives it its share s of
+    the genes, its mean and its scales, and nothing moves it from there. The others then share 1 - s, and
+    what has a column for each component has one more.
     """
 
     centre: Float[Tensor, " n_dims"]
     spread: Float[Tensor, " n_dims"]
+    strength: Float[Tensor, ""]
+    share: Float[Tensor, ""]
+    flat_mean: Float[Tensor, " n_dims"]
+    flat_log_scale: Float[Tensor, " n_dims"]
 
     def __init__(self, n_groups: int, n_dims: int, config: MixtureConfig | None = None) -> None:
         super().__init__()
@@ -81,6 +101,16 @@ class MixtureDensity(nn.Module):
         self.log_dof = nn.Parameter(start) if self.student else None
         self.register_buffer("centre", torch.zeros(n_dims))  # m0
         self.register_buffer("spread", torch.ones(n_dims))  # diagonal of S0
+        self.register_buffer("strength", torch.zeros(()))  # genes' worth of the prior beyond the settings
+        self.register_buffer("share", torch.zeros(()))  # of genes without a pattern; 0: no such component
+        self.register_buffer("flat_mean", torch.zeros(n_dims))
+        self.register_buffer("flat_log_scale", torch.zeros(n_dims))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Versions before 0.6 knew neither a pooled prior nor a component of flat genes."""
+        for name in ("strength", "share", "flat_mean", "flat_log_scale"):
+            state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     # --- parameters in the units of the model ---
 
@@ -113,6 +143,48 @@ class MixtureDensity(nn.Module):
             return (2 * self.log_scale).exp()
         factor = self.cholesky()
         return factor @ factor.mT
+
+    # --- genes without a pattern ---
+
+    @property
+    def has_flat(self) -> bool:
+        """Whether the last component is that of genes without a pattern."""
+        return bool(self.share > 0)
+
+    @torch.no_grad()
+    def set_flat(self, flat: FlatGenes | None) -> None:
+        """Give genes without a pattern a component of their own, which is held from then on.
+
+        Parameters
+        ----------
+        flat
+            Some of them, and their share among all; where that is 0, or with None, there is no such component.
+        """
+        if flat is None:
+            self.share.zero_()
+            return
+        z, share = flat.z, flat.share
+        weight = torch.ones_like(z[:, 0]) if flat.weight is None else flat.weight.to(z)
+        total = float(weight.sum())
+        if not (share > 0 and total > 0):
+            self.share.zero_()
+            return
+        self.share.fill_(min(share, MOST_FLAT))
+        self.flat_mean.copy_(weight @ z / total)
+        squares = weight @ (z - self.flat_mean).square()
+        even = (squares.mean() / total).clamp_min(1e-9)
+        self.flat_log_scale.copy_(((squares + FLAT_RIDGE * even) / (total + FLAT_RIDGE)).log() / 2)
+
+    def flat_joint(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, " n"]:
+        """`ln s + ln t(z)` of the component of genes without a pattern."""
+        rest = (z - self.flat_mean) * (-self.flat_log_scale).exp()
+        delta = rest.square().sum(dim=1)  # (n,)
+        constant = self.share.log() - self.flat_log_scale.sum()
+        if not self.student:
+            return constant - 0.5 * (self.n_dims * LOG_2PI + delta)
+        dof = torch.full_like(constant, START_DOF)
+        tail = (dof + self.n_dims) / 2 * torch.log1p(delta / dof)
+        return constant + log_t_constant(dof, self.n_dims) - tail
 
     @torch.no_grad()
     def estimates(self) -> MixtureParameters:
@@ -161,8 +233,8 @@ class MixtureDensity(nn.Module):
         blocks = z.split(block_rows(self.n_groups, self.n_dims))
         return torch.cat([full_distance(block, self.means, factor)[0] for block in blocks])
 
-    def log_joint(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
-        """`ln pi_k + ln t(z_i; mu_k, Sigma_k, nu_k)` of all points and components.
+    def log_joint(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_columns"]:
+        """`ln pi_k + ln t(z_i; mu_k, Sigma_k, nu_k)` of all points and components, flat genes' last.
 
         Parameters
         ----------
@@ -171,13 +243,15 @@ class MixtureDensity(nn.Module):
         """
         delta = self.distance(z)  # (n, n_groups)
         constant, nu = self._constant(), self.dof
-        if not self.student:
-            return constant - 0.5 * delta
-        return constant - (nu + self.n_dims) / 2 * torch.log1p(delta / nu)
+        if self.student:
+            joint = constant - (nu + self.n_dims) / 2 * torch.log1p(delta / nu)
+        else:
+            joint = constant - 0.5 * delta
+        return torch.cat([joint, self.flat_joint(z)[:, None]], dim=1) if self.has_flat else joint
 
     def _constant(self) -> Float[Tensor, " n_groups"]:
         """What of `log_joint` does not depend on z."""
-        constant = self.log_weights - self.log_scale.sum(dim=1)
+        constant = self.log_weights + torch.log1p(-self.share) - self.log_scale.sum(dim=1)
         if not self.student:
             return constant - 0.5 * self.n_dims * LOG_2PI
         return constant + log_t_constant(self.dof, self.n_dims)
@@ -186,9 +260,13 @@ class MixtureDensity(nn.Module):
         """`ln p(z_i)`."""
         return self.log_joint(z).logsumexp(dim=1)
 
-    def posterior(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
-        """Responsibilities; rows sum to 1."""
+    def posterior(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_columns"]:
+        """Responsibilities, as EM uses them; rows sum to 1."""
         return self.log_joint(z).softmax(dim=1)
+
+    def calibrated(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_columns"]:
+        """Posteriors that mean what they say: of the density to the power of `sharpness`."""
+        return (self.config.sharpness * self.log_joint(z)).softmax(dim=1)
 
     def n_parameters(self) -> int:
         """Free parameters, for BIC."""
@@ -196,3 +274,29 @@ class MixtureDensity(nn.Module):
         scale = d * (d + 1) // 2 if self.full else d
         dof = 0 if self.log_dof is None else len(self.log_dof)
         return (k - 1) + k * (d + scale) + dof
+
+    def effective_parameters(self, n_genes: float) -> float:
+        """Free parameters, those of the scale matrices counted as far as the prior leaves them free.
+
+        Parameters
+        ----------
+        n_genes
+            Genes of all groups together: one of N genes frees its scales by `N / (N + pseudo-genes)`.
+        """
+        size = self.log_weights.detach().exp() * n_genes  # (n_groups,)
+        free = (size / (size + self.pseudo_genes)).sum()
+        d = self.n_dims
+        scale = d * (d + 1) // 2 if self.full else d
+        dof = 0 if self.log_dof is None else len(self.log_dof)
+        return self.n_groups * (d + 1) - 1 + scale * float(free) + dof
+
+    @property
+    def scale_dof(self) -> float:
+        """`rho_0` of the prior."""
+        given = self.config.scale_dof
+        return (self.n_dims + 2.0 if given is None else given) + float(self.strength)
+
+    @property
+    def pseudo_genes(self) -> float:
+        """How many genes the prior of the scale matrices counts for."""
+        return self.scale_dof + self.n_dims + 2

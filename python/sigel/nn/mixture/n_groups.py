@@ -1,4 +1,4 @@
-"""How many groups: many components, merged two by two, and BIC along the way."""
+"""How many groups: several numbers, mergers two by two, and the BIC of each."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sigel.config import MixtureConfig
-from sigel.nn.mixture.density import MixtureParameters
+from sigel.nn.mixture.density import FlatGenes, MixtureParameters
 from sigel.nn.mixture.t_mixture import TMixture
 
 # Share of the best gain in BIC over one group that a smaller number of groups may forgo.
 SLACK = 0.005
+# What a parameter costs in twice the log-likelihood: more than 2 (AIC) and less than the log of thousands of genes
+# (BIC), as the coordinates of a representation are shares of one sphere.
+COST = 4.0
+# Genes that a group needs at least; near that number groups fit anything, and each costs ever more.
+LEAST_GENES = 3
+# EM iterations of a mixture that is tried.
+MOST_STEPS = 30
 
 
 def select_n_groups(
@@ -22,11 +29,10 @@ def select_n_groups(
     max_groups: int,
     config: MixtureConfig,
     generator: torch.Generator,
-    max_genes: int = 4000,
+    flat: FlatGenes | None = None,
+    max_genes: int = 3000,
 ) -> tuple[TMixture, dict[int, float]]:
     """Choose the number of groups: the smallest that reaches 99.5 % of the best gain in BIC over one group.
-
-    Beyond that number BIC falls, if at all, by splitting the cloud of genes without a pattern.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ def select_n_groups(
         Settings of the mixtures.
     generator
         CPU generator.
+    flat
+        Genes without a pattern, whose group is not counted; None: there are none.
     max_genes
         More genes than this are sampled without replacement (but never to fewer than three per group),
         to keep the choice cheap; the chosen mixture is then fitted to all.
@@ -49,26 +57,97 @@ def select_n_groups(
 
     Notes
     -----
-    Fraley and Raftery 2007: the likelihood is that at the mode of the posterior. Merging from many
-    components instead of starting anew for each number follows Figueiredo and Jain 2002: it depends
-    little on the start.
+    Fraley and Raftery 2007: the likelihood is that at the mode of the posterior. Parameters are counted as
+    far as the prior leaves them free. Numbers far apart are tried from k-means; those about the best of
+    them are reached by mergers from above (Figueiredo and Jain 2002), which depends little on the start.
     """
     n_groups = max(1, min(max_groups, len(z) // 3))
-    found, bic = groups_path(z, n_groups, config, generator, max_genes)
-    best = best_number(bic)
-    return mixture_at(found[best], z, config), bic
+    found, bic = tried_numbers(z, n_groups, config, generator, flat, max_genes)
+    return mixture_at(found[best_number(bic)], z, config, flat), bic
+
+
+def tried_numbers(
+    z: Float[Tensor, "n_genes n_dims"],
+    largest: int,
+    config: MixtureConfig,
+    generator: torch.Generator,
+    flat: FlatGenes | None = None,
+    max_genes: int = 3000,
+) -> tuple[dict[int, MixtureParameters], dict[int, float]]:
+    """Mixtures of several numbers of groups, and the BIC of each.
+
+    Parameters
+    ----------
+    z
+        `(n_genes, n_dims)`.
+    largest
+        The largest number, at most that of the genes.
+    config, generator, flat, max_genes
+        As in `select_n_groups`; the mixtures are those of the sample.
+
+    Returns
+    -------
+    parameters, bic
+        By number of groups: 1, then each a third more than the last until BIC has risen twice, and those
+        between the neighbours of the best of these.
+    """
+    max_genes = max(max_genes, 3 * largest)
+    sample = z
+    if len(z) > max_genes:
+        sample = z[torch.randperm(len(z), generator=generator)[:max_genes].to(z.device)]
+    found: dict[int, MixtureParameters] = {}
+    bic: dict[int, float] = {}
+
+    def keep(mixture: TMixture) -> None:
+        value, k = _criterion(mixture, sample), mixture.n_groups
+        if k not in bic or value < bic[k]:
+            bic[k], found[k] = value, mixture.estimates()
+
+    fitted: dict[int, TMixture] = {}
+    for k in _numbers(largest):
+        fitted[k] = started(sample, k, config, generator, flat)
+        fitted[k].fit_em(sample, max_iter=MOST_STEPS)
+        keep(fitted[k])
+        tried = sorted(bic)
+        if len(tried) > 2 and min(bic[one] for one in tried[-2:]) > bic[min(bic, key=bic.__getitem__)]:
+            break
+    tried = sorted(bic)
+    at = tried.index(min(bic, key=bic.__getitem__))
+    above, below = tried[min(at + 1, len(tried) - 1)], tried[max(at - 1, 0)]
+    for mixture in merge_path(fitted[above], sample, flat, least=below + 1):
+        keep(mixture)
+    return found, dict(sorted(bic.items()))
+
+
+def _numbers(largest: int) -> Iterator[int]:
+    """1, 2, 3, 4, 6, 8, 11, ... up to `largest`."""
+    k = 1
+    while k < largest:
+        yield k
+        k += max(1, k // 3)
+    yield largest
+
+
+def _criterion(mixture: TMixture, z: Float[Tensor, "n_genes n_dims"]) -> float:
+    with torch.no_grad():
+        likelihood = float(mixture.log_prob(z).sum())
+    with_pattern = max(1.0, len(z) * (1 - float(mixture.share)))
+    spare = with_pattern - LEAST_GENES * (mixture.n_groups - 1)
+    if spare <= 0:
+        return math.inf
+    return -2 * likelihood + COST * mixture.effective_parameters(with_pattern) * with_pattern / spare
 
 
 def mixture_of(
     z: Float[Tensor, "n_genes n_dims"],
     n_groups: int,
-    path: dict[int, MixtureParameters],
     config: MixtureConfig,
     generator: torch.Generator,
+    flat: FlatGenes | None = None,
 ) -> TMixture:
-    """A fitted mixture of a given number of groups: begun at k-means or on the path of mergers.
+    """A fitted mixture of a given number of groups: begun at k-means or by mergers from half as many more.
 
-    Whichever has the higher posterior: k-means alone splits the largest patterns where there are fewer
+    Whichever has the higher likelihood: k-means alone splits the largest patterns where there are fewer
     groups than patterns.
 
     Parameters
@@ -77,63 +156,48 @@ def mixture_of(
         `(n_genes, n_dims)`.
     n_groups
         How many.
-    path
-        From `groups_path`; numbers that are not on it come from k-means.
-    config, generator
+    config, generator, flat
         As in `select_n_groups`.
     """
-    mixture = TMixture(n_groups, z.shape[1], config).to(z)
-    mixture.set_prior(z)
-    mixture.initialise(z, generator)
+    mixture = started(z, n_groups, config, generator, flat)
     mixture.fit_em(z)
-    if n_groups not in path:
+    more = min(n_groups + (n_groups + 1) // 2, len(z))
+    if n_groups == 1 or more == n_groups:
         return mixture
-    merged = mixture_at(path[n_groups], z, config)
-    better = merged.penalised_log_likelihood(z) >= mixture.penalised_log_likelihood(z)
+    above = started(z, more, config, generator, flat)
+    above.fit_em(z, max_iter=MOST_STEPS)
+    *_, merged = merge_path(above, z, flat, least=n_groups)
+    merged.fit_em(z)
+    # Their priors differ, so that posteriors would not compare.
+    with torch.no_grad():
+        better = merged.log_prob(z).sum() > mixture.log_prob(z).sum()
     return merged if better else mixture
 
 
-def groups_path(
+def started(
     z: Float[Tensor, "n_genes n_dims"],
     n_groups: int,
     config: MixtureConfig,
     generator: torch.Generator,
-    max_genes: int = 4000,
-) -> tuple[dict[int, MixtureParameters], dict[int, float]]:
-    """Mixtures of 1 to `n_groups` components, by mergers from the largest, and the BIC of each.
+    flat: FlatGenes | None = None,
+) -> TMixture:
+    """A mixture at its k-means start, its prior pooled over the groups.
 
     Parameters
     ----------
     z
         `(n_genes, n_dims)`.
     n_groups
-        The largest number, at most that of the genes.
-    config, generator, max_genes
-        As in `select_n_groups`; the mixtures are those of the sample.
-
-    Returns
-    -------
-    parameters, bic
-        By number of groups.
+        How many.
+    config, generator, flat
+        As in `select_n_groups`.
     """
-    max_genes = max(max_genes, 3 * n_groups)
-    sample = z
-    if len(z) > max_genes:
-        sample = z[torch.randperm(len(z), generator=generator)[:max_genes].to(z.device)]
     mixture = TMixture(n_groups, z.shape[1], config).to(z)
-    mixture.set_prior(sample)
-    mixture.initialise(sample, generator)
-    mixture.fit_em(sample, max_iter=30)
-    bic: dict[int, float] = {}
-    # Along the path only parameters are kept: a few thousand numbers for each.
-    found: dict[int, MixtureParameters] = {}
-    for fitted in merge_path(mixture, sample):
-        with torch.no_grad():
-            likelihood = float(fitted.log_prob(sample).sum())
-        k = fitted.n_groups
-        bic[k] = -2 * likelihood + fitted.n_parameters() * math.log(len(sample))
-        found[k] = fitted.estimates()
-    return found, dict(sorted(bic.items()))
+    mixture.set_prior(z)
+    mixture.set_flat(flat)
+    mixture.initialise(z, generator)
+    mixture.pool_prior(z)
+    return mixture
 
 
 def best_number(bic: dict[int, float]) -> int:
@@ -150,30 +214,52 @@ def best_number(bic: dict[int, float]) -> int:
 
 
 def mixture_at(
-    parameters: MixtureParameters, z: Float[Tensor, "n_genes n_dims"], config: MixtureConfig
+    parameters: MixtureParameters,
+    z: Float[Tensor, "n_genes n_dims"],
+    config: MixtureConfig,
+    flat: FlatGenes | None = None,
 ) -> TMixture:
     """A mixture that starts from given parameters, fitted to all genes.
 
     Parameters
     ----------
     parameters
-        For example of `groups_path`.
+        For example of `tried_numbers`.
     z
         `(n_genes, n_dims)`.
     config
         Settings of the mixture.
+    flat
+        As in `select_n_groups`.
     """
-    mixture = TMixture(len(parameters.log_weights), z.shape[1], config).to(z)
-    mixture.set_prior(z)
-    mixture.assign(parameters)
+    mixture = _at(parameters, z, config, flat)
     mixture.fit_em(z)
     return mixture
 
 
+def _at(
+    parameters: MixtureParameters,
+    z: Float[Tensor, "n_genes n_dims"],
+    config: MixtureConfig,
+    flat: FlatGenes | None,
+) -> TMixture:
+    mixture = TMixture(len(parameters.log_weights), z.shape[1], config).to(z)
+    mixture.set_prior(z)
+    mixture.set_flat(flat)
+    mixture.assign(parameters)
+    mixture.pool_prior(z)
+    return mixture
+
+
 def merge_path(
-    mixture: TMixture, z: Float[Tensor, "n_genes n_dims"], max_iter: int = 10
+    mixture: TMixture,
+    z: Float[Tensor, "n_genes n_dims"],
+    flat: FlatGenes | None = None,
+    *,
+    least: int = 1,
+    max_iter: int = 10,
 ) -> Iterator[TMixture]:
-    """Fitted mixtures of K, K - 1, ..., 1 components, each from the last by one merger and some EM.
+    """Fitted mixtures of K, K - 1, ... components, each from the last by one merger and some EM.
 
     Parameters
     ----------
@@ -181,16 +267,17 @@ def merge_path(
         The first.
     z
         `(n_genes, n_dims)`.
+    flat
+        As in `select_n_groups`.
+    least
+        Components of the last.
     max_iter
         EM iterations after each merger.
     """
     yield mixture
-    while mixture.n_groups > 1:
-        merged = TMixture(mixture.n_groups - 1, mixture.n_dims, mixture.config).to(z)
-        merged.set_prior(z)
-        merged.assign(merge_nearest(mixture.estimates()))
-        merged.fit_em(z, max_iter=max_iter)
-        mixture = merged
+    while mixture.n_groups > least:
+        mixture = _at(merge_nearest(mixture.estimates()), z, mixture.config, flat)
+        mixture.fit_em(z, max_iter=max_iter)
         yield mixture
 
 

@@ -11,8 +11,12 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from sigel.errors import InputError, TrainingError
-from sigel.nn.mixture.density import MIN_WEIGHT, MixtureDensity, Sigma
+from sigel.nn.mixture.density import LOG_2PI, MIN_WEIGHT, MixtureDensity, Sigma
 from sigel.nn.mixture.student_t import block_rows, full_distance, solve_dof
+
+
+# Genes' worth of the width of all genes in the pooled width of groups.
+FEW = 10.0
 
 
 class Statistics(NamedTuple):
@@ -84,11 +88,6 @@ class TMixture(MixtureDensity):
     (200, 3)
     """
 
-    @property
-    def scale_dof(self) -> float:
-        """`rho_0` of the prior."""
-        return self.n_dims + 2.0 if self.config.scale_dof is None else self.config.scale_dof
-
     # --- start ---
 
     @torch.no_grad()
@@ -120,8 +119,47 @@ class TMixture(MixtureDensity):
         self.spread.copy_(self.n_groups ** (-1.0 / self.n_dims) * variance.clamp_min(floor))
 
     @torch.no_grad()
+    def pool_prior(self, z: Float[Tensor, "n_genes n_dims"]) -> None:
+        """Let the prior expect of every group the scales that all have at present, on average.
+
+        Patterns are about as wide as each other, noise being the same; groups of unlike widths lump many
+        patterns of few genes together. Nothing happens where `pooling` is 0.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`; the parameters are those of a start.
+        """
+        if self.config.pooling == 0:
+            return
+        sums = self.statistics(z)
+        weight = sums.weight.clamp_min(1e-12)[:, None]
+        if self.full:
+            scatter = sums.second.diagonal(dim1=1, dim2=2) - sums.first.square() / weight
+        else:
+            scatter = sums.second - sums.first.square() / weight
+        # Some genes' worth of the prior so far, and every mean has cost a gene: few genes in many groups
+        # would seem to have no width at all.
+        freedom = (sums.size.sum() - self.n_groups).clamp_min(0)
+        within = (scatter.clamp_min(0).sum(dim=0) + FEW * self.spread) / (freedom + FEW)  # (n_dims,)
+        self.strength.zero_()
+        self.strength.fill_(max(0.0, self.config.pooling - self.pseudo_genes))
+        self.spread.copy_(within * self.pseudo_genes)
+
+    @torch.no_grad()
+    def _patterned(self, z: Float[Tensor, "n_genes n_dims"]) -> Float[Tensor, " n_genes"]:
+        """How far each gene is none of the flat ones, the others being one wide normal cloud."""
+        if not self.has_flat:
+            return torch.ones_like(z[:, 0])
+        variance = (z - self.centre).square().mean(dim=0).clamp_min(1e-12)  # (n_dims,)
+        far = ((z - self.centre).square() / variance + variance.log() + LOG_2PI).sum(dim=1)
+        return torch.sigmoid(torch.log1p(-self.share) - 0.5 * far - self.flat_joint(z))
+
+    @torch.no_grad()
     def initialise(self, z: Float[Tensor, "n_genes n_dims"], generator: torch.Generator) -> None:
         """Start from seeded k-means: its centres, its sizes, its spreads shrunk to the prior's.
+
+        Genes that seem to have no pattern, where those have a component, take no part.
 
         Parameters
         ----------
@@ -144,7 +182,13 @@ class TMixture(MixtureDensity):
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
         # With many groups one start is as good as several, and k-means is the slowest step.
         start = KMeans(self.n_groups, n_init=3 if self.n_groups <= 64 else 1, max_iter=50, random_state=seed)
-        self.init_from_labels(z, torch.as_tensor(start.fit(z.detach().cpu().numpy()).labels_))
+        chosen = (self._patterned(z) > 0.5).nonzero().flatten()
+        if len(chosen) < self.n_groups:
+            chosen = torch.arange(len(z), device=z.device)
+        labels = torch.full((len(z),), -1, device=z.device)
+        found = start.fit(z[chosen].detach().cpu().numpy()).labels_
+        labels[chosen] = torch.as_tensor(found, device=z.device, dtype=labels.dtype)
+        self.init_from_labels(z, labels)
 
     @torch.no_grad()
     def init_from_labels(self, z: Float[Tensor, "n_genes n_dims"], labels: Num[Tensor, " n_genes"]) -> None:
@@ -155,9 +199,10 @@ class TMixture(MixtureDensity):
         z
             `(n_genes, n_dims)`.
         labels
-            Whole numbers from 0 to `n_groups - 1`, `(n_genes,)`.
+            Whole numbers from 0 to `n_groups - 1`, or -1 for a gene of no group, `(n_genes,)`.
         """
-        xi = nn.functional.one_hot(labels.long().to(z.device), self.n_groups).to(z.dtype)  # (n, n_groups)
+        # (n, n_groups)
+        xi = nn.functional.one_hot(labels.long().to(z.device) + 1, self.n_groups + 1)[:, 1:].to(z.dtype)
         if self.log_dof is not None:
             self.log_dof.fill_(math.log(self.start_dof))
         self.means.copy_(self.centre.expand_as(self.means))
@@ -209,8 +254,13 @@ class TMixture(MixtureDensity):
         else:
             joint = constant - 0.5 * delta
         largest = joint.amax(dim=1, keepdim=True)  # (n, 1)
+        flat = self.flat_joint(z)[:, None] if self.has_flat else None  # (n, 1)
+        if flat is not None:
+            largest = torch.maximum(largest, flat)
         xi = (joint - largest).exp_()
         total = xi.sum(dim=1, keepdim=True)
+        if flat is not None:
+            total = total + (flat - largest).exp()
         xi /= total
         likelihood = (largest + total.log()).sum()
         if not self.student:
@@ -403,7 +453,8 @@ class TMixture(MixtureDensity):
             objective may fall here, and only here.
         """
         joint = self.log_joint(z)  # (n_genes, n_groups)
-        empty = (joint.softmax(dim=1).sum(dim=0) < self.config.min_genes).nonzero().flatten()
+        size = joint.softmax(dim=1)[:, : self.n_groups].sum(dim=0)
+        empty = (size < self.config.min_genes).nonzero().flatten()
         if len(empty) == 0:
             return empty
         mixed = torch.randperm(len(z), generator=generator).to(z.device)
