@@ -228,9 +228,12 @@ class MixtureConfig(Settings):
     flat
         Whether genes whose images are no smoother than noise have a component of their own, `"no pattern"`,
         at the place where such genes are. Without it they own the likelihood, being most of the genes.
+    lens
+        How many times farther from the pole of the sphere a representation is seen: 1 as it is; with 6, genes of
+        one pattern are near each other however strong each is.
     sharpness
         Power of the density in the posteriors that are reported. In 32 dimensions the density itself is
-        far too sure; with 0.35 a gene of posterior 0.9 keeps its group in an independent half of the counts
+        far too sure; with 0.3 a gene of posterior 0.9 keeps its group in an independent half of the counts
         nine times in ten.
     dof_prior
         Shape and rate of a Gamma prior on the degrees of freedom; None is flat within `dof_bounds`.
@@ -251,7 +254,8 @@ class MixtureConfig(Settings):
     scale_dof: float | None = None
     pooling: float = 300.0
     flat: bool = True
-    sharpness: float = 0.35
+    lens: float = 6.0
+    sharpness: float = 0.3
     dof_prior: tuple[float, float] | None = (2.0, 0.1)
     dof_bounds: tuple[float, float] = (1.0, 200.0)
     shared_dof: bool = False
@@ -264,6 +268,7 @@ class MixtureConfig(Settings):
         shape, rate = self.dof_prior or (1.0, 0.0)
         require(shape >= 1 and rate >= 0, "dof_prior", self.dof_prior, "a shape >= 1 and a rate >= 0")
         require(self.pooling >= 0, "pooling", self.pooling, "a number of genes >= 0")
+        require(self.lens >= 1, "lens", self.lens, "a number >= 1")
         require(0 < self.sharpness <= 1, "sharpness", self.sharpness, "a power above 0, up to 1")
         require(self.mean_precision >= 0, "mean_precision", self.mean_precision, "a number >= 0")
         low, high = self.dof_bounds

@@ -21,6 +21,9 @@ from sigel.nn.mixture.student_t import (
 LOG_2PI = math.log(2 * math.pi)
 # Weights stay positive, so that ln pi is finite; far below the share of one gene, so that EM still climbs.
 MIN_WEIGHT = 1e-15
+# Largest difference of a squared length from that of representations, as a share.
+SPHERE = 0.01
+POLE_STEPS = 20
 # However many genes seem to have no pattern, a few may have one.
 MOST_FLAT = 0.99
 START_DOF = 10.0
@@ -82,6 +85,7 @@ class MixtureDensity(nn.Module):
     share: Float[Tensor, ""]
     flat_mean: Float[Tensor, " n_dims"]
     flat_log_scale: Float[Tensor, " n_dims"]
+    pole: Float[Tensor, " n_dims"]
 
     def __init__(self, n_groups: int, n_dims: int, config: MixtureConfig | None = None) -> None:
         super().__init__()
@@ -105,10 +109,11 @@ class MixtureDensity(nn.Module):
         self.register_buffer("share", torch.zeros(()))  # of genes without a pattern; 0: no such component
         self.register_buffer("flat_mean", torch.zeros(n_dims))
         self.register_buffer("flat_log_scale", torch.zeros(n_dims))
+        self.register_buffer("pole", torch.zeros(n_dims))  # where flat genes lie; 0: points are taken as given
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Versions before 0.6 knew neither a pooled prior nor a component of flat genes."""
-        for name in ("strength", "share", "flat_mean", "flat_log_scale"):
+        for name in ("strength", "share", "flat_mean", "flat_log_scale", "pole"):
             state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
@@ -144,6 +149,39 @@ class MixtureDensity(nn.Module):
         factor = self.cholesky()
         return factor @ factor.mT
 
+    # --- what of a representation groups are made of ---
+
+    @torch.no_grad()
+    def find_pole(self, z: Float[Tensor, "n_genes n_dims"]) -> None:
+        """Where genes without a pattern lie, if `z` are representations: of length sqrt(D) each.
+
+        Parameters
+        ----------
+        z
+            `(n_genes, n_dims)`. Other points are taken as they are given.
+        """
+        self.pole.zero_()
+        on_sphere = (z.square().mean(dim=1) - 1).abs().max() < SPHERE
+        if self.config.lens == 1 or not on_sphere:
+            return
+        pole = z.mean(dim=0)
+        for _ in range(POLE_STEPS):
+            pole = nn.functional.normalize(pole, dim=0)
+            height = z @ pole  # (n_genes,)
+            pole = z[height >= height.median()].mean(dim=0)
+        self.pole.copy_(nn.functional.normalize(pole, dim=0))
+
+    def seen(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_dims"]:
+        """Representations with the part away from the pole made `lens` times longer, on their sphere again.
+
+        A strong and a weak gene of one pattern lie on an arc towards the pole; through the lens they are near.
+        """
+        if not bool(self.pole.any()):
+            return z
+        along = (z @ self.pole)[:, None] * self.pole  # (n, n_dims)
+        longer = along + self.config.lens * (z - along)
+        return math.sqrt(self.n_dims) * nn.functional.normalize(longer, dim=1)
+
     # --- genes without a pattern ---
 
     @property
@@ -163,7 +201,7 @@ class MixtureDensity(nn.Module):
         if flat is None:
             self.share.zero_()
             return
-        z, share = flat.z, flat.share
+        z, share = self.seen(flat.z), flat.share
         weight = torch.ones_like(z[:, 0]) if flat.weight is None else flat.weight.to(z)
         total = float(weight.sum())
         if not (share > 0 and total > 0):
@@ -176,7 +214,7 @@ class MixtureDensity(nn.Module):
         self.flat_log_scale.copy_(((squares + FLAT_RIDGE * even) / (total + FLAT_RIDGE)).log() / 2)
 
     def flat_joint(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, " n"]:
-        """`ln s + ln t(z)` of the component of genes without a pattern."""
+        """`ln s + ln t(z)` of the component of genes without a pattern, at points as they are seen."""
         rest = (z - self.flat_mean) * (-self.flat_log_scale).exp()
         delta = rest.square().sum(dim=1)  # (n,)
         constant = self.share.log() - self.flat_log_scale.sum()
@@ -226,7 +264,7 @@ class MixtureDensity(nn.Module):
     # --- density ---
 
     def distance(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_groups"]:
-        """Squared Mahalanobis distances of points to all components."""
+        """Squared Mahalanobis distances of points, as they are seen, to all components."""
         if not self.full:
             return diagonal_distance(z - self.centre, self.means - self.centre, self.log_scale)
         factor = self.cholesky()
@@ -241,6 +279,7 @@ class MixtureDensity(nn.Module):
         z
             Representations; gradients flow to them and to all parameters.
         """
+        z = self.seen(z)
         delta = self.distance(z)  # (n, n_groups)
         constant, nu = self._constant(), self.dof
         if self.student:

@@ -113,6 +113,8 @@ class TMixture(MixtureDensity):
         gets a millionth of the mean variance, so that no group can collapse to a point.
         """
         _check_data(z, self.n_dims)
+        self.find_pole(z)
+        z = self.seen(z)
         self.centre.copy_(z.mean(dim=0))
         variance = (z - self.centre).square().mean(dim=0)
         floor = max(1e-6 * float(variance.mean()), 1e-12)
@@ -182,11 +184,12 @@ class TMixture(MixtureDensity):
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
         # With many groups one start is as good as several, and k-means is the slowest step.
         start = KMeans(self.n_groups, n_init=3 if self.n_groups <= 64 else 1, max_iter=50, random_state=seed)
-        chosen = (self._patterned(z) > 0.5).nonzero().flatten()
+        seen = self.seen(z)
+        chosen = (self._patterned(seen) > 0.5).nonzero().flatten()
         if len(chosen) < self.n_groups:
             chosen = torch.arange(len(z), device=z.device)
         labels = torch.full((len(z),), -1, device=z.device)
-        found = start.fit(z[chosen].detach().cpu().numpy()).labels_
+        found = start.fit(seen[chosen].detach().cpu().numpy()).labels_
         labels[chosen] = torch.as_tensor(found, device=z.device, dtype=labels.dtype)
         self.init_from_labels(z, labels)
 
@@ -201,6 +204,7 @@ class TMixture(MixtureDensity):
         labels
             Whole numbers from 0 to `n_groups - 1`, or -1 for a gene of no group, `(n_genes,)`.
         """
+        z = self.seen(z)
         # (n, n_groups)
         xi = nn.functional.one_hot(labels.long().to(z.device) + 1, self.n_groups + 1)[:, 1:].to(z.dtype)
         if self.log_dof is not None:
@@ -231,6 +235,7 @@ class TMixture(MixtureDensity):
             `(n, n_dims)`, all genes or a part of them; `plus` adds parts, a sum over processes adds
             shards.
         """
+        z = self.seen(z)
         constant, dof = self._constant(), self.dof
         factor = self.cholesky() if self.full else None
         return _total([self._block(block, constant, dof, factor) for block in z.split(self._rows())])
@@ -462,7 +467,7 @@ class TMixture(MixtureDensity):
         worst = _first_of_equals(z, worst[: 8 * len(empty)])[: len(empty)]
         empty = empty[: len(worst)]
         now = self.estimates()
-        now.means[empty] = z[worst]
+        now.means[empty] = self.seen(z[worst])
         fresh = self.spread / (self.scale_dof + self.n_dims + 2)
         now.covariance[empty] = torch.diag(fresh) if self.full else fresh
         now.log_weights[empty] = -math.log(len(z))
