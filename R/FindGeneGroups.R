@@ -6,8 +6,9 @@
 #' The groups are a mixture of Student t distributions over the representations.
 #' `resolution` sets how many there are in terms of the number that BIC chooses on
 #' these representations: 1 gives that number, 2 twice as many, 0.5 half as many.
-#' Components are merged two by two on the way, so that coarser groups are largely
-#' unions of finer ones.
+#' Fewer groups than there are come from the tree of those: unions of them, so that
+#' coarse and fine groups are cuts of one result. Genes without a pattern are the
+#' group `"no pattern"`, the last, and none of the number.
 #'
 #' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
@@ -27,7 +28,9 @@
 #' @return For a Seurat object, the object: the feature metadata `sigel.group` and
 #'   `sigel.group.prob` are replaced, and in `Misc()` of the reduction `features`
 #'   and `posterior` (matrix, embedded genes x groups); `groups` there says how they
-#'   were made (list of `n.groups`, `resolution`, `seed` and `bic`). For a reduction,
+#'   were made (list of `n.groups`, `resolution`, `seed`, `bic` and `tree`: `joined`, the
+#'   two groups that join at each step, those of step s being group K + s from then on,
+#'   and `height`, how unlike they are). For a reduction,
 #'   the reduction. For a matrix, a list: `features` (data frame of `gene`, `group`
 #'   and `prob`), `posterior`, `groups` (the table of [GeneGroups()]) and `about`.
 #' @seealso [GeneGroups()] for the table of groups, [GeneGroupPlot()],
@@ -88,8 +91,10 @@ FindGeneGroups.DimReduc <- function(
   sigel_engine(call)
   loadings <- SeuratObject::Loadings(results)
   settings <- SeuratObject::Misc(results)$params
-  new <- speaking_for(call, grouped(loadings, n.groups, resolution, settings, seed.use, device, call))
   misc <- methods::slot(results, "misc")
+  new <- speaking_for(call, {
+    grouped(loadings, n.groups, resolution, settings, seed.use, device, call, present_groups(misc, rownames(loadings)))
+  })
   rows <- match(misc$features$gene, new$features$gene)
   misc$features$group <- new$features$group[rows]
   misc$features$prob <- new$features$prob[rows]
@@ -137,7 +142,7 @@ FindGeneGroups.Seurat <- function(
 }
 
 # The engine's groups of representations, as R keeps them.
-grouped <- function(representations, n.groups, resolution, settings, seed, device, call) {
+grouped <- function(representations, n.groups, resolution, settings, seed, device, call, present = list()) {
   if (is.null(n.groups) && is.null(resolution)) {
     resolution <- 1
   }
@@ -151,26 +156,50 @@ grouped <- function(representations, n.groups, resolution, settings, seed, devic
     seed = seed,
     device = device
   )
-  result <- sigel_call("gene_groups", arguments, call)
+  result <- sigel_call("gene_groups", c(arguments, present), call)
   features <- data.frame(
     gene = genes,
     group = as_group(as.character(result$group)),
     prob = as.double(result$group_prob),
     row.names = genes
   )
-  about <- list(n.groups = result$n_groups, resolution = resolution, seed = seed, bic = as_bic(result$bic))
+  about <- list(
+    n.groups = result$n_groups,
+    resolution = resolution,
+    seed = seed,
+    bic = as_bic(result$bic),
+    tree = list(joined = result$tree$joined, height = as.double(result$tree$height)),
+    chosen = present$chosen
+  )
   list(
     features = features,
-    posterior = as_posterior(result$posterior, genes),
+    posterior = as_posterior(result$posterior, genes, any(result$group == "no pattern")),
     groups = group_table(result$table),
     about = Filter(Negate(is.null), about)
   )
 }
 
-# Posteriors of genes, with the names that their groups have everywhere: 1, 2, 3, ...
-as_posterior <- function(posterior, genes) {
-  dimnames(posterior) <- list(genes, as.character(seq_len(ncol(posterior))))
+# Posteriors of genes, with the names that their groups have everywhere: 1, 2, 3, ..., "no pattern".
+as_posterior <- function(posterior, genes, has.flat = FALSE) {
+  names <- as.character(seq_len(ncol(posterior)))
+  if (has.flat) {
+    names[length(names)] <- "no pattern"
+  }
+  dimnames(posterior) <- list(genes, names)
   posterior
+}
+
+# What the engine needs of the groups there are: fewer are unions of these.
+present_groups <- function(misc, genes) {
+  if (is.null(misc$posterior)) {
+    return(list())
+  }
+  known <- misc$features$group[match(genes, misc$features$gene)]
+  present <- list(group = as_labels(known), posterior = unname(misc$posterior[genes, , drop = FALSE]))
+  if (!is.null(misc$groups)) {
+    present$chosen <- misc$groups$chosen
+  }
+  present
 }
 
 check_new_groups <- function(n.groups, resolution, call) {

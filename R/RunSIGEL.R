@@ -288,7 +288,8 @@ as_reduction <- function(result, counts, assay, key) {
     history = as_history(result$history),
     features = features,
     posterior = if (!is.null(result$posterior)) {
-      as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded])
+      has_flat <- any(features$group == "no pattern", na.rm = TRUE)
+      as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded], has_flat)
     },
     bic = as_bic(result$bic),
     raster = result$raster

@@ -18,6 +18,7 @@ from sigel.bridge._pieces import (
 )
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
+from sigel.keys import NO_PATTERN, group_names
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
@@ -32,6 +33,8 @@ def gene_groups(
     resolution: float | None = None,
     group: Sequence[str] | None = None,
     group_prob: Any = None,
+    posterior: Any = None,
+    chosen: float | None = None,
     seed: float = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -48,25 +51,33 @@ def gene_groups(
     n_groups, resolution, seed, device
         As in `sigel.tl.gene_groups`.
     group, group_prob
-        The present groups as text (`""`: none) and their posterior; used where neither `n_groups` nor
-        `resolution` is given.
+        The present groups as text (`""`: none) and their posterior.
+    posterior
+        Posterior of all present groups, genes without a pattern last; fewer groups are unions of these.
+    chosen
+        The number that `resolution=1` stands for, where it is known.
 
     Returns
     -------
     dict
         `table` (its columns as lists), `group` (text, `""`: none), `group_prob`, `posterior`
-        `(n_genes, n_groups)`, `n_groups`, `bic`. Of groups that are only described, `table` alone.
+        `(n_genes, n_columns)`, `names` of its columns, `n_groups`, `tree`, `bic`. Of groups that are only described, `table` alone.
     """
     z = np.asarray(representations, dtype=np.float64)
     names = names_of(genes)
     if n_groups is None and resolution is None:
         prob = None if group_prob is None else np.asarray(group_prob, dtype=np.float64).reshape(-1)
         return {"table": columns(groups.describe_groups(z, names, names_of(group or []), prob))}
+    present = None if posterior is None else np.asarray(posterior, dtype=np.float64)
+    has_flat = NO_PATTERN in list(group or [])
     made = groups.regroup(
         z,
         config_of(settings),
         n_groups=whole_or_none(n_groups, "n_groups"),
         resolution=resolution,
+        posterior=present,
+        names=None if present is None else group_names(present.shape[1] - has_flat, has_flat),
+        chosen=whole_or_none(chosen, "chosen"),
         seed=whole(seed),
         device=device,
     )
@@ -75,7 +86,9 @@ def gene_groups(
         "group": made.group.tolist(),
         "group_prob": made.group_prob.astype(np.float64),
         "posterior": made.posterior.astype(np.float64),
-        "n_groups": made.posterior.shape[1],
+        "names": made.names.tolist(),
+        "n_groups": len(made.tree.joined) + 1,
+        "tree": {"joined": made.tree.joined.astype(np.float64), "height": made.tree.height},
         "bic": {str(k): value for k, value in made.bic.items()},
     }
 

@@ -11,7 +11,8 @@ import pandas as pd
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.keys import Keys
+from sigel.keys import NO_PATTERN, Keys, group_names
+from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import shown
 from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
 from sigel.tasks.gene_groups.gene_sets import GeneSets
@@ -43,9 +44,9 @@ def gene_groups(
     n_groups
         Group again into that many; at most one a gene.
     resolution
-        Or: into this times as many as BIC chooses on the representations. 1 is that choice, 2 about twice
-        as many groups, 0.5 half as many. With neither, the present groups are described and nothing is
-        written.
+        Or: into this times as many as are chosen for the representations. 1 is that choice, 2 about twice
+        as many groups, 0.25 the programmes that they make up. With neither, the present groups are described
+        and nothing is written.
     key
         `key_added` of `sigel.tl.embed`.
     key_added
@@ -66,7 +67,10 @@ def gene_groups(
 
         With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
         `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded) and
-        `uns["sigel"]["groups"]` (how they were made, BIC by number of groups).
+        `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and the `tree` of groups of
+        groups: `joined`, the two groups that join at each step, those of step s being group K + s from then on,
+        and `height`, how unlike they are. Genes without a pattern are the group `"no pattern"`, the last of the
+        table and of the posterior's columns, and none of the number.
 
     Raises
     ------
@@ -75,13 +79,12 @@ def gene_groups(
 
     Notes
     -----
-    A Student t mixture of many components is merged two by two (Figueiredo and Jain 2002; BIC after Fraley
-    and Raftery 2007) down to the number asked for and fitted to all genes; it is kept unless one that
-    starts from k-means at that number has the higher posterior. The network is not touched, so that the
-    representations stay what they are.
+    Fewer groups than at present are unions of those, along their tree (Ward 1963), with the sums of their
+    posteriors: "5 programmes" and "30 modules" are two cuts of one result. More are a Student t mixture of that
+    number, begun at k-means or reached by mergers from above (Figueiredo and Jain 2002), whichever is
+    likelier. The network is not touched, so that the representations stay what they are.
 
-    `BIC = -2 log L + n_parameters log n_genes` with L the likelihood at the mode of the posterior; the choice
-    is the smallest number that reaches 99.5 % of the best gain over one group. With u the representation of a
+    With u the representation of a
     gene less the mean of all, at length 1, and m the mean of u over its group, its cosine is `u . m / |m|`.
 
     Examples
@@ -105,17 +108,32 @@ def gene_groups(
         raise InputError("key_added", repr(key_added), "a name without slashes", "Leave key_added out.")
     info = adata.uns.get(keys.info, {})
     config = SIGELConfig.from_dict(json.loads(info["params"])) if "params" in info else SIGELConfig()
-    made = regroup(z, config, n_groups=n_groups, resolution=resolution, seed=seed, device=device)
+    posterior = adata.varm.get(keys.posterior)
+    present = None if posterior is None else np.asarray(posterior)
+    made = regroup(
+        z,
+        config,
+        n_groups=n_groups,
+        resolution=resolution,
+        posterior=present,
+        names=None if present is None else _names(adata.var[keys.group], present.shape[1]),
+        chosen=_chosen(info, present, config),
+        seed=seed,
+        device=device,
+    )
     table = describe_groups(z, adata.var_names, made.group, made.group_prob)
 
     new = Keys(key_added)
-    about: dict[str, Any] = {"n_groups": made.posterior.shape[1], "seed": int(seed)}
+    n_made = len(made.tree.joined) + 1
+    about: dict[str, Any] = {"n_groups": n_made, "seed": int(seed)}
     about |= {} if resolution is None else {"resolution": float(resolution)}
+    chosen = _chosen(info, present, config)
+    about |= {} if chosen is None else {"chosen": int(chosen)}
+    about["tree"] = {"joined": made.tree.joined, "height": made.tree.height}
     about["bic"] = {str(k): value for k, value in made.bic.items()}
     # What was found about the groups before is not about these.
     info = {name: value for name, value in info.items() if name != "stability"}
-    categories = [str(k + 1) for k in range(made.posterior.shape[1])]
-    group = pd.Categorical(made.group, categories=categories).remove_unused_categories()
+    group = pd.Categorical(made.group, categories=made.names).remove_unused_categories()
     if new.base != keys.base:
         adata.varm[new.representation] = adata.varm[keys.representation].copy()
         if keys.status in adata.var:
@@ -125,6 +143,21 @@ def gene_groups(
     adata.varm[new.posterior] = made.posterior
     adata.uns[new.info] = {**info, "groups": about}
     return table
+
+
+def _names(group: pd.Series, n_columns: int) -> list[str]:
+    """Names of the columns of a posterior: the last is that of genes without a pattern where there are any."""
+    has_flat = bool((group.astype(object) == NO_PATTERN).any())
+    return group_names(n_columns - has_flat, has_flat)
+
+
+def _chosen(info: dict[str, Any], posterior: np.ndarray | None, config: SIGELConfig) -> int | None:
+    """The number of groups that was chosen for these representations, if one was."""
+    made = info.get("groups")
+    if made is not None:
+        return int(made["chosen"]) if "chosen" in made else None
+    by_choice = config.n_groups == "auto" and posterior is not None and "bic" in info
+    return best_number({int(k): float(value) for k, value in info["bic"].items()}) if by_choice else None
 
 
 def group_enrichment(

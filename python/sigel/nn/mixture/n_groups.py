@@ -17,7 +17,7 @@ from sigel.nn.mixture.t_mixture import TMixture
 SLACK = 0.005
 # What a parameter costs in twice the log-likelihood: more than 2 (AIC) and less than the log of thousands of genes
 # (BIC), as the coordinates of a representation are shares of one sphere.
-COST = 4.0
+COST = 5.0
 # Genes that a group needs at least; near that number groups fit anything, and each costs ever more.
 LEAST_GENES = 3
 # EM iterations of a mixture that is tried.

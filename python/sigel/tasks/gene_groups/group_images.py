@@ -10,6 +10,7 @@ import torch
 
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
+from sigel.keys import NO_PATTERN
 from sigel.stats.scaling import centred
 from sigel.tasks.gene_groups.grouping import typical_genes
 
@@ -24,7 +25,8 @@ class GroupImages(NamedTuple):
 
 
 def largest_groups(images: GeneImages, group: np.ndarray) -> list[str]:
-    """Names of the groups of genes that have an image, from many genes to few; of equals by name.
+    """Names of the groups of genes that have an image, from many genes to few; of equals by name. That of
+    genes without a pattern comes last.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ def largest_groups(images: GeneImages, group: np.ndarray) -> list[str]:
     """
     found = [one for one in group[images.kept] if isinstance(one, str) and one]
     labels, sizes = np.unique(np.array(found, dtype=str), return_counts=True)
-    return labels[np.lexsort((labels, -sizes))].tolist()
+    return labels[np.lexsort((labels, -sizes, labels == NO_PATTERN))].tolist()
 
 
 def group_images(

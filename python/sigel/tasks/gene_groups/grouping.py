@@ -14,11 +14,13 @@ import torch
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.nn.mixture.density import MixtureParameters
-from sigel.nn.mixture.n_groups import best_number, groups_path, mixture_of
+from sigel.keys import NO_PATTERN, group_names
+from sigel.nn.mixture.density import FlatGenes
+from sigel.nn.mixture.n_groups import best_number, mixture_of, tried_numbers
 from sigel.runtime.device import resolve_device
 from sigel.runtime.seeds import torch_stream
 from sigel.stats.scaling import centred, unit_vectors
+from sigel.tasks.gene_groups.tree import GroupTree, group_tree
 
 N_TYPICAL = 5  # typical genes named for each group
 
@@ -30,19 +32,25 @@ class GeneGroups:
     Parameters
     ----------
     group
-        Group of each gene as text, `"1"` for the largest; `""` where not embedded.
+        Group of each gene as text, `"1"` for the largest, `"no pattern"`; `""` where not embedded.
     group_prob
         Its posterior, float32; NaN where not embedded.
     posterior
-        float32 `(n_genes, n_groups)`, group k in column k - 1; NaN rows where not embedded.
+        float32 `(n_genes, n_columns)`, a column for each of `names`; NaN rows where not embedded.
+    names
+        Of the groups: `"1"`, `"2"`, ..., and `"no pattern"` last where there are such genes.
     bic
-        BIC by number of groups along the path of mergers; empty where none was taken.
+        What the choice of the number compares, by number of groups; empty where none was chosen.
+    tree
+        How the numbered groups join.
     """
 
     group: np.ndarray
     group_prob: np.ndarray
     posterior: np.ndarray
+    names: np.ndarray
     bic: dict[int, float]
+    tree: GroupTree
 
 
 def regroup(
@@ -51,15 +59,17 @@ def regroup(
     *,
     n_groups: int | None = None,
     resolution: float | None = None,
+    posterior: np.ndarray | None = None,
+    names: Sequence[str] | np.ndarray | None = None,
+    chosen: int | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
 ) -> GeneGroups:
     """Group genes again by their representations; nothing is trained.
 
-    A mixture of `max_groups` components is merged two by two, as for the choice by BIC, down to the number
-    asked for, and fitted to all genes; so is one that starts at that number. The one of higher
-    posterior is kept: mostly the first with thousands of genes and where the number is below that of the
-    patterns, sometimes the second with a few hundred, where mergers may keep odd genes as a group.
+    Fewer groups than there are come from the tree of those: unions of them, with the sums of their posteriors, so
+    that coarse and fine groups are cuts of one result. More are a mixture of that number, begun at k-means or
+    reached by mergers from half as many more, whichever is likelier.
 
     Parameters
     ----------
@@ -68,9 +78,14 @@ def regroup(
     config
         Settings of the mixture; default `SIGELConfig()`.
     n_groups
-        That many.
+        That many, beside that of genes without a pattern.
     resolution
-        Instead: this times the number that BIC chooses on these representations, rounded, at least 1.
+        Instead: this times the number that is chosen for these representations, rounded, at least 1.
+    posterior, names
+        The present groups, `(n_all_genes, n_columns)`, and the names of the columns; from them it is known which
+        genes have no pattern. None: all genes have one.
+    chosen
+        The number that `resolution=1` stands for; default: it is chosen anew.
     seed
         Seed of the start.
     device
@@ -83,7 +98,7 @@ def regroup(
 
     Notes
     -----
-    Mergers after Figueiredo and Jain 2002, BIC after Fraley and Raftery 2007.
+    Mergers after Figueiredo and Jain 2002, BIC after Fraley and Raftery 2007, the tree after Ward 1963.
     """
     config = config or SIGELConfig()
     values = np.asarray(representations, dtype=np.float64)
@@ -92,29 +107,52 @@ def regroup(
     _check_number(n_groups, resolution, n_genes)
     generator = torch_stream(seed, "groups")
     z = torch.from_numpy(values[kept]).to(resolve_device(device))
+    present = None if posterior is None else np.asarray(posterior, dtype=np.float64)[kept]
+    has_flat = present is not None and names is not None and NO_PATTERN in list(names)
+    flat = _flat_genes(z, present[:, -1]) if has_flat and present is not None else None
 
-    largest = max(1, min(config.max_groups, n_genes // 3))
     bic: dict[int, float] = {}
-    found: dict[int, MixtureParameters] = {}
-    if n_groups is None or n_groups <= largest:
-        found, bic = groups_path(z, largest, config.mixture, generator)
-        if n_groups is None:
-            assert resolution is not None
-            n_groups = min(max(1, round(min(resolution, n_genes) * best_number(bic))), n_genes)
+    if n_groups is None:
+        assert resolution is not None
+        if chosen is None:
+            largest = max(1, min(config.max_groups, n_genes // 3))
+            bic = tried_numbers(z, largest, config.mixture, generator, flat)[1]
+            chosen = best_number(bic)
+        n_groups = min(max(1, round(min(resolution, n_genes) * chosen)), n_genes)
     n_groups = int(n_groups)
-    mixture = mixture_of(z, n_groups, found, config.mixture, generator)
-    with torch.no_grad():
-        soft = mixture.posterior(z).float().cpu().numpy()
-    sizes = np.bincount(soft.argmax(axis=1), minlength=n_groups)
-    soft = soft[:, np.argsort(-sizes, kind="stable")]
+    if present is not None and n_groups <= present.shape[1] - has_flat:
+        n_now = present.shape[1] - has_flat
+        part = group_tree(values[kept], present[:, :n_now]).cut(n_groups)
+        soft = np.zeros((n_genes, n_groups))
+        np.add.at(soft.T, part, present[:, :n_now].T)
+        soft = np.concatenate([soft, present[:, n_now:]], axis=1)
+    else:
+        mixture = mixture_of(z, n_groups, config.mixture, generator, flat)
+        with torch.no_grad():
+            soft = mixture.calibrated(z).cpu().numpy()
+    return _as_groups(values, kept, soft, n_groups, bic)
 
-    posterior = np.full((len(kept), n_groups), np.nan, dtype=np.float32)
+
+def _flat_genes(z: torch.Tensor, weight: np.ndarray) -> FlatGenes:
+    return FlatGenes(z, float(weight.mean()), torch.from_numpy(weight))
+
+
+def _as_groups(
+    values: np.ndarray, kept: np.ndarray, soft: np.ndarray, n_groups: int, bic: dict[int, float]
+) -> GeneGroups:
+    """Number the groups by size and lay them out for all genes."""
+    sizes = np.bincount(soft.argmax(axis=1), minlength=soft.shape[1])[:n_groups]
+    order = np.argsort(-sizes, kind="stable")
+    soft = np.concatenate([soft[:, order], soft[:, n_groups:]], axis=1).astype(np.float32)
+    names = np.array(group_names(n_groups, soft.shape[1] > n_groups), dtype=object)
+    posterior = np.full((len(kept), soft.shape[1]), np.nan, dtype=np.float32)
     posterior[kept] = soft
     group = np.full(len(kept), "", dtype=object)
-    group[kept] = (soft.argmax(axis=1) + 1).astype(str)
+    group[kept] = names[soft.argmax(axis=1)]
     prob = np.full(len(kept), np.nan, dtype=np.float32)
     prob[kept] = soft.max(axis=1)
-    return GeneGroups(group, prob, posterior, bic)
+    tree = group_tree(values[kept], soft[:, :n_groups].astype(np.float64))
+    return GeneGroups(group, prob, posterior, names, bic, tree)
 
 
 def _check_number(n_groups: object, resolution: object, n_genes: int) -> None:
@@ -160,7 +198,8 @@ def describe_groups(
     pandas.DataFrame
         `group`, `n_genes`, `medoid` (the gene nearest to the group's mean, by the cosine of representations
         centred on the mean of all genes), `mean_prob`, `cohesion` (mean of that cosine), `typical` (the five
-        nearest, comma-joined). Groups in the order of their numbers.
+        nearest, comma-joined). Groups in the order of their numbers,
+        that of genes without a pattern last.
 
     Notes
     -----

@@ -11,6 +11,7 @@ import torch
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.keys import NO_PATTERN
 from sigel.model import SIGEL
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import other_seeds
@@ -84,11 +85,11 @@ def group_stability(
     for step, one in enumerate(seeds):
         model = SIGEL(config, seed=one, device=device)
         model.fit(images, progress=_within(progress, step, len(seeds)))
-        again = model.groups.astype(str)
+        again = model.group_labels
         if along_path:
-            n_groups = len(labels)
-            z = model.representations
-            again = regroup(z, model.config, n_groups=n_groups, seed=one, device=device).group
+            n_groups = max(1, sum(label != NO_PATTERN for label in labels))
+            z, now = model.representations, {"posterior": model.posterior, "names": model.group_names}
+            again = regroup(z, model.config, n_groups=n_groups, **now, seed=one, device=device).group
         again = np.unique(np.asarray(again)[kept].astype(str), return_inverse=True)[1]
         best.append(jaccard(code, again).max(axis=1))
         rand.append(float(adjusted_rand_score(code, again)))
