@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -15,9 +14,10 @@ from scipy import sparse
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
-from sigel.images.counts import SpotRows
-from sigel.images.raster import Raster, rasterise
-from sigel.images.section import Called, Section
+from sigel.images.canvas import on_one_canvas
+from sigel.images.pooling import images_of, matching, read_section
+from sigel.images.raster import Raster
+from sigel.images.section import Called, Section, in_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 # What is hashed at a time: 8 MB as float64.
 _HASHED = 2**20
-# Chunks of counts wait to be pooled until they hold this many values (64 MB), or half of what is pooled.
-_WAITING = 2**23
-# What else can be done with values that are no counts.
-_INSTEAD = ', or use ImageConfig(normalize="none") for values of another kind'
 
 
 @dataclass(frozen=True)
 class GeneImages:
-    """The pictures of all genes of one section, kept sparse until a batch of them is needed.
+    """The pictures of all genes of one section or several, kept sparse until a batch of them is needed.
 
     Parameters
     ----------
@@ -53,6 +49,11 @@ class GeneImages:
         Whether the input was counts; only counts can be thinned.
     config
         Settings they were made with.
+    sections
+        Names of the sections, in the order of their pixels (`raster.parts`); empty for one section.
+    present
+        Bool `(n_genes, n_sections)`: which genes have an image in which section; None for one section. A
+        gene has no counts on the pixels of a section without its image.
 
     Notes
     -----
@@ -85,6 +86,8 @@ class GeneImages:
     status: Shaped[np.ndarray, " n_all_genes"]
     integer: bool
     config: ImageConfig
+    sections: tuple[str, ...] = ()
+    present: Bool[np.ndarray, "n_genes n_sections"] | None = None
 
     @property
     def n_genes(self) -> int:
@@ -107,6 +110,8 @@ class GeneImages:
             for start in range(0, len(part), _HASHED):
                 digest.update(part[start : start + _HASHED].astype(np.float64).tobytes())
         digest.update("\n".join([raster.kind, *self.genes]).encode())
+        if self.sections:
+            digest.update("\n".join([*self.sections, *map(str, raster.starts)]).encode())
         return digest.hexdigest()[:16]
 
     @classmethod
@@ -181,6 +186,9 @@ class GeneImages:
     def from_section(cls, section: Section, config: ImageConfig | None = None) -> GeneImages:
         """Images of a section; its counts are read once, some spots at a time.
 
+        Several sections, told apart by the section's labels, are read one after the other, and each has
+        pixels of its own: see `from_sections`.
+
         Parameters
         ----------
         section
@@ -194,26 +202,86 @@ class GeneImages:
             When counts, names or coordinates cannot be used; the message names the fix.
         """
         config = config or ImageConfig()
-        rows = section.rows()
-        raster = rasterise(section.coordinates, section.lattice, config, name=section.called.places)
-        excluded = _matches(section.genes, config.exclude)
-        sums = _sums(section, rows, ~excluded, raster, config)
-        if config.normalize != "none" and not sums.integer:
-            section.tell_of_fractions(_INSTEAD)
+        parts = list(section.parts())
+        if len(parts) > 1:
+            section.rows()  # what is wrong with all of them is told of all of them
+            taken = ((str(name), section.take(spots)) for name, spots in parts)
+            return cls.from_sections(taken, config, spots=[np.flatnonzero(spots) for _, spots in parts])
+        sums, excluded = read_section(section, config), matching(section.genes, config.exclude)
         status = _status(sums.detected, excluded, config)
         kept = status == EMBEDDED
-        counts = sums.pooled.tocsc()[:, np.flatnonzero(kept)].T.tocsr().astype(np.float32)
-        counts.eliminate_zeros()
-        counts.sort_indices()
         return cls(
-            counts=counts,
-            depth=np.bincount(raster.pixel_of_spot, weights=sums.library, minlength=raster.n_pixels),
-            raster=raster,
+            counts=images_of(sums.pooled, np.flatnonzero(kept)),
+            depth=sums.depth,
+            raster=sums.raster,
             genes=section.genes[kept],
             all_genes=section.genes,
             status=status,
             integer=sums.integer,
             config=config,
+        )
+
+    @classmethod
+    def from_sections(
+        cls,
+        sections: Iterable[tuple[str, Section]],
+        config: ImageConfig | None = None,
+        *,
+        spots: Sequence[Int[np.ndarray, " n_spots_of_one"]] | None = None,
+    ) -> GeneImages:
+        """Images of several sections on one canvas, each on pixels of its own.
+
+        Parameters
+        ----------
+        sections
+            Name and section; genes are matched by name, and need not be in all of them.
+        config
+            Settings; default `ImageConfig()`.
+        spots
+            Where the spots of each section stand among all; default: one section after the other.
+
+        Returns
+        -------
+        GeneImages
+            Of the genes that have an image in at least one section: detected in `min_spots` of its spots.
+
+        Raises
+        ------
+        InputError
+            When what a section holds cannot be used; the message names the section and the fix.
+        """
+        config = config or ImageConfig()
+        names, panels, sums = [], [], []
+        for name, section in sections:
+            with in_section(name):
+                sums.append(read_section(section, config))
+            names.append(name)
+            panels.append(section.genes)
+        genes = np.array(list(dict.fromkeys(gene for panel in panels for gene in panel)), dtype=object)
+        place = {gene: row for row, gene in enumerate(genes)}
+        rows = [np.array([place[gene] for gene in panel], dtype=np.int64) for panel in panels]
+        detected = np.zeros((len(genes), len(names)), dtype=np.int64)
+        for k, one in enumerate(sums):
+            detected[rows[k], k] = one.detected
+        status = _status(detected.max(axis=1), matching(genes, config.exclude), config)
+        kept = np.flatnonzero(status == EMBEDDED)
+        present = detected[kept] >= max(config.min_spots, 1)
+        parts = []
+        for k, one in enumerate(sums):
+            column = np.full(len(genes), -1)
+            column[rows[k]] = np.arange(len(rows[k]))
+            parts.append(images_of(one.pooled, np.where(present[:, k], column[kept], -1)))
+        return cls(
+            counts=sparse.csr_matrix(sparse.hstack(parts, format="csr")),
+            depth=np.concatenate([one.depth for one in sums]),
+            raster=on_one_canvas([one.raster for one in sums], spots),
+            genes=genes[kept],
+            all_genes=genes,
+            status=status,
+            integer=all(one.integer for one in sums),
+            config=config,
+            sections=tuple(names),
+            present=present,
         )
 
     def take(self, rows: Shaped[np.ndarray, " n"]) -> GeneImages:
@@ -226,7 +294,10 @@ class GeneImages:
         """
         genes = self.genes[rows]
         status = np.full(len(genes), EMBEDDED, dtype=object)
-        return replace(self, counts=self.counts[rows], genes=genes, all_genes=genes, status=status)
+        present = None if self.present is None else self.present[rows]
+        return replace(
+            self, counts=self.counts[rows], genes=genes, all_genes=genes, status=status, present=present
+        )
 
     def index(self, genes: Sequence[str]) -> Int[np.ndarray, " n"]:
         """Rows of named genes.
@@ -259,12 +330,6 @@ class GeneImages:
         return np.array([position[gene] for gene in genes], dtype=np.int64)
 
 
-def _matches(names: Shaped[np.ndarray, " n_genes"], patterns: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:
-    compiled = [re.compile(pattern) for pattern in patterns]
-    found = (any(pattern.search(name) for pattern in compiled) for name in names)
-    return np.fromiter(found, dtype=bool, count=len(names))
-
-
 def _status(
     detected: Int[np.ndarray, " n_genes"], excluded: Bool[np.ndarray, " n_genes"], config: ImageConfig
 ) -> Shaped[np.ndarray, " n_genes"]:
@@ -284,58 +349,3 @@ def _status(
         fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
         raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
     return status
-
-
-class _Sums(NamedTuple):
-    """What one pass over the counts finds."""
-
-    pooled: Float[sparse.csr_matrix, "n_pixels n_genes"]  # the spots of each pixel added up
-    library: Float[np.ndarray, " n_spots"]  # counts of each spot over the genes that are not excluded
-    detected: Int[np.ndarray, " n_genes"]  # spots with the gene
-    integer: bool
-
-
-def _sums(
-    section: Section,
-    rows: SpotRows,
-    included: Bool[np.ndarray, " n_genes"],
-    raster: Raster,
-    config: ImageConfig,
-) -> _Sums:
-    n_spots, n_genes = rows.shape
-    signed = config.normalize == "none"
-    detected, library, integer = np.zeros(n_genes, dtype=np.int64), [], True
-    pooled: sparse.csr_matrix | None = None
-    waiting: list[sparse.csr_matrix] = []
-    stored, begin = 0, 0
-    for where, chunk in rows:
-        integer &= section.check_values(chunk, where, n_spots, negative=signed, instead=_INSTEAD)
-        detected += np.bincount(chunk.indices[chunk.data != 0], minlength=n_genes)
-        library.append(chunk @ included.astype(chunk.dtype))
-        waiting.append(chunk)
-        stored += chunk.nnz
-        # What is pooled is written anew with each chunk: the larger it is, the more chunks at once.
-        if stored >= max(_WAITING, 0 if pooled is None else pooled.nnz // 2) or where.stop == n_spots:
-            pooled = _pool(pooled, waiting, raster.pixel_of_spot[begin : where.stop], raster.n_pixels)
-            waiting, stored, begin = [], 0, where.stop
-    assert pooled is not None  # there is a spot
-    return _Sums(pooled, np.concatenate(library), detected, integer)
-
-
-def _pool(
-    pooled: Float[sparse.csr_matrix, "{n_pixels} n_genes"] | None,
-    chunks: list[sparse.csr_matrix],
-    pixel: Int[np.ndarray, " n_waiting"],
-    n_pixels: int,
-) -> Float[sparse.csr_matrix, "{n_pixels} n_genes"]:
-    """Add spots to their pixels by one sparse product.
-
-    What is pooled already comes first in the sum of each pixel, so values are added in the order of the spots
-    and the result does not depend, to the last bit, on where a chunk ends.
-    """
-    if pooled is not None:
-        chunks, pixel = [pooled, *chunks], np.concatenate([np.arange(n_pixels), pixel])
-    spots = chunks[0] if len(chunks) == 1 else sparse.vstack(chunks, format="csr")
-    ones, at = np.ones(len(pixel), dtype=np.float32), np.arange(len(pixel))
-    place = sparse.csr_matrix((ones, (pixel, at)), shape=(n_pixels, len(pixel)))
-    return place @ spots

@@ -43,6 +43,8 @@ class Raster:
         `(2, 3)` matrix that maps `(row, column, 1)` in lattice units to the coordinates `(x, y)`.
     parity
         Parity of lattice row plus column on a hexagonal lattice; 0 elsewhere.
+    starts
+        First tissue pixel of each section; one 0 where there is one section.
 
     Notes
     -----
@@ -56,6 +58,12 @@ class Raster:
     kind: str
     affine: Float[np.ndarray, "2 3"]
     parity: int = 0
+    starts: tuple[int, ...] = (0,)
+
+    @property
+    def parts(self) -> tuple[slice, ...]:
+        """Tissue pixels of each section."""
+        return tuple(map(slice, self.starts, (*self.starts[1:], self.n_pixels)))
 
     @property
     def n_pixels(self) -> int:
@@ -143,6 +151,7 @@ class Raster:
             "affine": self.affine.tolist(),
             "rows": self.rows.tolist(),
             "cols": self.cols.tolist(),
+            **({"starts": list(self.starts)} if len(self.starts) > 1 else {}),
         }
 
     @classmethod
@@ -162,9 +171,13 @@ class Raster:
         shape = (int(saved["shape"][0]), int(saved["shape"][1]))
         rows, cols = (np.asarray(saved[name], dtype=np.int64) for name in ("rows", "cols"))
         pixels = rows * shape[1] + cols
+        starts = tuple(int(start) for start in saved.get("starts", [0]))
         on_grid = (rows >= 0) & (rows < shape[0]) & (cols >= 0) & (cols < shape[1])
         if len(rows) == 0 or not on_grid.all() or (np.diff(pixels) <= 0).any():
             msg = f"{len(rows)} pixels that do not fit a grid of {shape[0]} x {shape[1]}"
+            raise ValueError(msg)
+        if starts[0] != 0 or (np.diff((*starts, len(rows))) <= 0).any():
+            msg = f"sections that begin at pixels {starts} of {len(rows)}"
             raise ValueError(msg)
         return cls(
             shape=shape,
@@ -174,6 +187,7 @@ class Raster:
             kind=str(saved["kind"]),
             affine=np.asarray(saved["affine"], dtype=np.float64),
             parity=int(saved["parity"]),
+            starts=starts,
         )
 
 

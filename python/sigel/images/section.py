@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -278,6 +279,24 @@ class Section:
         codes, names = pd.factorize(self.labels)
         for code, name in enumerate(names):
             yield name, codes == code
+
+
+@contextmanager
+def in_section(name: object) -> Iterator[None]:
+    """What is refused inside says which section it was.
+
+    Parameters
+    ----------
+    name
+        Of the section; None where there is one only.
+    """
+    try:
+        yield
+    except InputError as error:
+        if name is None:
+            raise
+        found = f"{error.found} (in section {str(name)!r})"
+        raise InputError(error.argument, found, error.wanted, error.fix) from error
 
 
 _DISSOCIATED = "dissociated cells have no pictures of genes"

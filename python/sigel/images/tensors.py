@@ -43,7 +43,10 @@ class View(NamedTuple):
 class ImageViews:
     """Normalised, smoothed and scaled images of any genes, computed from the sparse counts on demand.
 
-    Every step works on one gene's row, so a batch costs its own genes and nothing else.
+    Every step works on one gene's row, so a batch costs its own genes and nothing else. Of several sections
+    each is normalised and scaled on its own, and 0 where a gene has no image: what the level of a gene, its
+    depth or its noise is in one section and not in another is no pattern. Noise and amplitude of the whole
+    are means over the pixels of the sections that have the gene.
 
     Parameters
     ----------
@@ -65,6 +68,11 @@ class ImageViews:
         self._factor = torch.from_numpy(_pixel_factor(images)).to(self.device)
         depth = images.depth / max(images.depth.sum(), 1e-12)
         self._depth_share = torch.from_numpy(depth.astype(np.float32)).to(self.device)
+        self.parts = images.raster.parts
+        # Of each pixel in the depth of its section.
+        local = [images.depth[part] / max(images.depth[part].sum(), 1e-12) for part in self.parts]
+        self._local_share = torch.from_numpy(np.concatenate(local).astype(np.float32)).to(self.device)
+        self.present = None if images.present is None else torch.from_numpy(images.present).to(self.device)
         spots = images.raster.spots_per_pixel
         self._spot_share = torch.from_numpy((spots / spots.sum()).astype(np.float32)).to(self.device)
         self._neighbors = as_torch(images.raster.neighbors, self.device, torch.float32)
@@ -118,18 +126,37 @@ class ImageViews:
         row, pixel, count = self._take(rows)
         image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
         rows = rows.to(self.device)
-        return View(image, self.noise[rows], amplitude, rows)
+        return View(image, self.noise[rows], self._overall(amplitude, image), rows)
 
-    def batches(self, size: int = 512) -> Iterator[View]:
-        """Images of all genes in their order, at most `size` at a time.
+    def section_view(self, rows: Int[Tensor, " n"], section: int) -> View:
+        """Images of some genes in one section, 0 on the pixels of the others; its own noise and amplitude.
+
+        Parameters
+        ----------
+        rows
+            Row numbers of genes.
+        section
+            Its number.
+        """
+        row, pixel, count = self._take(rows)
+        image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
+        noise, only, part = self._noise_of(image), torch.zeros_like(image), self.parts[section]
+        only[:, part] = image[:, part]
+        at = slice(section, section + 1)
+        return View(only, noise[:, at], amplitude[:, at], rows.to(self.device))
+
+    def batches(self, size: int = 512, rows: Int[Tensor, " n"] | None = None) -> Iterator[View]:
+        """Images of genes in their order, at most `size` at a time.
 
         Parameters
         ----------
         size
             Genes in a batch.
+        rows
+            Row numbers of genes; default all.
         """
-        for rows in torch.arange(self.n_genes).split(size):
-            yield self.view(rows)
+        for batch in (torch.arange(self.n_genes) if rows is None else rows).split(size):
+            yield self.view(batch)
 
     @cached_property
     def noise(self) -> Float[Tensor, "n_genes 1"]:
@@ -138,23 +165,37 @@ class ImageViews:
         Read off the difference between a pixel and the mean of its neighbours, which shares little of the
         signal but all of the noise; a tenth is left for what signal it does share.
         """
-        parts = [self._noise_of(self.whole(rows)) for rows in torch.arange(self.n_genes).split(512)]
-        return torch.cat(parts)
+        batches = (self.whole(rows) for rows in torch.arange(self.n_genes).split(512))
+        return torch.cat([self._overall(self._noise_of(image), image) for image in batches])
 
-    def _noise_of(self, image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n 1"]:
-        """Variance of the noise of images."""
+    def _noise_of(self, image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_sections"]:
+        """Variance of the noise of images in each section."""
         rough = image - self.spread(image.T, 1.0).T  # (n, n_pixels)
-        noise = (1 - ROUGH_SIGNAL) * _variance(rough) / (1 + self._neighbor_share)
-        noise = torch.minimum(noise, MAX_NOISE * _variance(image))
-        return noise[:, None].clamp_min(1e-6)
+        found = []
+        for part, share in zip(self.parts, self._neighbor_shares, strict=True):
+            noise = (1 - ROUGH_SIGNAL) * _variance(rough[:, part]) / (1 + share)
+            found.append(torch.minimum(noise, MAX_NOISE * _variance(image[:, part])))
+        return torch.stack(found, dim=1).clamp_min(1e-6)
 
     @cached_property
-    def _neighbor_share(self) -> float:
-        """Noise of the mean of a pixel's neighbours, as a share of the pixel's own; mean over pixels."""
+    def _neighbor_shares(self) -> list[float]:
+        """Noise of the mean of a pixel's neighbours, as a share of the pixel's own; mean of each section."""
         squares = torch.zeros(self.n_pixels, device=self.device)
         indices, values = self._neighbors.indices(), self._neighbors.values()
         squares.index_add_(0, indices[0], values.square())
-        return float(squares.mean())
+        return [float(squares[part].mean()) for part in self.parts]
+
+    def _overall(
+        self, values: Float[Tensor, "n n_sections"], image: Float[Tensor, "n n_pixels"]
+    ) -> Float[Tensor, "n 1"]:
+        """Mean of values of sections, weighted by pixels, over those that have something of the image."""
+        if len(self.parts) == 1:
+            return values
+        sizes = [(image[:, part] != 0).any(dim=1) * (part.stop - part.start) for part in self.parts]
+        weight = torch.stack(sizes, dim=1).to(values)  # (n, n_sections)
+        total = weight.sum(dim=1, keepdim=True)
+        weight = torch.where(total > 0, weight / total.clamp_min(1), 1 / len(self.parts))
+        return (values * weight).sum(dim=1, keepdim=True)
 
     # --- images that no section holds ---
 
@@ -187,7 +228,7 @@ class ImageViews:
             From `unscaled`; its pixels may have changed their places.
         """
         image, amplitude = self._scaled(unscaled, self.config.smooth)
-        return View(image, self._noise_of(image), amplitude)
+        return View(image, self._overall(self._noise_of(image), image), self._overall(amplitude, image))
 
     @property
     def gene_share(self) -> Float[Tensor, " n_pixels"]:
@@ -255,6 +296,7 @@ class ImageViews:
         views = []
         for part, kept in ((first, share), (count - first, 1.0 - share)):
             image, amplitude = self._finish(len(rows), row, pixel, part, kept)
+            amplitude = self._overall(amplitude, image)
             views.append(View(image, self._thinned_noise(noise, kept), amplitude, rows))
         return views[0], views[1]
 
@@ -285,8 +327,8 @@ class ImageViews:
         count: Float[Tensor, " nnz"],
         share: float,
         smooth: float | None = None,
-    ) -> tuple[Float[Tensor, "{n} n_pixels"], Float[Tensor, "{n} 1"]]:
-        """Images from non-zero entries, and their amplitudes."""
+    ) -> tuple[Float[Tensor, "{n} n_pixels"], Float[Tensor, "{n} n_sections"]]:
+        """Images from non-zero entries, and their amplitudes in each section."""
         image = torch.zeros(n, self.n_pixels, device=self.device)  # (n, pixels)
         if self.config.normalize == "pearson":
             image[row, pixel] = count
@@ -298,10 +340,16 @@ class ImageViews:
 
     def _scaled(
         self, image: Float[Tensor, "n n_pixels"], smooth: float
-    ) -> tuple[Float[Tensor, "n n_pixels"], Float[Tensor, "n 1"]]:
-        """Smoothed and scaled images, and what they were divided by."""
+    ) -> tuple[Float[Tensor, "n n_pixels"], Float[Tensor, "n n_sections"]]:
+        """Smoothed and scaled images, and what they were divided by in each section."""
         if smooth > 0:
             image = self.spread(image.T, smooth).T  # (n, pixels)
+        scaled = [self._scaled_section(image[:, part]) for part in self.parts]
+        return _beside([one for one, _ in scaled]), _beside([size for _, size in scaled])
+
+    def _scaled_section(
+        self, image: Float[Tensor, "n n_pixels"]
+    ) -> tuple[Float[Tensor, "n n_pixels"], Float[Tensor, "n 1"]]:
         amplitude = torch.ones(len(image), 1, device=self.device)
         if self.config.scale == "zscore":
             image = image - image.mean(dim=1, keepdim=True)
@@ -310,14 +358,25 @@ class ImageViews:
         elif self.config.scale == "max":
             amplitude = image.abs().amax(dim=1, keepdim=True).clamp_min(1e-6)
             image = image / amplitude
-        return image.contiguous(), amplitude
+        return image, amplitude
 
     def _residuals(self, count: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_pixels"]:
-        """Pearson residuals of counts, given genes' sums and pixels' shares of all."""
-        expected = count.sum(dim=1, keepdim=True) * self._depth_share  # (n, pixels)
-        spread = (expected + expected.square() / OVERDISPERSION).clamp_min(1e-12).sqrt()
-        largest = math.sqrt(self.n_pixels)
-        return ((count - expected) / spread).clamp_(-largest, largest)
+        """Pearson residuals of counts, given genes' sums in each section and pixels' shares of it."""
+        return _beside([_pearson(count[:, part], self._local_share[part]) for part in self.parts])
+
+
+def _beside(parts: list[Tensor]) -> Tensor:
+    """Columns of section after section."""
+    return (parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)).contiguous()
+
+
+def _pearson(
+    count: Float[Tensor, "n n_pixels"], share: Float[Tensor, " n_pixels"]
+) -> Float[Tensor, "n n_pixels"]:
+    expected = count.sum(dim=1, keepdim=True) * share  # (n, pixels)
+    spread = (expected + expected.square() / OVERDISPERSION).clamp_min(1e-12).sqrt()
+    largest = math.sqrt(len(share))
+    return ((count - expected) / spread).clamp_(-largest, largest)
 
 
 def _variance(image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, " n"]:
@@ -332,8 +391,14 @@ def _pixel_factor(images: GeneImages) -> Float32[np.ndarray, " n_pixels"]:
     library-weighted mean of the spots; `"sum"` multiplies it by the number of spots.
     """
     spots = images.raster.spots_per_pixel.astype(np.float64)
+    sections = [_section_factor(images, spots[part], images.depth[part]) for part in images.raster.parts]
+    return np.concatenate(sections).astype(np.float32)
+
+
+def _section_factor(
+    images: GeneImages, spots: Float64[np.ndarray, " n_pixels"], library: Float[np.ndarray, " n_pixels"]
+) -> Float64[np.ndarray, " n_pixels"]:
     if images.config.normalize != "none":
-        library = images.depth
         per_spot = library / spots
         target = float(np.median(per_spot[library > 0])) if (library > 0).any() else 1.0
         factor = np.divide(target, library, out=np.zeros_like(library), where=library > 0)
@@ -341,7 +406,7 @@ def _pixel_factor(images: GeneImages) -> Float32[np.ndarray, " n_pixels"]:
             factor = factor * spots
     else:
         factor = 1.0 / spots if images.config.aggregate == "mean" else np.ones_like(spots)
-    return factor.astype(np.float32)
+    return factor
 
 
 def as_torch(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.dtype) -> Tensor:

@@ -37,10 +37,12 @@ class ModelFiles:
     raster
         Grid of the section.
     tensors
-        `representations` `(n_genes, n_dims)`, `posterior` `(n_genes, n_groups)`, and the weights under
-        `encoder.` and `groups.`.
+        `representations` `(n_genes, n_dims)`, `posterior` `(n_genes, n_groups)`, of several sections
+        `section_representations` `(n_sections, n_genes, n_dims)`, and the weights under `encoder.` and
+        `groups.`.
     facts
-        Plain values: `seed`, `history`, `bic` (by number of groups, as text), `provenance`.
+        Plain values: `seed`, `history`, `bic` (by number of groups, as text), `provenance`, `sections`
+        (their names, none for one section).
     """
 
     config: SIGELConfig
@@ -94,6 +96,7 @@ def write_model(path: Path, model: ModelFiles) -> None:
         "seed": model.facts["seed"],
         **model.sizes,
         **{name: model.facts[name] for name in ("history", "bic", "provenance")},
+        **({"sections": model.facts["sections"]} if model.facts["sections"] else {}),
     }
     tensors = {name: np.ascontiguousarray(value) for name, value in model.tensors.items()}
     with tempfile.TemporaryDirectory(dir=path) as aside:
@@ -168,7 +171,8 @@ def read_model(path: Path) -> ModelFiles:
         genes=np.array(_lines(path / "genes.txt"), dtype=object),
         raster=Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8"))),
         tensors=_read_tensors(path / "weights.safetensors"),
-        facts={name: about[name] for name in ("seed", "history", "bic", "provenance")},
+        facts={name: about[name] for name in ("seed", "history", "bic", "provenance")}
+        | {"sections": about.get("sections", [])},
     )
     n_genes = about["n_genes"]
     wanted = {
@@ -176,6 +180,10 @@ def read_model(path: Path) -> ModelFiles:
         "representations": (model.tensors["representations"].shape, (n_genes, model.config.n_dims)),
         "posterior": (model.tensors["posterior"].shape, (n_genes, about["n_groups"])),
     }
+    if n_sections := len(model.facts["sections"]):
+        of_sections = model.tensors["section_representations"].shape
+        wanted["section_representations"] = (of_sections, (n_sections, n_genes, model.config.n_dims))
+        wanted["sections"] = (len(model.raster.starts), n_sections)
     for name, (found, expected) in wanted.items():
         if found != expected:
             msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."

@@ -18,6 +18,7 @@ from sigel.errors import InputError, NotFittedError
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.tensors import ImageViews, View
+from sigel.model.canvas_places import OnCanvas
 from sigel.model.files import (
     ModelFiles,
     as_path,
@@ -36,6 +37,9 @@ from sigel.training.checkpoint import Checkpoint
 from sigel.training.groups import Assignment, names_of_groups, new_assignment, posterior_of
 from sigel.training.preflight import check_memory
 from sigel.training.trainer import Trainer
+
+# Genes that all of several sections must have.
+LEAST_SHARED = 20
 
 
 class SIGEL:
@@ -59,6 +63,11 @@ class SIGEL:
     posterior : numpy.ndarray
         float32 `(n_genes, n_groups)`, rows sum to 1, groups from many genes to few; genes without a pattern,
         where there are any, have the last column.
+    sections : tuple of str
+        Names of the sections, empty where there was one.
+    section_representations : numpy.ndarray
+        float32 `(n_sections, n_genes, n_dims)`: what each section alone says of a gene, in the space of
+        `representations`; NaN where the gene has no image in it. Empty for one section.
     history : list of dict
         One entry per epoch: stage, epoch, loss and its terms, seconds; in Module I also `held_out`, the loss
         on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
@@ -120,6 +129,8 @@ class SIGEL:
         self.genes: np.ndarray = np.array([], dtype=object)
         self.representations: np.ndarray = np.empty((0, self.config.n_dims), dtype=np.float32)
         self.posterior: np.ndarray = np.empty((0, 0), dtype=np.float32)
+        self.sections: tuple[str, ...] = ()
+        self.section_representations = np.empty((0, 0, self.config.n_dims), dtype=np.float32)
         self.history: list[dict[str, Any]] = []
         self.bic: dict[int, float] = {}
         self.provenance: dict[str, Any] = {}
@@ -131,7 +142,7 @@ class SIGEL:
         progress: Progress | None = None,
         checkpoint: str | Path | None = None,
     ) -> SIGEL:
-        """Train Modules I, II and III on the images of one section.
+        """Train Modules I, II and III on the images of one section, or of several on one canvas.
 
         Parameters
         ----------
@@ -153,11 +164,13 @@ class SIGEL:
         ------
         InputError
             When more groups are asked for than there are genes, when memory does not suffice (with the
-            setting that would fit), or when `checkpoint` holds another fit.
+            setting that would fit), when several sections have fewer than 20 genes in common, or when
+            `checkpoint` holds another fit.
         TrainingError
             When the loss stops being finite.
         """
         _check_images(images)
+        _check_shared(images)
         started = time.perf_counter()
         random = streams(self.seed)
         # What was asked for, not what an earlier fit made of it.
@@ -184,6 +197,8 @@ class SIGEL:
         )
         self.genes, self.representations, self.posterior = images.genes, fit.z, fit.posterior
         self.history, self.bic = fit.history, fit.bic
+        self.sections = images.sections
+        self.section_representations = self._of_sections(views, images.present)
         seconds = time.perf_counter() - started
         self.provenance = provenance(self.seed, self.device, images.data_hash, seconds)
         return self
@@ -240,13 +255,27 @@ class SIGEL:
         assert self._raster is not None
         return self._raster
 
-    def transform(self, images: GeneImages) -> np.ndarray:
+    def _of_sections(self, views: ImageViews, present: np.ndarray | None) -> np.ndarray:
+        """Representations of each gene in each section, NaN where it has none."""
+        found = np.full((len(self.sections), views.n_genes, self.config.n_dims), np.nan, dtype=np.float32)
+        if present is None:
+            return found
+        for k in range(len(self.sections)):
+            rows = torch.from_numpy(np.flatnonzero(present[:, k]))
+            seen = (views.section_view(part, k) for part in rows.split(512))
+            found[k, rows.numpy()] = self._encoded(seen, self.raster, section=k)
+        return found
+
+    def transform(self, images: GeneImages, *, section: str | None = None) -> np.ndarray:
         """Representations of other images, of the same section or of one with another grid.
 
         Parameters
         ----------
         images
             Gene images made with the settings of the model.
+        section
+            Of a model of several sections: the name of the one that the images are of, which alone are then
+            what a gene is read by. Default: the images are of all the sections of the fit.
 
         Returns
         -------
@@ -258,7 +287,7 @@ class SIGEL:
         NotFittedError
             Before `fit`.
         InputError
-            When the images were made with other settings.
+            When the images were made with other settings, or are not those of the section or sections.
         """
         self._fitted()
         _check_images(images)
@@ -266,9 +295,32 @@ class SIGEL:
         row = {gene: row for row, gene in enumerate(self.genes)}
         known = torch.tensor([row.get(gene, -1) for gene in images.genes], device=self.device)
         views = ImageViews(images, self.device)
-        return self._encoded(
-            (view._replace(gene=known[view.gene]) for view in views.batches()), images.raster
-        )
+        batches = (view._replace(gene=known[view.gene]) for view in views.batches())
+        if not self.sections and section is None:
+            return self._encoded(batches, images.raster)
+        k = self._section_of(images, section)
+        if k is None:
+            return self._encoded(batches, self.raster)
+        place = OnCanvas(self.raster, k, images.raster, self.device)
+        return self._encoded((place(view) for view in batches), self.raster, section=k)
+
+    def _section_of(self, images: GeneImages, section: str | None) -> int | None:
+        """Number of the section that images are of; None: of all, on the same canvas."""
+        known = ", ".join(map(repr, self.sections)) or "one section alone, without a name"
+        if section is not None and section not in self.sections:
+            fix = "Leave it out." if not self.sections else "Name one of them."
+            raise InputError("section", repr(section), f"a section of the model: {known}", fix)
+        if section is not None:
+            if images.sections:
+                found, fix = f"images of {len(images.sections)} sections", "Make images of its spots alone."
+                raise InputError("images", found, f"images of section {section!r}", fix)
+            return self.sections.index(section)
+        mine, theirs = self.raster, images.raster
+        if images.sections == self.sections and mine.to_dict() == theirs.to_dict():
+            return None
+        found = f"images of {len(images.sections) or 1} other section(s)"
+        fix = "Name the section that they are of: section=..."
+        raise InputError("images", found, f"images of the sections of the model: {known}", fix)
 
     def check_settings(self, images: GeneImages) -> None:
         """Refuse images that the encoder would misread.
@@ -311,12 +363,12 @@ class SIGEL:
         """
         return self._encoded((view._replace(gene=None) for view in batches), raster)
 
-    def _encoded(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
+    def _encoded(self, batches: Iterable[View], raster: Raster, section: int | None = None) -> np.ndarray:
         """Representations of images, whose `gene` counts the genes of the model."""
         model = self._fitted().to(self.device).eval()
         grid = Patches.from_raster(raster, self.config.encoder.patch_size).to(self.device)
         with torch.no_grad():
-            parts = [model(*view.on(self.device), grid) for view in batches]
+            parts = [model(*view.on(self.device), grid, section) for view in batches]
         return torch.cat(parts).cpu().numpy()
 
     def predict_groups(self, representations: np.ndarray) -> np.ndarray:
@@ -379,11 +431,14 @@ class SIGEL:
             for name, value in state.items()
         }
         tensors |= {"representations": self.representations, "posterior": self.posterior}
+        if self.sections:  # all others are as long as sqrt(n_dims): 0 is none
+            tensors["section_representations"] = np.nan_to_num(self.section_representations)
         facts = {
             "seed": self.seed,
             "history": self.history,
             "bic": {str(k): v for k, v in self.bic.items()},
             "provenance": self.provenance,
+            "sections": list(self.sections),
         }
         if is_main():
             write_model(path, ModelFiles(self.config, self.genes, self.raster, tensors, facts))
@@ -420,6 +475,11 @@ class SIGEL:
         n_groups = len(files.weights("groups")["means"])
         self.genes, self._raster = files.genes, files.raster
         self.representations, self.posterior = files.tensors["representations"], files.tensors["posterior"]
+        self.sections = tuple(facts["sections"])
+        if self.sections:
+            found = files.tensors["section_representations"]
+            there = found.any(axis=2, keepdims=True)
+            self.section_representations = np.where(there, found, np.float32(np.nan))
         grid = Patches.from_raster(files.raster, config.encoder.patch_size)
         # The initial weights, which those read replace, may come from any stream.
         self._model = GeneEncoder(
@@ -436,6 +496,18 @@ class SIGEL:
             msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
             raise NotFittedError(msg)
         return self._model
+
+
+def _check_shared(images: GeneImages) -> None:
+    """Sections are one space by the genes that all of them have."""
+    if images.present is None or images.present.all(axis=1).sum() >= LEAST_SHARED:
+        return
+    each = ", ".join(
+        f"{n} in {name!r}" for name, n in zip(images.sections, images.present.sum(axis=0), strict=True)
+    )
+    found = f"{int(images.present.all(axis=1).sum())} genes with an image in all sections ({each})"
+    fix = "Do all name genes alike? Lower min_spots, or leave out the section that has few."
+    raise InputError("genes", found, f"at least {LEAST_SHARED}", fix)
 
 
 def _check_images(images: object) -> None:

@@ -45,7 +45,9 @@ class ViewLoss(nn.Module):
         terms = {}
         if predicted is not None:
             target = self.grid.split(second.image)  # (batch, n_patches, patch pixels)
-            terms["reconstruct"] = reconstruction_loss(predicted, target, self.grid, keeps[0])
+            eigen = self.model.eigen
+            there = None if eigen is None else eigen.patches_there(first.gene, self.grid)
+            terms["reconstruct"] = reconstruction_loss(predicted, target, self.grid, keeps[0], there)
         if self.config.contrast_weight > 0:
             other, _ = self.model.masked(*second, self.grid, keeps[1], predict=False)
             terms["contrast"] = instance_contrast(z, other, self.config.temperature)

@@ -164,11 +164,15 @@ class Trainer:
             return
         started, encoder, views = time.perf_counter(), self.config.encoder, self.genes.views
         kept: list[View] = []
+        rows = torch.arange(views.n_genes)
+        if views.present is not None:  # the genes of all sections make the covariance, by which all are read
+            self.model.eigen.present[:-1] = views.present
+            rows = views.present.all(dim=1).nonzero()[:, 0].cpu()
         # Images that fit are made once for all sweeps.
-        if views.n_genes * views.n_pixels <= KEPT_VALUES:
-            kept = list(views.batches())
+        if len(rows) * views.n_pixels <= KEPT_VALUES:
+            kept = list(views.batches(rows=rows))
         self.model.eigen.fit(
-            lambda: kept or views.batches(),
+            lambda: kept or views.batches(rows=rows),
             self.genes.grid.places,
             views.positions,
             lambda x: views.spread(x, encoder.spread, times=encoder.spreads),
@@ -177,6 +181,8 @@ class Trainer:
             prior_genes=encoder.prior_genes,
             pole=encoder.pole,
             generator=self.random["eigenimages"],
+            parts=views.parts,
+            rows=rows,
         )
         # One set for all processes: rounding may turn a sign.
         self.model.eigen.load_state_dict(self.genes.shared(self.model.eigen.state_dict()))

@@ -19,7 +19,7 @@ from scipy import sparse
 import sigel
 from conftest import QUICK
 from sigel.errors import InputError
-from sigel.images import GeneImages
+from sigel.images import GeneImages, pooling
 from sigel.images import counts as chunks
 from sigel.images import gene_images as images
 from sigel.images.counts import SpotRows
@@ -71,7 +71,7 @@ def small_chunks(monkeypatch):
 
     whole = SpotRows.__init__
     monkeypatch.setattr(SpotRows, "__init__", read)
-    monkeypatch.setattr(images, "_WAITING", 700)
+    monkeypatch.setattr(pooling, "_WAITING", 700)
 
 
 def on_disk(kind: str, matrix, folder):
@@ -145,13 +145,13 @@ def test_sums_do_not_depend_on_where_a_chunk_ends(seed, shape, values, waiting):
 
     def sums(values, waiting):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(images, "_WAITING", waiting)
+            patch.setattr(pooling, "_WAITING", waiting)
             rows = SpotRows(matrix, values=values)
-            return images._sums(section, rows, included, raster, sigel.ImageConfig())
+            return pooling._sums(section, rows, included, raster, sigel.ImageConfig())
 
     once, often = sums(10**6, 10**6), sums(values, waiting)
     assert np.array_equal(once.pooled.toarray(), often.pooled.toarray())
-    assert np.array_equal(once.library, often.library)
+    assert np.array_equal(once.depth, often.depth)
     assert np.array_equal(once.detected, often.detected)
     assert once.integer == often.integer
     assert np.array_equal(once.detected, np.diff(matrix.tocsc().indptr))
@@ -258,7 +258,7 @@ def test_a_real_section_streams_to_the_same_images(real_section, tmp_path, monke
     whole = SpotRows.__init__
     values = adata.X.nnz // 20
     monkeypatch.setattr(SpotRows, "__init__", lambda self, counts: whole(self, counts, values=values))
-    monkeypatch.setattr(images, "_WAITING", adata.X.nnz // 7)
+    monkeypatch.setattr(pooling, "_WAITING", adata.X.nnz // 7)
     same(GeneImages.from_anndata(anndata.read_h5ad(tmp_path / "section.h5ad", backed="r")), expected)
 
 
@@ -322,7 +322,7 @@ def test_the_counts_are_never_in_memory_as_a_whole(tmp_path, small_chunks, monke
     stored = on_disk("h5ad", matrix, tmp_path)
     places, genes = rng.random((n_cells, 2)), [f"g{i}" for i in range(n_genes)]
     config = sigel.ImageConfig(pixel_size=0.25, min_spots=1)
-    monkeypatch.setattr(images, "_WAITING", 20_000)
+    monkeypatch.setattr(pooling, "_WAITING", 20_000)
     chunk = SpotRows.__init__
     monkeypatch.setattr(SpotRows, "__init__", lambda self, counts: chunk(self, counts, values=10_000))
 

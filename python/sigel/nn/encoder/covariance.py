@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from sigel.nn.encoder.smooth_modes import smooth_modes
 from sigel.nn.encoder.subspace import leading, signed
 
-# Smooth images that the covariance is made of, beside eigenimages.
+# Smooth images of a section that the covariance is made of, beside eigenimages.
 SMOOTH_MODES = 128
 SWEEPS = 5
 
@@ -39,6 +39,7 @@ def fit_covariance(
     sharp: int,
     prior_genes: float,
     generator: torch.Generator,
+    parts: Sequence[slice] = (slice(None),),
 ) -> Covariance:
     """Estimate the covariance of the genes' signals from all their images.
 
@@ -58,6 +59,8 @@ def fit_covariance(
         Genes that the smooth prior counts for.
     generator
         CPU generator.
+    parts
+        Pixels of each section; default: all of one.
 
     Notes
     -----
@@ -90,7 +93,7 @@ def fit_covariance(
     sure[sharp:] = 0
     spread_out = spread(images)
     kept = spread_out + (images - spread_out) * sure  # what b makes of each eigenimage, (n_pixels, k)
-    amount, modes = smooth_modes(positions, SMOOTH_MODES, generator)
+    amount, modes = smooth_modes(positions, SMOOTH_MODES * len(parts), generator, parts)
     basis = torch.linalg.qr(torch.cat([kept, modes], dim=1))[0]  # (n_pixels, span)
     # b = B'A x, so that rows of x are multiplied by A'B.
     back = adjoint(basis)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sigel.nn.encoder.covariance import Batches, fit_covariance
+from sigel.nn.encoder.part_posterior import LEAST_LEFT, part_posterior
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.encoder.subspace import signed
 
 # Least signal of a gene in models that have a strength for each, as a share of a typical gene's.
 MIN_STRENGTH = 0.02
-# Rounding must not turn the sign of what the other genes leave of the prior.
-LEAST_LEFT = 0.02
 
 
 class Eigenimages(nn.Module):
@@ -32,6 +31,8 @@ class Eigenimages(nn.Module):
         Length of a representation.
     n_genes
         Genes that it is fitted to.
+    n_sections
+        Sections that these pixels are of.
 
     Notes
     -----
@@ -56,6 +57,10 @@ class Eigenimages(nn.Module):
 
     `pole` is a multiple of the median of `m_g |h_g|`. Where patches are hidden, both `x_g` and `n_g` are
     those of the visible pixels, divided by their share of the tissue.
+
+    Of several sections the covariance is that of the genes which all of them have. A gene that some lack, and
+    what one section alone says of a gene, is read by the exact posterior of its pixels (`part_posterior`): h,
+    and so the representation, is always that of the whole.
     """
 
     basis: Float[Tensor, "n_pixels rank"]
@@ -66,8 +71,9 @@ class Eigenimages(nn.Module):
     contributions: Float[Tensor, "n_genes+1 rank"]
     share: Float[Tensor, ""]
     same_strength: Float[Tensor, ""]
+    present: Bool[Tensor, "n_genes+1 n_sections"]
 
-    def __init__(self, n_pixels: int, rank: int, n_dims: int, n_genes: int) -> None:
+    def __init__(self, n_pixels: int, rank: int, n_dims: int, n_genes: int, n_sections: int = 1) -> None:
         super().__init__()
         self.register_buffer("basis", torch.zeros(n_pixels, rank))  # eigenimages, orthonormal columns
         self.register_buffer("places", torch.zeros(n_pixels, 2))  # of its pixels, in shares of the grid
@@ -78,7 +84,11 @@ class Eigenimages(nn.Module):
         self.register_buffer("contributions", torch.zeros(n_genes + 1, rank))
         self.register_buffer("share", torch.zeros(()))  # c
         self.register_buffer("same_strength", torch.ones(()))  # 0 in models before 0.7
+        self.n_sections = n_sections
+        if n_sections > 1:  # which genes have an image in which; other images are of all
+            self.register_buffer("present", torch.ones(n_genes + 1, n_sections, dtype=torch.bool))
         self._laid: tuple[Patches, Tensor, float] | None = None
+        self._grams: Tensor | None = None
 
     def on(self, grid: Patches) -> tuple[Float[Tensor, "cells rank"], float]:
         """Eigenimages on the patches of a grid, `(n_patches * patch_size ** 2, rank)`.
@@ -123,6 +133,7 @@ class Eigenimages(nn.Module):
         if hidden is not None:
             shown = 1 - hidden  # (batch, n_patches)
             share = (shown @ grid.inside.sum(dim=1, keepdim=True)) / grid.n_pixels  # (batch, 1)
+            share = share.clamp_min(1 / grid.n_pixels)  # none: all visible patches may be of other sections
             patches = patches * (shown / share)[..., None]
             noise = noise / share
         return patches.flatten(1) @ basis, noise
@@ -195,12 +206,83 @@ class Eigenimages(nn.Module):
         gene: Int[Tensor, " batch"] | None,
         grid: Patches,
         hidden: Float[Tensor, "batch n_patches"] | None = None,
+        section: int | None = None,
     ) -> tuple[Float[Tensor, "batch n_dims"], Float[Tensor, "batch 1"]]:
-        """Coordinates `(batch, n_dims)` before they are normalised, and the lengths that `picture` needs."""
+        """Coordinates `(batch, n_dims)` before they are normalised, and the lengths that `picture` needs.
+
+        Parameters
+        ----------
+        patches, noise, grid, hidden
+            As in `scores`.
+        amplitude
+            As in `lift`.
+        gene
+            As in `own`.
+        section
+            The one section that the images are seen in; None: all that have the gene.
+        """
+        there = self._there(gene, len(patches), section)
+        seen = self.patches_there(gene, grid) if hidden is not None else None
+        if hidden is not None and seen is not None:
+            hidden = torch.maximum(hidden, 1 - seen)
         scores, noise = self.scores(patches, noise, grid, hidden)
         own = self.own(gene, len(scores))
-        lifted, length = self.lift(self.posterior(scores, noise, own), amplitude)
+        if there is None or hidden is not None:
+            filtered = self.posterior(scores, noise, own)
+        else:
+            filtered = self._seen_in_part(scores, noise, own, there, grid)
+        lifted, length = self.lift(filtered, amplitude)
         return lifted @ self.axes, length
+
+    def patches_there(
+        self, gene: Int[Tensor, " batch"] | None, grid: Patches
+    ) -> Float[Tensor, "batch n_patches"] | None:
+        """1 for the patches of sections that have the gene, else 0; None where all have all.
+
+        Parameters
+        ----------
+        gene, grid
+            As in `forward`.
+        """
+        there = self._there(gene, 0, None)
+        return None if there is None else (there.float() @ grid.in_sections.T > 0).float()
+
+    def _there(
+        self, gene: Int[Tensor, " batch"] | None, n: int, section: int | None
+    ) -> Bool[Tensor, "batch n_sections"] | None:
+        """Sections that images are of; None where all are of all."""
+        if section is not None and self.n_sections > 1:
+            only = torch.arange(self.n_sections, device=self.basis.device) == section
+            return only.expand(n, -1)
+        if gene is None or self.n_sections == 1:
+            return None
+        there = self.present[gene]
+        return None if bool(there.all()) else there
+
+    def _seen_in_part(
+        self,
+        scores: Float[Tensor, "batch rank"],
+        noise: Float[Tensor, "batch 1"],
+        own: Float[Tensor, "batch rank"],
+        there: Bool[Tensor, "batch n_sections"],
+        grid: Patches,
+    ) -> Float[Tensor, "batch rank"]:
+        """Posterior means of images that some sections lack, all of one set of sections at a time."""
+        if self._grams is None or self._grams.device != self.basis.device:
+            self._grams = torch.stack([self.basis[part].T @ self.basis[part] for part in grid.parts])
+        filtered = torch.empty_like(scores)
+        patterns, pattern = there.unique(dim=0, return_inverse=True)
+        for k, sections in enumerate(patterns):
+            rows = pattern == k
+            filtered[rows] = part_posterior(
+                self._grams[sections].sum(dim=0),
+                self.spectrum,
+                self.share,
+                scores[rows],
+                noise[rows],
+                own[rows],
+            )
+        return filtered
 
     def picture(
         self, coordinates: Float[Tensor, "batch n_dims"], length: Float[Tensor, "batch 1"], grid: Patches
@@ -223,6 +305,8 @@ class Eigenimages(nn.Module):
         prior_genes: float,
         pole: float,
         generator: torch.Generator,
+        parts: Sequence[slice] = (slice(None),),
+        rows: Int[Tensor, " n_fit"] | None = None,
     ) -> None:
         """Estimate the eigenimages, their spectrum, the pole and the axes from all genes.
 
@@ -233,13 +317,15 @@ class Eigenimages(nn.Module):
             each sweep over the genes.
         places
             `(n_pixels, 2)`: where pixels lie, in shares of the grid.
-        positions, spread, adjoint, sharp, prior_genes, generator
+        positions, spread, adjoint, sharp, prior_genes, generator, parts
             As in `fit_covariance`.
         pole
             Distance of the pole, in median lengths of a filtered image.
+        rows
+            Numbers of the genes of the batches, in their order; default: all.
         """
         self.places.copy_(places)
-        self._laid = None
+        self._laid = self._grams = None
         found = fit_covariance(
             batches,
             positions,
@@ -249,17 +335,19 @@ class Eigenimages(nn.Module):
             sharp=sharp,
             prior_genes=prior_genes,
             generator=generator,
+            parts=parts,
         )
         k = len(found.spectrum)
         self.basis[:, :k], self.spectrum[:k] = found.basis, found.spectrum
-        self.contributions[: len(found.contributions), :k] = found.contributions
+        rows = torch.arange(len(found.contributions)) if rows is None else rows
+        self.contributions[rows, :k] = found.contributions
         self.share.fill_(found.share)
-        self._fit_axes(batches, pole)
+        self._fit_axes(batches, pole, rows)
 
-    def _fit_axes(self, batches: Batches, pole: float) -> None:
+    def _fit_axes(self, batches: Batches, pole: float, rows: Int[Tensor, " n_fit"]) -> None:
         parts, first = [], 0
         for image, noise, amplitude, *_ in batches():
-            own = self.contributions[first : first + len(image)]
+            own = self.contributions[rows[first : first + len(image)]]
             parts.append(self.posterior(image @ self.basis, noise, own) * amplitude)
             first += len(image)
         scaled = torch.cat(parts)  # (n_genes, rank)
@@ -282,4 +370,5 @@ class Eigenimages(nn.Module):
             axes, old = torch.zeros_like(self.axes), state[f"{prefix}axes"]
             axes[: len(old) - 1], axes[-1] = old[:-1], old[-1]
             state[f"{prefix}axes"] = axes
+        self._laid = self._grams = None
         super()._load_from_state_dict(state, prefix, *args)

@@ -48,7 +48,9 @@ class GeneEncoder(nn.Module):
         self.eigen: Eigenimages | None = None
         self.mae: MaskedAutoencoder | None = None
         if config.start == "eigen":
-            self.eigen = Eigenimages(grid.n_pixels, min(config.rank, grid.n_pixels), n_dims, n_genes)
+            self.eigen = Eigenimages(
+                grid.n_pixels, min(config.rank, grid.n_pixels), n_dims, n_genes, len(grid.parts)
+            )
         if config.branch:
             self.mae = MaskedAutoencoder(config, n_dims, generator, grid.n_patches)
             if self.eigen is not None:
@@ -61,6 +63,7 @@ class GeneEncoder(nn.Module):
         amplitude: Float[Tensor, "batch 1"],
         gene: Int[Tensor, " batch"] | None,
         grid: Patches,
+        section: int | None = None,
     ) -> Float[Tensor, "batch n_dims"]:
         """Representations `(batch, n_dims)`, each of length `sqrt(n_dims)`.
 
@@ -74,13 +77,17 @@ class GeneEncoder(nn.Module):
             Rows of the genes in the fit, `(batch,)`, -1 for others; None: all are others.
         grid
             Where pixels and patches lie.
+        section
+            The one section that the images are seen in, of several; they are 0 on all others. None: all.
         """
         patches = grid.split(image)  # (batch, n_patches, patch pixels)
-        parts = []
+        parts, keep = [], None
+        if section is not None:
+            keep = grid.in_sections[:, section].nonzero()[:, 0].expand(len(image), -1)  # (batch, kept)
         if self.eigen is not None:
-            parts.append(self.eigen(patches, noise, amplitude, gene, grid)[0])
+            parts.append(self.eigen(patches, noise, amplitude, gene, grid, section=section)[0])
         if self.mae is not None:
-            parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid), grid)))
+            parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid, keep), grid, keep)))
         return self._on_sphere(torch.stack(parts).sum(dim=0))
 
     def masked(

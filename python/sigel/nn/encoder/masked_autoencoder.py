@@ -293,6 +293,7 @@ def reconstruction_loss(
     target: Float[Tensor, "batch n_patches patch_pixels"],
     grid: Patches,
     keep: Int[Tensor, "batch kept"],
+    there: Float[Tensor, "batch n_patches"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean squared error over the tissue pixels of a gene's hidden patches, mean over genes.
 
@@ -304,8 +305,11 @@ def reconstruction_loss(
         Where they lie.
     keep
         `(batch, kept)`: visible patches, which do not count.
+    there
+        1 for patches that a gene has an image on, else 0, and these do not count either; None: all.
     """
     hidden = torch.ones(target.shape[:2], device=target.device).scatter(1, keep, 0.0)  # (batch, n_patches)
+    hidden = hidden if there is None else hidden * there
     weight = hidden[..., None] * grid.inside  # (batch, n_patches, pixels)
     error = ((predicted - target).square() * weight).sum(dim=(1, 2))  # (batch,)
     return (error / weight.sum(dim=(1, 2)).clamp_min(1.0)).mean()

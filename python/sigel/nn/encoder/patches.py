@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Literal
 
@@ -32,12 +33,15 @@ class Patches:
         `(n_patches, 2)`: row and column of the patch centre, in shares of the grid's longer side.
     places
         `(n_pixels, 2)`: row and column of each tissue pixel, in the same shares.
+    parts
+        Pixels of each section.
     """
 
     index: Int[Tensor, "n_patches patch_pixels"]
     inside: Float[Tensor, "n_patches patch_pixels"]
     position: Float[Tensor, "n_patches 2"]
     places: Float[Tensor, "n_pixels 2"]
+    parts: tuple[slice, ...]
 
     @property
     def n_pixels(self) -> int:
@@ -75,7 +79,16 @@ class Patches:
             inside=torch.from_numpy((index < raster.n_pixels).astype(np.float32)),
             position=torch.from_numpy((centre / longer).astype(np.float32)),
             places=torch.from_numpy((places / longer).astype(np.float32)),
+            parts=raster.parts,
         )
+
+    @cached_property
+    def in_sections(self) -> Float[Tensor, "n_patches n_sections"]:
+        """Number of pixels of each patch in each section."""
+        starts = torch.tensor([part.start for part in self.parts[1:]], device=self.index.device)
+        section = torch.bucketize(self.index, starts, right=True)  # (n_patches, patch_pixels)
+        counted = torch.nn.functional.one_hot(section, len(self.parts)) * self.inside[..., None]
+        return counted.sum(dim=1)
 
     @property
     def patch_size(self) -> int:
@@ -91,7 +104,7 @@ class Patches:
             Where to.
         """
         parts = (self.index, self.inside, self.position, self.places)
-        return Patches(*(part.to(device) for part in parts))
+        return Patches(*(part.to(device) for part in parts), self.parts)
 
     def split(self, images: Float[Tensor, "batch n_pixels"]) -> Float[Tensor, "batch n_patches patch_pixels"]:
         """`(batch, n_pixels)` to `(batch, n_patches, patch_size ** 2)`; zero off the tissue.

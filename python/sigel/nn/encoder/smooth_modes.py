@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,7 +17,10 @@ SWEEPS = 6
 
 
 def smooth_modes(
-    positions: Float[Tensor, "n_pixels 2"], n_modes: int, generator: torch.Generator
+    positions: Float[Tensor, "n_pixels 2"],
+    n_modes: int,
+    generator: torch.Generator,
+    parts: Sequence[slice] = (slice(None),),
 ) -> tuple[Float[Tensor, " modes"], Float[Tensor, "n_pixels modes"]]:
     """Leading eigenvectors of a smooth covariance over the tissue, and its variance along each.
 
@@ -27,14 +32,31 @@ def smooth_modes(
         How many, at most the number of pixels.
     generator
         CPU generator.
+    parts
+        Pixels of each section; default: all of one.
 
     Notes
     -----
-    The covariance of pixels at a distance d is the mean of `exp(-d^2 / (2 l^2))` over the lengths l, less its
-    means over rows and columns, as images have mean 0. On a grid it is a product of one kernel for the rows
-    and one for the columns, so that no matrix of pixels by pixels is ever made.
+    The covariance of pixels of a section at a distance d is the mean of `exp(-d^2 / (2 l^2))` over the
+    lengths l, less its means over rows and columns, as images have mean 0; what one section is like says
+    nothing of another. On a grid it is a product of one kernel for the rows and one for the columns, so that
+    no matrix of pixels by pixels is ever made.
     """
     n_pixels = len(positions)
+    smooth = [_covariance(positions[part]) for part in parts]
+
+    def times(x: Tensor) -> Tensor:
+        found = [one(x[part]) for one, part in zip(smooth, parts, strict=True)]
+        return found[0] if len(found) == 1 else torch.cat(found)
+
+    values, modes = leading(
+        times, n_pixels, min(n_modes, n_pixels), sweeps=SWEEPS, generator=generator, like=positions
+    )
+    return values.clamp_min(0), modes
+
+
+def _covariance(positions: Float[Tensor, "n_pixels 2"]) -> Callable[[Tensor], Tensor]:
+    """What the covariance of one section does to columns."""
     rows, row = positions[:, 0].unique(return_inverse=True)
     columns, column = positions[:, 1].unique(return_inverse=True)
     down = [_gaussian(rows, length) for length in LENGTHS]  # (n_rows, n_rows) each
@@ -50,10 +72,7 @@ def smooth_modes(
             total += torch.einsum("wj,hjk->hwk", horizontal, mixed)[row, column]
         return (total - total.mean(dim=0)) / len(LENGTHS)
 
-    values, modes = leading(
-        times, n_pixels, min(n_modes, n_pixels), sweeps=SWEEPS, generator=generator, like=positions
-    )
-    return values.clamp_min(0), modes
+    return times
 
 
 def _gaussian(places: Float[Tensor, " n"], length: float) -> Float[Tensor, "n n"]:

@@ -106,4 +106,4 @@ def _images_side_by_side(section: Section, tissue: Tissue, config: ImageConfig) 
     places += np.column_stack([column, row]) * np.ceil(places.max(axis=0) * 1.1 + 1)
     if config.pixel_size is not None:
         config = replace(config, pixel_size=1.0)
-    return GeneImages.from_section(replace(section, coordinates=places, lattice=None), config)
+    return GeneImages.from_section(replace(section, coordinates=places, lattice=None, labels=None), config)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy import stats
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
+from sigel.images.section import in_section
 from sigel.tasks.spatial_genes.one_section import TESTED, spatial_genes, with_ranks
 
 MakeSection = Callable[[], tuple[GeneImages, Mapping[str, np.ndarray]]]
@@ -54,24 +54,6 @@ def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.nd
     total = np.zeros((raster.n_pixels, values.shape[1]))
     np.add.at(total, raster.pixel_of_spot, values)
     return total / raster.spots_per_pixel[:, None]
-
-
-@contextmanager
-def in_section(name: object) -> Iterator[None]:
-    """What is refused inside says which section it was.
-
-    Parameters
-    ----------
-    name
-        Of the section; None where there is one only.
-    """
-    try:
-        yield
-    except InputError as error:
-        if name is None:
-            raise
-        found = f"{error.found} (in section {str(name)!r})"
-        raise InputError(error.argument, found, error.wanted, error.fix) from error
 
 
 def spatial_genes_of_sections(parts: Iterable[tuple[object, MakeSection]], **options: Any) -> pd.DataFrame:
