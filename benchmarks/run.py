@@ -27,6 +27,7 @@ from benchmarks.representations.annotations import annotations
 from benchmarks.representations.modules import modules
 from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
+from benchmarks.representations.sections_in_one_space import several
 from benchmarks.representations.tables import agreement, ceiling, stability
 from benchmarks.spatial_genes.tables import spatial
 from benchmarks.speed.tables import speed
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "stability": stability,
     "annotations": annotations,
     "planted": planted,
+    "several": several,
     "ablation": ablation,
     "spatial": spatial,
     "imputation": imputation,

@@ -42,6 +42,16 @@ class Keys:
         """`varm` and `obsm` key: gene representations and spot embedding."""
         return f"X_{self.base}"
 
+    def section(self, name: str) -> str:
+        """`varm` key: gene representations by one section of several.
+
+        Parameters
+        ----------
+        name
+            Of the section; a slash, which h5ad files have no room for, becomes `_`.
+        """
+        return f"{self.representation}_{name.replace('/', '_')}"
+
     @property
     def group(self) -> str:
         """`var` column with the group of each gene."""

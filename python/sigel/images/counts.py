@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,34 @@ class SpotRows:
             counts = _in_memory(counts)
             self._bounds, self._read = _of_memory(counts, values)
         self.shape = (int(counts.shape[0]), int(counts.shape[1]))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Any], columns: Sequence[np.ndarray], n_genes: int) -> SpotRows:
+        """Counts of several sections one after the other, each with genes of its own.
+
+        Parameters
+        ----------
+        parts
+            Counts of each, as in the constructor.
+        columns
+            Column of each gene of a part in the whole.
+        n_genes
+            Columns of the whole.
+        """
+        each = [cls(counts) for counts in parts]
+        begin = np.cumsum([0, *(rows.shape[0] for rows in each)])
+        found = cls.__new__(cls)
+        inner = [rows._bounds[:-1] + start for rows, start in zip(each, begin, strict=False)]
+        found._bounds = np.append(np.concatenate(inner), begin[-1])
+
+        def read(start: int, stop: int) -> sparse.csr_matrix:
+            k = int(np.searchsorted(begin, start, side="right")) - 1
+            own = as_csr(each[k]._read(start - int(begin[k]), stop - int(begin[k])))
+            parts = own.data, columns[k][own.indices], own.indptr
+            return sparse.csr_matrix(parts, shape=(own.shape[0], n_genes))
+
+        found._read, found.shape = read, (int(begin[-1]), n_genes)
+        return found
 
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield where each chunk lies among the spots, and the chunk as floating-point CSR."""

@@ -122,6 +122,7 @@ class GeneImages:
         *,
         layer: str | None = None,
         spatial_key: str = "spatial",
+        section_key: str | None = None,
     ) -> GeneImages:
         """Images of an AnnData's genes; the object is only read.
 
@@ -139,13 +140,15 @@ class GeneImages:
             Layer with the counts; default `X`.
         spatial_key
             Key in `obsm` of the coordinates.
+        section_key
+            Column of `obs` that tells several sections apart; each has pixels of its own. None: one section.
 
         Raises
         ------
         InputError
             When counts, names or coordinates cannot be used; the message names the fix.
         """
-        section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
+        section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, section_key=section_key)
         return cls.from_section(section, config)
 
     @classmethod
@@ -204,9 +207,10 @@ class GeneImages:
         config = config or ImageConfig()
         parts = list(section.parts())
         if len(parts) > 1:
-            section.rows()  # what is wrong with all of them is told of all of them
+            # What is wrong with all of them is told of all of them.
+            at = np.arange(section.rows().shape[0])
             taken = ((str(name), section.take(spots)) for name, spots in parts)
-            return cls.from_sections(taken, config, spots=[np.flatnonzero(spots) for _, spots in parts])
+            return cls.from_sections(taken, config, spots=[at[spots] for _, spots in parts])
         sums, excluded = read_section(section, config), matching(section.genes, config.exclude)
         status = _status(sums.detected, excluded, config)
         kept = status == EMBEDDED

@@ -366,6 +366,9 @@ class SIGEL:
     def _encoded(self, batches: Iterable[View], raster: Raster, section: int | None = None) -> np.ndarray:
         """Representations of images, whose `gene` counts the genes of the model."""
         model = self._fitted().to(self.device).eval()
+        if self.sections and raster is not self.raster and raster.to_dict() != self.raster.to_dict():
+            found, wanted = "images on another grid", "images on the canvas of the model's sections"
+            raise InputError("images", found, wanted, "Use a model that was fitted to this section alone.")
         grid = Patches.from_raster(raster, self.config.encoder.patch_size).to(self.device)
         with torch.no_grad():
             parts = [model(*view.on(self.device), grid, section) for view in batches]

@@ -1,4 +1,4 @@
-"""From one section's counts to representations of its genes and of its spots."""
+"""From the counts of a section, or of several, to representations of genes and of spots."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ class Embedding:
         last where there are such genes; NaN rows where not embedded.
     status
         `"embedded"`, or why not.
+    sections
+        What each section alone says of a gene, by its name: float32 `(n_all_genes, n_dims)`, NaN rows where
+        it has no image; empty for one section.
     model
         The fitted model.
     """
@@ -50,6 +53,7 @@ class Embedding:
     group_prob: np.ndarray
     posterior: np.ndarray
     status: np.ndarray
+    sections: dict[str, np.ndarray]
     model: SIGEL
 
     @property
@@ -79,14 +83,14 @@ def embed_section(
     save: str | Path | None = None,
     checkpoint: str | Path | None = None,
 ) -> Embedding:
-    """Fit a model to the images of a section and describe its genes and spots.
+    """Fit a model to the images of a section, or of several, and describe their genes and spots.
 
     Parameters
     ----------
     images
         Gene images.
     counts
-        What the images were made of, `(n_spots, n_all_genes)`, in memory or on disk.
+        What the images were made of, `(n_spots, n_all_genes)`, in memory or on disk, or a `SpotRows`.
     config
         Settings.
     seed, device, progress
@@ -114,7 +118,11 @@ def embed_section(
     spots = embed_spots(counts, model.representations, genes=kept, normalize=normalize)
     if save is not None:
         model.save(save)
-    return Embedding(representations, spots, group, prob, posterior, images.status, model)
+    sections = {}
+    for name, own in zip(model.sections, model.section_representations, strict=True):
+        sections[name] = np.full_like(representations, np.nan)
+        sections[name][kept] = own
+    return Embedding(representations, spots, group, prob, posterior, images.status, sections, model)
 
 
 def _check_folder(folder: object, argument: str) -> None:
@@ -137,8 +145,8 @@ def embed_spots(
     Parameters
     ----------
     counts
-        `(n_spots, n_all_genes)`, in memory or on disk, as in `sigel.images.counts.SpotRows`; read
-        twice, some spots at a time.
+        `(n_spots, n_all_genes)`, in memory or on disk, as in `sigel.images.counts.SpotRows`, or one of these;
+        read twice, some spots at a time.
     representations
         `(n_genes, n_dims)`.
     genes
@@ -158,7 +166,7 @@ def embed_spots(
     the spot lies at `sum of w z_g / sum of w` over genes, `w = log(1 + m x / l_i)`, less the mean of all
     spots.
     """
-    rows = SpotRows(counts)
+    rows = counts if isinstance(counts, SpotRows) else SpotRows(counts)
     columns = np.arange(rows.shape[1]) if genes is None else np.flatnonzero(genes)
     library = np.concatenate([_row_sums(_positive(chunk, columns)) for _, chunk in rows])
     filled = library > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,23 +11,23 @@ import torch
 
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
-from sigel.images import GeneImages
-from sigel.images.section import Section
 from sigel.keys import Keys, check_key
 from sigel.runtime.progress import shown
 from sigel.tasks.embedding import Embedding, embed_section
+from sigel.tl._sections import given_sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
 def embed(
-    adata: AnnData,
+    adata: AnnData | Sequence[AnnData],
     *,
     n_dims: int | None = None,
     n_groups: int | str | None = None,
     layer: str | None = None,
     spatial_key: str = "spatial",
+    section_key: str | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     key_added: str = "sigel",
@@ -36,14 +37,15 @@ def embed(
     preset: str = "default",
     checkpoint: str | Path | None = None,
 ) -> None:
-    """Embed the genes of a section by their spatial pictures.
+    """Embed the genes of a section, or of several in one space, by their spatial pictures.
 
     Parameters
     ----------
     adata
         Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
         in `obs["array_row"]`, `obs["array_col"]` where the platform has them. Counts on disk, as those of
-        a backed object, are read some spots at a time; results are written to the object in memory.
+        a backed object, are read some spots at a time; results are written to the object in memory. Or a list
+        of such, each one section: genes are matched by name and need not be in all.
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups
@@ -53,6 +55,10 @@ def embed(
         Layer with raw counts; default `X`.
     spatial_key
         Key in `obsm` of the coordinates.
+    section_key
+        Column of `obs` that tells several sections apart: a gene gets one representation over all of them,
+        and one for each section in the same space. In a list, each object has one section, and the column
+        holds its name; default there: `"1"`, `"2"`, ... in the order of the list.
     seed
         Same seed and device give the same numbers.
     device
@@ -83,13 +89,20 @@ def embed(
         - `varm["sigel_posterior"]`: posterior of each group, float32 `(n_vars, n_groups)`, NaN rows alike
         - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
-        - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `provenance`, `history`, `raster`,
-          `bic`
+        - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `section_key` (empty: one section),
+          `provenance`, `history`, `raster`, `bic`
+
+        Of several sections also, for a section called A:
+
+        - `varm["X_sigel_A"]`: what A alone says of the genes, in the space of `varm["X_sigel"]`: the same
+          axes and length. NaN rows for genes without an image in A. Of a list, each object gets its own.
+        - `uns["sigel"]["sections"]`: the names of all sections; of a list also `"section"`, the object's own
 
     Raises
     ------
     InputError
-        When counts, names, coordinates or an argument cannot be used; nothing is written.
+        When counts, names, coordinates or an argument cannot be used, or when several sections have fewer
+        than 20 genes in common; nothing is written.
 
     Notes
     -----
@@ -124,6 +137,12 @@ def embed(
     epochs, `z . (z - sum of a_j z_j) / D` over the genes j that were mutual nearest neighbours before the
     first epoch, a the weights of their normalised graph.
 
+    Several sections: the images of a gene in all of them are one image, each normalised and scaled on its
+    own, so that what differs in level or depth between sections is no pattern. Genes that all sections have
+    make the eigenimages. A gene that some lack is read by the exact posterior of the pixels that it has, its
+    own contribution to the eigenimages left out, and so is every gene by one section alone. Nothing is
+    aligned: what places of two sections have in common is what the other genes do there.
+
     A spot lies at the mean of the z of its genes, weighted by `log(1 + counts)` at the median library, less
     the mean of all spots.
 
@@ -138,12 +157,11 @@ def embed(
     """
     check_key(key_added, "key_added")
     config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
-    section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
-    images = GeneImages.from_section(section, config.image)
+    sections = given_sections(adata, layer, spatial_key, section_key, Keys(key_added))
     with shown(progress) as report:
         result = embed_section(
-            images,
-            section.counts,
+            sections.images(config.image),
+            sections.counts(),
             config,
             seed=seed,
             device=device,
@@ -151,13 +169,20 @@ def embed(
             save=save,
             checkpoint=checkpoint,
         )
-    _write(adata, Keys(key_added), result, {"layer": layer or "", "spatial_key": spatial_key})
+    where = {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""}
+    for one, part, own in sections.shares(result):
+        _write(one, Keys(key_added), part, where | own)
 
 
-def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, str]) -> None:
+def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, Any]) -> None:
     """All that `embed` leaves, and where counts and coordinates lay."""
     group = pd.Categorical(result.group, categories=result.model.group_names).remove_unused_categories()
+    info = adata.uns.get(keys.info, {})
+    for name in info.get("sections", []):  # of an earlier fit
+        adata.varm.pop(keys.section(str(name)), None)
     adata.varm[keys.representation] = result.representations
+    for name, own in result.sections.items():
+        adata.varm[keys.section(name)] = own
     adata.varm[keys.posterior] = result.posterior
     adata.obsm[keys.representation] = result.spots
     adata.var[keys.group] = pd.Series(group, index=adata.var_names)
@@ -165,7 +190,7 @@ def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, str])
     adata.var[keys.status] = pd.Categorical(result.status)
     raster = result.model.raster
     # Domains have counts, genes and settings of their own; all else came from an earlier fit.
-    kept = {name: value for name, value in adata.uns.get(keys.info, {}).items() if name == "domains"}
+    kept = {name: value for name, value in info.items() if name == "domains"}
     adata.uns[keys.info] = kept | {
         "params": result.params,
         **where,

@@ -38,7 +38,8 @@ def images_as_fitted(
 ) -> GeneImages:
     """Images of a section; what is not given is as in the model, else as in the fit under `key`."""
     info = info_under(adata, key)
-    section = Section.from_anndata(adata, **as_fitted(info, layer, spatial_key))
+    given = as_fitted(info, layer, spatial_key)
+    section = Section.from_anndata(adata, **given, section_key=info.get("section_key") or None)
     return GeneImages.from_section(section, image_config(config, info, model))
 
 

@@ -286,7 +286,8 @@ def group_stability(
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") again.'
         raise InputError("key", found, "results of sigel.tl.embed", fix)
     config = SIGELConfig.from_dict(json.loads(info["params"]))
-    images = GeneImages.from_anndata(adata, config.image, **as_fitted(info, layer, spatial_key))
+    given = as_fitted(info, layer, spatial_key) | {"section_key": info.get("section_key") or None}
+    images = GeneImages.from_anndata(adata, config.image, **given)
     group = adata.var[keys.group].astype(object).to_numpy()[adata.var_names.get_indexer(images.genes)]
     with shown(progress) as report:
         table = stability(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from typing import Literal
@@ -103,8 +103,8 @@ class Patches:
         device
             Where to.
         """
-        parts = (self.index, self.inside, self.position, self.places)
-        return Patches(*(part.to(device) for part in parts), self.parts)
+        tensors = ("index", "inside", "position", "places")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
 
     def split(self, images: Float[Tensor, "batch n_pixels"]) -> Float[Tensor, "batch n_patches patch_pixels"]:
         """`(batch, n_pixels)` to `(batch, n_patches, patch_size ** 2)`; zero off the tissue.
