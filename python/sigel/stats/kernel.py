@@ -95,7 +95,6 @@ class RasterKernel:
         self._rows = raster.rows - raster.rows.min()
         self._cols = raster.lattice_cols - raster.lattice_cols.min()
         self._shape = int(self._rows.max()) + 1, int(self._cols.max()) + 1
-        self._flat = torch.from_numpy(self._rows * self._shape[1] + self._cols).to(self.device)
 
         row_step, col_step = np.linalg.norm(raster.affine[:, :2], axis=0)
         self.unit = 2 * col_step if raster.kind == "hexagonal" else math.sqrt(row_step * col_step)
@@ -105,12 +104,11 @@ class RasterKernel:
         self._down, self._across = (
             _Axis.of(n, step, self.lengths) for n, step in zip(self._shape, steps, strict=True)
         )
-        self._waves = [
-            torch.from_numpy(axis.waves.astype(np.float32)).to(self.device)
-            for axis in (self._down, self._across)
-        ]
+        self._spectrum = _Spectrum(self._rows, self._cols, self._down, self._across, self.device)
         self._near = _symmetric(raster.neighbors)
-        self._near_tensor = as_torch(self._near, self.device, torch.float32)
+        # z'(I + W)z by half of the neighbours: each pair once, twice as heavy.
+        once = 2 * sparse.triu(self._near) + sparse.identity(self.n_pixels)
+        self._near_tensor = as_torch(once, self.device, torch.float32)
 
         self.nuisance = _basis(self.n_pixels, covariates)
         every = range(len(self.scales))
@@ -129,28 +127,21 @@ class RasterKernel:
     def clear(self, image: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes pixels"]:
         """Images `(n, n_pixels)` without their mean and covariates, of unit variance; zero where flat."""
         nuisance = torch.from_numpy(self.nuisance).to(image)
-        before = image.square().mean(dim=1, keepdim=True)
-        image = image - (image @ nuisance) @ nuisance.T
-        variance = image.square().mean(dim=1, keepdim=True)
+        before = image.square().mean(dim=1)
+        columns = torch.addmm(image.T, nuisance, nuisance.T @ image.T, alpha=-1)  # (n_pixels, n)
+        variance = columns.square().mean(dim=0)
         # Rounding leaves so much of what is flat, whatever the unit.
         there = variance > 1e-10 * before
-        return torch.where(there, image * torch.where(there, variance, 1.0).rsqrt(), 0.0)
+        columns *= torch.where(there, torch.where(there, variance, 1.0).rsqrt(), 0.0)
+        return columns.T
 
     def forms(self, z: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes scales"]:
         """Quadratic form of every scale, `(n, n_scales)`, for cleared images `(n, n_pixels)`."""
-        grid = z.new_zeros(len(z), self._shape[0] * self._shape[1])
-        grid[:, self._flat] = z
-        rows, cols = self._waves
-        half = grid.view(len(z), *self._shape) @ cols.T  # (n, height, n_col_waves)
-        power = (rows @ half).square()  # (n, n_row_waves, n_col_waves)
-        along = torch.from_numpy(self._across.density.astype(np.float32)).to(z)  # (n_col_waves, n_lengths)
-        across = torch.from_numpy(self._down.density.astype(np.float32)).to(z)
-        found = ((power @ along) * across).sum(dim=1)  # (n, n_lengths)
+        columns = z.T.contiguous()
         # I + W: the identity adds what z'z always is, and makes the kernel positive definite.
-        beside = ((self._near_tensor @ z.T).T * z).sum(dim=1, keepdim=True) + z.square().sum(
-            dim=1, keepdim=True
-        )
-        return torch.cat([beside, found], dim=1) * torch.from_numpy(self.weights).to(z)
+        beside = (self._near_tensor @ columns).mul_(columns).sum(dim=0, keepdim=True)
+        found = torch.cat([beside, self._spectrum.forms(columns)])  # (n_scales, n)
+        return found.T * torch.from_numpy(self.weights).to(z)
 
     # --- moments ---
 
@@ -182,25 +173,42 @@ class RasterKernel:
 
     def _rows_by_scale(self, index: Int[np.ndarray, " some"]) -> Iterator[np.ndarray]:
         """Rows of each scale's centred kernel, `(len(index), n_pixels)`, not weighted."""
-        gap_rows = np.abs(self._rows[index][:, None] - self._rows)
-        gap_cols = np.abs(self._cols[index][:, None] - self._cols)
-        q = self.nuisance
         for k, image in enumerate(self._nuisance_images):
-            if k == 0:
-                plain = np.asarray(self._near[index].todense(), dtype=np.float64)
-                plain[np.arange(len(index)), index] += 1
-            else:
-                plain = self._down.factor(k - 1)[gap_rows] * self._across.factor(k - 1)[gap_cols]
-            # H K H = K - Q (KQ)' - (KQ) Q' + Q (Q'KQ) Q'
-            middle = q[index] @ (q.T @ image) - image[index]
-            yield plain + middle @ q.T - q[index] @ image.T
+            yield self._centred(index, self._plain(index, k), image)
+
+    def _plain(self, index: Int[np.ndarray, " some"], scale: int) -> Float64[np.ndarray, "some pixels"]:
+        """Rows of a scale's kernel that is not centred."""
+        if scale == 0:
+            plain = self._near[index].toarray().astype(np.float64)
+            plain[np.arange(len(index)), index] += 1
+            return plain
+        down, across = (
+            axis.factor(scale - 1)[np.abs(at[index][:, None] - np.arange(size))].take(at, axis=1)
+            for axis, at, size in zip(
+                (self._down, self._across), (self._rows, self._cols), self._shape, strict=True
+            )
+        )
+        return np.multiply(down, across, out=down)
+
+    def _centred(
+        self,
+        index: Int[np.ndarray, " some"],
+        plain: Float64[np.ndarray, "some pixels"],
+        image: Float64[np.ndarray, "pixels nuisance"],
+    ) -> Float64[np.ndarray, "some pixels"]:
+        """Rows K of a kernel made those of H K H, in place; `image` is K Q."""
+        # H K H = K - Q (KQ)' - (KQ) Q' + Q (Q'KQ) Q'
+        q = self.nuisance
+        middle = q[index] @ (q.T @ image) - image[index]
+        plain += np.hstack([middle, -q[index]]) @ np.hstack([q, image]).T
+        return plain
 
     def _rows_of(self, index: Int[np.ndarray, " some"]) -> Float64[np.ndarray, "some pixels"]:
         """Rows of the weighted sum of all scales, `(len(index), n_pixels)`."""
         total = np.zeros((len(index), self.n_pixels))
-        for weight, rows in zip(self.weights, self._rows_by_scale(index), strict=True):
-            total += weight * rows
-        return total
+        for k, weight in enumerate(self.weights):
+            total += weight * self._plain(index, k)
+        return self._centred(index, total, np.einsum("k,kpq->pq", self.weights, self._nuisance_images))
 
     def _image_of_nuisance(self, scale: int) -> Float64[np.ndarray, "pixels nuisance"]:
         weights = np.zeros(len(self.scales))
@@ -215,8 +223,10 @@ class RasterKernel:
             rows = self._rows_of(index)
             own = rows[np.arange(len(index)), index]
             square = np.einsum("ij,ij->i", rows, rows)
-            triangle = np.vdot(self._apply(rows, self.weights), rows)
-            cube = np.einsum("ij,ij,ij->", rows, rows, rows)
+            # (KKK)_ii is the form of row i.
+            images = torch.from_numpy(rows.astype(np.float32)).to(self.device)
+            triangle = float(self.forms(images).double().sum())
+            cube = np.vdot(rows * rows, rows)
             sums += [own.sum(), square.sum(), own @ own, triangle, cube, own @ square, (own**3).sum()]
         return Moments(*(sums * self._pixels_per_row))
 
@@ -231,6 +241,62 @@ class RasterKernel:
         density = np.einsum("rk,ck,k->rc", down.density, across.density, weights[1:])
         back = (down.waves.T @ (spectrum * density)) @ across.waves
         return back[:, self._rows, self._cols] + weights[0] * (self._near @ images.T + images.T).T
+
+
+class _Spectrum:
+    """Quadratic forms of the Gaussian kernels, from images on the grid, pixel by pixel in memory.
+
+    Parameters
+    ----------
+    rows, cols
+        Place of each pixel on the lattice.
+    down, across
+        Waves along both axes.
+    device
+        Where images are.
+    """
+
+    def __init__(
+        self,
+        rows: Int[np.ndarray, " pixels"],
+        cols: Int[np.ndarray, " pixels"],
+        down: _Axis,
+        across: _Axis,
+        device: torch.device,
+    ) -> None:
+        # Where every other column of a row is empty, as on a hexagonal lattice, even and odd rows have their
+        # own waves and half the columns.
+        hexagonal = bool(((rows + cols) % 2 == (rows + cols)[0] % 2).all()) and len(np.unique(rows)) > 1
+        first = (rows + cols)[0] % 2 if hexagonal else 0
+        step = 2 if hexagonal else 1
+        self._n_cols = math.ceil((cols.max() + 1) / step)
+        self._n_rows = int(rows.max()) + 1
+        self._at = torch.from_numpy(rows * self._n_cols + cols // step).to(device)
+        padded = np.pad(across.waves, ((0, 0), (0, 1)))
+
+        def tensor(values: Float64[np.ndarray, "..."]) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
+
+        self._across = [
+            tensor(padded[:, (first + row) % 2 if hexagonal else 0 :: step][:, : self._n_cols])
+            for row in range(step)
+        ]
+        self._down = tensor(down.waves)
+        self._density = tensor(np.einsum("rk,ck->krc", down.density, across.density).reshape(down.density.shape[1], -1))
+
+    def forms(self, columns: Float[Tensor, "pixels genes"]) -> Float[Tensor, "lengths genes"]:
+        """Forms of images, one a column."""
+        n = columns.shape[1]
+        grid = columns.new_zeros(self._n_rows * self._n_cols, n)
+        grid[self._at] = columns
+        grid = grid.view(self._n_rows, self._n_cols, n)
+        step = len(self._across)
+        half = grid.new_empty(self._n_rows, len(self._across[0]), n)
+        for row, waves in enumerate(self._across):
+            part = grid[row::step]
+            half[row::step] = torch.bmm(waves.expand(len(part), -1, -1), part)
+        power = (self._down @ half.view(self._n_rows, -1)).square_()  # (n_row_waves, n_col_waves * n)
+        return self._density @ power.view(-1, n)
 
 
 class _Axis(NamedTuple):
