@@ -130,6 +130,9 @@ def _pool(
     if pooled is not None:
         chunks, pixel = [pooled, *chunks], np.concatenate([np.arange(n_pixels), pixel])
     spots = chunks[0] if len(chunks) == 1 else sparse.vstack(chunks, format="csr")
+    if np.array_equal(np.sort(pixel), np.arange(n_pixels)) and spots.has_canonical_format:
+        # A spot to every pixel: nothing to add.
+        return spots if (np.diff(pixel) > 0).all() else spots[np.argsort(pixel)]
     ones, at = np.ones(len(pixel), dtype=np.float32), np.arange(len(pixel))
     place = sparse.csr_matrix((ones, (pixel, at)), shape=(n_pixels, len(pixel)))
     return place @ spots

@@ -221,7 +221,7 @@ class ImageViews:
             Row numbers of genes.
         """
         if self.device.type == "cpu":  # scipy writes them out three times as fast
-            dense = self._counts[rows.numpy()].T.toarray(order="C")
+            dense = self._counts[rows.numpy()].tocoo(copy=False).T.toarray(order="C")
             return torch.from_numpy(dense.astype(np.float32, copy=False))
         row, pixel, count = self._take(rows)
         dense = torch.zeros(self.n_pixels, len(rows), device=self.device)

@@ -15,14 +15,13 @@ from torch import Tensor
 
 from sigel.images.raster import Raster
 from sigel.images.tensors import as_torch
+from sigel.stats.power_spectrum import Axis, PowerSpectrum
 
 # Rows of the kernel over which its moments are taken; so many represent a section with more pixels, to within
 # 1 % of any moment.
 MOMENT_ROWS = 1024
 # Entries of a block of rows, 32 MB.
 BLOCK = 4_000_000
-# Frequencies up to this over the finest length scale: beyond it less than 1 % of the spectrum is left.
-SPECTRUM = 2.8
 
 
 class Moments(NamedTuple):
@@ -102,13 +101,13 @@ class RasterKernel:
         self.lengths = _lengths(max(n * step for n, step in zip(self._shape, steps, strict=True)))
         self.scales = (self.unit, *(length * self.unit for length in self.lengths))
         self._down, self._across = (
-            _Axis.of(n, step, self.lengths) for n, step in zip(self._shape, steps, strict=True)
+            Axis.of(n, step, self.lengths) for n, step in zip(self._shape, steps, strict=True)
         )
-        self._spectrum = _Spectrum(self._rows, self._cols, self._down, self._across, self.device)
+        self._spectrum = PowerSpectrum(self._rows, self._cols, self._down, self._across, self.device)
         self._near = _symmetric(raster.neighbors)
         # z'(I + W)z by half of the neighbours: each pair once, twice as heavy.
         once = 2 * sparse.triu(self._near) + sparse.identity(self.n_pixels)
-        self._near_tensor = as_torch(once, self.device, torch.float32)
+        self._once = sparse.csr_matrix(once, dtype=np.float32)
 
         self.nuisance = _basis(self.n_pixels, covariates)
         every = range(len(self.scales))
@@ -127,11 +126,11 @@ class RasterKernel:
     def clear(self, image: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes pixels"]:
         """Images `(n, n_pixels)` without their mean and covariates, of unit variance; zero where flat."""
         nuisance = torch.from_numpy(self.nuisance).to(image)
-        before = image.square().mean(dim=1)
-        columns = torch.addmm(image.T, nuisance, nuisance.T @ image.T, alpha=-1)  # (n_pixels, n)
+        explained = nuisance.T @ image.T  # (n_nuisance, n)
+        columns = torch.addmm(image.T, nuisance, explained, alpha=-1)  # (n_pixels, n)
         variance = columns.square().mean(dim=0)
         # Rounding leaves so much of what is flat, whatever the unit.
-        there = variance > 1e-10 * before
+        there = variance > 1e-10 * (variance + explained.square().sum(dim=0) / self.n_pixels)
         columns *= torch.where(there, torch.where(there, variance, 1.0).rsqrt(), 0.0)
         return columns.T
 
@@ -139,9 +138,18 @@ class RasterKernel:
         """Quadratic form of every scale, `(n, n_scales)`, for cleared images `(n, n_pixels)`."""
         columns = z.T.contiguous()
         # I + W: the identity adds what z'z always is, and makes the kernel positive definite.
-        beside = (self._near_tensor @ columns).mul_(columns).sum(dim=0, keepdim=True)
+        beside = self._with_neighbors(columns).mul_(columns).sum(dim=0, keepdim=True)
         found = torch.cat([beside, self._spectrum.forms(columns)])  # (n_scales, n)
         return found.T * torch.from_numpy(self.weights).to(z)
+
+    def _with_neighbors(self, columns: Float[Tensor, "pixels genes"]) -> Float[Tensor, "pixels genes"]:
+        if self.device.type == "cpu":  # scipy's product takes half the time of torch's
+            return torch.from_numpy(self._once @ columns.numpy())
+        return self._once_tensor @ columns
+
+    @cached_property
+    def _once_tensor(self) -> Tensor:
+        return as_torch(self._once, self.device, torch.float32)
 
     # --- moments ---
 
@@ -241,88 +249,6 @@ class RasterKernel:
         density = np.einsum("rk,ck,k->rc", down.density, across.density, weights[1:])
         back = (down.waves.T @ (spectrum * density)) @ across.waves
         return back[:, self._rows, self._cols] + weights[0] * (self._near @ images.T + images.T).T
-
-
-class _Spectrum:
-    """Quadratic forms of the Gaussian kernels, from images on the grid, pixel by pixel in memory.
-
-    Parameters
-    ----------
-    rows, cols
-        Place of each pixel on the lattice.
-    down, across
-        Waves along both axes.
-    device
-        Where images are.
-    """
-
-    def __init__(
-        self,
-        rows: Int[np.ndarray, " pixels"],
-        cols: Int[np.ndarray, " pixels"],
-        down: _Axis,
-        across: _Axis,
-        device: torch.device,
-    ) -> None:
-        # Where every other column of a row is empty, as on a hexagonal lattice, even and odd rows have their
-        # own waves and half the columns.
-        hexagonal = bool(((rows + cols) % 2 == (rows + cols)[0] % 2).all()) and len(np.unique(rows)) > 1
-        first = (rows + cols)[0] % 2 if hexagonal else 0
-        step = 2 if hexagonal else 1
-        self._n_cols = math.ceil((cols.max() + 1) / step)
-        self._n_rows = int(rows.max()) + 1
-        self._at = torch.from_numpy(rows * self._n_cols + cols // step).to(device)
-        padded = np.pad(across.waves, ((0, 0), (0, 1)))
-
-        def tensor(values: Float64[np.ndarray, "..."]) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(device)
-
-        self._across = [
-            tensor(padded[:, (first + row) % 2 if hexagonal else 0 :: step][:, : self._n_cols])
-            for row in range(step)
-        ]
-        self._down = tensor(down.waves)
-        self._density = tensor(np.einsum("rk,ck->krc", down.density, across.density).reshape(down.density.shape[1], -1))
-
-    def forms(self, columns: Float[Tensor, "pixels genes"]) -> Float[Tensor, "lengths genes"]:
-        """Forms of images, one a column."""
-        n = columns.shape[1]
-        grid = columns.new_zeros(self._n_rows * self._n_cols, n)
-        grid[self._at] = columns
-        grid = grid.view(self._n_rows, self._n_cols, n)
-        step = len(self._across)
-        half = grid.new_empty(self._n_rows, len(self._across[0]), n)
-        for row, waves in enumerate(self._across):
-            part = grid[row::step]
-            half[row::step] = torch.bmm(waves.expand(len(part), -1, -1), part)
-        power = (self._down @ half.view(self._n_rows, -1)).square_()  # (n_row_waves, n_col_waves * n)
-        return self._density @ power.view(-1, n)
-
-
-class _Axis(NamedTuple):
-    """Waves along one axis of the grid and the spectral density of the Gaussian kernels there."""
-
-    waves: Float64[np.ndarray, "waves n"]  # cosines, then sines
-    density: Float64[np.ndarray, "waves lengths"]
-
-    @classmethod
-    def of(cls, n: int, step: float, lengths: list[float]) -> _Axis:
-        """For `n` pixels that lie `step` apart, and kernels of some lengths."""
-        # A torus so wide that no pixel sees another round the back.
-        width = n * step + 3 * max(lengths)
-        n_waves = math.floor(SPECTRUM / min(lengths) * width / (2 * math.pi)) + 1
-        frequency = 2 * math.pi / width * np.arange(n_waves)
-        phase = frequency[:, None] * (np.arange(n) * step)
-        density = np.exp(-0.5 * (frequency[:, None] * np.asarray(lengths)) ** 2)
-        density[1:] *= 2
-        density /= density.sum(axis=0)
-        waves = np.concatenate([np.cos(phase), np.sin(phase[1:])])
-        return cls(waves, np.concatenate([density, density[1:]]))
-
-    def factor(self, k: int) -> Float64[np.ndarray, " n"]:
-        """The Gaussian kernel of a length as a function of the steps between two pixels."""
-        n_cosines = (len(self.waves) + 1) // 2
-        return self.density[:n_cosines, k] @ self.waves[:n_cosines]
 
 
 def _lengths(span: float) -> list[float]:

@@ -145,15 +145,15 @@ def _tested(
         # Values that are no counts are tested as the images that they are.
         z = kernel.clear(stabilised_residuals(counts, share) if views.integer else views.unscaled(counts))
         square = z.square()
-        powers = square.sum(dim=1), (square * z).mean(dim=1), square.square_().mean(dim=1)
-        found.append(torch.cat([torch.stack(powers, dim=1), kernel.forms(z)], dim=1))
+        powers = torch.stack([(square * z).mean(dim=1), square.square_().mean(dim=1)], dim=1)
+        found.append(torch.cat([powers, kernel.forms(z)], dim=1))
         done += len(rows)
         if progress is not None:
             progress("test", len(found), len(batches), f"{done} genes")
-    values = torch.empty(views.n_genes, 3 + len(kernel.scales), dtype=torch.float64)
+    values = torch.empty(views.n_genes, 2 + len(kernel.scales), dtype=torch.float64)
     values[order] = torch.cat(found).double().cpu()
-    size, skew, kurtosis = values[:, :3].T.numpy()
-    forms = values[:, 3:].numpy()  # (n, n_scales)
+    skew, kurtosis = values[:, :2].T.numpy()
+    forms = values[:, 2:].numpy()  # (n, n_scales)
     statistic, log_p = permutation_test(
         forms.sum(axis=1), kernel.moments, n, skew, kurtosis, kernel.nuisance.shape[1]
     )
@@ -166,7 +166,7 @@ def _tested(
         "length_scale": np.asarray(kernel.scales)[strongest],
         "pval": np.exp(log_p),
     }
-    flat = size == 0
+    flat = kurtosis == 0  # at least 1 where there is any variance
     table = pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in columns.items()})
     return table.assign(score=np.nan, score_pval=np.nan)
 
