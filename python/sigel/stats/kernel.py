@@ -125,14 +125,17 @@ class RasterKernel:
 
     def clear(self, image: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes pixels"]:
         """Images `(n, n_pixels)` without their mean and covariates, of unit variance; zero where flat."""
-        nuisance = torch.from_numpy(self.nuisance).to(image)
-        explained = nuisance.T @ image.T  # (n_nuisance, n)
-        columns = torch.addmm(image.T, nuisance, explained, alpha=-1)  # (n_pixels, n)
+        return self.clear_columns_(image.T.clone(memory_format=torch.contiguous_format)).T
+
+    def clear_columns_(self, columns: Float[Tensor, "pixels genes"]) -> Float[Tensor, "pixels genes"]:
+        """The same in place, images one a column."""
+        nuisance = torch.from_numpy(self.nuisance).to(columns)
+        explained = nuisance.T @ columns  # (n_nuisance, n)
+        columns.addmm_(nuisance, explained, alpha=-1)
         variance = columns.square().mean(dim=0)
         # Rounding leaves so much of what is flat, whatever the unit.
         there = variance > 1e-10 * (variance + explained.square().sum(dim=0) / self.n_pixels)
-        columns *= torch.where(there, torch.where(there, variance, 1.0).rsqrt(), 0.0)
-        return columns.T
+        return columns.mul_(torch.where(there, torch.where(there, variance, 1.0).rsqrt(), 0.0))
 
     def forms(self, z: Float[Tensor, "genes pixels"]) -> Float[Tensor, "genes scales"]:
         """Quadratic form of every scale, `(n, n_scales)`, for cleared images `(n, n_pixels)`."""

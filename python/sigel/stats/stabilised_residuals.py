@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from functools import cache
 
+import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
 # Grid of log means on which the moments of the transform are tabulated.
 LOG_MEANS = (-14.0, 12.0, 1041)
 # Anscombe's constant.
 SHIFT = 0.375
-# Distance of the totals between which residuals are interpolated: the cubic through four of them is off by less
-# than 1e-5 of a residual, less than the table is.
+# Distance of the log totals between which residuals are interpolated: the cubic through four of them is off
+# by less than 1e-5 of a residual, less than the table is.
 TOTAL_STEP = 0.125
+# So many of them are looked up at once.
+AHEAD = 8
 # Above this mean the Poisson sum is replaced by its expansion.
 LARGE = 200.0
 
@@ -56,53 +59,82 @@ def stabilised_residuals(
     for a few totals only, and those of genes are sums over the four that lie next to theirs. Genes of like
     totals share them: a batch of such is cheaper than one of any.
     """
-    columns = counts.T.contiguous()
-    total, weight = _neighbours(columns.sum(dim=0).clamp_min(1e-12).log())
-    at_zero, rate = _moments(total[:, None], depth_share)
-    # A pixel without depth has no counts and says nothing.
-    known = depth_share > 0
-    raised = (columns + SHIFT).sqrt_().sub_(math.sqrt(SHIFT))
-    raised *= (rate * known).T @ weight.T
-    return raised.addmm_((at_zero * known).T, weight.T).T
+    columns = counts.T.clone(memory_format=torch.contiguous_format)
+    return Residuals(depth_share).of_columns_(columns, columns.sum(dim=0).cpu().numpy()).T
+
+
+class Residuals:
+    """The same for batches of genes by rising totals: what depends on the total is kept from batch to batch.
+
+    Parameters
+    ----------
+    depth_share
+        As in `stabilised_residuals`.
+    """
+
+    def __init__(self, depth_share: Float[Tensor, " pixels"]) -> None:
+        self._known = depth_share > 0
+        self._log_share = depth_share.clamp_min(1e-12).log()
+        self._table = _table().to(depth_share.device)
+        self._range = range(0)
+        self._rows: list[Tensor] = []
+        self._rate = depth_share.new_empty(0, 0)
+
+    def of_columns_(
+        self, columns: Float[Tensor, "pixels genes"], totals: Float[np.ndarray, " genes"]
+    ) -> Float[Tensor, "pixels genes"]:
+        """Counts made residuals in place.
+
+        Parameters
+        ----------
+        columns
+            `(n_pixels, n)`, one gene a column; contiguous.
+        totals
+            Their sums, `(n,)`.
+        """
+        nodes, weight = _neighbours(np.log(np.maximum(totals.astype(np.float64), 1e-12)))
+        if nodes.start not in self._range or nodes[-1] not in self._range:
+            self._range = range(nodes.start, max(nodes.stop, nodes.start + AHEAD))
+            self._rows = self._moments()
+        first = nodes.start - self._range.start
+        at_zero, rate = (row[first : first + len(nodes)] for row in self._rows)
+        weights = torch.from_numpy(weight).to(columns)  # (k, n)
+        if self._rate.shape != columns.shape:
+            self._rate = torch.empty_like(columns)
+        torch.mm(rate.T, weights, out=self._rate)
+        raised = columns.add_(SHIFT).sqrt_().sub_(math.sqrt(SHIFT)).mul_(self._rate)
+        return raised.addmm_(at_zero.T, weights)
+
+    def _moments(self) -> list[Float[Tensor, "totals pixels"]]:
+        """Residual of a count of zero, and one over the standard deviation of T, for totals at all depths."""
+        low, high, n = LOG_MEANS
+        log_total = torch.arange(self._range.start, self._range.stop) * TOTAL_STEP
+        place = log_total.to(self._log_share)[:, None] + self._log_share
+        place = ((place - low) * ((n - 1) / (high - low))).clamp_(0, n - 1.001)
+        cell = place.long()
+        part = place - cell
+        # A pixel without depth has no counts and says nothing.
+        return [torch.lerp(row[cell], row[cell + 1], part) * self._known for row in self._table]
 
 
 def _neighbours(
-    log_total: Float[Tensor, " genes"],
-) -> tuple[Float[Tensor, " totals"], Float[Tensor, "genes totals"]]:
-    """Log totals of a grid that lie about those of genes, and the weights of the cubic through four of them."""
+    log_total: Float64[np.ndarray, " genes"],
+) -> tuple[range, Float32[np.ndarray, "totals genes"]]:
+    """Numbers of the totals that lie about those of genes, and the weights of the cubic through four."""
     place = log_total / TOTAL_STEP
-    cell = place.floor()
-    u = (place - cell)[:, None]
-    four = torch.cat(
-        [
-            -u * (u - 1) * (u - 2) / 6,
-            (u + 1) * (u - 1) * (u - 2) / 2,
-            -(u + 1) * u * (u - 2) / 2,
-            (u + 1) * u * (u - 1) / 6,
-        ],
-        dim=1,
-    )
-    beside = cell[:, None] + torch.arange(-1, 3, device=cell.device)
-    first = beside.min()
-    place = (beside - first).long()
-    there = torch.bincount(place.flatten()) > 0
-    column = there.cumsum(0)[place] - 1
-    used = there.nonzero()[:, 0]
-    return (first + used) * TOTAL_STEP, four.new_zeros(len(cell), len(used)).scatter_(1, column, four)
-
-
-def _moments(
-    log_total: Float[Tensor, "totals 1"], depth_share: Float[Tensor, " pixels"]
-) -> tuple[Float[Tensor, "totals pixels"], Float[Tensor, "totals pixels"]]:
-    """Residual of a count of zero, and one over the standard deviation of T, for some totals at all depths."""
-    low, high, n = LOG_MEANS
-    table = _table().to(depth_share.device)
-    place = log_total + depth_share.clamp_min(1e-12).log()
-    place = ((place - low) * ((n - 1) / (high - low))).clamp_(0, n - 1.001)
-    cell = place.long()
-    part = place - cell
-    at_zero, rate = (torch.lerp(row[cell], row[cell + 1], part) for row in table)
-    return at_zero, rate
+    cell = np.floor(place).astype(np.int64)
+    u = place - cell
+    four = [
+        -u * (u - 1) * (u - 2) / 6,
+        (u + 1) * (u - 1) * (u - 2) / 2,
+        -(u + 1) * u * (u - 2) / 2,
+        (u + 1) * u * (u - 1) / 6,
+    ]
+    nodes = range(int(cell.min()) - 1, int(cell.max()) + 3)
+    weights = np.zeros((len(nodes), len(cell)), dtype=np.float32)
+    for step, weight in enumerate(four):
+        weights[cell - 1 + step - nodes.start, np.arange(len(cell))] = weight
+    return nodes, weights
 
 
 @cache

@@ -20,7 +20,7 @@ from sigel.runtime.seeds import check_seed
 from sigel.stats.kernel import RasterKernel
 from sigel.stats.null_images import Null, check_null
 from sigel.stats.permutation_test import permutation_test
-from sigel.stats.stabilised_residuals import stabilised_residuals
+from sigel.stats.stabilised_residuals import Residuals
 from sigel.tasks.spatial_genes.score import spatial_score
 
 TESTED = "tested"
@@ -139,11 +139,15 @@ def _tested(
     # Genes of like totals together: their residuals share what depends on the total.
     order = torch.from_numpy(np.argsort(totals, kind="stable"))
     batches = order.split(min(BATCH, max(1, ENTRIES // n)))
+    residuals = Residuals(share)
     found, done = [], 0
     for rows in batches:
-        counts = views.count_columns(rows).T
-        # Values that are no counts are tested as the images that they are.
-        z = kernel.clear(stabilised_residuals(counts, share) if views.integer else views.unscaled(counts))
+        columns = views.count_columns(rows)
+        if views.integer:
+            columns = residuals.of_columns_(columns, totals[rows.numpy()])
+        else:  # values that are no counts are tested as the images that they are
+            columns = views.unscaled(columns.T).T.contiguous()
+        z = kernel.clear_columns_(columns).T
         square = z.square()
         powers = torch.stack([(square * z).mean(dim=1), square.square_().mean(dim=1)], dim=1)
         found.append(torch.cat([powers, kernel.forms(z)], dim=1))
