@@ -276,3 +276,28 @@ def test_pearson_residuals_of_genes_without_pattern_have_unit_noise(toy):
         [np.corrcoef(a, b)[0, 1] for a, b in zip(first.image.numpy(), second.image.numpy(), strict=True)]
     )
     assert abs(together) < 0.05
+
+
+def test_a_spot_to_every_pixel_is_pooled_in_any_order_and_form(toy):
+    counts, genes, xy, _ = toy()
+    plain = GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(**PLAIN))
+    order = np.random.default_rng(0).permutation(len(xy))
+    counts = sparse.csr_matrix(counts)
+    # Every value as two entries that add up to it.
+    twice = sparse.coo_matrix(counts)
+    halves = np.tile(twice.data / 2, 2), (np.tile(twice.row, 2), np.tile(twice.col, 2))
+    rows = np.argsort(halves[1][0], kind="stable")
+    split = sparse.csr_matrix((halves[0][rows], halves[1][1][rows], 2 * counts.indptr), shape=counts.shape)
+    for given, places in ((counts[order], xy[order]), (split, xy), (split[order], xy[order])):
+        found = GeneImages.from_arrays(given, genes, places, config=ImageConfig(**PLAIN))
+        assert (found.counts != plain.counts).nnz == 0
+
+
+def test_columns_of_counts_are_the_counts(toy):
+    counts, genes, xy, _ = toy()
+    views = ImageViews(GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(**PLAIN)))
+    rows = torch.tensor([3, 0, 5])
+    columns = views.count_columns(rows)
+    assert columns.is_contiguous()
+    assert columns.dtype == torch.float32
+    assert torch.equal(columns.T, views.counts(rows))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sigel.stats.stabilised_residuals import stabilised_residuals
+from sigel.stats.stabilised_residuals import Residuals, stabilised_residuals
 
 
 def moments(total: float, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -62,3 +62,32 @@ def test_more_counts_give_a_larger_residual():
     z = stabilised_residuals(counts, torch.full((4,), 0.25))
     assert (z.diagonal() > 0).all()
     assert (z.argmax(dim=1) == torch.arange(4)).all()
+
+
+def test_residuals_of_any_total_are_those_of_the_poisson_distribution():
+    """Interpolated between totals; the reference takes each gene's own."""
+    rng = np.random.default_rng(0)
+    share = rng.gamma(2.0, size=60)
+    share /= share.sum()
+    counts = rng.poisson(np.geomspace(20, 20_000, 40)[:, None] * share).astype(np.float64)
+    mean = counts.sum(axis=1)[:, None] * share
+    every = np.arange(int(mean.max() + 12 * np.sqrt(mean.max())))[:, None, None]
+    p, value = stats.poisson.pmf(every, mean), np.sqrt(every + 0.375)
+    first = (p * value).sum(axis=0)
+    spread = np.sqrt((p * (value - first) ** 2).sum(axis=0))
+    found = stabilised_residuals(
+        torch.from_numpy(counts.astype(np.float32)), torch.from_numpy(share.astype(np.float32))
+    )
+    np.testing.assert_allclose(found.numpy(), (np.sqrt(counts + 0.375) - first) / spread, atol=2e-3)
+
+
+def test_a_gene_does_not_depend_on_its_batch():
+    rng = np.random.default_rng(1)
+    share = torch.full((50,), 1 / 50)
+    counts = rng.poisson(np.geomspace(0.1, 300, 30)[:, None], size=(30, 50)).astype(np.float32)
+    counts = torch.from_numpy(counts[np.argsort(counts.sum(axis=1))])
+    whole = stabilised_residuals(counts, share)
+    residuals = Residuals(share)
+    for rows in torch.arange(30).split(7):
+        columns = residuals.of_columns_(counts[rows].T.clone(), counts[rows].sum(dim=1).numpy())
+        torch.testing.assert_close(columns.T, whole[rows], atol=1e-5, rtol=1e-5)

@@ -164,14 +164,14 @@ def _tested(
     # Covariance of neighbours over the variance: what is shared is no noise.
     shared = (forms[:, 0] / kernel.weights[0] - n) / n + 1 / (n - 1)
     strongest = (forms - kernel.traces).argmax(axis=1)
-    columns: dict[str, np.ndarray] = {
+    tested: dict[str, np.ndarray] = {
         "statistic": statistic,
         "effect": shared.clip(0, 1),
         "length_scale": np.asarray(kernel.scales)[strongest],
         "pval": np.exp(log_p),
     }
     flat = kurtosis == 0  # at least 1 where there is any variance
-    table = pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in columns.items()})
+    table = pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in tested.items()})
     return table.assign(score=np.nan, score_pval=np.nan)
 
 
