@@ -288,8 +288,8 @@ def test_a_spot_to_every_pixel_is_pooled_in_any_order_and_form(toy):
     halves = np.tile(twice.data / 2, 2), (np.tile(twice.row, 2), np.tile(twice.col, 2))
     rows = np.argsort(halves[1][0], kind="stable")
     split = sparse.csr_matrix((halves[0][rows], halves[1][1][rows], 2 * counts.indptr), shape=counts.shape)
-    for given, places in ((counts[order], xy[order]), (split, xy), (split[order], xy[order])):
-        found = GeneImages.from_arrays(given, genes, places, config=ImageConfig(**PLAIN))
+    for values, places in ((counts[order], xy[order]), (split, xy), (split[order], xy[order])):
+        found = GeneImages.from_arrays(values, genes, places, config=ImageConfig(**PLAIN))
         assert (found.counts != plain.counts).nnz == 0
 
 
