@@ -135,7 +135,9 @@ as_group <- function(labels) {
   labels[!nzchar(labels)] <- NA_character_
   levels <- unique(labels[!is.na(labels)])
   number <- suppressWarnings(as.numeric(levels))
-  factor(labels, levels = if (anyNA(number)) sort(levels) else levels[order(number)])
+  # Genes without a pattern have a group with a name, the last.
+  flat <- levels == "no pattern"
+  factor(labels, levels = if (anyNA(number[!flat])) sort(levels) else levels[order(number)])
 }
 
 choose_assay <- function(object, assay, call) {

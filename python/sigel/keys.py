@@ -12,7 +12,7 @@ IMPUTATION = "sigel_imputation"
 NO_PATTERN = "no pattern"
 
 
-def group_names(n_groups: int, has_flat: bool) -> list[str]:
+def group_names(n_groups: int, *, has_flat: bool) -> list[str]:
     """Names of groups in the order of the columns of their posterior.
 
     Parameters

@@ -76,7 +76,7 @@ def gene_groups(
         n_groups=whole_or_none(n_groups, "n_groups"),
         resolution=resolution,
         posterior=present,
-        names=None if present is None else group_names(present.shape[1] - has_flat, has_flat),
+        names=None if present is None else group_names(present.shape[1] - has_flat, has_flat=has_flat),
         chosen=whole_or_none(chosen, "chosen"),
         seed=whole(seed),
         device=device,

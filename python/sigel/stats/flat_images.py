@@ -46,10 +46,9 @@ def flat_images(views: ImageViews, generator: torch.Generator) -> FlatImages:
     rows = torch.arange(views.n_genes)
     if views.n_genes > MOST_GENES:
         rows = torch.randperm(views.n_genes, generator=generator)[:MOST_GENES].sort().values
-    left, shuffled = [], []
+    shuffled = []
     take = torch.randperm(len(rows), generator=generator)[:N_SHUFFLED]
-    for part in rows.split(512):
-        left.append(_left(views, views.whole(part)))
+    left = [_left(views, views.whole(part)) for part in rows.split(512)]
     for part in rows[take].split(512):
         image = views.whole(part)
         order = torch.rand(image.shape, generator=generator).argsort(dim=1).to(image.device)

@@ -146,9 +146,9 @@ def gene_groups(
 
 
 def _names(group: pd.Series, n_columns: int) -> list[str]:
-    """Names of the columns of a posterior: the last is that of genes without a pattern where there are any."""
+    """Names of the columns of a posterior; the last is that of genes without a pattern, if there are any."""
     has_flat = bool((group.astype(object) == NO_PATTERN).any())
-    return group_names(n_columns - has_flat, has_flat)
+    return group_names(n_columns - has_flat, has_flat=has_flat)
 
 
 def _chosen(info: dict[str, Any], posterior: np.ndarray | None, config: SIGELConfig) -> int | None:

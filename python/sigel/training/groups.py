@@ -159,4 +159,4 @@ def names_of_groups(assignment: Assignment) -> list[str]:
         Groups.
     """
     has_flat = isinstance(assignment, TMixture) and assignment.has_flat
-    return group_names(len(assignment.means), has_flat)
+    return group_names(len(assignment.means), has_flat=has_flat)

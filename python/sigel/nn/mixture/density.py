@@ -109,7 +109,9 @@ class MixtureDensity(nn.Module):
         self.register_buffer("share", torch.zeros(()))  # of genes without a pattern; 0: no such component
         self.register_buffer("flat_mean", torch.zeros(n_dims))
         self.register_buffer("flat_log_scale", torch.zeros(n_dims))
-        self.register_buffer("pole", torch.zeros(n_dims))  # where flat genes lie; 0: points are taken as given
+        self.register_buffer(
+            "pole", torch.zeros(n_dims)
+        )  # where flat genes lie; 0: points are taken as given
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Versions before 0.6 knew neither a pooled prior nor a component of flat genes."""
@@ -220,7 +222,7 @@ class MixtureDensity(nn.Module):
         constant = self.share.log() - self.flat_log_scale.sum()
         if not self.student:
             return constant - 0.5 * (self.n_dims * LOG_2PI + delta)
-        dof = torch.full_like(constant, START_DOF)
+        dof = torch.full_like(self.flat_mean[:1], START_DOF)  # (1,)
         tail = (dof + self.n_dims) / 2 * torch.log1p(delta / dof)
         return constant + log_t_constant(dof, self.n_dims) - tail
 

@@ -14,7 +14,6 @@ from sigel.errors import InputError, TrainingError
 from sigel.nn.mixture.density import LOG_2PI, MIN_WEIGHT, MixtureDensity, Sigma
 from sigel.nn.mixture.student_t import block_rows, full_distance, solve_dof
 
-
 # Genes' worth of the width of all genes in the pooled width of groups.
 FEW = 10.0
 

@@ -25,8 +25,9 @@ class GroupImages(NamedTuple):
 
 
 def largest_groups(images: GeneImages, group: np.ndarray) -> list[str]:
-    """Names of the groups of genes that have an image, from many genes to few; of equals by name. That of
-    genes without a pattern comes last.
+    """Names of the groups of genes that have an image, from many genes to few; of equals by name.
+
+    That of genes without a pattern comes last.
 
     Parameters
     ----------

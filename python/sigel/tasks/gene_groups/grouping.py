@@ -144,7 +144,7 @@ def _as_groups(
     sizes = np.bincount(soft.argmax(axis=1), minlength=soft.shape[1])[:n_groups]
     order = np.argsort(-sizes, kind="stable")
     soft = np.concatenate([soft[:, order], soft[:, n_groups:]], axis=1).astype(np.float32)
-    names = np.array(group_names(n_groups, soft.shape[1] > n_groups), dtype=object)
+    names = np.array(group_names(n_groups, has_flat=soft.shape[1] > n_groups), dtype=object)
     posterior = np.full((len(kept), soft.shape[1]), np.nan, dtype=np.float32)
     posterior[kept] = soft
     group = np.full(len(kept), "", dtype=object)

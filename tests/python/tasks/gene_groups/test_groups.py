@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
@@ -16,7 +15,6 @@ import sigel
 from conftest import QUICK
 from sigel import bridge
 from sigel.errors import InputError
-from sigel.nn.mixture.t_mixture import TMixture
 from sigel.tasks.gene_groups.grouping import describe_groups, grouped, regroup, typical_genes
 
 SETTINGS = {"max_groups": 12}
@@ -44,15 +42,6 @@ def clouds(sizes, d=5, apart=12.0, seed=0):
     return centres[label] + rng.normal(size=(len(label), d)), label
 
 
-def planted(z, label):
-    """Parameters of the true groups."""
-    data = torch.from_numpy(z)
-    mixture = TMixture(int(label.max()) + 1, z.shape[1]).double()
-    mixture.set_prior(data)
-    mixture.init_from_labels(data, torch.from_numpy(label))
-    return mixture.estimates()
-
-
 # --- what embed keeps ------------------------------------------------------------------------------------
 
 
@@ -63,7 +52,11 @@ def test_embed_keeps_the_posterior_of_every_group(fitted):
     assert np.isnan(posterior[~kept]).all()
     assert np.allclose(posterior[kept].sum(axis=1), 1, atol=1e-5)
     group = fitted.var["sigel_group"].astype(object).to_numpy()
-    assert np.array_equal((posterior[kept].argmax(axis=1) + 1).astype(str), group[kept].astype(str))
+    names = np.array(["1", "2", "3", "4", "no pattern"], dtype=object)
+    assert np.array_equal(names[posterior[kept].argmax(axis=1)], group[kept])
+    background = (fitted.var["programme"] == "background").to_numpy()
+    assert (group[kept & background] == "no pattern").mean() > 0.9
+    assert (group[kept & ~background] == "no pattern").mean() < 0.1
     assert np.allclose(posterior[kept].max(axis=1), fitted.var["sigel_group_prob"][kept])
 
 
@@ -143,7 +136,8 @@ def test_describing_writes_nothing(fitted):
     before = fitted.copy()
     table = sigel.tl.gene_groups(fitted)
     assert table["n_genes"].sum() == (fitted.var["sigel_status"] == "embedded").sum()
-    assert table["n_genes"].is_monotonic_decreasing
+    assert table["n_genes"][:-1].is_monotonic_decreasing
+    assert table["group"].tolist() == ["1", "2", "3", "4", "no pattern"]
     assert "groups" not in fitted.uns["sigel"]
     pd.testing.assert_frame_equal(fitted.var, before.var)
     programme = fitted.var["programme"]
@@ -174,31 +168,19 @@ def test_resolution_multiplies_the_choice_of_bic():
     assert numbers == {0.01: 1, 0.6: 3, 1: 5, 1.4: 7, 2: 10, 3: 15}
 
 
-def test_the_better_of_two_starts_is_kept(monkeypatch):
-    """Where mergers lead astray, the start from k-means wins, and the other way round."""
-    z, label = clouds([50, 40, 30])
-    worse = np.random.default_rng(0).integers(0, 3, len(z))
-
-    def astray(parameters, z, config):
-        mixture = TMixture(3, z.shape[1], config).to(z)
-        mixture.set_prior(z)
-        mixture.init_from_labels(z, torch.from_numpy(worse))
-        return mixture
-
-    monkeypatch.setattr("sigel.nn.mixture.n_groups.mixture_at", astray)
-    assert adjusted_rand_score(label, regroup(z, n_groups=3).group) > 0.99
-    monkeypatch.undo()
-
-    def spoilt(self, z, generator):
-        self.init_from_labels(z, torch.from_numpy(worse))
-
-    monkeypatch.setattr(TMixture, "fit_em", lambda self, z, **_: None)
-    monkeypatch.setattr(TMixture, "initialise", spoilt)
-    monkeypatch.setattr(
-        "sigel.tasks.gene_groups.grouping.groups_path",
-        lambda *_: ({3: planted(z, label)}, {1: 0.0, 2: -1.0, 3: -9.0}),
-    )
-    assert adjusted_rand_score(label, regroup(z, n_groups=3).group) > 0.99
+def test_coarse_and_fine_groups_are_cuts_of_one_tree():
+    z, label = clouds([40] * 6, d=6)
+    z += 25 * np.eye(6)[label // 2]
+    fine = regroup(z, n_groups=6)
+    present = {"posterior": fine.posterior, "names": fine.names}
+    middle, coarse = regroup(z, n_groups=3, **present), regroup(z, n_groups=2, **present)
+    assert adjusted_rand_score(label // 2, middle.group) == 1
+    for below, above in ((fine, middle), (middle, coarse)):
+        assert pd.crosstab(below.group, above.group).gt(0).sum(axis=1).eq(1).all()
+    assert np.allclose(middle.posterior.sum(axis=1), 1)
+    assert (np.diff(fine.tree.height) >= 0).all()
+    assert fine.tree.joined.shape == (5, 2)
+    assert regroup(z, resolution=0.5, chosen=6, **present).group.tolist() == middle.group.tolist()
 
 
 def test_few_groups_are_unions_of_many():
@@ -218,9 +200,7 @@ def test_the_choice_on_the_same_representations_is_that_of_embed(fitted):
     sigel.tl.gene_groups(fitted, resolution=1, key_added="again", device="cpu")
     kept = fitted.var["sigel_group"].notna()
     assert adjusted_rand_score(fitted.var["sigel_group"][kept], fitted.var["again_group"][kept]) > 0.99
-    wanted, found = fitted.uns["sigel"]["bic"], fitted.uns["again"]["groups"]["bic"]
-    assert wanted.keys() == found.keys()
-    assert np.allclose(list(wanted.values()), list(found.values()), rtol=1e-6)
+    assert fitted.uns["again"]["groups"]["chosen"] == 4
 
 
 def test_genes_that_were_not_embedded_have_no_group():
@@ -246,9 +226,9 @@ def test_new_groups_take_the_place_of_the_old_and_can_be_written(fitted, tmp_pat
     fitted.uns["sigel"]["stability"] = {"ari": 1.0}
     z = fitted.varm["X_sigel"].copy()
     table = sigel.tl.gene_groups(fitted, n_groups=3, device="cpu")
-    assert len(table) == 3
-    assert fitted.varm["sigel_posterior"].shape == (fitted.n_vars, 3)
-    assert set(fitted.var["sigel_group"].cat.categories) == set("123")
+    assert table["group"].tolist() == ["1", "2", "3", "no pattern"]
+    assert fitted.varm["sigel_posterior"].shape == (fitted.n_vars, 4)
+    assert fitted.var["sigel_group"].cat.categories.tolist() == ["1", "2", "3", "no pattern"]
     assert np.array_equal(fitted.varm["X_sigel"], z, equal_nan=True)
     kept = (fitted.var["sigel_status"] == "embedded").to_numpy()
     assert fitted.var["sigel_group"].notna().to_numpy().tolist() == kept.tolist()
@@ -267,24 +247,36 @@ def test_another_name_keeps_both_and_serves_the_other_verbs(fitted):
     assert "groups" not in fitted.uns["sigel"]
     table = sigel.tl.similar_genes(fitted, "Gene0001", key="fine")
     assert table["group"].tolist() == fitted.var["fine_group"][table["gene"]].tolist()
-    assert len(sigel.tl.gene_groups(fitted, key="fine")) == 7
+    assert len(sigel.tl.gene_groups(fitted, key="fine")) == 8
 
 
 @pytest.mark.parametrize("how", [{"n_groups": 3}, {"resolution": 0.5}])
 def test_both_doors_give_the_same(fitted, how):
     z, names = fitted.varm["X_sigel"].astype(float), list(fitted.var_names)
+    present = {
+        "group": fitted.var["sigel_group"].astype(object).fillna("").tolist(),
+        "posterior": fitted.varm["sigel_posterior"].astype(float),
+        "chosen": 4.0,
+    }
     wanted = sigel.tl.gene_groups(fitted, **how, seed=2, device="cpu")
     params = fitted.uns["sigel"]["params"]
     for given_settings in (params, json.loads(params)):
         numbers = {name: float(number) for name, number in how.items()}
         found = bridge.gene_groups(
-            representations=z, genes=names, **numbers, settings=given_settings, seed=2.0, device="cpu"
+            representations=z,
+            genes=names,
+            **numbers,
+            **present,
+            settings=given_settings,
+            seed=2.0,
+            device="cpu",
         )
         pd.testing.assert_frame_equal(pd.DataFrame(found["table"]), wanted, check_dtype=False)
     assert found["group"] == fitted.var["sigel_group"].astype(object).fillna("").tolist()
     assert np.array_equal(found["posterior"], fitted.varm["sigel_posterior"], equal_nan=True)
     assert np.array_equal(found["group_prob"], fitted.var["sigel_group_prob"], equal_nan=True)
-    assert found["n_groups"] == found["posterior"].shape[1]
+    assert found["n_groups"] == found["posterior"].shape[1] - 1
+    assert found["names"][-1] == "no pattern"
     described = bridge.gene_groups(
         representations=z,
         genes=names,

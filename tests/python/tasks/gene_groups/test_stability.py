@@ -48,7 +48,7 @@ def test_jaccard_is_that_of_each_pair_of_groups(labels):
 def test_planted_groups_come_back(fitted):
     table = sigel.tl.group_stability(fitted, n_seeds=2, device="cpu", progress=False)
     assert list(table.columns) == ["group", "n_genes", "stability", "lowest"]
-    assert table["group"].tolist() == ["1", "2", "3", "4"]
+    assert table["group"].tolist() == ["1", "2", "3", "4", "no pattern"]
     sizes = fitted.var["sigel_group"].value_counts()
     assert table["n_genes"].tolist() == sizes[table["group"]].tolist()
     assert (table["stability"] > 0.75).all()
