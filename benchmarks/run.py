@@ -24,6 +24,7 @@ from benchmarks.imputation.clusters import cluster_tables
 from benchmarks.imputation.tables import imputation
 from benchmarks.representations.ablation import ablation
 from benchmarks.representations.annotations import annotations
+from benchmarks.representations.groups import groups
 from benchmarks.representations.modules import modules
 from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "annotations": annotations,
     "planted": planted,
     "several": several,
+    "groups": groups,
     "ablation": ablation,
     "spatial": spatial,
     "imputation": imputation,

@@ -61,7 +61,8 @@ def gene_groups(
     -------
     dict
         `table` (its columns as lists), `group` (text, `""`: none), `group_prob`, `posterior`
-        `(n_genes, n_columns)`, `names` of its columns, `n_groups`, `tree`, `bic`. Of groups that are only described, `table` alone.
+        `(n_genes, n_columns)`, `names` of its columns, `n_groups`, `tree`, `bic`. Of groups that are only
+        described, `table` alone.
     """
     z = np.asarray(representations, dtype=np.float64)
     names = names_of(genes)

@@ -220,13 +220,13 @@ class SIGEL:
 
     @property
     def groups(self) -> np.ndarray:
-        """Most probable group of each gene, int `(n_genes,)`, counted from 1 for the largest; 0: no pattern."""
+        """Most probable group of each gene, int `(n_genes,)`, 1 for the largest; 0: no pattern."""
         found = self.posterior.argmax(axis=1) + 1
         return np.where(found > self._n_numbered, 0, found)
 
     @property
     def group_names(self) -> np.ndarray:
-        """Names of the columns of `posterior`: `"1"`, `"2"`, ..., and `"no pattern"` where there are such genes."""
+        """Names of the columns of `posterior`: `"1"`, `"2"`, ..., and `"no pattern"` if there is that."""
         self._fitted()
         assert self._assignment is not None
         return np.array(names_of_groups(self._assignment), dtype=object)

@@ -40,8 +40,8 @@ def flat_images(views: ImageViews, generator: torch.Generator) -> FlatImages:
     Notes
     -----
     How much of an image is left when it has been spread to its neighbours is compared with its mean over
-    shuffled images. Of genes without a pattern half lie below that, and hardly any other: their share is twice
-    that of the genes below (Storey 2002), and those below are a fair sample of them.
+    shuffled images. Of genes without a pattern half lie below that, and hardly any other: their share is
+    twice that of the genes below (Storey 2002), and those below are a fair sample of them.
     """
     rows = torch.arange(views.n_genes)
     if views.n_genes > MOST_GENES:

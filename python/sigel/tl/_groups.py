@@ -68,9 +68,9 @@ def gene_groups(
         With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
         `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded) and
         `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and the `tree` of groups of
-        groups: `joined`, the two groups that join at each step, those of step s being group K + s from then on,
-        and `height`, how unlike they are. Genes without a pattern are the group `"no pattern"`, the last of the
-        table and of the posterior's columns, and none of the number.
+        groups: `joined`, the two groups that join at each step, those of step s being group K + s from
+        then on, and `height`, how unlike they are. Genes without a pattern are the group `"no pattern"`,
+        the last of the table and of the posterior's columns, and none of the number.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def gene_groups(
     Notes
     -----
     Fewer groups than at present are unions of those, along their tree (Ward 1963), with the sums of their
-    posteriors: "5 programmes" and "30 modules" are two cuts of one result. More are a Student t mixture of that
-    number, begun at k-means or reached by mergers from above (Figueiredo and Jain 2002), whichever is
+    posteriors: "5 programmes" and "30 modules" are two cuts of one result. More are a Student t mixture of
+    that number, begun at k-means or reached by mergers from above (Figueiredo and Jain 2002), whichever is
     likelier. The network is not touched, so that the representations stay what they are.
 
     With u the representation of a

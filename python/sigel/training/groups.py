@@ -10,10 +10,13 @@ from sigel.config import SIGELConfig
 from sigel.keys import group_names
 from sigel.nn.contrast import KernelAssignment
 from sigel.nn.mixture.density import FlatGenes
-from sigel.nn.mixture.n_groups import select_n_groups, started
+from sigel.nn.mixture.n_groups import mixture_of, select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
 from sigel.stats.flat_images import flat_images
 from sigel.training.batches import SharedGenes
+
+# Genes of the sample that a given number of groups begins from.
+MOST_GENES = 4000
 
 Assignment = TMixture | KernelAssignment
 
@@ -64,13 +67,27 @@ def first_groups(
         found = new_assignment(config, len(found.means) if bic else int(config.n_groups)).to(z.device)
         found.initialise(z, generator)
     elif config.n_groups != "auto":
-        found = started(z.double(), int(config.n_groups), config.mixture, generator, flat)
+        found = _of_sample(z.double(), int(config.n_groups), config, generator, flat)
     n_groups, state, bic = genes.shared((len(found.means), found.state_dict(), bic))
     assignment = new_assignment(config, n_groups).to(z.device)
     assignment.load_state_dict(state)
     if isinstance(assignment, TMixture) and config.n_groups != "auto":
         fit_to_all(assignment, z, genes)
     return assignment, bic
+
+
+def _of_sample(
+    z: Float[Tensor, "n_genes n_dims"],
+    n_groups: int,
+    config: SIGELConfig,
+    generator: torch.Generator,
+    flat: FlatGenes | None,
+) -> TMixture:
+    """So many groups of some of the genes, from which EM on all goes on."""
+    most = max(MOST_GENES, 5 * n_groups)
+    if len(z) > most:
+        z = z[torch.randperm(len(z), generator=generator)[:most].to(z.device)]
+    return mixture_of(z, n_groups, config.mixture, generator, flat)
 
 
 def _flat_genes(

@@ -86,6 +86,7 @@ class MixtureDensity(nn.Module):
     flat_mean: Float[Tensor, " n_dims"]
     flat_log_scale: Float[Tensor, " n_dims"]
     pole: Float[Tensor, " n_dims"]
+    sharpness: Float[Tensor, ""]
 
     def __init__(self, n_groups: int, n_dims: int, config: MixtureConfig | None = None) -> None:
         super().__init__()
@@ -109,12 +110,15 @@ class MixtureDensity(nn.Module):
         self.register_buffer("share", torch.zeros(()))  # of genes without a pattern; 0: no such component
         self.register_buffer("flat_mean", torch.zeros(n_dims))
         self.register_buffer("flat_log_scale", torch.zeros(n_dims))
+        # The power of what is reported.
+        self.register_buffer("sharpness", torch.tensor(float(self.config.sharpness)))
         self.register_buffer(
             "pole", torch.zeros(n_dims)
         )  # where flat genes lie; 0: points are taken as given
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """Versions before 0.6 knew neither a pooled prior nor a component of flat genes."""
+        """Earlier versions knew no pooled prior, no flat genes, no lens, and reported as EM does."""
+        state_dict.setdefault(prefix + "sharpness", torch.ones_like(self.sharpness))
         for name in ("strength", "share", "flat_mean", "flat_log_scale", "pole"):
             state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
         super()._load_from_state_dict(state_dict, prefix, *rest)
@@ -176,7 +180,8 @@ class MixtureDensity(nn.Module):
     def seen(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_dims"]:
         """Representations with the part away from the pole made `lens` times longer, on their sphere again.
 
-        A strong and a weak gene of one pattern lie on an arc towards the pole; through the lens they are near.
+        A strong and a weak gene of one pattern lie on an arc towards the pole; through the lens they are
+        near.
         """
         if not bool(self.pole.any()):
             return z
@@ -198,7 +203,8 @@ class MixtureDensity(nn.Module):
         Parameters
         ----------
         flat
-            Some of them, and their share among all; where that is 0, or with None, there is no such component.
+            Some of them, and their share among all; where that is 0, or with None, there is no such
+            component.
         """
         if flat is None:
             self.share.zero_()
@@ -307,7 +313,7 @@ class MixtureDensity(nn.Module):
 
     def calibrated(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_columns"]:
         """Posteriors that mean what they say: of the density to the power of `sharpness`."""
-        return (self.config.sharpness * self.log_joint(z)).softmax(dim=1)
+        return (self.sharpness * self.log_joint(z)).softmax(dim=1)
 
     def n_parameters(self) -> int:
         """Free parameters, for BIC."""

@@ -15,8 +15,8 @@ from sigel.nn.mixture.t_mixture import TMixture
 
 # Share of the best gain in BIC over one group that a smaller number of groups may forgo.
 SLACK = 0.005
-# What a parameter costs in twice the log-likelihood: more than 2 (AIC) and less than the log of thousands of genes
-# (BIC), as the coordinates of a representation are shares of one sphere.
+# What a parameter costs in twice the log-likelihood: more than 2 (AIC) and less than the log of thousands
+# of genes (BIC), as the coordinates of a representation are shares of one sphere.
 COST = 5.0
 # Genes that a group needs at least; near that number groups fit anything, and each costs ever more.
 LEAST_GENES = 3

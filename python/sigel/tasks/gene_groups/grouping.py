@@ -67,9 +67,9 @@ def regroup(
 ) -> GeneGroups:
     """Group genes again by their representations; nothing is trained.
 
-    Fewer groups than there are come from the tree of those: unions of them, with the sums of their posteriors, so
-    that coarse and fine groups are cuts of one result. More are a mixture of that number, begun at k-means or
-    reached by mergers from half as many more, whichever is likelier.
+    Fewer groups than there are come from the tree of those: unions of them, with the sums of their
+    posteriors, so that coarse and fine groups are cuts of one result. More are a mixture of that number,
+    begun at k-means or reached by mergers from half as many more, whichever is likelier.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def regroup(
     resolution
         Instead: this times the number that is chosen for these representations, rounded, at least 1.
     posterior, names
-        The present groups, `(n_all_genes, n_columns)`, and the names of the columns; from them it is known which
-        genes have no pattern. None: all genes have one.
+        The present groups, `(n_all_genes, n_columns)`, and the names of the columns; from them it is known
+        which genes have no pattern. None: all genes have one.
     chosen
         The number that `resolution=1` stands for; default: it is chosen anew.
     seed

@@ -88,8 +88,15 @@ def group_stability(
         again = model.group_labels
         if along_path:
             n_groups = max(1, sum(label != NO_PATTERN for label in labels))
-            z, now = model.representations, {"posterior": model.posterior, "names": model.group_names}
-            again = regroup(z, model.config, n_groups=n_groups, **now, seed=one, device=device).group
+            again = regroup(
+                model.representations,
+                model.config,
+                n_groups=n_groups,
+                posterior=model.posterior,
+                names=model.group_names,
+                seed=one,
+                device=device,
+            ).group
         again = np.unique(np.asarray(again)[kept].astype(str), return_inverse=True)[1]
         best.append(jaccard(code, again).max(axis=1))
         rand.append(float(adjusted_rand_score(code, again)))

@@ -55,8 +55,9 @@ def group_tree(z: np.ndarray, posterior: np.ndarray) -> GroupTree:
 
     Notes
     -----
-    Ward 1963, on the posterior means of directions u (representations less their mean, at length 1): the cost of a
-    pair of sizes a and b is `a b / (a + b) |m_a - m_b|^2`, its height the root of twice that over the mean size.
+    Ward 1963, on the posterior means of directions u (representations less their mean, at length 1): the
+    cost of a pair of sizes a and b is `a b / (a + b) |m_a - m_b|^2`, its height the root of twice that
+    over the mean size.
     """
     u = centred(z)
     size = np.maximum(posterior.sum(axis=0), 1e-9)

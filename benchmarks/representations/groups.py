@@ -1,0 +1,217 @@
+"""Gene groups of real sections: published layers, another donor, the other half of the counts, gene sets."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_mutual_info_score
+
+import sigel
+from benchmarks.harness import sections
+from benchmarks.harness.job import Job
+from benchmarks.harness.processes import python_with
+from benchmarks.harness.report import SHARED, Table, say
+from benchmarks.harness.sections import Section
+from benchmarks.harness.sigel_rows import QUICK_SECTION, engine_images
+from benchmarks.imputation.clusters import by_leiden
+from benchmarks.representations.gene_sets import FOLDER
+from sigel.keys import NO_PATTERN
+from sigel.tasks.gene_groups.enrichment import group_enrichment
+
+# Section, the one of another donor (or a neighbour), species, and whether settings were chosen on it.
+SECTIONS = [
+    ("dlpfc_151674", "dlpfc_151675", "human", "chosen on"),
+    ("st_mousebrain_hippo1", "st_mousebrain_hippo2", "mouse", "chosen on"),
+    ("seqfish_mouse_embryo2", "", "mouse", "judged on"),
+    ("st_breast_layer2_full", "", "human", "judged on"),
+    ("starmap_v1_BY3_1k", "", "mouse", "judged on"),
+    ("st_mliver_CN65_D1", "", "mouse", "judged on"),
+]
+MARKERS = SHARED / "refs" / "dlpfc_maynard_layer_sig_genes.csv.gz"
+SETS = {
+    "human": ("go_bp_human_orgdb.gmt.gz", "h.all.v7.0.symbols.gmt"),
+    "mouse": ("go_bp_mouse_homologs.gmt.gz", "h.all.v7.0.mouse_homologs.gmt"),
+}
+SURE = 0.9
+BINS = (0.3, 0.5, 0.7, 0.9)
+NOTE = (
+    "Spatial genes: q < 0.05. Largest: share of them in the largest numbered group. AMI: adjusted mutual "
+    "information, with the layer of published markers, and with the groups of the other section. Kept: "
+    "of spatial genes whose "
+    "posterior is 0.9 or more in one half of the counts, the share whose group, matched by its largest "
+    "overlap, "
+    "is that of the other half (goal 0.85). Enriched: numbered groups with a GO or Hallmark term at q < "
+    "0.05. "
+    "k-means and Leiden: of the representations of the spatial genes."
+)
+
+
+def groups(job: Job) -> list[Table]:
+    """A table of sections and methods, and the calibration curve of the posteriors.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    if job.quick:
+        chosen = [(sections.simulated(job.seed, **QUICK_SECTION), None, "", "")]
+    else:
+        there = [one for one in SECTIONS if sections.there(one[0])]
+        chosen = [
+            (sections.section(a), sections.section(b) if b and sections.there(b) else None, kind, role)
+            for a, b, kind, role in there
+        ]
+    rows: list[dict[str, Any]] = []
+    curve: list[dict[str, Any]] = []
+    for one, other, species, role in chosen:
+        name = one.name
+        say(f"groups of {name}")
+        mine, theirs = _fitted(one, job), None if other is None else _fitted(other, job)
+        made = _methods(mine, job)
+        across = {} if theirs is None else _methods(theirs, job)
+        for method, labels in made.items():
+            row = {"section": name, "role": role, "groups": method} | _figures(mine, labels, species)
+            if theirs is not None and method in across:
+                row["AMI other section"] = _across(mine, labels, theirs, across[method])
+            rows.append(row)
+            say(f"  {method}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items() if isinstance(v, float)))
+        kept, bins = _halves(one, mine, job)
+        rows[-len(made)]["kept"] = kept
+        curve += [{"section": name, "role": role} | line for line in bins]
+    return [
+        {"title": "gene groups", "note": NOTE, "rows": rows},
+        {"title": "calibration", "note": "Posterior in one half, share kept in the other.", "rows": curve},
+    ]
+
+
+def layer_markers() -> dict[str, str]:
+    """Layer of the genes that are among the ten first of a single layer."""
+    found: dict[str, str] = {}
+    if not MARKERS.is_file():
+        return found
+    with gzip.open(MARKERS, "rt") as lines:
+        for row in csv.DictReader(lines):
+            layers = re.findall(r"(?:^|;)(WM|Layer\d)_top\d+", row["results"])
+            if len(layers) == 1:
+                found[row["gene"]] = layers[0]
+    return found
+
+
+def _fitted(section: Section, job: Job) -> dict[str, Any]:
+    config = job.config()
+    assert config is not None
+    images = engine_images(section, config)
+    model = sigel.SIGEL(config, seed=job.seed).fit(images)
+    table = sigel.tl.spatial_genes(section.adata.copy(), progress=False)
+    if "gene" in table:
+        table = table.set_index("gene")
+    spatial = table["qval"].reindex(images.genes).to_numpy() < 0.05
+    return {"genes": np.asarray(images.genes), "z": model.representations, "spatial": spatial, "model": model}
+
+
+def _methods(fit: dict[str, Any], job: Job) -> dict[str, np.ndarray]:
+    """Labels of all genes by method; the peers group spatial genes only."""
+    spatial, z = fit["spatial"], fit["z"]
+    model = fit["model"]
+
+    def of_spatial(make: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        labels = np.full(len(z), NO_PATTERN, dtype=object)
+        labels[spatial] = np.asarray(make(z[spatial])).astype(str)
+        return labels
+
+    found = {"SIGEL": model.group_labels}
+    numbers = {len(model.group_names) - (NO_PATTERN in model.group_names), 10, 20, 40}
+    for k in sorted(numbers):
+        if 1 < k <= spatial.sum():
+            found[f"k-means {k}"] = of_spatial(
+                lambda x, k=k: KMeans(k, n_init=3, random_state=job.seed).fit_predict(x)
+            )
+    for k in sorted(numbers):
+        if 3 < k < spatial.sum() / 3 and python_with("leidenalg") is not None:
+            found[f"Leiden {k}"] = of_spatial(lambda x, k=k: by_leiden(x, k, 1)[0])
+    return found
+
+
+def _figures(fit: dict[str, Any], labels: np.ndarray, species: str) -> dict[str, Any]:
+    spatial, genes = fit["spatial"], fit["genes"]
+    names, size = np.unique(labels[spatial & (labels != NO_PATTERN)].astype(str), return_counts=True)
+    row: dict[str, Any] = {
+        "number": len(names),
+        "largest": float(size.max() / spatial.sum()) if len(size) else None,
+        "no pattern": float((labels[spatial] == NO_PATTERN).mean()) if spatial.any() else None,
+    }
+    known = layer_markers()
+    at = [k for k, gene in enumerate(genes) if gene in known and spatial[k]]
+    if len(at) > 20:
+        row["AMI layers"] = float(
+            adjusted_mutual_info_score([known[genes[k]] for k in at], labels[at].astype(str))
+        )
+    if species and FOLDER.is_dir():
+        found = {str(label) for file in SETS[species] for label in _enriched(genes, labels, file)}
+        row["enriched"] = len(found)
+    return row
+
+
+def _enriched(genes: np.ndarray, labels: np.ndarray, file: str) -> set[str]:
+    table = group_enrichment(genes, labels, FOLDER / file, min_size=5)
+    groups = table.loc[(table["qval"] < 0.05) & (table["overlap"] > 1), "group"]
+    return set(groups) - {NO_PATTERN}
+
+
+def _across(one: dict[str, Any], a: np.ndarray, other: dict[str, Any], b: np.ndarray) -> float:
+    """AMI of two sections' groups over the genes that are spatial in both."""
+    place = {gene: k for k, gene in enumerate(other["genes"]) if other["spatial"][k]}
+    rows = [k for k, gene in enumerate(one["genes"]) if one["spatial"][k] and gene in place]
+    there = [place[one["genes"][k]] for k in rows]
+    return float(adjusted_mutual_info_score(a[rows].astype(str), b[there].astype(str)))
+
+
+def _halves(section: Section, fit: dict[str, Any], job: Job) -> tuple[float | None, list[dict[str, Any]]]:
+    """Share of sure genes that keep their group in the other half, and the curve."""
+    config = job.config()
+    assert config is not None
+    counts = sparse.csr_matrix(section.adata.X).astype(np.int64)
+    first = counts.copy()
+    first.data = np.random.default_rng(job.seed).binomial(counts.data, 0.5)
+    found = []
+    for part in (first, counts - first):
+        half = section.adata.copy()
+        half.X = sparse.csr_matrix(part, dtype=np.float32)
+        half = half[np.asarray(half.X.sum(axis=1)).ravel() > 0].copy()
+        images = sigel.GeneImages.from_anndata(half, config.image)
+        model = sigel.SIGEL(config, seed=job.seed).fit(images)
+        found.append((list(images.genes), model.group_labels, model.group_prob))
+    (genes, label, prob), (others, again, _) = found
+    spatial = set(fit["genes"][fit["spatial"]])
+    place = {gene: k for k, gene in enumerate(others)}
+    rows = np.array([k for k, gene in enumerate(genes) if gene in place and gene in spatial], dtype=int)
+    if not len(rows):
+        return None, []
+    label, prob = label[rows], prob[rows]
+    again = again[[place[genes[k]] for k in rows]]
+    match = {one: _commonest(again[label == one]) for one in set(label)}
+    kept = np.array([match[one] for one in label]) == again
+    bins = np.digitize(prob, BINS)
+    curve = [
+        {
+            "posterior": float(prob[bins == b].mean()),
+            "kept": float(kept[bins == b].mean()),
+            "genes": int((bins == b).sum()),
+        }
+        for b in np.unique(bins)
+    ]
+    sure = prob >= SURE
+    return float(kept[sure].mean()) if sure.any() else None, curve
+
+
+def _commonest(labels: np.ndarray) -> str:
+    names, size = np.unique(labels.astype(str), return_counts=True)
+    return str(names[size.argmax()])
