@@ -26,13 +26,23 @@
 #'   `prob`, `status`), `posterior` (matrix, embedded genes x groups: the probability
 #'   of each group), `bic` (data frame of `n.groups` and `bic`, the numbers of
 #'   groups that were tried; only with `n.groups = "auto"`), `raster` (JSON: the
-#'   grid of pixels) and `layer`;
+#'   grid of pixels), `layer` and, of several sections, `sections` (see below) and
+#'   `section`;
 #' * feature metadata of the assay, named after the reduction: `sigel.group`,
 #'   `sigel.group.prob` (posterior probability of the group), `sigel.status`. They
 #'   speak of this run alone: a gene that it was not given has no group, and the
 #'   status "not among `features`" (or "not in the layer");
 #' * with `save.model`, `Tool(object, "RunSIGEL")`: path of the model and a hash of
 #'   its files.
+#'
+#' @section Several sections:
+#' With `section` the pictures of a gene in all sections are one picture, each
+#' scaled on its own, so that levels that differ between sections are no pattern. Genes
+#' that all sections have, 20 at least, make the space; a gene that some lack is read
+#' by the others. `Misc(object[["sigel"]])$sections` is a list with a matrix for
+#' each section, embedded genes x dimensions: what that section alone says of a
+#' gene, on the same axes as `Loadings()`; NA where it has no picture of the gene.
+#' Coordinates of all images are used.
 #'
 #' The object given is changed only when everything succeeded.
 #'
@@ -52,6 +62,10 @@
 #' @param assay Name of the assay; default: the object's default assay.
 #' @param image Name of the image; needed where there are several. The object
 #'   must hold the cells of that image only.
+#' @param section Where the object holds several sections, as after `merge()`: the
+#'   name of the column of the meta data that tells them apart. For a matrix or an
+#'   assay, a vector with the section of each cell. A gene gets one representation
+#'   over all sections, and one for each in the same space; see below.
 #' @param features Genes to use; default: all. The others are left out before
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
@@ -107,6 +121,7 @@ RunSIGEL.default <- function(
   object,
   coordinates,
   assay = NULL,
+  section = NULL,
   features = NULL,
   n.dims = 32,
   n.groups = "auto",
@@ -145,10 +160,11 @@ RunSIGEL.default <- function(
   }
   counts <- select_features(as_counts(object, call = call), features, call)
   places <- places_from_table(coordinates, colnames(counts), call)
+  labels <- section_labels(section, colnames(counts), call)
 
   result <- ask_section(
     "embed",
-    list(counts = counts, places = places),
+    list(counts = counts, places = places, labels = labels),
     list(
       settings = as_settings(settings),
       seed = seed.use,
@@ -179,6 +195,7 @@ RunSIGEL.Seurat <- function(
   object,
   assay = NULL,
   image = NULL,
+  section = NULL,
   features = NULL,
   n.dims = 32,
   n.groups = "auto",
@@ -201,12 +218,19 @@ RunSIGEL.Seurat <- function(
   assay <- choose_assay(object, assay, call)
   check_reduction_name(object, reduction.name, call)
   check_all_cells(object, assay, call)
-  places <- places_of(object, image, coordinates, colnames(object[[assay]]), call)
+  cells <- colnames(object[[assay]])
+  labels <- NULL
+  if (!is.null(section)) {
+    check_string(section, "section", "Give the name of one column of the meta data.", call)
+    labels <- meta_columns(object, section, cells, "section", call)[[1L]]
+  }
+  places <- places_of(object, image, coordinates, cells, call, labels)
   reduction <- speaking_for(call, {
     RunSIGEL(
       object[[assay]],
       coordinates = table_of_places(places),
       assay = assay,
+      section = labels,
       features = features,
       n.dims = n.dims,
       n.groups = n.groups,
@@ -223,6 +247,9 @@ RunSIGEL.Seurat <- function(
     )
   })
   SeuratObject::Misc(reduction, slot = "layer") <- slot %||% layer
+  if (!is.null(section)) {
+    SeuratObject::Misc(reduction, slot = "section") <- section
+  }
   object[[reduction.name]] <- reduction
   known <- SeuratObject::Misc(reduction)$features
   object[[assay]] <- add_feature_metadata(object[[assay]], known, features, reduction.name)
@@ -292,7 +319,8 @@ as_reduction <- function(result, counts, assay, key) {
       as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded], has_flat)
     },
     bic = as_bic(result$bic),
-    raster = result$raster
+    raster = result$raster,
+    sections = as_sections(result$sections, embedded, dimnames(loadings))
   )
   SeuratObject::CreateDimReducObject(
     embeddings = embeddings,
@@ -301,6 +329,19 @@ as_reduction <- function(result, counts, assay, key) {
     key = key,
     misc = Filter(Negate(is.null), misc)
   )
+}
+
+# What each section alone says of the embedded genes, by its name; NULL where there was one.
+as_sections <- function(sections, embedded, names) {
+  if (!length(sections)) {
+    return(NULL)
+  }
+  lapply(sections, function(found) {
+    found <- found[embedded, , drop = FALSE]
+    found[is.nan(found)] <- NA
+    dimnames(found) <- names
+    found
+  })
 }
 
 as_history <- function(history) {

@@ -41,6 +41,7 @@ ARGUMENTS <- local({
       save = "save.model",
       preset = "preset",
       path = "save.model",
+      section_key = "section",
       key_added = "reduction.name"
     ),
     # There the engine looks for the genes to be drawn; the object's own names were checked before.

@@ -40,9 +40,9 @@ NOTE = (
     "Each gene of one section is looked for among all genes of the next (cosine, centred): how often it "
     "comes first, and the mean of one over its rank; over all pairs of sections that follow each other. "
     f"Clearest: the {CLEAREST} genes of the highest mean Moran's I, looked for among all. SIGEL leaves a "
-    "gene's own part in the eigenimages out when it reads the gene, so that its image in one section does not "
-    "lead to that in the other; in the stacked PCA it is in. Names mixed: in every other section genes have "
-    "the names of others, so that what is found is found by that alone."
+    "gene's own part in the eigenimages out when it reads the gene, so that its image in one section does "
+    "not lead to that in the other; in the stacked PCA it is in. Names mixed: in every other section genes "
+    "have the names of others, so that what is found is found by that alone."
 )
 
 

@@ -1,4 +1,4 @@
-"""Representations of one section, for R."""
+"""Representations of one section or of several, for R."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def embed(
     checkpoint: str | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Embed the genes of one section; see `sigel.tl.embed`.
+    """Embed the genes of one section or of several; see `sigel.tl.embed`.
 
     Parameters
     ----------
     section
-        Its pieces.
+        Its pieces; several have labels.
     settings
         Nested settings of `SIGELConfig`.
     seed, device, save, checkpoint, progress
@@ -55,6 +55,7 @@ def embed(
         "group_prob": result.group_prob.astype(np.float64),
         "posterior": result.posterior.astype(np.float64),
         "status": result.status.tolist(),
+        "sections": {name: own.astype(np.float64) for name, own in result.sections.items()},
         "history": {name: column.tolist() for name, column in result.history.items()},
         "params": result.params,
         "provenance": json.dumps(result.model.provenance),

@@ -14,9 +14,7 @@ from sigel.images.raster import Raster
 GAP = 36
 
 
-def on_one_canvas(
-    rasters: Sequence[Raster], spots: Sequence[Int[np.ndarray, " n_spots_of_one"]] | None = None
-) -> Raster:
+def on_one_canvas(rasters: Sequence[Raster], spots: Sequence[Int[np.ndarray, " _"]] | None = None) -> Raster:
     """Grids of sections as one grid; the pixels of one section come after those of the one before it.
 
     Parameters

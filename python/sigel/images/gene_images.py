@@ -231,7 +231,7 @@ class GeneImages:
         sections: Iterable[tuple[str, Section]],
         config: ImageConfig | None = None,
         *,
-        spots: Sequence[Int[np.ndarray, " n_spots_of_one"]] | None = None,
+        spots: Sequence[Int[np.ndarray, " _"]] | None = None,
     ) -> GeneImages:
         """Images of several sections on one canvas, each on pixels of its own.
 

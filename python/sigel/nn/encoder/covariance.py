@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sigel.nn.encoder.smooth_modes import smooth_modes
@@ -15,6 +15,8 @@ from sigel.nn.encoder.subspace import leading, signed
 # Smooth images of a section that the covariance is made of, beside eigenimages.
 SMOOTH_MODES = 128
 SWEEPS = 5
+# Parts of the genes of several sections, each of which is read by what the others say.
+FOLDS = 10
 
 Batches = Callable[[], Iterable[Any]]
 Columns = Callable[[Tensor], Tensor]
@@ -27,6 +29,8 @@ class Covariance(NamedTuple):
     spectrum: Float[Tensor, " rank"]  # variance of the signal along each
     contributions: Float[Tensor, "n_genes rank"]  # b: the covariance holds share b b' of each gene
     share: float
+    fold: Int[Tensor, " n_genes"]  # of each gene of several sections
+    without: Float[Tensor, "n_folds rank rank"]  # the covariance along the basis, of the genes of other folds
 
 
 def fit_covariance(
@@ -80,31 +84,43 @@ def fit_covariance(
     as they are, cell types too, and of a panel only what is sure; the rest is taken as smooth. Noise is
     taken off along the eigenvectors of E, none of which falls below 0. All is computed on the span of V and
     the smooth modes.
+
+    Several sections have a V for each, so that no eigenimage holds the noise of one gene in all of them, and
+    those of all b together lead. As taking noise off is not linear, something of a gene stays where its
+    `c b b'` is taken out; of several sections it would say which noise of one goes with which of another. They
+    have the covariance of the genes of each nine tenths as well, by which the last tenth is read.
     """
     n_pixels = len(positions)
     noise, n_genes = _noise_of(batches)
 
-    def times(x: Tensor) -> Tensor:
-        return sum(image.T @ (image @ x) for image, *_ in batches()) / n_genes  # type: ignore[return-value]
-
-    k = min(rank, n_genes, n_pixels)
-    values, images = leading(times, n_pixels, k, sweeps=SWEEPS, generator=generator, like=positions)
-    sure = (2 * squared_cosines(values / noise, n_pixels / n_genes) - 1).clamp_min(0)  # (k,)
-    sure[sharp:] = 0
+    draw: dict[str, Any] = {"sweeps": SWEEPS, "generator": generator, "like": positions}
+    images, sure = _eigenimages(batches, parts, rank, sharp, **draw)
     spread_out = spread(images)
     kept = spread_out + (images - spread_out) * sure  # what b makes of each eigenimage, (n_pixels, k)
+
+    def transposed(x: Tensor) -> Tensor:
+        """A'x, where b = A x of an image x."""
+        back = adjoint(x)
+        return back - images @ (images.T @ back) + images @ (kept.T @ x)
+
+    leads = kept
+    if len(parts) > 1:  # where those of all sections together lead
+
+        def times(x: Tensor) -> Tensor:
+            x = _second_moment(batches, transposed(x))
+            inside = images.T @ x
+            return kept @ inside + spread(x - images @ inside)
+
+        leads = leading(times, n_pixels, min(rank, n_genes, n_pixels), **draw)[1]
     amount, modes = smooth_modes(positions, SMOOTH_MODES * len(parts), generator, parts)
-    basis = torch.linalg.qr(torch.cat([kept, modes], dim=1))[0]  # (n_pixels, span)
+    basis = torch.linalg.qr(torch.cat([leads, modes], dim=1))[0]  # (n_pixels, span)
     # b = B'A x, so that rows of x are multiplied by A'B.
-    back = adjoint(basis)
-    back = back - images @ (images.T @ back) + images @ (kept.T @ basis)  # (n_pixels, span)
+    back = transposed(basis)  # (n_pixels, span)
     own = torch.cat([image @ back for image, *_ in batches()])  # (n_genes, span)
 
     evidence, inner = own.double(), back.double()
-    shown = evidence.T @ evidence / n_genes  # (span, span)
-    variance, turn = torch.linalg.eigh(shown)
-    chance = (turn * (inner.T @ (inner @ turn))).sum(dim=0) * noise
-    left = ((variance - chance).clamp_min(0) / variance.clamp_min(1e-12)).sqrt()
+    raw = evidence
+    _, turn, left = _without_noise(raw.T @ raw / n_genes, inner, noise)
     evidence = (evidence @ turn) * left @ turn.T
     shown = evidence.T @ evidence / n_genes
 
@@ -118,9 +134,86 @@ def fit_covariance(
     basis = basis @ turn.to(basis)  # (n_pixels, k)
     sign = torch.where((signed(basis) * basis).sum(dim=0) < 0, -1.0, 1.0)  # (k,)
     contributions = (evidence @ turn).to(basis) * sign
+    fold = torch.zeros(n_genes, dtype=torch.int64)
+    without = basis.new_empty(0, k, k)
+    if len(parts) > 1:
+        fold = torch.randperm(n_genes, generator=generator) % min(FOLDS, n_genes)
+        turn = turn * sign.double()
+        kept_out = [
+            turn.T @ _of_others(raw, fold == j, inner, noise, prior, prior_genes) @ turn
+            for j in fold.unique()
+        ]
+        without = torch.stack(kept_out).to(basis)
     return Covariance(
-        basis * sign, spectrum.flip(0)[:k].clamp_min(0).to(basis), contributions, (1 - weight) / n_genes
+        basis * sign,
+        spectrum.flip(0)[:k].clamp_min(0).to(basis),
+        contributions,
+        (1 - weight) / n_genes,
+        fold,
+        without,
     )
+
+
+def _second_moment(
+    batches: Batches, x: Float[Tensor, "n_part k"], part: slice = slice(None)
+) -> Float[Tensor, "n_part k"]:
+    """Mean of `image (image' x)` over the genes, on some pixels."""
+    total, n = torch.zeros_like(x), 0
+    for image, *_ in batches():
+        seen = image[:, part]
+        total, n = total + seen.T @ (seen @ x), n + len(image)
+    return total / n
+
+
+def _eigenimages(
+    batches: Batches, parts: Sequence[slice], rank: int, sharp: int, *, like: Tensor, **draw: Any
+) -> tuple[Float[Tensor, "n_pixels k"], Float[Tensor, " k"]]:
+    """Leading eigenimages of each section, 0 on the others, and how sharp each may stay, from 0 to 1.
+
+    Each section has its own: one of all together would hold noise of one gene in all of them.
+    """
+    noise, n_genes = _noise_of(batches)
+    found, sure = [], []
+    for part in parts:
+        pixels = like[part]
+        values, images = leading(
+            lambda x, part=part: _second_moment(batches, x, part),  # type: ignore[misc]
+            len(pixels),
+            min(rank, n_genes, len(pixels)),
+            like=like,
+            **draw,
+        )
+        sharpness = (2 * squared_cosines(values / noise, len(pixels) / n_genes) - 1).clamp_min(0)
+        sharpness[sharp:] = 0
+        laid = images.new_zeros(len(like), images.shape[1])
+        laid[part] = images
+        found.append(laid)
+        sure.append(sharpness)
+    return torch.cat(found, dim=1), torch.cat(sure)
+
+
+def _without_noise(
+    shown: Float[Tensor, "span span"], inner: Float[Tensor, "n_pixels span"], noise: float
+) -> tuple[Float[Tensor, " span"], Float[Tensor, "span span"], Float[Tensor, " span"]]:
+    """Variance along the eigenvectors, these, and the root of its share that is no noise."""
+    variance, turn = torch.linalg.eigh(shown)
+    chance = (turn * (inner.T @ (inner @ turn))).sum(dim=0) * noise
+    return variance, turn, ((variance - chance).clamp_min(0) / variance.clamp_min(1e-12)).sqrt()
+
+
+def _of_others(
+    raw: Float[Tensor, "n_genes span"],
+    mine: Bool[Tensor, " n_genes"],
+    inner: Float[Tensor, "n_pixels span"],
+    noise: float,
+    prior: Float[Tensor, "span span"],
+    prior_genes: float,
+) -> Float[Tensor, "span span"]:
+    """The covariance of signals, as it is without some genes."""
+    others = raw[~mine.to(raw.device)]
+    variance, turn, left = _without_noise(others.T @ others / len(others), inner, noise)
+    weight = prior_genes / (prior_genes + len(others))
+    return weight * prior + (1 - weight) * (turn * (variance * left.square())) @ turn.T
 
 
 def squared_cosines(values: Float[Tensor, " k"], ratio: float) -> Float[Tensor, " k"]:

@@ -9,13 +9,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sigel.nn.encoder.covariance import Batches, fit_covariance
-from sigel.nn.encoder.part_posterior import LEAST_LEFT, part_posterior
+from sigel.nn.encoder.covariance import FOLDS, Batches, fit_covariance
+from sigel.nn.encoder.part_posterior import part_posterior
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.encoder.subspace import signed
 
 # Least signal of a gene in models that have a strength for each, as a share of a typical gene's.
 MIN_STRENGTH = 0.02
+# Rounding must not turn the sign of what the other genes leave of the prior.
+LEAST_LEFT = 0.02
 
 
 class Eigenimages(nn.Module):
@@ -60,7 +62,8 @@ class Eigenimages(nn.Module):
 
     Of several sections the covariance is that of the genes which all of them have. A gene that some lack, and
     what one section alone says of a gene, is read by the exact posterior of its pixels (`part_posterior`): h,
-    and so the representation, is always that of the whole.
+    and so the representation, is always that of the whole. The prior is then the covariance of the genes of
+    other folds.
     """
 
     basis: Float[Tensor, "n_pixels rank"]
@@ -72,6 +75,8 @@ class Eigenimages(nn.Module):
     share: Float[Tensor, ""]
     same_strength: Float[Tensor, ""]
     present: Bool[Tensor, "n_genes+1 n_sections"]
+    roots: Float[Tensor, "n_folds+1 rank rank"]
+    fold: Int[Tensor, " n_genes+1"]
 
     def __init__(self, n_pixels: int, rank: int, n_dims: int, n_genes: int, n_sections: int = 1) -> None:
         super().__init__()
@@ -87,6 +92,9 @@ class Eigenimages(nn.Module):
         self.n_sections = n_sections
         if n_sections > 1:  # which genes have an image in which; other images are of all
             self.register_buffer("present", torch.ones(n_genes + 1, n_sections, dtype=torch.bool))
+            # Roots of the covariance without each fold, that of all genes last, and which each image has.
+            self.register_buffer("roots", torch.zeros(FOLDS + 1, rank, rank))
+            self.register_buffer("fold", torch.full((n_genes + 1,), FOLDS))
         self._laid: tuple[Patches, Tensor, float] | None = None
         self._grams: Tensor | None = None
 
@@ -226,11 +234,10 @@ class Eigenimages(nn.Module):
         if hidden is not None and seen is not None:
             hidden = torch.maximum(hidden, 1 - seen)
         scores, noise = self.scores(patches, noise, grid, hidden)
-        own = self.own(gene, len(scores))
         if there is None or hidden is not None:
-            filtered = self.posterior(scores, noise, own)
+            filtered = self.posterior(scores, noise, self.own(gene, len(scores)))
         else:
-            filtered = self._seen_in_part(scores, noise, own, there, grid)
+            filtered = self._seen_in_part(scores, noise, gene, there, grid)
         lifted, length = self.lift(filtered, amplitude)
         return lifted @ self.axes, length
 
@@ -263,25 +270,20 @@ class Eigenimages(nn.Module):
         self,
         scores: Float[Tensor, "batch rank"],
         noise: Float[Tensor, "batch 1"],
-        own: Float[Tensor, "batch rank"],
+        gene: Int[Tensor, " batch"] | None,
         there: Bool[Tensor, "batch n_sections"],
         grid: Patches,
     ) -> Float[Tensor, "batch rank"]:
-        """Posterior means of images that some sections lack, all of one set of sections at a time."""
+        """Posterior means of images that some sections lack, a fold and set of sections at a time."""
         if self._grams is None or self._grams.device != self.basis.device:
             self._grams = torch.stack([self.basis[part].T @ self.basis[part] for part in grid.parts])
         filtered = torch.empty_like(scores)
-        patterns, pattern = there.unique(dim=0, return_inverse=True)
-        for k, sections in enumerate(patterns):
-            rows = pattern == k
-            filtered[rows] = part_posterior(
-                self._grams[sections].sum(dim=0),
-                self.spectrum,
-                self.share,
-                scores[rows],
-                noise[rows],
-                own[rows],
-            )
+        fold = self.fold[-1].expand(len(scores)) if gene is None else self.fold[gene]
+        kinds, kind = torch.cat([fold[:, None], there], dim=1).unique(dim=0, return_inverse=True)
+        for k, (prior, *sections) in enumerate(kinds.tolist()):
+            rows = kind == k
+            gram = self._grams[torch.tensor(sections, dtype=torch.bool)].sum(dim=0)
+            filtered[rows] = part_posterior(gram, self.roots[prior], scores[rows], noise[rows])
         return filtered
 
     def picture(
@@ -342,6 +344,12 @@ class Eigenimages(nn.Module):
         rows = torch.arange(len(found.contributions)) if rows is None else rows
         self.contributions[rows, :k] = found.contributions
         self.share.fill_(found.share)
+        if self.n_sections > 1:
+            self.fold[rows] = found.fold.to(self.fold)
+            for j, covariance in enumerate((*found.without, torch.diag(found.spectrum))):
+                values, turn = torch.linalg.eigh(covariance.double())
+                at = j if j < len(found.without) else FOLDS
+                self.roots[at, :k, :k] = ((turn * values.clamp_min(0).sqrt()) @ turn.T).to(self.roots)
         self._fit_axes(batches, pole, rows)
 
     def _fit_axes(self, batches: Batches, pole: float, rows: Int[Tensor, " n_fit"]) -> None:

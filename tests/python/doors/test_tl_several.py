@@ -1,0 +1,140 @@
+"""`sigel.tl.embed` of several sections: a column tells them apart, or a list holds them."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+import sigel
+from sigel.errors import InputError
+
+CONFIG = {"image": {"min_spots": 3}}
+
+
+def embed(adata, **arguments):
+    settings = {"n_dims": 8, "n_groups": 3, "preset": "fast", "device": "cpu", "progress": False}
+    return sigel.tl.embed(adata, **{**settings, "config": CONFIG, **arguments})
+
+
+@pytest.fixture
+def sections():
+    found = [sigel.datasets.simulated_section(14, 14, 3, 10, 20, seed=seed) for seed in (0, 1)]
+    for name, one in zip("AB", found, strict=True):
+        one.obs_names = name + one.obs_names
+        one.obs["slide"] = name
+    return found
+
+
+def joined(sections):
+    return anndata.concat(sections)
+
+
+def test_a_column_tells_sections_apart(sections, tmp_path):
+    adata = joined(sections)
+    embed(adata, section_key="slide")
+    assert set(adata.varm) == {"X_sigel", "X_sigel_A", "X_sigel_B", "sigel_posterior"}
+    assert adata.obsm["X_sigel"].shape == (adata.n_obs, 8)
+    info = adata.uns["sigel"]
+    assert list(info["sections"]) == ["A", "B"]
+    assert info["section_key"] == "slide"
+    adata.write_h5ad(tmp_path / "both.h5ad")
+    again = anndata.read_h5ad(tmp_path / "both.h5ad")
+    assert np.array_equal(again.varm["X_sigel_A"], adata.varm["X_sigel_A"], equal_nan=True)
+    assert list(again.uns["sigel"]["sections"]) == ["A", "B"]
+    # Another fit leaves nothing of this one.
+    again.obs["half"] = np.where(np.arange(again.n_obs) % 2, "odd", again.obs["slide"])
+    embed(again[again.obs["slide"] == "A"].copy())
+    one = again[again.obs["slide"] == "A"].copy()
+    embed(one)
+    assert set(one.varm) == {"X_sigel", "sigel_posterior"}
+    assert "sections" not in one.uns["sigel"]
+
+
+def test_a_list_is_the_same_as_a_column(sections):
+    adata = joined(sections)
+    embed(adata, section_key="slide")
+    embed(sections, section_key="slide")
+    begin = 0
+    for name, one in zip("AB", sections, strict=True):
+        for key in ("X_sigel", f"X_sigel_{name}"):
+            assert np.array_equal(one.varm[key], adata.varm[key], equal_nan=True)
+        assert set(one.varm) == {"X_sigel", f"X_sigel_{name}", "sigel_posterior"}
+        assert np.allclose(one.obsm["X_sigel"], adata.obsm["X_sigel"][begin : begin + one.n_obs], atol=1e-5)
+        begin += one.n_obs
+        assert one.var["sigel_group"].equals(adata.var["sigel_group"])
+        assert list(one.uns["sigel"]["sections"]) == ["A", "B"]
+        assert one.uns["sigel"]["section"] == name
+
+
+def test_objects_of_a_list_have_genes_of_their_own_in_their_own_order(sections):
+    one, two = sections
+    two = two[:, ::-1][:, 5:].copy()
+    embed([one, two])
+    assert np.array_equal(
+        pd.DataFrame(one.varm["X_sigel"], one.var_names).loc[two.var_names].to_numpy(),
+        two.varm["X_sigel"],
+        equal_nan=True,
+    )
+    assert {"X_sigel_1"} <= set(one.varm)
+    assert {"X_sigel_2"} <= set(two.varm)
+    # Genes of one object alone have a place in the space, too.
+    assert np.isfinite(one.varm["X_sigel"][:5]).all(axis=1).any()
+
+
+def test_questions_that_look_at_images_see_all_sections(sections):
+    pytest.importorskip("matplotlib")
+    adata = joined(sections)
+    embed(adata, section_key="slide")
+    genes = list(adata.var_names[np.isfinite(adata.varm["X_sigel"]).all(axis=1)][:2])
+    assert sigel.pl.gene_images(adata, genes) is not None
+    table = sigel.tl.group_stability(adata, n_seeds=2, device="cpu", progress=False)
+    assert table["stability"].between(0, 1).all()
+    assert len(sigel.tl.similar_genes(adata, genes[:1], n=3)) == 3
+
+
+def untouched(adata):
+    return not set(adata.varm) and "sigel" not in adata.uns
+
+
+def test_what_cannot_be_used_is_refused(sections):
+    adata = joined(sections)
+    with pytest.raises(InputError, match="`section_key`: found 'slides'"):
+        embed(adata, section_key="slides")
+    adata.obs["one spot"] = np.where(np.arange(adata.n_obs) == 3, "lone", adata.obs["slide"])
+    with pytest.raises(InputError, match="in section 'lone'"):
+        embed(adata, section_key="one spot")
+    adata.obs["slash"] = np.where(adata.obs["slide"] == "A", "a/b", "a_b")
+    with pytest.raises(InputError, match="'a_b' for two sections"):
+        embed(adata, section_key="slash")
+    other = sections[1].copy()
+    other.var_names = "x" + other.var_names
+    with pytest.raises(InputError, match="0 genes with an image in all sections"):
+        embed([sections[0], other])
+    with pytest.raises(InputError, match=r"`adata\[1\]`: found an object of class DataFrame"):
+        embed([sections[0], sections[1].obs])
+    with pytest.raises(InputError, match="holds twice"):
+        embed([sections[0], sections[0]])
+    with pytest.raises(InputError, match="a list of 1"):
+        embed([sections[0]])
+    with pytest.raises(InputError, match=r"2 sections in adata\[1\]"):
+        embed([sections[0], adata], section_key="slide")
+    with pytest.raises(InputError, match="'A' for two sections"):
+        embed([sections[0], sections[0].copy()], section_key="slide")
+    lost = sections[1].copy()
+    del lost.obsm["spatial"]
+    lost.obs = lost.obs[["slide"]]
+    with pytest.raises(InputError, match="spatial_key"):
+        embed([sections[0], lost])
+    assert all(map(untouched, [adata, other, lost, *sections]))
+
+
+def test_a_backed_object_of_a_list_is_read_as_one_in_memory(sections, tmp_path):
+    sections[0].write_h5ad(tmp_path / "one.h5ad")
+    backed = anndata.read_h5ad(tmp_path / "one.h5ad", backed="r")
+    other = sections[1].copy()
+    embed([backed, other])
+    embed(sections)
+    assert np.array_equal(backed.varm["X_sigel"], sections[0].varm["X_sigel"], equal_nan=True)
+    assert np.allclose(backed.obsm["X_sigel"], sections[0].obsm["X_sigel"], atol=1e-6)
