@@ -87,8 +87,8 @@ def fit_covariance(
 
     Several sections have a V for each, so that no eigenimage holds the noise of one gene in all of them, and
     those of all b together lead. As taking noise off is not linear, something of a gene stays where its
-    `c b b'` is taken out; of several sections it would say which noise of one goes with which of another. They
-    have the covariance of the genes of each nine tenths as well, by which the last tenth is read.
+    `c b b'` is taken out; of several sections it would say which noise of one goes with which of another.
+    They have the covariance of the genes of each nine tenths as well, by which the last tenth is read.
     """
     n_pixels = len(positions)
     noise, n_genes = _noise_of(batches)
