@@ -236,3 +236,33 @@ test_that("a run goes on from its checkpoint, and another run is refused it", {
   expect_identical(SeuratObject::Loadings(again[["sigel"]]), SeuratObject::Loadings(first[["sigel"]]))
   expect_error(run_quick(section, checkpoint = folder, seed.use = 5), "checkpoint", class = "sigel_error")
 })
+
+test_that("several sections lie in one space: one representation of all, one of each", {
+  skip_if_no_engine()
+  section <- small_section()
+  places <- spot_table(section)
+  labels <- ifelse(places$x < stats::median(places$x), "left", "right")
+  section$slide <- labels
+  done <- run_quick(section, section = "slide")
+  reduction <- done[["sigel"]]
+  loadings <- SeuratObject::Loadings(reduction)
+  found <- SeuratObject::Misc(reduction)$sections
+  expect_setequal(names(found), c("left", "right"))
+  for (one in found) {
+    expect_equal(dimnames(one), dimnames(loadings))
+    there <- !is.na(one[, 1])
+    expect_true(any(there))
+    expect_equal(unname(rowSums(one[there, ]^2)), rep(ncol(one), sum(there)), tolerance = 1e-4)
+  }
+  expect_equal(SeuratObject::Misc(reduction)$section, "slide")
+  by_hand <- run_quick(counts_of(section), places, section = labels)
+  expect_equal(SeuratObject::Misc(by_hand)$sections, found)
+
+  alone <- run_quick(section)
+  expect_null(SeuratObject::Misc(alone[["sigel"]])$sections)
+  expect_refused(run_quick(section, section = "slides"), "section", "slides")
+  section$slide[3] <- "lone"
+  expect_refused(run_quick(section, section = "slide"), "coordinates", "in section 'lone'")
+  section$slide[3] <- NA
+  expect_refused(run_quick(section, section = "slide"), "section", "missing values")
+})
