@@ -29,10 +29,11 @@ from sigel.tasks.gene_groups.enrichment import group_enrichment
 SECTIONS = [
     ("dlpfc_151674", "dlpfc_151675", "human", "chosen on"),
     ("st_mousebrain_hippo1", "st_mousebrain_hippo2", "mouse", "chosen on"),
-    ("seqfish_mouse_embryo2", "", "mouse", "judged on"),
-    ("st_breast_layer2_full", "", "human", "judged on"),
-    ("starmap_v1_BY3_1k", "", "mouse", "judged on"),
+    ("seqfish_mouse_embryo2", "", "mouse", "chosen on"),
+    ("st_breast_layer2_full", "", "human", "chosen on"),
+    ("starmap_v1_BY3_1k", "", "mouse", "chosen on"),
     ("st_mliver_CN65_D1", "", "mouse", "judged on"),
+    ("mob_rep11", "", "mouse", "judged on"),
 ]
 MARKERS = SHARED / "refs" / "dlpfc_maynard_layer_sig_genes.csv.gz"
 SETS = {
