@@ -4,7 +4,7 @@
 #' more of them or fewer, without training again.
 #'
 #' The groups are a mixture of Student t distributions over the representations.
-#' `resolution` sets how many there are in terms of the number that BIC chooses on
+#' `resolution` sets how many there are in terms of the number that is chosen on
 #' these representations: 1 gives that number, 2 twice as many, 0.5 half as many.
 #' Fewer groups than there are come from the tree of those: unions of them, so that
 #' coarse and fine groups are cuts of one result. Genes without a pattern are the
@@ -13,7 +13,7 @@
 #' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
 #' @param n.groups Number of groups.
-#' @param resolution Number of groups in terms of what BIC chooses; above 0.
+#' @param resolution Number of groups in terms of what is chosen; above 0.
 #'   Default: 1, unless `n.groups` is given.
 #' @param reduction Name of the reduction.
 #' @param reduction.name,reduction.key Name and key of a copy of the reduction that
@@ -93,7 +93,16 @@ FindGeneGroups.DimReduc <- function(
   settings <- SeuratObject::Misc(results)$params
   misc <- methods::slot(results, "misc")
   new <- speaking_for(call, {
-    grouped(loadings, n.groups, resolution, settings, seed.use, device, call, present_groups(misc, rownames(loadings)))
+    grouped(
+      loadings,
+      n.groups,
+      resolution,
+      settings,
+      seed.use,
+      device,
+      call,
+      present_groups(misc, rownames(loadings))
+    )
   })
   rows <- match(misc$features$gene, new$features$gene)
   misc$features$group <- new$features$group[rows]

@@ -69,8 +69,8 @@
 #' @param features Genes to use; default: all. The others are left out before
 #'   anything is computed, as by `subset()`.
 #' @param n.dims Length of a representation; 32 as in the paper.
-#' @param n.groups Number of gene groups, or `"auto"`: the smallest number that
-#'   reaches 99.5 percent of the best gain in BIC over one group.
+#' @param n.groups Number of gene groups, or `"auto"`: the best by the likelihood
+#'   less a cost for each parameter. Genes without a pattern are not counted.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.

@@ -49,8 +49,8 @@ def embed(
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups
-        Number of gene groups; default `"auto"`: the smallest number that reaches 99.5 % of the
-        best gain in BIC over one group.
+        Number of gene groups, that of genes without a pattern not counted; default `"auto"`: the best by the
+        likelihood less a cost for each parameter.
     layer
         Layer with raw counts; default `X`.
     spatial_key
@@ -124,8 +124,11 @@ def embed(
 
         p(z) = sum over k of pi_k t(z; mu_k, Sigma_k, nu_k),    q_k = pi_k t(z; mu_k, Sigma_k, nu_k) / p(z).
 
-    `n_groups="auto"` compares `BIC = -2 log L + n_parameters log n_genes` along mergers of components
-    (Figueiredo and Jain 2002). A gene's group is that of the largest q_k.
+    It is fitted to the z seen through a lens, so that a strong and a weak gene of one pattern are near each
+    other, with one more component of fixed form for genes whose images are no smoother than noise; the q_k that
+    are reported are of the density to a power that makes them mean what they say. `n_groups="auto"` compares
+    `-2 log L` and a cost for each parameter along mergers of components (Figueiredo and Jain 2002). A gene's
+    group is that of the largest q_k.
 
     III. After some steps of EM in each epoch, encoder and mixture learn sharper assignments, which are held
     constant for the epoch (Xie et al. 2016):
