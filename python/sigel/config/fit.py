@@ -374,8 +374,8 @@ class SIGELConfig(Settings):
     n_dims
         Length of a gene representation; 32 as in the paper.
     n_groups
-        Number of mixture components, that of genes without a pattern not counted, or `"auto"`: the best by the
-        likelihood less a cost for each parameter.
+        Number of mixture components, that of genes without a pattern not counted, or `"auto"`: the best by
+        the likelihood less a cost for each parameter.
     max_groups
         Largest candidate of `"auto"`; also never more than a third of the genes.
     assignment
