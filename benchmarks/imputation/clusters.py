@@ -14,11 +14,11 @@ from sklearn.mixture import GaussianMixture
 
 import sigel
 from benchmarks.harness.job import Job
+from benchmarks.harness.leiden import leiden
 from benchmarks.harness.numerics import mean_of_nearest, values
 from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say, span
 from benchmarks.harness.sections import read_plane, there
-from benchmarks.imputation.leiden import leiden
 from benchmarks.imputation.peers import QUICK as SETTINGS_QUICK
 from benchmarks.imputation.splits import EMBRYO, QUICK, VISIUM
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +13,13 @@ from sklearn.metrics import adjusted_mutual_info_score
 import sigel
 from benchmarks.harness import sections
 from benchmarks.harness.job import Job
+from benchmarks.harness.leiden import leiden
 from benchmarks.harness.processes import python_with
-from benchmarks.harness.report import SHARED, Table, say
+from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import Section
 from benchmarks.harness.sigel_rows import QUICK_SECTION, engine_images
-from benchmarks.imputation.clusters import by_leiden
 from benchmarks.representations.gene_sets import FOLDER
+from benchmarks.representations.layer_markers import ami_with_markers, layer_markers
 from sigel.keys import NO_PATTERN
 from sigel.tasks.gene_groups.enrichment import group_enrichment
 
@@ -35,7 +33,6 @@ SECTIONS = [
     ("st_mliver_CN65_D1", "", "mouse", "judged on"),
     ("mob_rep11", "", "mouse", "judged on"),
 ]
-MARKERS = SHARED / "refs" / "dlpfc_maynard_layer_sig_genes.csv.gz"
 SETS = {
     "human": ("go_bp_human_orgdb.gmt.gz", "h.all.v7.0.symbols.gmt"),
     "mouse": ("go_bp_mouse_homologs.gmt.gz", "h.all.v7.0.mouse_homologs.gmt"),
@@ -93,19 +90,6 @@ def groups(job: Job) -> list[Table]:
     ]
 
 
-def layer_markers() -> dict[str, str]:
-    """Layer of the genes that are among the ten first of a single layer."""
-    found: dict[str, str] = {}
-    if not MARKERS.is_file():
-        return found
-    with gzip.open(MARKERS, "rt") as lines:
-        for row in csv.DictReader(lines):
-            layers = re.findall(r"(?:^|;)(WM|Layer\d)_top\d+", row["results"])
-            if len(layers) == 1:
-                found[row["gene"]] = layers[0]
-    return found
-
-
 def _fitted(section: Section, job: Job) -> dict[str, Any]:
     config = job.config()
     assert config is not None
@@ -135,9 +119,10 @@ def _methods(fit: dict[str, Any], job: Job) -> dict[str, np.ndarray]:
             found[f"k-means {k}"] = of_spatial(
                 lambda x, k=k: KMeans(k, n_init=3, random_state=job.seed).fit_predict(x)
             )
-    for k in sorted(numbers):
-        if 3 < k < spatial.sum() / 3 and python_with("leidenalg") is not None:
-            found[f"Leiden {k}"] = of_spatial(lambda x, k=k: by_leiden(x, k, 1)[0])
+    python = python_with("leidenalg")
+    for k in sorted(numbers) if python is not None else ():
+        if 3 < k < spatial.sum() / 3:
+            found[f"Leiden {k}"] = of_spatial(lambda x, k=k, python=python: leiden(x, k, 1, python)[0])
     return found
 
 
@@ -149,12 +134,9 @@ def _figures(fit: dict[str, Any], labels: np.ndarray, species: str) -> dict[str,
         "largest": float(size.max() / spatial.sum()) if len(size) else None,
         "no pattern": float((labels[spatial] == NO_PATTERN).mean()) if spatial.any() else None,
     }
-    known = layer_markers()
-    at = [k for k, gene in enumerate(genes) if gene in known and spatial[k]]
-    if len(at) > 20:
-        row["AMI layers"] = float(
-            adjusted_mutual_info_score([known[genes[k]] for k in at], labels[at].astype(str))
-        )
+    known = set(layer_markers().index) & set(genes[spatial])
+    row["AMI layers"] = ami_with_markers(genes[spatial], labels[spatial]) if len(known) > 20 else None
+    row |= {"AMI other section": None, "enriched": None, "kept": None}
     if species and FOLDER.is_dir():
         found = {str(label) for file in SETS[species] for label in _enriched(genes, labels, file)}
         row["enriched"] = len(found)

@@ -37,7 +37,10 @@ def main(settings_file: str, folder: str) -> None:
         "regrouped_stability": sigel.tl.group_stability(adata, n_seeds=1, **seed, **device, progress=False),
     }
     posterior = pd.DataFrame(adata.varm["sigel_posterior"], index=adata.var_names)
-    posterior.columns = [str(k + 1) for k in range(posterior.shape[1])]
+    names = [str(k + 1) for k in range(posterior.shape[1])]
+    if (adata.var["sigel_group"] == "no pattern").any():
+        names[-1] = "no pattern"
+    posterior.columns = names
     tables["posterior"] = posterior.dropna().rename_axis("gene").reset_index()
     for name, table in tables.items():
         table.to_csv(Path(folder) / f"{name}.csv", float_format="%.9g", index=False)

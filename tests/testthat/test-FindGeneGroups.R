@@ -10,7 +10,7 @@ test_that("as many groups as asked for are made, and all places that hold groups
   expect_equal(features$gene, rownames(section))
   expect_equal(is.na(features$group), features$status != "embedded")
   posterior <- SeuratObject::Misc(results)$posterior
-  expect_equal(dimnames(posterior), list(rownames(SeuratObject::Loadings(results)), as.character(1:6)))
+  expect_equal(dimnames(posterior), list(rownames(SeuratObject::Loadings(results)), c(1:6, "no pattern")))
   expect_equal(unname(rowSums(posterior)), rep(1, nrow(posterior)), tolerance = 1e-5)
   known <- features[rownames(posterior), ]
   expect_equal(colnames(posterior)[max.col(posterior)], as.character(known$group))
@@ -42,27 +42,38 @@ test_that("new groups may stand beside the old ones", {
   both <- FindGeneGroups(section, n.groups = 7, reduction.name = "fine")
   expect_setequal(SeuratObject::Reductions(both), c("sigel", "fine"))
   expect_equal(both[["sigel"]], section[["sigel"]])
-  expect_equal(nlevels(SeuratObject::Misc(both[["fine"]])$features$group), 7)
+  fine <- SeuratObject::Misc(both[["fine"]])$features$group
+  expect_equal(levels(fine), c(1:7, "no pattern"))
   columns <- both[["Spatial"]][[]]
   expect_equal(columns$sigel.group, section[["Spatial"]][[]]$sigel.group)
   expect_equal(columns$fine.group, SeuratObject::Misc(both[["fine"]])$features$group)
   expect_equal(columns$fine.status, columns$sigel.status)
   expect_equal(SeuratObject::Key(both[["fine"]]), "fine_")
-  expect_equal(nrow(GeneGroups(both, reduction = "fine")), 7)
+  expect_equal(as.character(GeneGroups(both, reduction = "fine")$group), levels(fine))
   expect_refused(FindGeneGroups(section, n.groups = 7, reduction.name = "Spatial"), "reduction.name")
 })
 
-test_that("a matrix gives the groups that its reduction gives, and the same seed the same groups", {
+test_that("a matrix, which has no groups yet, gets as many as asked for, and the same at the same seed", {
   skip_if_no_engine()
   results <- grouped_section()[["sigel"]]
-  regrouped <- SeuratObject::Misc(FindGeneGroups(results, n.groups = 5, seed.use = 2))
   plain <- FindGeneGroups(SeuratObject::Loadings(results), n.groups = 5, seed.use = 2)
   expect_named(plain, c("features", "posterior", "groups", "about"))
-  expect_equal(plain$posterior, regrouped$posterior)
-  expect_equal(plain$features$group, regrouped$features[plain$features$gene, "group"])
+  expect_equal(plain$features$gene, rownames(SeuratObject::Loadings(results)))
+  expect_equal(unname(rowSums(plain$posterior)), rep(1, nrow(plain$posterior)), tolerance = 1e-5)
   expect_equal(nrow(plain$groups), 5)
   again <- FindGeneGroups(SeuratObject::Loadings(results), n.groups = 5, seed.use = 2)
   expect_equal(again, plain)
+})
+
+test_that("coarse groups are unions of fine ones", {
+  skip_if_no_engine()
+  results <- grouped_section()[["sigel"]]
+  fine <- SeuratObject::Misc(results)$features
+  coarse <- SeuratObject::Misc(FindGeneGroups(results, n.groups = 2))$features
+  within <- table(fine$group, coarse$group)
+  expect_equal(sum(within), sum(!is.na(fine$group)))
+  expect_true(all(rowSums(within > 0) <= 1))
+  expect_equal(levels(coarse$group), c("1", "2", "no pattern"))
 })
 
 test_that("groups made anew find the planted programmes", {

@@ -24,7 +24,8 @@ test_that("a section that an earlier version saved answers as it did", {
     expect_s3_class(SpatialDomainPlot(section), "ggplot")
     expect_s3_class(GeneMapPlot(section), "ggplot")
     again <- FindSpatialGenes(section, verbose = FALSE)
-    expect_equal(SpatialGenes(again)$effect, genes$effect, tolerance = 1e-6)
+    # Since 0.7.0 residuals are interpolated between totals of genes, to four digits.
+    expect_equal(SpatialGenes(again)$effect, genes$effect, tolerance = 1e-3)
   }
 })
 

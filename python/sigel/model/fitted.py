@@ -221,6 +221,7 @@ class SIGEL:
     @property
     def groups(self) -> np.ndarray:
         """Most probable group of each gene, int `(n_genes,)`, 1 for the largest; 0: no pattern."""
+        self._fitted()
         found = self.posterior.argmax(axis=1) + 1
         return np.where(found > self._n_numbered, 0, found)
 
@@ -475,7 +476,8 @@ class SIGEL:
     def _restore(self, files: ModelFiles) -> None:
         """Take over what was read."""
         config, facts = self.config, files.facts
-        n_groups = len(files.weights("groups")["means"])
+        weights = files.weights("groups")
+        n_groups = len(weights.get("logits", weights["means"]))
         self.genes, self._raster = files.genes, files.raster
         self.representations, self.posterior = files.tensors["representations"], files.tensors["posterior"]
         self.sections = tuple(facts["sections"])

@@ -126,9 +126,9 @@ def embed(
 
     It is fitted to the z seen through a lens, so that a strong and a weak gene of one pattern are near each
     other, with one more component of fixed form for genes whose images are no smoother than noise; the q_k
-    that are reported are of the density to a power that makes them mean what they say. `n_groups="auto"` compares
-    `-2 log L` and a cost for each parameter along mergers of components (Figueiredo and Jain 2002). A gene's
-    group is that of the largest q_k.
+    that are reported are of the density to a power that makes them mean what they say. `n_groups="auto"`
+    compares `-2 log L` and a cost for each parameter along mergers of components (Figueiredo and Jain 2002).
+    A gene's group is that of the largest q_k.
 
     III. After some steps of EM in each epoch, encoder and mixture learn sharper assignments, which are held
     constant for the epoch (Xie et al. 2016):

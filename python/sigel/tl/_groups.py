@@ -84,8 +84,8 @@ def gene_groups(
     that number, begun at k-means or reached by mergers from above (Figueiredo and Jain 2002), whichever is
     likelier. The network is not touched, so that the representations stay what they are.
 
-    With u the representation of a
-    gene less the mean of all, at length 1, and m the mean of u over its group, its cosine is `u . m / |m|`.
+    With u the representation of a gene less the mean of all, at length 1, and m the mean of u over its group,
+    its cosine is `u . m / |m|`.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def gene_groups(
     >>> sigel.tl.embed(adata, preset="fast", progress=False)
     >>> table = sigel.tl.gene_groups(adata, n_groups=3)
     >>> list(table["group"])
-    ['1', '2', '3']
+    ['1', '2', '3', 'no pattern']
     """
     keys, z = groups_under(adata, key)
     if n_groups is None and resolution is None:

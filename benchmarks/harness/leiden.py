@@ -1,6 +1,6 @@
 """Leiden communities of cells at a wanted number, by whichever Python has leidenalg.
 
-Usage: python -m benchmarks.imputation.leiden IN.npy OUT.npy N_CLUSTERS N_SEEDS
+Usage: python -m benchmarks.harness.leiden IN.npy OUT.npy N_CLUSTERS N_SEEDS
 """
 
 from __future__ import annotations
