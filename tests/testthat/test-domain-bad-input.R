@@ -139,17 +139,17 @@ test_that("several images are taken one by one, or together where the verb can",
   for (code in list(
     quote(find_quietly(both)),
     quote(SelectSpatialGenes(both, verbose = FALSE)),
-    quote(FindSpatialGenes(both, verbose = FALSE))
+    quote(FindSpatialGenes(both, verbose = FALSE)),
+    quote(run_quick(both))
   )) {
     refused(eval(code))
     expect_error(eval(code), together, fixed = TRUE)
   }
-  # These have no argument for sections.
-  for (code in list(quote(run_quick(both)), quote(FindPatternGenes(both, "region")))) {
-    refused(eval(code))
-    text <- conditionMessage(expect_error(eval(code)))
-    expect_no_match(text, "section = ", fixed = TRUE)
-  }
+  # This one has no argument for sections.
+  code <- quote(FindPatternGenes(both, "region"))
+  refused(eval(code))
+  text <- conditionMessage(expect_error(eval(code)))
+  expect_no_match(text, "section = ", fixed = TRUE)
 })
 
 test_that("names that are taken are refused before the work", {

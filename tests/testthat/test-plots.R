@@ -68,7 +68,7 @@ test_that("a page of groups shows each group's own genes", {
   plot <- GeneGroupPlot(finished(), n.genes = 2)
   features <- SeuratObject::Misc(finished()[["sigel"]])$features
   table <- unique(plot$layers[[2]]$data[c("gene", "group")])
-  number <- sub("group (\\S+)\n.*", "\\1", as.character(table$group))
+  number <- sub("group (.+)\n.*", "\\1", as.character(table$group))
   expect_equal(as.character(features$group[match(table$gene, features$gene)]), number)
   expect_setequal(number, levels(features$group))
   expect_no_error(build(plot))
