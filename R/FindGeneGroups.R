@@ -182,19 +182,15 @@ grouped <- function(representations, n.groups, resolution, settings, seed, devic
   )
   list(
     features = features,
-    posterior = as_posterior(result$posterior, genes, any(result$group == "no pattern")),
+    posterior = as_posterior(result$posterior, genes, result$names),
     groups = group_table(result$table),
     about = Filter(Negate(is.null), about)
   )
 }
 
 # Posteriors of genes, with the names that their groups have everywhere: 1, 2, 3, ..., "no pattern".
-as_posterior <- function(posterior, genes, has.flat = FALSE) {
-  names <- as.character(seq_len(ncol(posterior)))
-  if (has.flat) {
-    names[length(names)] <- "no pattern"
-  }
-  dimnames(posterior) <- list(genes, names)
+as_posterior <- function(posterior, genes, names) {
+  dimnames(posterior) <- list(genes, as.character(names))
   posterior
 }
 
@@ -203,8 +199,8 @@ present_groups <- function(misc, genes) {
   if (is.null(misc$posterior)) {
     return(list())
   }
-  known <- misc$features$group[match(genes, misc$features$gene)]
-  present <- list(group = as_labels(known), posterior = unname(misc$posterior[genes, , drop = FALSE]))
+  posterior <- misc$posterior[genes, , drop = FALSE]
+  present <- list(names = as.list(colnames(posterior)), posterior = unname(posterior))
   if (!is.null(misc$groups)) {
     present$chosen <- misc$groups$chosen
   }

@@ -315,8 +315,7 @@ as_reduction <- function(result, counts, assay, key) {
     history = as_history(result$history),
     features = features,
     posterior = if (!is.null(result$posterior)) {
-      has_flat <- any(features$group == "no pattern", na.rm = TRUE)
-      as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded], has_flat)
+      as_posterior(result$posterior[embedded, , drop = FALSE], features$gene[embedded], result$names)
     },
     bic = as_bic(result$bic),
     raster = result$raster,

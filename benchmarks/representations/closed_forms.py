@@ -19,8 +19,6 @@ SCALES = (1.5, 3.0, 6.0, 12.0)
 # Kernels of more pixels than this are made from as many of them (Nystroem's method).
 MOST_LANDMARKS = 1500
 MOST_MODES = 600
-# Matrices with a longer smaller side are not decomposed as a whole.
-LONG = 1500
 # Signal of a gene as a share of what the noise leaves of its image, among which the likelihood chooses.
 SHARES = tuple(np.geomspace(0.02, 2.0, 14))
 LEAST_STRENGTH = 0.02
@@ -38,30 +36,6 @@ def twice_smoothed(section: Section) -> np.ndarray:
         The section.
     """
     return zscore(smoothed(section, smoothed(section, zscored(section))))
-
-
-def components(values: np.ndarray, n_dims: int) -> np.ndarray:
-    """Scores of the first principal components over genes, exact, by the smaller side of the matrix.
-
-    Where both sides are long, by Lanczos' method to the last digits.
-
-    Parameters
-    ----------
-    values
-        `(n_genes, n_pixels)`.
-    n_dims
-        How many; never more than there are.
-    """
-    centred = (values - values.mean(axis=0)).astype(np.float64)
-    n_dims = min(n_dims, len(values) - 1, values.shape[1])
-    if min(centred.shape) > max(LONG, 4 * n_dims):
-        start = np.random.default_rng(0).standard_normal(min(centred.shape))
-        turn, size, _ = svds(centred, k=n_dims, v0=start)
-        return (turn * size)[:, ::-1]
-    wide = centred.shape[0] < centred.shape[1]
-    square, turn = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
-    turn = turn[:, ::-1][:, :n_dims]
-    return turn * np.sqrt(np.maximum(square[::-1][:n_dims], 0)) if wide else centred @ turn
 
 
 def residuals(section: Section) -> tuple[np.ndarray, np.ndarray]:

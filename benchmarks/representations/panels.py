@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.harness import sections
 from benchmarks.harness.job import Job
 from benchmarks.harness.numerics import library
+from benchmarks.harness.pixels import pca
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import Method, Section
 from benchmarks.harness.sigel_rows import QUICK_SECTION, with_sigel
@@ -83,8 +84,8 @@ def rows_of_table(job: Job) -> dict[str, Method]:
     return methods | {
         ALL_SMOOTHED: smooth,
         "twice smoothed images, all pixels": closed_forms.twice_smoothed,
-        "PCA 32 of smoothed": lambda section: closed_forms.components(smooth(section), 32),
-        REFERENCE: lambda section: closed_forms.components(closed_forms.twice_smoothed(section), 32),
+        "PCA 32 of smoothed": lambda section: pca(smooth(section), 32),
+        REFERENCE: lambda section: pca(closed_forms.twice_smoothed(section), 32),
         "Gaussian process, four length scales": closed_forms.gaussian_process,
         "cross-fitted eigenimages + kernel": closed_forms.crossed,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sigel.errors import InputError
@@ -23,6 +24,20 @@ def group_names(n_groups: int, *, has_flat: bool) -> list[str]:
         Whether genes without a pattern have one of their own, in the last column.
     """
     return [*(str(k + 1) for k in range(n_groups)), *([NO_PATTERN] if has_flat else [])]
+
+
+def column_names(n_columns: int, groups: Iterable[object]) -> list[str]:
+    """Names of the columns of a posterior, from the groups that its genes were given.
+
+    Parameters
+    ----------
+    n_columns
+        How many; the last is that of genes without a pattern, if any gene is one of them.
+    groups
+        Group of each gene.
+    """
+    has_flat = NO_PATTERN in set(groups)
+    return group_names(n_columns - has_flat, has_flat=has_flat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def embed(
         "group": result.group.tolist(),
         "group_prob": result.group_prob.astype(np.float64),
         "posterior": result.posterior.astype(np.float64),
+        "names": result.model.group_names.tolist(),
         "status": result.status.tolist(),
         "sections": {name: own.astype(np.float64) for name, own in result.sections.items()},
         "history": {name: column.tolist() for name, column in result.history.items()},

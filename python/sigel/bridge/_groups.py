@@ -18,7 +18,6 @@ from sigel.bridge._pieces import (
 )
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
-from sigel.keys import NO_PATTERN, group_names
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
@@ -34,6 +33,7 @@ def gene_groups(
     group: Sequence[str] | None = None,
     group_prob: Any = None,
     posterior: Any = None,
+    names: Sequence[str] | None = None,
     chosen: float | None = None,
     seed: float = 0,
     device: str = "auto",
@@ -52,8 +52,8 @@ def gene_groups(
         As in `sigel.tl.gene_groups`.
     group, group_prob
         The present groups as text (`""`: none) and their posterior.
-    posterior
-        Posterior of all present groups, genes without a pattern last; fewer groups are unions of these.
+    posterior, names
+        Posterior of all present groups and the names of its columns; fewer groups are unions of these.
     chosen
         The number that `resolution=1` stands for, where it is known.
 
@@ -65,30 +65,29 @@ def gene_groups(
         described, `table` alone.
     """
     z = np.asarray(representations, dtype=np.float64)
-    names = names_of(genes)
+    gene_names = names_of(genes)
     if n_groups is None and resolution is None:
         prob = None if group_prob is None else np.asarray(group_prob, dtype=np.float64).reshape(-1)
-        return {"table": columns(groups.describe_groups(z, names, names_of(group or []), prob))}
+        return {"table": columns(groups.describe_groups(z, gene_names, names_of(group or []), prob))}
     present = None if posterior is None else np.asarray(posterior, dtype=np.float64)
-    has_flat = NO_PATTERN in list(group or [])
     made = groups.regroup(
         z,
         config_of(settings),
         n_groups=whole_or_none(n_groups, "n_groups"),
         resolution=resolution,
         posterior=present,
-        names=None if present is None else group_names(present.shape[1] - has_flat, has_flat=has_flat),
+        names=None if present is None else names_of(names or []),
         chosen=whole_or_none(chosen, "chosen"),
         seed=whole(seed),
         device=device,
     )
     return {
-        "table": columns(groups.describe_groups(z, names, made.group, made.group_prob)),
+        "table": columns(groups.describe_groups(z, gene_names, made.group, made.group_prob)),
         "group": made.group.tolist(),
         "group_prob": made.group_prob.astype(np.float64),
         "posterior": made.posterior.astype(np.float64),
         "names": made.names.tolist(),
-        "n_groups": len(made.tree.joined) + 1,
+        "n_groups": made.n_groups,
         "tree": {"joined": made.tree.joined.astype(np.float64), "height": made.tree.height},
         "bic": {str(k): value for k, value in made.bic.items()},
     }

@@ -17,7 +17,7 @@ from sigel.errors import InputError, unknown_name
 from sigel.images.canvas import on_one_canvas
 from sigel.images.pooling import images_of, matching, read_section
 from sigel.images.raster import Raster
-from sigel.images.section import Called, Section, in_section
+from sigel.images.section import Called, Section, in_section, joined_genes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -261,9 +261,7 @@ class GeneImages:
                 sums.append(read_section(section, config))
             names.append(name)
             panels.append(section.genes)
-        genes = np.array(list(dict.fromkeys(gene for panel in panels for gene in panel)), dtype=object)
-        place = {gene: row for row, gene in enumerate(genes)}
-        rows = [np.array([place[gene] for gene in panel], dtype=np.int64) for panel in panels]
+        genes, rows = joined_genes(panels)
         detected = np.zeros((len(genes), len(names)), dtype=np.int64)
         for k, one in enumerate(sums):
             detected[rows[k], k] = one.detected

@@ -281,6 +281,19 @@ class Section:
             yield name, codes == code
 
 
+def joined_genes(panels: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Genes of several sections, each once in the order of its first section, and where those of each stand.
+
+    Parameters
+    ----------
+    panels
+        Genes of each section.
+    """
+    place = {gene: k for k, gene in enumerate(dict.fromkeys(gene for panel in panels for gene in panel))}
+    rows = [np.array([place[gene] for gene in panel], dtype=np.int64) for panel in panels]
+    return np.array(list(place), dtype=object), rows
+
+
 @contextmanager
 def in_section(name: object) -> Iterator[None]:
     """What is refused inside says which section it was.

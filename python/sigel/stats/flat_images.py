@@ -61,7 +61,5 @@ def flat_images(views: ImageViews, generator: torch.Generator) -> FlatImages:
 
 def _left(views: ImageViews, image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, " n"]:
     """Share of an image's variance that is left after spreading, `(n,)`."""
-    spread = image.T
-    for _ in range(ROUNDS):
-        spread = views.spread(spread, 0.5)
+    spread = views.spread(image.T, 0.5, times=ROUNDS)
     return spread.square().sum(dim=0) / image.square().sum(dim=1).clamp_min(1e-12)

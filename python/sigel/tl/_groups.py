@@ -11,7 +11,7 @@ import pandas as pd
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.keys import NO_PATTERN, Keys, group_names
+from sigel.keys import Keys, column_names
 from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import shown
 from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
@@ -110,24 +110,23 @@ def gene_groups(
     config = SIGELConfig.from_dict(json.loads(info["params"])) if "params" in info else SIGELConfig()
     posterior = adata.varm.get(keys.posterior)
     present = None if posterior is None else np.asarray(posterior)
+    chosen = _chosen(info, present, config)
     made = regroup(
         z,
         config,
         n_groups=n_groups,
         resolution=resolution,
         posterior=present,
-        names=None if present is None else _names(adata.var[keys.group], present.shape[1]),
-        chosen=_chosen(info, present, config),
+        names=None if present is None else column_names(present.shape[1], adata.var[keys.group]),
+        chosen=chosen,
         seed=seed,
         device=device,
     )
     table = describe_groups(z, adata.var_names, made.group, made.group_prob)
 
     new = Keys(key_added)
-    n_made = len(made.tree.joined) + 1
-    about: dict[str, Any] = {"n_groups": n_made, "seed": int(seed)}
+    about: dict[str, Any] = {"n_groups": made.n_groups, "seed": int(seed)}
     about |= {} if resolution is None else {"resolution": float(resolution)}
-    chosen = _chosen(info, present, config)
     about |= {} if chosen is None else {"chosen": int(chosen)}
     about["tree"] = {"joined": made.tree.joined, "height": made.tree.height}
     about["bic"] = {str(k): value for k, value in made.bic.items()}
@@ -143,12 +142,6 @@ def gene_groups(
     adata.varm[new.posterior] = made.posterior
     adata.uns[new.info] = {**info, "groups": about}
     return table
-
-
-def _names(group: pd.Series, n_columns: int) -> list[str]:
-    """Names of the columns of a posterior; the last is that of genes without a pattern, if there are any."""
-    has_flat = bool((group.astype(object) == NO_PATTERN).any())
-    return group_names(n_columns - has_flat, has_flat=has_flat)
 
 
 def _chosen(info: dict[str, Any], posterior: np.ndarray | None, config: SIGELConfig) -> int | None:

@@ -12,7 +12,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
-from sigel.images.section import Called, Section, check_section, labels_of
+from sigel.images.section import Called, Section, check_section, joined_genes, labels_of
 from sigel.keys import Keys
 from sigel.tasks.embedding import Embedding
 
@@ -48,9 +48,8 @@ class GivenSections:
         """Counts of all spots, in the order of the images' spots and genes."""
         if self.names is None:
             return self.sections[0].counts
-        place = {gene: k for k, gene in enumerate(self._genes())}
-        columns = [np.array([place[gene] for gene in section.genes]) for section in self.sections]
-        return SpotRows.joined([section.counts for section in self.sections], columns, len(place))
+        genes, columns = joined_genes([section.genes for section in self.sections])
+        return SpotRows.joined([section.counts for section in self.sections], columns, len(genes))
 
     def shares(self, result: Embedding) -> Iterator[tuple[AnnData, Embedding, dict[str, Any]]]:
         """Each object, the results in the order of its genes and spots, and what it keeps of sections."""
@@ -58,9 +57,8 @@ class GivenSections:
         if self.names is None:
             yield self.objects[0], result, about
             return
-        place, begin = {gene: k for k, gene in enumerate(self._genes())}, 0
-        for adata, section, name in zip(self.objects, self.sections, self.names, strict=True):
-            rows = np.array([place[gene] for gene in section.genes])
+        begin, places = 0, joined_genes([section.genes for section in self.sections])[1]
+        for adata, rows, name in zip(self.objects, places, self.names, strict=True):
             by_gene = ("representations", "group", "group_prob", "posterior", "status")
             yield (
                 adata,
@@ -73,10 +71,6 @@ class GivenSections:
                 about | {"section": name, "section_key": ""},
             )
             begin += adata.n_obs
-
-    def _genes(self) -> list[str]:
-        """All genes, as `GeneImages.from_sections` orders them."""
-        return list(dict.fromkeys(gene for section in self.sections for gene in section.genes))
 
 
 def given_sections(

@@ -116,13 +116,13 @@ def test_all_genes_of_both_sections_are_paired_by_name(section):
 @pytest.mark.parametrize("long", [1500, 10])
 def test_components_are_those_of_a_singular_value_decomposition(shape, long, monkeypatch):
     """By the smaller side of the matrix, whichever that is, and by Lanczos' method."""
-    from benchmarks.representations import closed_forms
+    from benchmarks.harness import pixels
 
-    monkeypatch.setattr(closed_forms, "LONG", long)
+    monkeypatch.setattr(pixels, "LONG", long)
     x = np.random.default_rng(0).standard_normal(shape)
     u, s, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
-    assert np.allclose(np.abs(closed_forms.components(x, 5)), np.abs(u[:, :5] * s[:5]))
-    assert closed_forms.components(x, 1000).shape == (shape[0], min(shape[0] - 1, shape[1]))
+    assert np.allclose(np.abs(pixels.pca(x, 5)), np.abs(u[:, :5] * s[:5]))
+    assert pixels.pca(x, 1000).shape == (shape[0], min(shape[0] - 1, shape[1]))
 
 
 def test_modes_of_the_kernel_are_those_of_its_matrix(section, monkeypatch):

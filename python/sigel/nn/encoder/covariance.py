@@ -94,7 +94,7 @@ def fit_covariance(
     noise, n_genes = _noise_of(batches)
 
     draw: dict[str, Any] = {"sweeps": SWEEPS, "generator": generator, "like": positions}
-    images, sure = _eigenimages(batches, parts, rank, sharp, **draw)
+    images, sure = _eigenimages(batches, noise, n_genes, parts, rank, sharp, **draw)
     spread_out = spread(images)
     kept = spread_out + (images - spread_out) * sure  # what b makes of each eigenimage, (n_pixels, k)
 
@@ -166,13 +166,20 @@ def _second_moment(
 
 
 def _eigenimages(
-    batches: Batches, parts: Sequence[slice], rank: int, sharp: int, *, like: Tensor, **draw: Any
+    batches: Batches,
+    noise: float,
+    n_genes: int,
+    parts: Sequence[slice],
+    rank: int,
+    sharp: int,
+    *,
+    like: Tensor,
+    **draw: Any,
 ) -> tuple[Float[Tensor, "n_pixels k"], Float[Tensor, " k"]]:
     """Leading eigenimages of each section, 0 on the others, and how sharp each may stay, from 0 to 1.
 
     Each section has its own: one of all together would hold noise of one gene in all of them.
     """
-    noise, n_genes = _noise_of(batches)
     found, sure = [], []
     for part in parts:
         pixels = like[part]

@@ -318,9 +318,13 @@ class MixtureDensity(nn.Module):
     def n_parameters(self) -> int:
         """Free parameters, for BIC."""
         k, d = self.n_groups, self.n_dims
-        scale = d * (d + 1) // 2 if self.full else d
         dof = 0 if self.log_dof is None else len(self.log_dof)
-        return (k - 1) + k * (d + scale) + dof
+        return (k - 1) + k * (d + self._n_scales) + dof
+
+    @property
+    def _n_scales(self) -> int:
+        """Free parameters of one scale matrix."""
+        return self.n_dims * (self.n_dims + 1) // 2 if self.full else self.n_dims
 
     def effective_parameters(self, n_genes: float) -> float:
         """Free parameters, those of the scale matrices counted as far as the prior leaves them free.
@@ -331,11 +335,8 @@ class MixtureDensity(nn.Module):
             Genes of all groups together: one of N genes frees its scales by `N / (N + pseudo-genes)`.
         """
         size = self.log_weights.detach().exp() * n_genes  # (n_groups,)
-        free = (size / (size + self.pseudo_genes)).sum()
-        d = self.n_dims
-        scale = d * (d + 1) // 2 if self.full else d
-        dof = 0 if self.log_dof is None else len(self.log_dof)
-        return self.n_groups * (d + 1) - 1 + scale * float(free) + dof
+        held = (self.pseudo_genes / (size + self.pseudo_genes)).sum()  # scale matrices that are not free
+        return self.n_parameters() - self._n_scales * float(held)
 
     @property
     def scale_dof(self) -> float:

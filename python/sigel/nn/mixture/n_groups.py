@@ -53,7 +53,8 @@ def select_n_groups(
     Returns
     -------
     mixture, bic
-        The chosen mixture, fitted to `z`, and `-2 ln L + n_parameters ln N` by number of groups, from 1.
+        The chosen mixture, fitted to `z`, and the criterion by number of groups, from 1: `-2 ln L` and
+        `COST` for each parameter, ever more where groups have hardly any genes.
 
     Notes
     -----

@@ -316,7 +316,7 @@ class TMixture(MixtureDensity):
         mean = torch.where(
             total > tiny, (sums.first + kappa * prior) / total.clamp_min(tiny), self.means - reference
         )
-        count = sums.size + self.scale_dof + self.n_dims + 2  # (n_groups,)
+        count = sums.size + self.pseudo_genes  # (n_groups,)
         # sum w (x - m)(x - m)' + kappa (m - p)(m - p)' = sum w x x' + kappa p p' - (W + kappa) m m'
         if not self.full:
             scatter = sums.second + kappa * prior.square() - total * mean.square()
@@ -348,7 +348,7 @@ class TMixture(MixtureDensity):
             white = torch.linalg.solve_triangular(self.cholesky(), known, upper=False).square().sum(dim=1)
             trace, pull = white[:, :-1].sum(dim=1), white[:, -1]
         log_det = 2 * self.log_scale.sum(dim=1)  # (n_groups,)
-        exponent = self.scale_dof + self.n_dims + 2
+        exponent = self.pseudo_genes
         value = -0.5 * (exponent * log_det + trace + config.mean_precision * pull).sum()
         value = value + (config.concentration - 1) * self.log_weights.sum()
         if self.student and config.dof_prior is not None:
@@ -467,7 +467,7 @@ class TMixture(MixtureDensity):
         empty = empty[: len(worst)]
         now = self.estimates()
         now.means[empty] = self.seen(z[worst])
-        fresh = self.spread / (self.scale_dof + self.n_dims + 2)
+        fresh = self.spread / self.pseudo_genes
         now.covariance[empty] = torch.diag(fresh) if self.full else fresh
         now.log_weights[empty] = -math.log(len(z))
         if not self.config.shared_dof:

@@ -52,6 +52,11 @@ class GeneGroups:
     bic: dict[int, float]
     tree: GroupTree
 
+    @property
+    def n_groups(self) -> int:
+        """How many are numbered."""
+        return len(self.tree.joined) + 1
+
 
 def regroup(
     representations: np.ndarray,

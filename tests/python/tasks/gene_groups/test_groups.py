@@ -254,8 +254,8 @@ def test_another_name_keeps_both_and_serves_the_other_verbs(fitted):
 def test_both_doors_give_the_same(fitted, how):
     z, names = fitted.varm["X_sigel"].astype(float), list(fitted.var_names)
     present = {
-        "group": fitted.var["sigel_group"].astype(object).fillna("").tolist(),
         "posterior": fitted.varm["sigel_posterior"].astype(float),
+        "names": fitted.var["sigel_group"].cat.categories.tolist(),
         "chosen": 4.0,
     }
     wanted = sigel.tl.gene_groups(fitted, **how, seed=2, device="cpu")
