@@ -13,18 +13,41 @@ export OMP_NUM_THREADS=1
 mkdir -p build
 work=$(mktemp -d "$ROOT/build/check.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+beside=
+# A step at work beside the others ends with them.
+trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null; exit 130' INT TERM
 
 summary=()
 failures=0
 
 step() {
-  local name=$1 begin=$SECONDS verdict=ok
-  shift
+  local begin=$SECONDS code=0
   printf '\n'
-  say "$name"
-  "$@" || { verdict=FAILED && failures=$((failures + 1)); }
-  summary+=("$(printf '%-34s %-7s %5d s' "$name" "$verdict" $((SECONDS - begin)))")
+  say "$1"
+  "${@:2}" || code=$?
+  judge "$1" "$code" $((SECONDS - begin))
+}
+
+judge() {
+  local verdict=ok
+  if [ "$2" != 0 ]; then verdict=FAILED && failures=$((failures + 1)); fi
+  summary+=("$(printf '%-34s %-7s %5d s' "$1" "$verdict" "$3")")
+}
+
+# Starts a step that needs one core while the next ones run; `step_ends` waits for it and says what it said.
+step_begins() {
+  beside_name=$1 beside_begin=$SECONDS
+  (exec "${@:2}") >"$work/beside.log" 2>&1 &
+  beside=$!
+}
+
+step_ends() {
+  local code=0
+  wait "$beside" || code=$?
+  printf '\n'
+  say "$beside_name"
+  cat "$work/beside.log"
+  judge "$beside_name" "$code" $((SECONDS - beside_begin))
 }
 
 run_pytest() {
@@ -43,7 +66,8 @@ r_cmd_check() {
     export _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_FORCE_SUGGESTS_=true
     # The first example pays for the start of Python, and how long that takes says nothing of the package.
     export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=60
-    R CMD check --as-cran --no-manual "$tarball"
+    # The same tests of the installed package are a step of their own.
+    R CMD check --as-cran --no-manual --no-tests "$tarball"
   )
   python tools/check_log.py "$work/sigel.Rcheck" tools/check-notes.txt
 }
@@ -57,11 +81,15 @@ step "pytest" run_pytest
 step "air format" air format --check R tests/testthat tools
 step "lintr" Rscript tools/lint.R
 step "help pages are up to date" bash tools/documented.sh
-step "testthat" Rscript tools/testthat.R
-if [ "$mode" != quick ]; then
+if [ "$mode" = quick ]; then
+  step "testthat" Rscript tools/testthat.R
+else
+  step_begins "Seurat 5" bash tools/seurat5.sh
+  step "testthat" Rscript tools/testthat.R
+  step_ends
+  step_begins "lowest versions" bash tools/lowest.sh
   step "R CMD check --as-cran" r_cmd_check
-  step "Seurat 5" bash tools/seurat5.sh
-  step "lowest versions" bash tools/lowest.sh
+  step_ends
 fi
 
 printf '\n'
