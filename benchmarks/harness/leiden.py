@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,24 +33,7 @@ def communities(features: np.ndarray, n_clusters: int, n_seeds: int) -> np.ndarr
     n_seeds
         How many seeds.
     """
-    import igraph
-    import leidenalg
-
-    near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(features).kneighbors(return_distance=False)
-    edges = np.column_stack([np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()])
-    edges = np.unique(np.sort(edges, axis=1), axis=0)
-    graph = igraph.Graph(n=len(near), edges=edges.tolist())
-
-    def found(resolution: float, seed: int) -> np.ndarray:
-        made = leidenalg.find_partition(
-            graph,
-            leidenalg.RBConfigurationVertexPartition,
-            resolution_parameter=resolution,
-            n_iterations=2,
-            seed=seed,
-        )
-        return np.array(made.membership)
-
+    found = _finder(features)
     labels = []
     start = 1.0
     for seed in range(n_seeds):
@@ -68,6 +52,45 @@ def communities(features: np.ndarray, n_clusters: int, n_seeds: int) -> np.ndarr
             resolution = near_by if low < near_by < high and high / low > 2 else (low * high) ** 0.5
         labels.append(best)
     return np.array(labels)
+
+
+def communities_at(features: np.ndarray, resolution: float, seed: int = 0) -> np.ndarray:
+    """Communities of the same graph at one resolution, as scanpy's users know it, `(n_cells,)`.
+
+    Parameters
+    ----------
+    features
+        `(n_cells, n_features)`.
+    resolution
+        1 is modularity.
+    seed
+        Of the algorithm.
+    """
+    return _finder(features)(resolution, seed)
+
+
+def _finder(features: np.ndarray) -> Callable[[float, int], np.ndarray]:
+    """From a resolution and a seed to communities of the nearest-neighbour graph."""
+    import igraph
+    import leidenalg
+
+    n_near = min(NEIGHBOURS, len(features) - 1)
+    near = NearestNeighbors(n_neighbors=n_near).fit(features).kneighbors(return_distance=False)
+    edges = np.column_stack([np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()])
+    edges = np.unique(np.sort(edges, axis=1), axis=0)
+    graph = igraph.Graph(n=len(near), edges=edges.tolist())
+
+    def found(resolution: float, seed: int) -> np.ndarray:
+        made = leidenalg.find_partition(
+            graph,
+            leidenalg.RBConfigurationVertexPartition,
+            resolution_parameter=resolution,
+            n_iterations=2,
+            seed=seed,
+        )
+        return np.array(made.membership)
+
+    return found
 
 
 def leiden(features: np.ndarray, n_clusters: int, n_seeds: int, python: str) -> np.ndarray:

@@ -112,10 +112,22 @@ def gene_sets(path: Path, sizes: tuple[int, int] = SIZES) -> Iterator[list[str]]
     sizes
         Smallest and largest number of members.
     """
-    for line in _lines(path):
-        members = [word.partition(",")[0] for word in line.split("\t")[2:] if word]
+    for _, members in named_sets(path):
         if sizes[0] <= len(members) <= sizes[1]:
             yield members
+
+
+def named_sets(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Name and members of each set of a GMT file.
+
+    Parameters
+    ----------
+    path
+        May be compressed; members may carry a weight, as in `GENE,1.0`.
+    """
+    for line in _lines(path):
+        name, _, *words = line.split("\t")
+        yield name, [word.partition(",")[0] for word in words if word]
 
 
 def interactions(path: Path) -> Iterator[tuple[str, str]]:
