@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,11 @@ from benchmarks.harness import sections
 from benchmarks.harness.job import Job
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
-from benchmarks.representations.gene_sets import FOLDER, named_sets, orthologs
+from benchmarks.representations.enriched_groups import enriched, known_sets
+from benchmarks.representations.gene_sets import FOLDER
 from benchmarks.representations.group_methods import OURS, Fit, grouped
 from benchmarks.representations.layer_markers import ami_with_markers, layer_markers
 from sigel.keys import NO_PATTERN
-from sigel.tasks.gene_groups.enrichment import group_enrichment
-from sigel.tasks.gene_groups.gene_sets import GeneSets
 
 # Section, the one of another donor (or a neighbour), species, and whether settings were chosen on it.
 SECTIONS = [
@@ -34,13 +32,8 @@ SECTIONS = [
     ("RA3_1", "RA3_2", "human", "judged on"),
     ("osmfish_sscortex", "", "mouse", "chosen on"),
 ]
-SETS = {
-    "human": ("go_bp_human_orgdb.gmt.gz", "h.all.v7.0.symbols.gmt"),
-    "mouse": ("go_bp_mouse_homologs.gmt.gz", "h.all.v7.0.mouse_homologs.gmt"),
-}
 SURE = 0.9
 BINS = (0.3, 0.5, 0.7, 0.9)
-REACTOME = "enrichr.Reactome_2016.gmt.gz"
 NOTE = (
     "Spatial genes: q < 0.05. Largest: share of them in the largest numbered group. AMI: adjusted mutual "
     "information, with the layer of published markers, and with the groups of the other section. Kept: "
@@ -106,34 +99,9 @@ def _figures(fit: Fit, labels: np.ndarray, species: str) -> dict[str, Any]:
     row |= {"AMI other section": None, "enriched": None, "kept": None}
     if species and FOLDER.is_dir():
         among = np.where(spatial, labels, NO_PATTERN)
-        known = [enriched(genes, among, terms) for terms in _sets(species)]
+        known = [enriched(genes, among, terms) for terms in known_sets(species)]
         row["enriched"] = len(set().union(*known))
     return row
-
-
-def enriched(genes: np.ndarray, labels: np.ndarray, terms: GeneSets) -> set[str]:
-    """Numbered groups that share two genes or more, at q < 0.05, with a term.
-
-    Parameters
-    ----------
-    genes, labels
-        `(n_genes,)`; all are the background.
-    terms
-        File or members by name.
-    """
-    table = group_enrichment(genes, labels, terms, min_size=5)
-    groups = table.loc[(table["qval"] < 0.05) & (table["overlap"] > 1), "group"]
-    return set(groups) - {NO_PATTERN}
-
-
-@lru_cache
-def _sets(species: str) -> list[GeneSets]:
-    """GO, Hallmark and Reactome; the last for mouse genes by orthologs."""
-    reactome = dict(named_sets(FOLDER / REACTOME))
-    if species == "mouse":
-        mouse = orthologs()
-        reactome = {name: [m for h in genes for m in mouse.get(h, ())] for name, genes in reactome.items()}
-    return [*(FOLDER / file for file in SETS[species]), reactome]
 
 
 def _across(one: Fit, a: np.ndarray, other: Fit, b: np.ndarray) -> float:
