@@ -72,7 +72,7 @@ class Fit:
         return cls(section, np.asarray(images.genes), spatial, model)
 
 
-def grouped(fit: Fit, job: Job) -> dict[str, np.ndarray]:
+def grouped(fit: Fit, job: Job, *, slow: bool = True) -> dict[str, np.ndarray]:
     """Group of each gene by method, `(n_genes,)` text; the peers group spatial genes alone.
 
     Parameters
@@ -81,6 +81,8 @@ def grouped(fit: Fit, job: Job) -> dict[str, np.ndarray]:
         The section.
     job
         The call.
+    slow
+        Whether Hotspot, which takes half an hour for 3,000 genes of 3,600 spots, is among them.
     """
     spatial, z = fit.spatial, fit.model.representations
     own = set(fit.model.group_labels) - {NO_PATTERN}
@@ -109,10 +111,8 @@ def grouped(fit: Fit, job: Job) -> dict[str, np.ndarray]:
             add(f"Leiden {len(own)}", lambda: communities(z[spatial], len(own), 1)[0])
         for resolution in RESOLUTIONS:
             add(f"Leiden, resolution {resolution:g}", partial(communities_at, z[spatial], resolution))
-    python = python_with(hotspot_modules.PACKAGE)
-    if python is None:
-        say("  left out: Hotspot, as no Python has hotspotsc")
-    else:
+    python = python_with(hotspot_modules.PACKAGE) if slow else None
+    if python is not None:
         chosen = fit.genes[spatial]
         add("Hotspot", lambda: hotspot_modules.hotspot_modules(fit.section.adata, chosen, python))
     return found

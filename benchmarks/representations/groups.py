@@ -11,8 +11,10 @@ from sklearn.metrics import adjusted_mutual_info_score
 import sigel
 from benchmarks.harness import sections
 from benchmarks.harness.job import Job
+from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
+from benchmarks.representations import hotspot_modules
 from benchmarks.representations.enriched_groups import enriched, known_sets
 from benchmarks.representations.gene_sets import FOLDER
 from benchmarks.representations.group_methods import OURS, Fit, grouped
@@ -70,7 +72,7 @@ def groups(job: Job) -> list[Table]:
         say(f"groups of {name}")
         mine, theirs = Fit.of(one, job), None if other is None else Fit.of(other, job)
         made = grouped(mine, job)
-        across = {} if theirs is None else grouped(theirs, job)
+        across = {} if theirs is None else grouped(theirs, job, slow=False)
         kept, bins = _halves(mine, job)
         for method, labels in made.items():
             row = {"section": name, "role": role, "groups": method} | _figures(mine, labels, species)
@@ -80,6 +82,8 @@ def groups(job: Job) -> list[Table]:
             rows.append(row)
             say(f"  {method}: " + ", ".join(f"{k} {v:.2f}" for k, v in row.items() if isinstance(v, float)))
         curve += [{"section": name, "role": role} | line for line in bins]
+    if python_with(hotspot_modules.PACKAGE) is None:
+        say("left out: Hotspot, as no Python has hotspotsc (SIGEL_PEERS names one)")
     return [
         {"title": "gene groups", "note": NOTE, "rows": rows},
         {"title": "calibration", "note": "Posterior in one half, share kept in the other.", "rows": curve},
