@@ -2,6 +2,7 @@
 TERMS <- c(
   loss = "total loss",
   held.out = "genes held out",
+  neighbors = "foretold by near genes",
   reconstruct = "hidden patches",
   contrast = "two views of a gene",
   cluster = "distance to target groups",
@@ -44,7 +45,7 @@ TrainingPlot <- function(object, reduction = "sigel") {
   }
   terms <- setdiff(
     names(history)[vapply(history, is.numeric, logical(1L))],
-    c("epoch", "seconds", "n.groups", "held.out.start", "kept.epoch")
+    c("epoch", "seconds", "n.groups", "held.out.start", "neighbors.start", "kept.epoch")
   )
   terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
   history$step <- seq_len(nrow(history))

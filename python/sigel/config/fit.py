@@ -288,7 +288,7 @@ class TrainConfig(Settings):
         Module I alone.
     epoch_genes
         Genes that an epoch of training sees at most, drawn anew for each; None: all. The eigenimages have
-        learnt from all genes in closed form, so that little is left to add: 2,048 genes keep its share of
+        learnt from all genes in closed form, so that little is left to add: 1,024 genes keep its share of
         the time small.
     thin
         Probability with which a count goes to the first of two views, the rest to the second; None never
@@ -297,8 +297,10 @@ class TrainConfig(Settings):
         InfoNCE between two views of a gene. 0 (default): it whitens, which gives noise the same say as
         signal; with `start="random"` it is what gives the projection head its first gradient.
     holdout
-        Share of the genes that Module I does not learn from; the epoch that predicts them best is kept, the
-        start included. Refinement then learns from all genes.
+        Share of the genes that training does not learn from. Module I keeps the epoch that predicts their
+        hidden patches best, the start included. Refinement keeps an epoch where one half of their counts is
+        foretold better than before, by more than chance would have it, by the ten genes nearest to the
+        other half. 0 keeps the last epoch of both, whether it helps or not.
     refine_epochs, refine_batch, refine_lr
         Modules II and III.
     em_steps
@@ -321,7 +323,7 @@ class TrainConfig(Settings):
     pretrain_epochs: int = 1
     pretrain_batch: int = 256
     pretrain_lr: float = 2e-3
-    epoch_genes: int | None = 2048
+    epoch_genes: int | None = 1024
     thin: float | None = 0.5
     contrast_weight: float = 0.0
     temperature: float = 0.15

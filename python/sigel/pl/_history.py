@@ -23,6 +23,7 @@ _TITLES = {
     "loss": "total loss",
     "reconstruct": "hidden patches",
     "held_out": "genes held out",
+    "neighbors": "foretold by near genes",
     "contrast": "two views of a gene",
     "cluster": "distance to target groups",
     "likelihood": "-log likelihood of groups",
@@ -32,7 +33,7 @@ _TITLES = {
     "rank": "effective dimensions",
     "n_groups": "groups in use",
 }
-_NO_CURVE = ("stage", "epoch", "seconds", "stopped", "held_out_start", "kept_epoch")
+_NO_CURVE = ("stage", "epoch", "seconds", "stopped", "held_out_start", "neighbors_start", "kept_epoch")
 _NO_EPOCHS = ("eigenimages", "groups")
 _COLOURS = ("#3b6ea8", "#c8553d", "#5b8e4b", "#8a5a9e")
 

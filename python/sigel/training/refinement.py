@@ -1,4 +1,4 @@
-"""Modules II and III: EM on all genes, then gradients through the posterior, epoch by epoch."""
+"""Modules II and III: EM on all genes, then gradients through the posterior; the best epoch is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy import sparse
 from torch import Tensor, nn
 
 from sigel.nn.contrast import effective_rank, mutual_neighbors, target_distribution
@@ -18,6 +17,7 @@ from sigel.nn.mixture.t_mixture import TMixture
 from sigel.training.batches import SharedGenes, epoch_size, shuffled
 from sigel.training.groups import Assignment, fit_to_all
 from sigel.training.losses import EpochTargets, GroupLoss, ViewLoss, weights_of
+from sigel.training.neighbor_test import NeighborTest, is_better
 from sigel.training.steps import Step
 
 
@@ -54,18 +54,24 @@ class Refinement:
         self.n_epochs = train.refine_epochs
         self.view_loss = ViewLoss(model, genes.grid, train)
         self.group_loss = GroupLoss(model, assignment, genes.grid)
-        self.n_seen = epoch_size(genes.n_genes, train)
-        self.n_batches = math.ceil(self.n_seen / train.refine_batch)
+        seen = epoch_size(genes.n_genes, train)
+        self.n_held = min(round(train.holdout * seen), genes.n_genes - 1)
+        self.n_learnt = min(seen, genes.n_genes - self.n_held)
+        self.n_batches = math.ceil(self.n_learnt / train.refine_batch)
         both = nn.ModuleList([self.view_loss, self.group_loss])
         self.step = Step(genes.fabric, both, train.refine_lr, self.n_epochs * self.n_batches, train)
         self.stopped: str | None = None
         self.calm = 0  # epochs in a row in which hardly a gene changed its group
         self.labels: Tensor | None = None  # group of each gene at the last epoch, (n_genes,)
+        self.mixed = torch.arange(genes.n_genes)  # held-out genes first, then those to learn from
+        self.best: dict[str, Any] = {}
 
     def begin(self) -> None:
-        """The graph of genes, and the rank that the representations must not fall far below."""
-        self.graph = mutual_neighbors(self.z, self.train.graph_neighbors)
-        self.first_rank = effective_rank(self.z)
+        """Draw the genes that are held out, and see how well their neighbours foretell them."""
+        self.first_z, self.first_rank = self.z, effective_rank(self.z)
+        self.mixed = torch.randperm(self.genes.n_genes, generator=self.random["refine"])
+        scores = self._test().scores(self.model) if self.n_held else None
+        self.best = {"epoch": 0, "scores": scores, "start": scores, "z": self.z} | self._now()
 
     def resume(self, saved: dict[str, Any]) -> None:
         """Go on from a state; encoder and groups are those of that state.
@@ -77,14 +83,17 @@ class Refinement:
         """
         self.step.load_state_dict(saved["step"])
         run = saved["run"]
-        self.graph, self.first_rank = _graph(run["graph"]), run["rank"]
+        self.first_z, self.first_rank = run["first_z"].to(self.z.device), run["rank"]
+        self.mixed, self.best = run["mixed"], run["best"]
         self.calm, self.labels, self.stopped = run["calm"], run["labels"], run.get("stopped")
 
     def state(self) -> dict[str, Any]:
         """What the rest of the stage hangs on."""
         run = {
-            "graph": _pieces(self.graph),
+            "first_z": self.first_z,
             "rank": self.first_rank,
+            "mixed": self.mixed,
+            "best": self.best,
             "calm": self.calm,
             "labels": self.labels,
             "stopped": self.stopped,
@@ -100,14 +109,17 @@ class Refinement:
         epoch
             Its number, from 0.
         """
-        self._good = copy.deepcopy((self.model.state_dict(), self.assignment.state_dict()))
-        self._targets, self._labels = self._epoch_targets()
+        learn = self.mixed[self.n_held :]
+        rows = shuffled(len(learn), self.n_batches, self.random["refine"], self.n_learnt)
+        self._batches = [learn[part] for part in rows]
+        self._good = self._now()
+        self._targets, self._labels = self._epoch_targets(torch.cat(self._batches))
         fading = self.train.graph_weight * math.exp(-epoch / self.train.graph_decay)
         return weights_of(self.train) | {"graph": fading}
 
-    def batches(self) -> tuple[Tensor, ...]:
+    def batches(self) -> list[Tensor]:
         """Rows of the genes that the epoch learns from, shuffled."""
-        return shuffled(self.genes.n_genes, self.n_batches, self.random["refine"], self.n_seen)
+        return self._batches
 
     def terms(self, rows: Tensor) -> tuple[dict[str, Tensor], int]:
         """Loss terms of this process's part of a batch, and how many genes that is.
@@ -126,7 +138,7 @@ class Refinement:
         return terms, len(own)
 
     def end_epoch(self, epoch: int) -> dict[str, float]:
-        """Encode anew and see whether to stop; returns what else there is to record.
+        """Encode anew, keep the epoch if it helps, and see whether to stop; returns what there is to record.
 
         Parameters
         ----------
@@ -134,46 +146,75 @@ class Refinement:
             Its number, from 0.
         """
         train, labels = self.train, self._labels
-        self.z = self.genes.encode(self.model, self.name)
-        rank = effective_rank(self.z)
-        record = {"rank": rank, "n_groups": len(labels.unique())}
+        record: dict[str, float] = {"n_groups": len(labels.unique())}
         if self.labels is not None:
             record["changed"] = float((labels != self.labels.to(labels.device)).double().mean())
         self.labels = labels
         self.calm = self.calm + 1 if record.get("changed", math.inf) < train.tolerance else 0
-        if rank < train.min_rank * self.first_rank:
-            self.model.load_state_dict(self._good[0])
-            self.assignment.load_state_dict(self._good[1])
+        helps = True
+        if self.n_held:
+            scores = self._test().scores(self.model)
+            record["neighbors"] = float(scores.mean())
+            helps = is_better(scores, self.best["scores"])
+        if helps or epoch + 1 < self.n_epochs:  # what is not kept is not needed
+            self.z = self.genes.encode(self.model, self.name)
+            record["rank"] = effective_rank(self.z)
+        if record.get("rank", math.inf) < train.min_rank * self.first_rank:
+            self.model.load_state_dict(self._good["model"])
+            self.assignment.load_state_dict(self._good["assignment"])
             self.stopped = "collapse: the last good epoch was restored"
-        elif self.calm >= train.patience:
+            return record
+        if helps:
+            self.best |= {"epoch": epoch + 1, "z": self.z} | self._now()
+            if self.n_held:
+                self.best["scores"] = scores
+        if self.calm >= train.patience:
             self.stopped = "groups no longer change"
         return record
 
     def finish(self) -> dict[str, float]:
-        """Nothing is left to do, nor to record."""
-        return {}
+        """Put the best epoch back; returns what the stage's last record gets.
 
-    def _epoch_targets(self) -> tuple[EpochTargets, Int[Tensor, " n_genes"]]:
-        """EM at the present representations, then P and what else the epoch holds constant; labels."""
-        z, assignment, graph = self.z, self.assignment, self.graph
+        That is how well neighbours foretold the held-out genes at the start, and the epoch that went on: 0
+        where refinement did not help.
+        """
+        self.model.load_state_dict(self.best["model"])
+        self.assignment.load_state_dict(self.best["assignment"])
+        self.z = self.best["z"]
+        if not self.n_held:
+            return {}
+        start = float(self.best["start"].mean())
+        return {"neighbors_start": start, "kept_epoch": self.best["epoch"]}
+
+    def _now(self) -> dict[str, Any]:
+        """Copies of encoder and groups."""
+        return {
+            "model": copy.deepcopy(self.model.state_dict()),
+            "assignment": copy.deepcopy(self.assignment.state_dict()),
+        }
+
+    def _test(self) -> NeighborTest:
+        held, others = self.mixed[: self.n_held], self.mixed[self.n_held :][: self.n_learnt]
+        return NeighborTest(self.genes, held, others)
+
+    def _epoch_targets(self, rows: Int[Tensor, " n_seen"]) -> tuple[EpochTargets, Int[Tensor, " n_genes"]]:
+        """EM at the present representations, then P and what else the epoch holds constant; labels.
+
+        The graph is that of the genes that the epoch sees, as they were at the start.
+        """
+        z, assignment = self.z, self.assignment
         if isinstance(assignment, TMixture):
             assignment.reseed_empty(z.double(), self.random["groups"])
             fit_to_all(assignment, z, self.genes, max_iter=self.train.em_steps)
         with torch.no_grad():
             posterior = assignment.log_joint(z.double()).softmax(dim=1)  # (n_genes, n_groups)
-        near = torch.from_numpy(graph @ z.cpu().numpy()).to(z.device)  # (n_genes, n_dims)
-        linked = torch.from_numpy((np.diff(graph.indptr) > 0).astype(np.float32)).to(z.device)  # (n_genes,)
+        rows = rows.sort().values.to(z.device)
+        graph = mutual_neighbors(self.first_z[rows], self.train.graph_neighbors)  # (n_seen, n_seen)
+        near = torch.zeros_like(z)  # (n_genes, n_dims)
+        near[rows] = torch.from_numpy(graph @ z[rows].cpu().numpy()).to(z)
+        linked = z.new_zeros(len(z))  # (n_genes,)
+        linked[rows] = torch.from_numpy(np.diff(graph.indptr) > 0).to(z)
         # A mean over genes that have neighbours, whatever batch or part of one they fall into.
-        linked = linked / linked.mean().clamp_min(1 / len(linked))
+        linked = linked / (linked[rows].mean().clamp_min(1 / len(rows)))
         targets = EpochTargets(target_distribution(posterior), posterior.mean(dim=0), near, linked)
         return targets, posterior.argmax(dim=1)
-
-
-def _pieces(graph: sparse.csr_matrix) -> dict[str, Any]:
-    parts = {name: torch.from_numpy(getattr(graph, name)) for name in ("data", "indices", "indptr")}
-    return {**parts, "shape": tuple(graph.shape)}
-
-
-def _graph(pieces: dict[str, Any]) -> sparse.csr_matrix:
-    parts = tuple(pieces[name].numpy() for name in ("data", "indices", "indptr"))
-    return sparse.csr_matrix(parts, shape=pieces["shape"])

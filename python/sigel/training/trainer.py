@@ -143,8 +143,9 @@ class Trainer:
             assignment.load_state_dict(saved["assignment"])
             z = self.genes.encode(self.model, "refine")
         if trains and self.config.train.refine_epochs > 0:
-            self._train(Refinement(self.model, assignment, z, self.genes, self.random), saved)
-            z = self.genes.encode(self.model, "refine")
+            refinement = Refinement(self.model, assignment, z, self.genes, self.random)
+            self._train(refinement, saved)
+            z = refinement.z
         if isinstance(assignment, TMixture):
             fit_to_all(assignment, z, self.genes)
         posterior = number_by_size(assignment, z)

@@ -136,6 +136,34 @@ def test_module_one_keeps_the_epoch_that_predicts_held_out_genes_best(toy):
     assert not np.array_equal(free.representations, start.representations)
 
 
+def test_refinement_that_does_not_help_is_undone(toy):
+    """At an absurd rate refinement only harms: representations and groups are those that went before it."""
+    train = {"pretrain_epochs": 0, "refine_epochs": 2, "refine_lr": 3.0, "holdout": 0.3}
+    section = toy(n_genes=90)
+    refined = fit(section, train=train)
+    first, last = [row for row in refined.history if row["stage"] == "refine"]
+    assert last["kept_epoch"] == 0
+    assert last["neighbors"] < last["neighbors_start"]
+    assert "neighbors_start" not in first
+    start = fit(section, train={"pretrain_epochs": 0, "refine_epochs": 0})
+    assert np.array_equal(refined.representations, start.representations)
+    assert np.array_equal(refined.groups, start.groups)
+    free = fit(section, train={**train, "holdout": 0.0})
+    assert not np.array_equal(free.representations, start.representations)
+
+
+def test_refinement_that_helps_is_kept(toy, monkeypatch):
+    from sigel.training import refinement
+
+    train = {"pretrain_epochs": 0, "refine_epochs": 2, "holdout": 0.3}
+    monkeypatch.setattr(refinement, "is_better", lambda now, before: True)
+    section = toy(n_genes=90)
+    refined = fit(section, train=train)
+    assert refined.history[-1]["kept_epoch"] == 2
+    start = fit(section, train={"pretrain_epochs": 0, "refine_epochs": 0})
+    assert not np.array_equal(refined.representations, start.representations)
+
+
 def test_the_linear_encoder_needs_no_training(toy):
     model = fit(toy(n_genes=90), encoder={"branch": False})
     assert {row["stage"] for row in model.history} == {"eigenimages", "groups"}

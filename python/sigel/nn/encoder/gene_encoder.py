@@ -86,7 +86,7 @@ class GeneEncoder(nn.Module):
             keep = grid.in_sections[:, section].nonzero()[:, 0].expand(len(image), -1)  # (batch, kept)
         if self.eigen is not None:
             parts.append(self.eigen(patches, noise, amplitude, gene, grid, section=section)[0])
-        if self.mae is not None:
+        if self.mae is not None and (torch.is_grad_enabled() or not parts or not self.mae.is_silent):
             parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid, keep), grid, keep)))
         return self._on_sphere(torch.stack(parts).sum(dim=0))
 

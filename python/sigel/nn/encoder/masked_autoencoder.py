@@ -267,6 +267,12 @@ class MaskedAutoencoder(nn.Module):
                 last.weight.zero_()
                 last.bias.zero_()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the head says nothing, as before training."""
+        last = [part for part in self.head.modules() if isinstance(part, nn.Linear)][-1]
+        return not bool(last.weight.any() or last.bias.any())
+
 
 def visible_patches(
     n: int, n_patches: int, mask_ratio: float, generator: torch.Generator

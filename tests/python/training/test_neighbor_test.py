@@ -1,0 +1,58 @@
+"""The judge of refinement, on genes whose neighbours are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import sigel
+from conftest import images_of
+from sigel.images.tensors import ImageViews
+from sigel.nn.encoder.patches import Patches
+from sigel.runtime.device import make_fabric
+from sigel.training.batches import SharedGenes
+from sigel.training.neighbor_test import NeighborTest, is_better
+
+
+class Told(torch.nn.Module):
+    """An encoder that is told where each gene lies."""
+
+    def __init__(self, z):
+        super().__init__()
+        self.z = torch.as_tensor(z, dtype=torch.float32)
+
+    def forward(self, image, noise, amplitude, gene, grid):
+        return self.z[gene]
+
+
+@pytest.fixture(scope="module")
+def judge(toy):
+    images = images_of(toy(n_genes=90))
+    config = sigel.SIGELConfig()
+    genes = SharedGenes(
+        make_fabric(torch.device("cpu")), ImageViews(images), Patches.from_raster(images.raster, 4), config
+    )
+    mixed = torch.randperm(90, generator=torch.Generator().manual_seed(0))
+    return NeighborTest(genes, mixed[:30], mixed[30:])
+
+
+def test_neighbours_of_the_same_pattern_foretell_more_than_others(judge):
+    pattern = np.eye(3)[np.arange(90) % 3]
+    true = judge.scores(Told(pattern))
+    mixed = judge.scores(Told(np.random.default_rng(0).permutation(pattern)))
+    assert is_better(true, mixed)
+    assert not is_better(mixed, true)
+    assert torch.equal(true, judge.scores(Told(pattern)))
+
+
+def test_a_collapse_onto_one_point_is_no_gain(judge):
+    assert is_better(judge.scores(Told(np.eye(3)[np.arange(90) % 3])), judge.scores(Told(np.ones((90, 3)))))
+
+
+def test_a_gain_within_chance_is_none():
+    before = torch.zeros(100)
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(100))
+    assert not is_better(noise - noise.mean(), before)
+    assert is_better(noise - noise.mean() + 0.5, before)
+    assert not is_better(torch.ones(1), torch.zeros(1))
