@@ -288,7 +288,7 @@ class TrainConfig(Settings):
         Module I alone.
     epoch_genes
         Genes that an epoch of training sees at most, drawn anew for each; None: all. The eigenimages have
-        learnt from all genes in closed form, so that little is left to add: 1,024 genes keep its share of
+        learnt from all genes in closed form, so that little is left to add: 512 genes keep its share of
         the time small.
     thin
         Probability with which a count goes to the first of two views, the rest to the second; None never
@@ -323,7 +323,7 @@ class TrainConfig(Settings):
     pretrain_epochs: int = 1
     pretrain_batch: int = 256
     pretrain_lr: float = 2e-3
-    epoch_genes: int | None = 1024
+    epoch_genes: int | None = 512
     thin: float | None = 0.5
     contrast_weight: float = 0.0
     temperature: float = 0.15
