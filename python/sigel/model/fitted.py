@@ -72,8 +72,8 @@ class SIGEL:
         One entry per epoch: stage, epoch, loss and its terms, seconds; in Module I also `held_out`, the loss
         on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
         and `kept_epoch`, 0 where training did not help; in refinement `neighbors`, how well genes held out
-        are foretold by those near them, `neighbors_start` and `kept_epoch` likewise. `eigenimages` and the first `groups` have an entry
-        with their seconds.
+        are foretold by those near them, `neighbors_start` and `kept_epoch` likewise. `eigenimages` and
+        the first `groups` have an entry with their seconds.
     bic : dict
         BIC by number of groups, where `n_groups="auto"`.
 

@@ -201,18 +201,43 @@ def test_limits_of_a_flat_image_are_usable():
 # --- gene groups -----------------------------------------------------------------------------------------
 
 
+def headings(figure):
+    """Name of each group on a page and the number of its genes, in their order."""
+    said = [note.get_text() for ax in figure.axes for note in ax.texts]
+    return list(zip(said[::2], (int(one.split()[0]) for one in said[1::2]), strict=True))
+
+
+def label_of(heading):
+    return heading.split(":")[0].removeprefix("Group ").lower()
+
+
 def test_gene_groups_shows_each_group_with_its_own_genes(fitted):
-    figure = pl.gene_groups(fitted, n_genes=3)
-    named = titles(figure)
-    heads = [t for t in named if t.startswith("Group")]
-    sizes = [int(t.split(": ")[1].split()[0]) for t in heads]
-    assert len(heads) == 5
+    figure = pl.gene_groups(fitted)
+    found = headings(figure)
+    sizes = [size for _, size in found]
+    assert len(found) == 5
     assert sizes == sorted(sizes, reverse=True)
     assert sum(sizes) == int((fitted.var["sigel_status"] == "embedded").sum())
-    for at, head in enumerate(heads):
-        label = head.split(":")[0].removeprefix("Group ")
+    named = titles(figure)
+    for at, (heading, _) in enumerate(found):
+        assert named[4 * at] == "mean"
         genes = named[4 * at + 1 : 4 * at + 4]
-        assert set(fitted.var.loc[genes, "sigel_group"]) == {label}
+        assert set(fitted.var.loc[genes, "sigel_group"]) == {label_of(heading)}
+
+
+def test_groups_are_called_after_the_set_that_they_are_rich_in(fitted):
+    adata = fitted.copy()
+    group = adata.var["sigel_group"].astype(object).to_numpy().copy()
+    first, *_, last = [label_of(name) for name, _ in headings(pl.gene_groups(fitted))]
+    group[group == first] = "no pattern"
+    adata.var["sigel_group"] = group
+    known = {"HALLMARK_OF_THE_LAST": list(adata.var_names[group == last]), "all": list(adata.var_names)}
+    found = [name for name, _ in headings(pl.gene_groups(adata, gene_sets=known))]
+    assert f"Group {last}: Of the last" in found
+    assert found[-1] == "No pattern"
+    assert sum(":" in name for name in found) == 1
+    with pytest.raises(InputError, match="`gene_sets`"):
+        pl.gene_groups(adata, gene_sets={"elsewhere": ["A", "B", "C", "D", "E"]})
 
 
 def test_the_mean_image_is_the_mean_of_the_group(fitted):
@@ -222,7 +247,7 @@ def test_the_mean_image_is_the_mean_of_the_group(fitted):
 
     images = GeneImages.from_anndata(fitted)
     figure = pl.gene_groups(fitted, n_genes=1, max_groups=1)
-    label = titles(figure)[0].split(":")[0].removeprefix("Group ")
+    label = label_of(headings(figure)[0][0])
     members = fitted.var_names[fitted.var["sigel_group"] == label]
     wanted = ImageViews(images).shown(torch.from_numpy(images.index(list(members)))).mean(dim=0)
     shown = drawn(figure.axes[0])[0].get_array()
@@ -237,25 +262,26 @@ def test_typical_genes_point_where_the_group_points(fitted):
     z[members] = [1.0, 0, 0, 0, 0, 0]
     z[members[1:]] += np.random.default_rng(0).normal(scale=0.5, size=(len(members) - 1, 6))
     adata.varm["X_sigel"] = z.astype(np.float32)
-    named = titles(pl.gene_groups(adata, n_genes=2))
-    head = next(i for i, t in enumerate(named) if t.startswith(f"Group {label}:"))
+    figure = pl.gene_groups(adata, n_genes=2)
+    at = [label_of(name) for name, _ in headings(figure)].index(label)
     unit = (z - np.nanmean(z, axis=0))[members]  # about the mean of all genes
     unit /= np.linalg.norm(unit, axis=1, keepdims=True)
     best = members[np.argmax(unit @ unit.mean(axis=0))]
-    assert named[head + 1] == adata.var_names[best]
+    assert titles(figure)[3 * at + 1] == adata.var_names[best]
 
 
 def test_many_groups_are_cut_and_it_is_said(fitted):
     figure = pl.gene_groups(fitted, n_genes=2, max_groups=2)
-    assert sum(t.startswith("Group") for t in titles(figure)) == 2
+    assert len(headings(figure)) == 2
     assert "2 largest of 5" in figure.get_suptitle()
 
 
-def test_small_groups_leave_panels_empty(fitted):
+def test_small_groups_show_the_genes_that_they_have(fitted):
     adata = fitted.copy()
     adata.var["sigel_group"] = pd.Categorical(["1"] + ["2"] * (adata.n_vars - 1))
     figure = pl.gene_groups(adata, n_genes=3)
-    assert "Group 1: 1 gene" in titles(figure)
+    assert headings(figure)[-1] == ("Group 1", 1)
+    assert titles(figure)[4:6] == ["mean", adata.var_names[0]]
 
 
 @pytest.mark.parametrize("argument", ["n_genes", "max_groups"])
