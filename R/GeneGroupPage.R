@@ -52,10 +52,10 @@ GeneGroupPage <- function(
   members <- rownames(loadings)[which(groups_of(results) == group)]
   typical <- typical_genes(results, group, n.genes)$gene
   assay <- SeuratObject::DefaultAssay(results)
-  images <- gene_pixels(object, typical, reduction, assay, image, coordinates, layer, call, members)
+  images <- gene_pixels(object, typical, reduction, assay, image, coordinates, layer, call, list(members))
   genes <- pixel_table(images)
-  average <- list(values = matrix(images$mean, 1L, dimnames = list("mean", NULL)), corners = images$corners)
-  average <- pixel_table(average)
+  rownames(images$mean) <- "mean"
+  average <- pixel_table(list(values = images$mean, corners = images$corners))
   # One scale for the page; its key stands once.
   scale <- c(genes$value, average$value)
   facts <- c(

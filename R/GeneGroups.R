@@ -97,6 +97,11 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
     found <- sprintf("%s, below `min.size`", describe(max.size))
     sigel_abort("max.size", found, "a number not below `min.size`", "Leave both out.", call)
   }
+  group_table(enriched(results, sets, min.size, max.size, call)$table)
+}
+
+# The table of sets and what each group is called after, by group.
+enriched <- function(results, sets, min.size, max.size, call) {
   arguments <- list(
     genes = as.list(rownames(SeuratObject::Loadings(results))),
     group = as_labels(groups_of(results)),
@@ -104,8 +109,7 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
     min_size = min.size,
     max_size = max.size
   )
-  result <- sigel_call("group_enrichment", arguments, call)
-  group_table(result)
+  sigel_call("group_enrichment", arguments, call)
 }
 
 #' @rdname GeneGroups

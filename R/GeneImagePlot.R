@@ -2,15 +2,20 @@
 #'
 #' `GeneImagePlot()` draws the pictures of named genes as the model sees them,
 #' normalised and scaled, all on one colour scale. `GeneGroupPlot()` draws a page
-#' with a row for each group and the genes most typical of it, those whose
-#' representations lie nearest to the group's mean (cosine, about the mean of all
-#' genes).
+#' of groups: the mean image of each, on a scale that the mean images share, and
+#' the genes most typical of it, those whose representations lie nearest to the
+#' group's mean (cosine, about the mean of all genes). Genes without a pattern
+#' come last.
 #'
 #' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
 #' @param groups Names of groups; default: the `max.groups` largest.
+#' @param gene.sets Path of a GMT file or a named list of character vectors, as in
+#'   [GeneGroupEnrichment()]: a group is called after the set with the smallest
+#'   p-value there, where its `qval` is below 0.05.
 #' @param n.genes Genes of each group.
-#' @param max.groups Most groups on a page.
+#' @param max.groups Most groups on a page; 24 fit one that is 9 inches wide and 20
+#'   high.
 #' @param ncol Number of columns.
 #' @param reduction Name of the reduction; where it is there, its settings of the
 #'   images are used, and the genes that the run was given.
@@ -54,8 +59,9 @@ GeneImagePlot <- function(
 GeneGroupPlot <- function(
   object,
   groups = NULL,
-  n.genes = 5,
-  max.groups = 12,
+  gene.sets = NULL,
+  n.genes = 3,
+  max.groups = 24,
   reduction = "sigel",
   image = NULL,
   coordinates = NULL,
@@ -65,49 +71,116 @@ GeneGroupPlot <- function(
   call <- rlang::current_env()
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
-  check_whole(n.genes, "n.genes", 1L, 5L, call)
-  check_whole(max.groups, "max.groups", 1L, 12L, call)
+  check_whole(n.genes, "n.genes", 1L, 3L, call)
+  check_whole(max.groups, "max.groups", 1L, 24L, call)
   if (n.genes > 15) {
     fix <- "For more genes of a group use `GeneImagePlot()`, which breaks lines."
     sigel_abort("n.genes", describe(n.genes), "at most 15, for which a row has room", fix, call)
   }
+  called <- if (!is.null(gene.sets)) enriched(results, as_gene_sets(gene.sets, call), 5, 500, call)$called
   sizes <- table(SeuratObject::Misc(results)$features$group)
   groups <- groups_to_show(groups, sizes, max.groups, call)
   chosen <- do.call(rbind, lapply(groups, function(group) typical_genes(results, group, n.genes)))
+  embedded <- rownames(SeuratObject::Loadings(results))
+  members <- lapply(groups, function(group) embedded[which(groups_of(results) == group)])
   assay <- SeuratObject::DefaultAssay(results)
-  images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call)
-  table <- merge(pixel_table(images), chosen, by = "gene", sort = FALSE)
-  label <- group_labels(groups, sizes)
-  table$group <- factor(label[match(table$group, groups)], levels = label)
-  chosen$group <- factor(label[match(chosen$group, groups)], levels = label)
-  chosen$x <- mean(range(table$x))
-  chosen$y <- min(table$y)
+  images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call, members)
+  place <- place_on_page(length(groups), n.genes)
+  panels <- rbind(
+    data.frame(gene = sprintf("mean of %s", groups), group = groups, rank = 0L),
+    chosen
+  )
+  rownames(images$mean) <- panels$gene[seq_along(groups)]
+  means <- on_scale_of(images$mean, images$values)
+  table <- pixel_table(list(values = rbind(means, images$values), corners = images$corners))
+  at <- match(panels$group, groups)
+  panels$row <- place$row[at]
+  panels$column <- place$first[at] + panels$rank
+  panels$x <- mean(range(table$x))
+  panels$y <- max(table$y)
+  panels$label <- ifelse(panels$rank == 0L, "mean", panels$gene)
+  heads <- panels[panels$rank == 0L, ]
+  heads$x <- min(table$x)
+  heads$y <- min(table$y)
+  heads$label <- headings_of(groups, sizes, called, 14L * (n.genes + 1L))
+  columns <- c("group", "rank", "row", "column")
+  table[columns] <- panels[match(table$gene, panels$gene), columns]
   left_out <- length(sizes) - length(groups)
   ggplot2::ggplot() +
-    pixel_layers(table) +
+    pixel_layers(table, as.vector(images$values)) +
     ggplot2::geom_text(
-      ggplot2::aes(.data$x, .data$y, label = .data$gene),
-      data = chosen,
-      size = 2.8,
-      vjust = -0.5,
+      ggplot2::aes(
+        .data$x,
+        .data$y,
+        label = .data$label,
+        fontface = ifelse(.data$rank == 0L, "plain", "italic")
+      ),
+      data = panels,
+      size = 2.6,
+      vjust = 1.4,
       colour = "grey15"
     ) +
-    ggplot2::facet_grid(ggplot2::vars(.data$group), ggplot2::vars(.data$rank), switch = "y") +
+    ggplot2::geom_text(
+      ggplot2::aes(.data$x, .data$y, label = .data$label),
+      data = heads,
+      size = 2.8,
+      hjust = 0,
+      vjust = -0.15,
+      lineheight = 0.95,
+      colour = "black"
+    ) +
+    ggplot2::facet_grid(ggplot2::vars(.data$row), ggplot2::vars(.data$column)) +
     ggplot2::labs(
       title = "Gene groups",
       subtitle = paste0(
-        "The genes most typical of each group",
+        "Mean image and most typical genes of each",
         if (left_out > 0) sprintf("; %d more groups not shown", left_out)
       )
     ) +
     ggplot2::theme(
-      strip.text.x = ggplot2::element_blank(),
-      strip.text.y.left = ggplot2::element_text(angle = 0, hjust = 1),
-      panel.spacing.y = ggplot2::unit(1, "lines"),
-      # Room for the names above the first row.
+      strip.text = ggplot2::element_blank(),
+      panel.spacing.x = place$between,
+      panel.spacing.y = ggplot2::unit(3.4, "lines"),
+      # Room for the headings of the first row.
       plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 4)),
-      legend.margin = ggplot2::margin(b = 14)
+      legend.margin = ggplot2::margin(b = 30),
+      plot.margin = ggplot2::margin(6, 6, 18, 6)
     )
+}
+
+# Row and first column of each group on a page, in two blocks where there are many, and the space between columns.
+place_on_page <- function(n, n.genes) {
+  blocks <- if (n > 6L) 2L else 1L
+  rows <- ceiling(n / blocks)
+  block <- (seq_len(n) - 1L) %/% rows
+  width <- n.genes + 1L
+  space <- rep(0.3, blocks * width - 1L)
+  if (blocks == 2L) {
+    space[width] <- 1.8
+  }
+  list(
+    row = (seq_len(n) - 1L) %% rows + 1L,
+    first = block * width + 1L,
+    between = ggplot2::unit(space, "lines")
+  )
+}
+
+# Mean images are paler than those of genes: their own range on the colours of these.
+on_scale_of <- function(means, values) {
+  from <- stats::quantile(means, c(0.01, 0.99))
+  to <- stats::quantile(values, c(0.01, 0.99))
+  (means - from[[1L]]) / max(diff(from), 1e-9) * diff(to) + to[[1L]]
+}
+
+# Number, name and size of each group, the name cut to what a row has room for.
+headings_of <- function(groups, sizes, called, room) {
+  n <- as.integer(sizes[groups])
+  name <- ifelse(groups == "no pattern", "No pattern", paste("Group", groups))
+  term <- vapply(groups, function(group) called[[group]] %||% "", "")
+  name <- ifelse(nzchar(term), paste0(name, ": ", term), name)
+  long <- nchar(name) > room
+  name[long] <- paste(trimws(substr(name[long], 1L, room - 4L)), "...")
+  sprintf("%s\n%d %s", name, n, ifelse(n == 1L, "gene", "genes"))
 }
 
 # The groups named, or the largest, in their own order.
@@ -124,11 +197,6 @@ groups_to_show <- function(groups, sizes, most, call) {
     sigel_abort("groups", found, wanted, "Name groups of the object.", call)
   }
   groups
-}
-
-group_labels <- function(groups, sizes) {
-  n <- as.integer(sizes[groups])
-  sprintf("group %s\n%d %s", groups, n, ifelse(n == 1L, "gene", "genes"))
 }
 
 # The genes of a group that point most nearly where it points, seen from the mean of all genes, as in the table of

@@ -92,8 +92,8 @@ fill_pixels <- function(values) {
   )
 }
 
-# Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`,
-# also `mean`, the mean image of those genes.
+# Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`, a
+# list of sets of genes, also `mean`, the mean image of each, sets x pixels.
 gene_pixels <- function(
   object,
   features,
@@ -103,15 +103,24 @@ gene_pixels <- function(
   coordinates,
   layer,
   call,
-  average = NULL
+  average = list()
 ) {
   sigel_engine(call)
   results <- if (reduction %in% SeuratObject::Reductions(object)) sigel_results(object, reduction, call)
-  section <- section_of_run(object, results, assay, image, coordinates, layer, call, c(features, average))
+  section <- section_of_run(
+    object,
+    results,
+    assay,
+    image,
+    coordinates,
+    layer,
+    call,
+    c(features, unlist(average))
+  )
   arguments <- list(
     settings = settings_of_run(results, "image"),
     genes = as.list(features),
-    average = if (length(average)) as.list(average)
+    average = unname(lapply(average, as.list))
   )
   images <- ask_section("gene_images", section, arguments, call = call)
   values <- images$values

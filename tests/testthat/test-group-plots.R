@@ -109,10 +109,21 @@ test_that("groups may come twice, as numbers or as a factor, but not not at all"
   first <- GeneGroups(section)$group[1L]
   once <- GeneGroupPlot(section, groups = as.character(first))
   for (groups in list(c(first, first), factor(first), as.integer(as.character(first)))) {
-    expect_equal(
-      levels(GeneGroupPlot(section, groups = groups)$layers[[1L]]$data$group),
-      levels(once$layers[[1L]]$data$group)
-    )
+    expect_equal(GeneGroupPlot(section, groups = groups)$layers[[1L]]$data, once$layers[[1L]]$data)
   }
   expect_refused(GeneGroupPlot(section, groups = character()), "groups")
+})
+
+test_that("groups are called after the set that they are richest in", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- grouped_section()
+  features <- SeuratObject::Misc(section[["sigel"]])$features
+  first <- as.character(GeneGroups(section)$group[1L])
+  sets <- list(HALLMARK_OF_IT = features$gene[which(features$group == first)])
+  heads <- GeneGroupPlot(section, gene.sets = sets)$layers[[3L]]$data
+  expect_equal(grep(": ", heads$label, value = TRUE), heads$label[heads$group == first])
+  expect_match(heads$label[heads$group == first], sprintf("^Group %s: Of it\n", first))
+  expect_refused(GeneGroupPlot(section, gene.sets = "nowhere.gmt"), "gene.sets", "no file")
+  expect_refused(GeneGroupPlot(section, gene.sets = list(a = c("X", "Y"))), "gene.sets")
 })

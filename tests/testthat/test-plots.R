@@ -67,10 +67,15 @@ test_that("a page of groups shows each group's own genes", {
   skip_without("ggplot2")
   plot <- GeneGroupPlot(finished(), n.genes = 2)
   features <- SeuratObject::Misc(finished()[["sigel"]])$features
-  table <- unique(plot$layers[[2]]$data[c("gene", "group")])
-  number <- sub("group (.+)\n.*", "\\1", as.character(table$group))
-  expect_equal(as.character(features$group[match(table$gene, features$gene)]), number)
-  expect_setequal(number, levels(features$group))
+  panels <- plot$layers[[2]]$data
+  genes <- panels[panels$rank > 0L, ]
+  expect_equal(as.character(features$group[match(genes$gene, features$gene)]), genes$group)
+  expect_setequal(genes$group, levels(features$group))
+  expect_equal(sum(panels$rank == 0L), nlevels(features$group))
+  heads <- plot$layers[[3]]$data
+  names <- ifelse(heads$group == "no pattern", "No pattern", paste("Group", heads$group))
+  expect_equal(heads$label, sprintf("%s\n%d genes", names, table(features$group)[heads$group]))
+  expect_equal(nrow(unique(panels[c("row", "column")])), nrow(panels))
   expect_no_error(build(plot))
   expect_refused(GeneGroupPlot(finished(), groups = "99"), "groups", "99")
   # A reduction holds no counts.

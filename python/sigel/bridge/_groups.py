@@ -21,6 +21,7 @@ from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
+from sigel.tasks.gene_groups.top_terms import top_terms
 
 
 def gene_groups(
@@ -107,7 +108,7 @@ def group_enrichment(
     gene_sets: dict[str, Any] | str,
     min_size: float,
     max_size: float,
-) -> dict[str, list[Any]]:
+) -> dict[str, Any]:
     """Gene sets in groups; see `sigel.tl.group_enrichment`.
 
     Parameters
@@ -124,7 +125,7 @@ def group_enrichment(
     Returns
     -------
     dict
-        The columns of the table as lists.
+        `table`: its columns as lists; `called`: what groups are called after, by group.
     """
     if isinstance(gene_sets, dict):
         gene_sets = {name: names_of(one) for name, one in gene_sets.items()}
@@ -135,7 +136,7 @@ def group_enrichment(
         min_size=whole(min_size, "min_size"),
         max_size=whole(max_size, "max_size"),
     )
-    return columns(table)
+    return {"table": columns(table), "called": top_terms(table)}
 
 
 def group_stability(

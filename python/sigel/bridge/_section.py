@@ -11,7 +11,7 @@ import torch
 from scipy import sparse
 
 from sigel import datasets
-from sigel.bridge._pieces import pixels_of, section_of, whole, whole_numbers
+from sigel.bridge._pieces import names_of, pixels_of, section_of, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
@@ -24,7 +24,7 @@ def gene_images(
     section: Mapping[str, Any],
     settings: dict[str, Any],
     genes: Sequence[str],
-    average: Sequence[str] = (),
+    average: Sequence[Sequence[str]] = (),
 ) -> dict[str, Any]:
     """Images of some genes, smoothed for the eye.
 
@@ -37,20 +37,21 @@ def gene_images(
     genes
         Names of genes.
     average
-        Names of genes whose mean image is wanted, too.
+        Sets of names of genes whose mean images are wanted, too.
 
     Returns
     -------
     dict
         `values` `(n_genes, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
-        `x` and `y` of the pixels in the section's coordinates, `mean` `(n_pixels,)` of `average` or None.
+        `x` and `y` of the pixels in the section's coordinates, `mean` `(n_sets, n_pixels)` of
+        `average`, or None.
     """
     images = GeneImages.from_section(section_of(section), ImageConfig.from_dict(whole_numbers(settings)))
-    rows, of_mean = torch.from_numpy(images.index(list(genes))), images.index(list(average))
-    views = ImageViews(images)
+    views, rows = ImageViews(images), torch.from_numpy(images.index(list(genes)))
+    means = [views.mean_shown(torch.from_numpy(images.index(names_of(one)))) for one in average]
     return {
         "values": views.shown(rows).double().numpy(),
-        "mean": views.mean_shown(torch.from_numpy(of_mean)).numpy() if len(of_mean) else None,
+        "mean": torch.stack(means).numpy() if means else None,
         **pixels_of(images),
     }
 
