@@ -254,6 +254,14 @@ class ImageViews:
         """
         return self._spot_share if self.config.normalize == "none" else self._depth_share
 
+    @property
+    def gene_shares(self) -> list[Float[Tensor, " _"]]:
+        """The same of each section, in the counts that the gene has there."""
+        if len(self.parts) == 1:
+            return [self.gene_share]
+        shares = [self.gene_share[part] for part in self.parts]
+        return [share / share.sum().clamp_min(1e-12) for share in shares]
+
     def spread(
         self, columns: Float[Tensor, "n_pixels n"], weight: float, *, times: int = 1, adjoint: bool = False
     ) -> Float[Tensor, "n_pixels n"]:

@@ -53,7 +53,8 @@ def null_view(views: ImageViews, rows: Int[Tensor, " genes"], null: Null, genera
     null
         `"permute"`: the pixels of each gene in a new order, each with its depth; one random order, begun
         by each gene at another place. `"nb"`, `"zinb"`: counts drawn at the pixels' own depths, with the
-        gene's own mean, dispersion and, for the latter, share of zeros.
+        gene's own mean, dispersion and, for the latter, share of zeros. Each section keeps its own pixels and
+        has its own mean.
     generator
         CPU generator: the images are the same on every device.
 
@@ -67,13 +68,19 @@ def null_view(views: ImageViews, rows: Int[Tensor, " genes"], null: Null, genera
         image = views.unscaled(counts)
         # One random order, begun by each gene at a place of its own: a sort for every gene would take longer
         # than all the rest.
-        n = views.n_pixels
-        order = torch.randperm(n, generator=generator)
-        start = torch.randint(n, (len(image), 1), generator=generator)
-        place = order[(torch.arange(n) + start) % n].to(image.device)  # (n_genes, n_pixels)
+        places = []
+        for part in views.parts:
+            n = part.stop - part.start
+            order = torch.randperm(n, generator=generator) + part.start
+            start = torch.randint(n, (len(image), 1), generator=generator)
+            places.append(order[(torch.arange(n) + start) % n])
+        place = torch.cat(places, dim=1).to(image.device)  # (n_genes, n_pixels)
         return views.view_of(image.gather(1, place))
-    model = fit_counts(counts, views.gene_share, zeros=null == "zinb")
-    return views.view_of(views.unscaled(draw_counts(model, views.gene_share, generator)))
+    drawn = []
+    for part, share in zip(views.parts, views.gene_shares, strict=True):
+        model = fit_counts(counts[:, part], share, zeros=null == "zinb")
+        drawn.append(draw_counts(model, share, generator))
+    return views.view_of(views.unscaled(torch.cat(drawn, dim=1)))
 
 
 def fit_counts(

@@ -8,6 +8,7 @@ import torch
 
 import sigel
 from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.images.tensors import ImageViews
 from sigel.stats.null_images import check_null, draw_counts, fit_counts, null_view
 
@@ -53,6 +54,36 @@ def test_permuted_images_hold_the_same_pixels(views):
     again = views.view_of(real)
     assert torch.allclose(drawn.image.sort(dim=1).values, again.image.sort(dim=1).values, atol=1e-5)
     assert not torch.equal(drawn.image, again.image)
+
+
+@pytest.fixture(scope="module")
+def two():
+    """Two sections whose genes have levels of their own; the first has no image in the second."""
+    rng = np.random.default_rng(0)
+    places = np.stack(np.divmod(np.arange(144), 12), axis=1).astype(float)
+    sections = []
+    for name in "AB":
+        counts = rng.poisson(np.tile(rng.lognormal(1, 1, 30), (144, 1))).astype(np.float32)
+        counts[:, 0] *= name == "A"
+        sections.append((name, Section(counts, np.array([f"g{k}" for k in range(30)], dtype=object), places)))
+    return ImageViews(sigel.GeneImages.from_sections(sections, sigel.ImageConfig(min_spots=1)))
+
+
+def test_pixels_are_permuted_within_their_section(two):
+    real = two.view_of(two.unscaled(two.counts(rows(two)))).image
+    drawn = null_view(two, rows(two), "permute", seeded()).image
+    for part in two.parts:
+        assert torch.allclose(drawn[:, part].sort(dim=1).values, real[:, part].sort(dim=1).values, atol=1e-5)
+        assert not torch.equal(drawn[:, part], real[:, part])
+
+
+@pytest.mark.parametrize("null", ["permute", "nb", "zinb"])
+def test_a_gene_has_no_null_image_in_a_section_that_lacks_it(two, null):
+    drawn = null_view(two, rows(two), null, seeded()).image
+    first, second = (drawn[:, part] for part in two.parts)
+    assert not second[0].any()
+    assert first[0].any()
+    assert second[1:].any(dim=1).all()
 
 
 def test_genes_are_permuted_independently(views):

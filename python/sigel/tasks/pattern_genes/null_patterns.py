@@ -43,6 +43,9 @@ def random_fields(raster: Raster, n: int, length: float, rng: np.random.Generato
 
     Notes
     -----
+    Several sections see the same field, each about its own middle: sections of one tissue repeat its
+    patterns, and so must random ones, or they would be held to be rarer than they are.
+
     With x a place in units of the length scale, w of a standard normal and b of a uniform distribution from 0
     to 2 pi, a field is the sum of `cos(w . x + b)` over waves; its covariance is that of
     `exp(-|x - y|^2 / 2)` in expectation (Rahimi and Recht 2007), at a cost that grows with pixels alone.
@@ -51,7 +54,8 @@ def random_fields(raster: Raster, n: int, length: float, rng: np.random.Generato
     step = np.sqrt(abs(np.linalg.det(raster.affine[:, :2])))
     step *= np.sqrt(2.0) if raster.kind == "hexagonal" else 1.0  # two lattice columns for each pixel
     # About their middle: where the origin lies must not matter, nor cost digits.
-    places = ((places - places.mean(axis=0)) / max(step * length, 1e-12)).astype(np.float32)
+    middle = [places[part] - places[part].mean(axis=0) for part in raster.parts]
+    places = (np.concatenate(middle) / max(step * length, 1e-12)).astype(np.float32)
     fields = np.empty((n, len(places)), dtype=np.float32)
     for field in fields:
         waves = rng.standard_normal((2, WAVES), dtype=np.float32)
@@ -72,10 +76,11 @@ def smoothness(raster: Raster, values: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    With v a pattern less its mean and W the neighbours' weights, `v'Wv / v'v`: Moran's I (Moran 1950,
-    Biometrika 37:17).
+    With v a pattern less its mean in each section and W the neighbours' weights, `v'Wv / v'v`: Moran's I
+    (Moran 1950, Biometrika 37:17).
     """
-    centred = values - values.mean(axis=1, keepdims=True)
+    parts = [values[:, part] for part in raster.parts]
+    centred = np.concatenate([part - part.mean(axis=1, keepdims=True) for part in parts], axis=1)
     around = (raster.neighbors @ centred.T).T
     return (centred * around).sum(axis=1) / np.maximum(np.square(centred).sum(axis=1), 1e-300)
 
@@ -97,26 +102,35 @@ def null_patterns(
         `"regions"`: the values, in order, go to the pixels in the order of a smooth random field, so that
         regions keep their areas and levels, but not their places; the field has the shortest length scale
         at which neighbours differ at most half as much again as in the given pattern. `"spots"`: the values
-        are shuffled.
+        are shuffled. Of several sections each keeps its own values.
     rng
         Source of the patterns.
     """
     if null == "spots":
-        return rng.permuted(np.repeat(rates[None], n, axis=0), axis=1)
-    ordered = np.sort(rates)
+        shuffled = [rng.permuted(np.repeat(rates[None, part], n, axis=0), axis=1) for part in raster.parts]
+        return np.concatenate(shuffled, axis=1)
     roughest = SLACK * (1 - float(smoothness(raster, rates[None])[0]))
     length = 1.0
-    while length < max(raster.shape) / 2:
-        trial = _ranked(random_fields(raster, _TRIALS, length, rng), ordered)
+    while length < _longest(raster) / 2:
+        trial = _ranked(random_fields(raster, _TRIALS, length, rng), rates, raster)
         if 1 - smoothness(raster, trial).mean() <= roughest:
             break
         length *= _STEP
-    return _ranked(random_fields(raster, n, length, rng), ordered)
+    return _ranked(random_fields(raster, n, length, rng), rates, raster)
 
 
-def _ranked(fields: np.ndarray, ordered: np.ndarray) -> np.ndarray:
+def _longest(raster: Raster) -> int:
+    """Longer side of the largest section, in pixels."""
+    sides = [np.ptp(at[part]) + 1 for at in (raster.rows, raster.cols) for part in raster.parts]
+    return int(max(sides))
+
+
+def _ranked(fields: np.ndarray, rates: np.ndarray, raster: Raster) -> np.ndarray:
+    """The rates of each section in the order of the fields there."""
     ranked = np.empty(fields.shape)
-    np.put_along_axis(ranked, fields.argsort(axis=1), ordered[None], axis=1)
+    for part in raster.parts:
+        order = fields[:, part].argsort(axis=1)
+        np.put_along_axis(ranked[:, part], order, np.sort(rates[part])[None], axis=1)
     return ranked
 
 

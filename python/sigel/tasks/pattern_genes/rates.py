@@ -141,7 +141,7 @@ def region_rates(
     used = {"background": background, **wanted} if present[-1] else wanted
     if len(set(asked[present])) < 2:
         raise _flat("levels", used)
-    return PatternRates(_some_pattern(share @ rates, "levels", used), used)
+    return PatternRates(_some_pattern(images, share @ rates, "levels", used), used)
 
 
 def numeric_rates(
@@ -189,7 +189,8 @@ def numeric_rates(
     raster = images.raster
     mean = np.bincount(raster.pixel_of_spot, share, raster.n_pixels) / raster.spots_per_pixel
     used = {"lowest": background, "highest": HIGHEST_QUANTILE}
-    return PatternRates(_some_pattern(lowest + (highest - lowest) * mean, "region_key", used), used)
+    rates = lowest + (highest - lowest) * mean
+    return PatternRates(_some_pattern(images, rates, "region_key", used), used)
 
 
 def _mean_rates(images: GeneImages, weight: np.ndarray | None = None) -> np.ndarray:
@@ -206,14 +207,19 @@ def _shares(images: GeneImages, code: np.ndarray, n: int) -> np.ndarray:
     return counted.toarray() / raster.spots_per_pixel[:, None]
 
 
-def _some_pattern(rates: np.ndarray, argument: str, levels: dict[str, float]) -> np.ndarray:
-    if np.ptp(rates) <= 1e-9 * max(float(rates.max()), 1e-12):
-        raise _flat(argument, levels)
+def _some_pattern(
+    images: GeneImages, rates: np.ndarray, argument: str, levels: dict[str, float]
+) -> np.ndarray:
+    # What differs between sections alone is their level, and no pattern.
+    most = max(np.ptp(rates[part]) for part in images.raster.parts)
+    if most <= 1e-9 * max(float(rates.max()), 1e-12):
+        raise _flat(argument, levels, " of each section" if images.sections else "")
     return rates
 
 
-def _flat(argument: str, levels: dict[str, float]) -> InputError:
-    found = f"the same expression in every spot ({', '.join(f'{k}: {v:g}' for k, v in levels.items())})"
+def _flat(argument: str, levels: dict[str, float], where: str = "") -> InputError:
+    words = ", ".join(f"{k}: {v:g}" for k, v in levels.items())
+    found = f"the same expression in every spot{where} ({words})"
     fix = "Raise the level of one region, or set another background."
     return InputError(argument, found, "a pattern: at least two levels on the section", fix)
 

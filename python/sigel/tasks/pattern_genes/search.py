@@ -182,8 +182,9 @@ def drawn_genes(
     counts = sparse.csr_matrix(rng.poisson(mean).astype(np.float32))
     names = np.array([f"drawn {k + 1}" for k in range(len(mean))], dtype=object)
     status = np.full(len(mean), EMBEDDED, dtype=object)
+    present = None if images.present is None else np.ones((len(mean), len(images.sections)), dtype=bool)
     return dataclasses.replace(
-        images, counts=counts, genes=names, all_genes=names, status=status, integer=True
+        images, counts=counts, genes=names, all_genes=names, status=status, integer=True, present=present
     )
 
 

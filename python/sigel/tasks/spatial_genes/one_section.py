@@ -92,6 +92,9 @@ def spatial_genes(
     check_null(null)
     if not isinstance(n_nulls, int | np.integer) or isinstance(n_nulls, bool) or n_nulls < 1:
         raise InputError("n_nulls", repr(n_nulls), "a whole number >= 1", "Use n_nulls=1.")
+    if images.sections:  # their levels differ, and pixels may not change places between them
+        found, wanted = f"images of {len(images.sections)} sections", "images of one"
+        raise InputError("images", found, wanted, "Use spatial_genes_of_sections, which combines them.")
     n = images.raster.n_pixels
     if n < LEAST_PIXELS:
         found = f"{n} pixels of tissue"

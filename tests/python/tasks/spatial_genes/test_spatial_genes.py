@@ -247,6 +247,12 @@ def test_sections_are_tested_apart_and_combined(section):
     np.testing.assert_allclose(table["statistic"][tested], stouffer[tested])
 
 
+def test_images_of_several_sections_on_one_canvas_are_not_tested_as_one(section):
+    images = sigel.GeneImages.from_anndata(two_sections(section)[2], section_key="slide")
+    with pytest.raises(InputError, match="`images`: found images of 2 sections; wanted images of one"):
+        spatial_genes_of(images)
+
+
 def test_a_gene_without_an_answer_in_one_section_has_that_of_the_other():
     columns = {"score": [1.0, 2.0], "score_pval": [0.1, 0.2], "statistic": [3.0, 4.0], "effect": [0.2, 0.4]}
     one = pd.DataFrame(
