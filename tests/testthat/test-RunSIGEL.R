@@ -260,6 +260,12 @@ test_that("several sections lie in one space: one representation of all, one of 
 
   alone <- run_quick(section)
   expect_null(SeuratObject::Misc(alone[["sigel"]])$sections)
+  # One section is the same with a name.
+  section$one <- "all of it"
+  named <- run_quick(section, section = "one")
+  expect_null(SeuratObject::Misc(named[["sigel"]])$sections)
+  expect_identical(SeuratObject::Loadings(named[["sigel"]]), SeuratObject::Loadings(alone[["sigel"]]))
+  expect_identical(SeuratObject::Embeddings(named[["sigel"]]), SeuratObject::Embeddings(alone[["sigel"]]))
   expect_refused(run_quick(section, section = "slides"), "section", "slides")
   section$slide[3] <- "lone"
   expect_refused(run_quick(section, section = "slide"), "coordinates", "in section 'lone'")

@@ -247,7 +247,8 @@ class GeneImages:
         Returns
         -------
         GeneImages
-            Of the genes that have an image in at least one section: detected in `min_spots` of its spots.
+            Of the genes that have an image in at least one section: detected in `min_spots` of its spots. One
+            section alone gives the images of `from_section`.
 
         Raises
         ------
@@ -273,17 +274,18 @@ class GeneImages:
             column = np.full(len(genes), -1)
             column[rows[k]] = np.arange(len(rows[k]))
             parts.append(images_of(one.pooled, np.where(present[:, k], column[kept], -1)))
+        alone = len(sums) == 1  # as any other section: on its own grid, and without a name
         return cls(
-            counts=sparse.csr_matrix(sparse.hstack(parts, format="csr")),
+            counts=parts[0] if alone else sparse.csr_matrix(sparse.hstack(parts, format="csr")),
             depth=np.concatenate([one.depth for one in sums]),
-            raster=on_one_canvas([one.raster for one in sums], spots),
+            raster=sums[0].raster if alone else on_one_canvas([one.raster for one in sums], spots),
             genes=genes[kept],
             all_genes=genes,
             status=status,
             integer=all(one.integer for one in sums),
             config=config,
-            sections=tuple(names),
-            present=present,
+            sections=() if alone else tuple(names),
+            present=None if alone else present,
         )
 
     def take(self, rows: Shaped[np.ndarray, " n"]) -> GeneImages:

@@ -45,7 +45,8 @@ def embed(
         Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
         in `obs["array_row"]`, `obs["array_col"]` where the platform has them. Counts on disk, as those of
         a backed object, are read some spots at a time; results are written to the object in memory. Or a list
-        of such, each one section: genes are matched by name and need not be in all.
+        of such, each one section: genes are matched by name and need not be in all. A list of one is the
+        same as its object.
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups

@@ -31,7 +31,7 @@ class GivenSections:
     sections
         What each holds.
     names
-        Of the objects of a list; None for one object.
+        Of the objects of a list; None for one object, in a list or not.
     """
 
     objects: list[AnnData]
@@ -86,9 +86,8 @@ def given_sections(
         if section.labels is not None:
             _check_names(list(dict.fromkeys(section.labels)), keys)
         return GivenSections([adata], [section], None)
-    if len(adata) < 2:
-        found, fix = f"a list of {len(adata)}", "Pass the object itself."
-        raise InputError("adata", found, "an AnnData, or a list of two or more", fix)
+    if not adata:
+        raise InputError("adata", "an empty list", "an AnnData, or a list of some", "Pass the object itself.")
     for k, one in enumerate(adata):
         check_section(one, f"adata[{k}]")
         if any(one is other for other in adata[:k]):
@@ -108,7 +107,7 @@ def given_sections(
         )
         for k, one in enumerate(adata)
     ]
-    return GivenSections(list(adata), sections, names)
+    return GivenSections(list(adata), sections, names if len(names) > 1 else None)
 
 
 def _name_in(adata: AnnData, section_key: str, k: int) -> str:

@@ -83,6 +83,28 @@ def test_objects_of_a_list_have_genes_of_their_own_in_their_own_order(sections):
     assert np.isfinite(one.varm["X_sigel"][:5]).all(axis=1).any()
 
 
+@pytest.mark.parametrize("preset", ["fast", "default"])
+@pytest.mark.parametrize("way", ["a list of one", "a list of one with a name", "a column of one name"])
+def test_one_section_is_the_same_however_it_is_given(sections, way, preset):
+    alone, same = sections[0], sections[0].copy()
+    quick = {**CONFIG, "encoder": {"depth": 1, "dim": 8}, "train": {"pretrain_epochs": 1, "refine_epochs": 1}}
+    embed(alone, preset=preset, config=quick)
+    given = [same] if "list" in way else same
+    embed(given, preset=preset, config=quick, section_key=None if way == "a list of one" else "slide")
+    assert set(same.varm) == set(alone.varm)
+    for key in alone.varm:
+        assert np.array_equal(same.varm[key], alone.varm[key], equal_nan=True)
+    assert np.array_equal(same.obsm["X_sigel"], alone.obsm["X_sigel"])
+    pd.testing.assert_frame_equal(same.var, alone.var)
+    told, wanted = ({**one.uns["sigel"], "provenance": "", "section_key": ""} for one in (same, alone))
+    assert set(told) == set(wanted)
+    assert told["params"] == wanted["params"]
+    # Questions afterwards see the same images.
+    genes = list(alone.var_names[:1])
+    found = [sigel.tl.similar_genes(one, genes, n=3) for one in (same, alone)]
+    pd.testing.assert_frame_equal(*found)
+
+
 def test_questions_that_look_at_images_see_all_sections(sections):
     pytest.importorskip("matplotlib")
     adata = joined(sections)
@@ -116,8 +138,10 @@ def test_what_cannot_be_used_is_refused(sections):
         embed([sections[0], sections[1].obs])
     with pytest.raises(InputError, match="holds twice"):
         embed([sections[0], sections[0]])
-    with pytest.raises(InputError, match="a list of 1"):
-        embed([sections[0]])
+    with pytest.raises(InputError, match="an empty list"):
+        embed([])
+    with pytest.raises(InputError, match=r"2 sections in adata\[0\]"):
+        embed([adata], section_key="slide")
     with pytest.raises(InputError, match=r"2 sections in adata\[1\]"):
         embed([sections[0], adata], section_key="slide")
     with pytest.raises(InputError, match="'A' for two sections"):

@@ -144,6 +144,18 @@ def test_one_label_is_one_section(pieces):
     assert one.data_hash == other.data_hash
 
 
+def test_sections_of_which_there_is_one_are_that_one(pieces):
+    section, labels = pieces
+    one = section.take(labels == "B")
+    images, wanted = GeneImages.from_sections([("B", one)], CONFIG), GeneImages.from_section(one, CONFIG)
+    assert images.sections == ()
+    assert images.present is None
+    assert images.data_hash == wanted.data_hash
+    assert np.array_equal(images.raster.affine, wanted.raster.affine)
+    assert np.array_equal(images.all_genes, wanted.all_genes)
+    assert np.array_equal(images.status, wanted.status)
+
+
 def test_sections_with_genes_of_their_own(pieces):
     section, labels = pieces
     one, two = (replace(section.take(labels == name), labels=None) for name in "AB")
