@@ -18,7 +18,7 @@ from sigel.config import MixtureConfig
 from sigel.errors import ConfigError, InputError, TrainingError
 from sigel.nn.mixture.n_groups import select_n_groups
 from sigel.nn.mixture.student_t import solve_dof, sturdy_cholesky
-from sigel.nn.mixture.t_mixture import TMixture
+from sigel.nn.mixture.t_mixture import Statistics, TMixture
 
 # --- the density -----------------------------------------------------------------------------------------
 
@@ -325,6 +325,16 @@ def test_reduce_makes_one_step_of_many_processes():
 
 
 # --- empty groups ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_groups_that_all_genes_have_left_stay_finite(covariance):
+    """Where every gene is one without a pattern, no gene is left for the others."""
+    mixture = scattered(2, 3, covariance=covariance)
+    z = torch.randn(9, 3, generator=generator(1)).double()
+    mixture.update(Statistics(*map(torch.zeros_like, mixture.statistics(z))))
+    assert mixture.log_prob(z).isfinite().all()
+    assert all(parameter.isfinite().all() for parameter in mixture.parameters())
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)

@@ -305,13 +305,14 @@ class TMixture(MixtureDensity):
     def _update(self, sums: Statistics, *, solve: bool) -> None:
         config = self.config
         weights = sums.size + config.concentration - 1  # (n_groups,)
-        self.logits.copy_((weights / weights.sum()).clamp_min(MIN_WEIGHT).log())
+        # All genes may be without a pattern.
+        tiny = torch.finfo(weights.dtype).tiny
+        self.logits.copy_((weights / weights.sum().clamp_min(tiny)).clamp_min(MIN_WEIGHT).log())
         # Coordinates about the reference of the moments: the prior mean is at `prior`.
         reference = self.means.detach().clone() if self.full else self.centre.expand_as(self.means)
         prior = self.centre - reference  # (n_groups, n_dims)
         kappa = config.mean_precision
         total = (sums.weight + kappa)[:, None]  # (n_groups, 1)
-        tiny = torch.finfo(total.dtype).tiny
         # (n_groups, n_dims)
         mean = torch.where(
             total > tiny, (sums.first + kappa * prior) / total.clamp_min(tiny), self.means - reference
