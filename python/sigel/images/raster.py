@@ -70,6 +70,12 @@ class Raster:
         """Number of tissue pixels."""
         return len(self.rows)
 
+    @property
+    def largest_grid(self) -> int:
+        """Rows times lattice columns with tissue of the section where these are most."""
+        sides = [[len(np.unique(at[part])) for part in self.parts] for at in (self.rows, self.lattice_cols)]
+        return max(down * across for down, across in zip(*sides, strict=True))
+
     @cached_property
     def mask(self) -> Bool[np.ndarray, "height width"]:
         """Tissue mask."""

@@ -178,8 +178,16 @@ class SIGEL:
         grid = Patches.from_raster(images.raster, self._asked.encoder.patch_size)
         encoder = dataclasses.replace(self._asked.encoder, patch_size=grid.patch_size)
         config = dataclasses.replace(self._asked, image=images.config, encoder=encoder)
-        sizes = {"n_genes": images.n_genes, "n_pixels": grid.n_pixels, "n_patches": grid.n_patches}
-        memory = check_memory(config, self.device, **sizes, n_counts=images.counts.nnz)
+        memory = check_memory(
+            config,
+            self.device,
+            n_genes=images.n_genes,
+            n_pixels=grid.n_pixels,
+            n_patches=grid.n_patches,
+            n_counts=images.counts.nnz,
+            n_sections=len(grid.parts),
+            n_grid=images.raster.largest_grid,
+        )
         if progress is not None and is_main():
             progress("memory", 1, 1, memory)
         state = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sigel.config import EncoderConfig, SIGELConfig, TrainConfig
+from sigel.nn.encoder.covariance import FOLDS, SMOOTH_MODES
 
 # What importing the libraries and starting their threads, or a GPU's workspaces, adds to a process.
-LIBRARIES = 300_000_000
+LIBRARIES = 360_000_000
 # Images of at most this many values in all are kept while the eigenimages are fitted.
 KEPT_VALUES = 2**27
 # Genes that are encoded at a time outside of training.
@@ -25,12 +26,18 @@ class FitSize(NamedTuple):
         Genes, tissue pixels, tissue patches.
     n_counts
         Entries of the sparse counts.
+    n_sections
+        Sections that the pixels are of.
+    n_grid
+        Places of the largest section's grid, those without tissue too; None: as many as there are pixels.
     """
 
     n_genes: int
     n_pixels: int
     n_patches: int
     n_counts: int
+    n_sections: int = 1
+    n_grid: int | None = None
 
     def with_genes(self, n_genes: int) -> FitSize:
         """The same section with fewer genes, and as many counts per gene.
@@ -55,7 +62,14 @@ class FitSize(NamedTuple):
 
 
 def memory_needed(
-    config: SIGELConfig, *, n_genes: int, n_pixels: int, n_patches: int, n_counts: int
+    config: SIGELConfig,
+    *,
+    n_genes: int,
+    n_pixels: int,
+    n_patches: int,
+    n_counts: int,
+    n_sections: int = 1,
+    n_grid: int | None = None,
 ) -> dict[str, int]:
     """Memory that a fit adds to a process which holds the gene images, by part, in bytes at its peak.
 
@@ -63,10 +77,8 @@ def memory_needed(
     ----------
     config
         Settings.
-    n_genes, n_pixels, n_patches
-        Genes, tissue pixels, tissue patches.
-    n_counts
-        Entries of the sparse counts.
+    n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid
+        As in `FitSize`.
 
     Returns
     -------
@@ -75,14 +87,17 @@ def memory_needed(
 
         - `libraries`: fixed
         - `counts`: pixel (int64) and count (float32) of each entry, where each gene begins
-        - `eigenimages`: `n_pixels * (rank + 16)` float32, eight of it: iterates, and copies of the model
+        - `eigenimages`: of the fitted model, `(n_pixels + n_genes) * rank` float32, with roots of the covariance
+          of several sections, and two copies where it is trained; and as laid on patches
         - `weights`: of the transformer, with gradients, two moments and three copies
         - `representations`: `n_genes * (n_dims + n_groups)` float64, six of it: the density and its terms;
-          merging groups compares each pair
+          merging groups compares each pair; what each of several sections says
 
-        and of the stage that takes most (the eigenimages, either training, encoding all genes):
+        and of the stage that takes most (the eigenimages, the groups, either training, encoding all genes):
 
         - `images`: some copies of a batch of images, cut into patches or not; where they fit, all images
+        - `covariance`: eigenimages of each section and smooth images, `span` in all, while they become the model:
+          nine matrices `n_pixels * span` at most and five `n_genes * span`, most of them float64
         - `tokens`: a batch's activations in the transformer, and the waves that weight each token
         - `pooled`: a batch's pooled features
 
@@ -92,29 +107,31 @@ def memory_needed(
     libraries ask for differs between machines.
     """
     encoder = config.encoder
+    size = FitSize(n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid)
     groups = _n_groups(config, n_genes)
     eigen = encoder.start == "eigen"
     always = {
         "libraries": LIBRARIES,
         "counts": n_counts * (_DOUBLE + _FLOAT) + (n_genes + 1) * _DOUBLE,
-        "eigenimages": n_pixels * (encoder.rank + 16) * _FLOAT * 8 if eigen else 0,
+        "eigenimages": _eigenimages(encoder, size) if eigen else 0,
         "weights": int(_n_weights(config, n_pixels, n_patches) * _FLOAT * 7) if encoder.branch else 0,
         "representations": n_genes * (config.n_dims + groups) * _DOUBLE * 6
+        + (n_genes * config.n_dims * n_sections * _FLOAT * 2 if n_sections > 1 else 0)
         + (groups**2 * config.n_dims * _DOUBLE * 3 if config.n_groups == "auto" else 0),
     }
-    size = FitSize(n_genes, n_pixels, n_patches, n_counts)
     encoding = _encoding(encoder, size)
-    stages = [encoding]
+    stages = [encoding, _shuffling(encoding["images"], size)]
     if eigen:
         kept = min(n_genes * n_pixels, KEPT_VALUES) * _FLOAT
-        stages.append({"images": encoding["images"] + kept, "tokens": 0, "pooled": 0})
+        stages.append({"images": encoding["images"] + kept, "covariance": _covariance(encoder, size)})
     train = config.train
     if encoder.branch and train.pretrain_epochs > 0:
         stages.append(_training(encoder, train, size, train.pretrain_batch, whole=False))
     if encoder.branch and train.refine_epochs > 0:
         stages.append(_training(encoder, train, size, train.refine_batch, whole=True))
     # Whole numbers first: rounded afterwards, the sum could fall by a byte where another stage takes over.
-    whole = [{name: int(part) for name, part in stage.items()} for stage in stages]
+    none = dict.fromkeys(("images", "covariance", "tokens", "pooled"), 0)
+    whole = [none | {name: int(part) for name, part in stage.items()} for stage in stages]
     return always | max(whole, key=lambda stage: sum(stage.values()))
 
 
@@ -140,6 +157,36 @@ def _n_weights(config: SIGELConfig, n_pixels: int, n_patches: int) -> float:
 
 def _pooled_dim(encoder: EncoderConfig) -> int:
     return encoder.dim * (encoder.frequencies**2 if encoder.pool == "spatial" else 1)
+
+
+def _eigenimages(encoder: EncoderConfig, size: FitSize) -> int:
+    """What a fitted model holds of them, copies of it, and what it lays on patches."""
+    rank = min(encoder.rank, size.n_pixels)
+    model = (size.n_pixels + size.n_genes) * rank
+    if size.n_sections > 1:
+        model += (FOLDS + 1) * rank**2
+    laid = (size.n_pixels + size.patch_pixels(encoder)) * rank
+    return (model * (3 if encoder.branch else 1) + laid) * _FLOAT
+
+
+def _covariance(encoder: EncoderConfig, size: FitSize) -> int:
+    """Fitting the eigenimages."""
+    rank = min(encoder.rank, size.n_genes, size.n_pixels)
+    modes = min(SMOOTH_MODES * size.n_sections, size.n_pixels)
+    span = min(rank + modes, size.n_pixels)
+    # The eigenimages of each section, spread out, and what is kept of them; then iterates and their products,
+    # or the basis, the same turned back, and both in double precision.
+    pixels = 3 * rank * size.n_sections + max(7 * span, 9 * (rank + 16))
+    # Smooth images on the whole grid of a section, spread along its rows and its columns.
+    grid = 4 * (size.n_grid or size.n_pixels) * (modes + 16)
+    # What each gene contributes, as it is, without noise, and while that is taken off.
+    genes = size.n_genes * span * (_FLOAT + 4 * _DOUBLE)
+    return (size.n_pixels * pixels + grid) * _FLOAT + genes
+
+
+def _shuffling(images: float, size: FitSize) -> dict[str, float]:
+    """A batch of images beside the same in random order: the order, as it is drawn, sorted and put together."""
+    return {"images": images + min(ENCODED, size.n_genes) * size.n_pixels * (2 * _FLOAT + 3 * _DOUBLE)}
 
 
 def _encoding(encoder: EncoderConfig, size: FitSize) -> dict[str, float]:

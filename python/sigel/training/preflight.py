@@ -27,6 +27,8 @@ def check_memory(
     n_pixels: int,
     n_patches: int,
     n_counts: int,
+    n_sections: int = 1,
+    n_grid: int | None = None,
     available: int | None = None,
 ) -> str:
     """Compare what a fit needs with what there is.
@@ -35,7 +37,7 @@ def check_memory(
     ----------
     config, device
         Of the fit.
-    n_genes, n_pixels, n_patches, n_counts
+    n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid
         As in `memory_needed`.
     available
         Bytes that may be used; default: `available_memory(device)`.
@@ -52,7 +54,8 @@ def check_memory(
         patches too, then fewer genes. Where nothing fits it says so.
     """
     there = available_memory(device) if available is None else available
-    size = FitSize(int(n_genes), int(n_pixels), int(n_patches), int(n_counts))
+    sizes = (n_genes, n_pixels, n_patches, n_counts, n_sections)
+    size = FitSize(*map(int, sizes), n_grid=n_grid)
     needed = _total(config, size)
     if needed <= there:
         return f"needs about {_words(needed)}, {_words(there)} available on {device}"

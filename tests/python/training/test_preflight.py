@@ -1,7 +1,11 @@
 """What a fit needs and what there is: sums that grow with the data, suggestions that fit, honest refusals."""
 
 import dataclasses
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +58,8 @@ sizes = st.fixed_dictionaries(
         "n_pixels": st.integers(9, 40_000),
         "n_patches": st.integers(1, 10_000),
         "n_counts": st.integers(1, 10**9),
+        "n_sections": st.integers(1, 8),
+        "n_grid": st.integers(9, 100_000),
     }
 )
 
@@ -69,7 +75,12 @@ def made(changes):
 
 
 @settings(max_examples=200, deadline=None)
-@given(changes=configs, size=sizes, more=st.integers(1, 10**7), name=st.sampled_from([*SIZE]))
+@given(
+    changes=configs,
+    size=sizes,
+    more=st.integers(1, 10**7),
+    name=st.sampled_from([*SIZE, "n_sections", "n_grid"]),
+)
 def test_more_of_anything_never_needs_less(changes, size, more, name):
     config = made(changes)
     assert needed(config, **size) <= needed(config, **(size | {name: size[name] + more}))
@@ -101,6 +112,51 @@ def test_each_part_follows_what_it_is_made_of():
     large = {"train": {"pretrain_batch": 1024, "refine_batch": 1024}}
     tokens = [memory_needed(made(changes), **SIZE)["tokens"] for changes in (small, large)]
     assert tokens[1] > 8 * tokens[0]
+
+
+def test_what_genes_contribute_and_eigenimages_of_each_section_are_counted():
+    linear = made({"encoder": {"branch": False}})
+    few, many = (memory_needed(linear, **(SIZE | {"n_genes": n})) for n in (10_000, 20_000))
+    # As float32 and twice as float64 at least, along eigenimages and smooth images.
+    assert many["covariance"] - few["covariance"] > 10_000 * (256 + 128) * (4 + 8 + 8)
+    one, four = (memory_needed(linear, **SIZE, n_sections=n) for n in (1, 4))
+    assert four["covariance"] - one["covariance"] > 3 * (256 + 128) * SIZE["n_pixels"] * 4
+    holes = memory_needed(linear, **SIZE, n_grid=10 * SIZE["n_pixels"])
+    assert holes["covariance"] > one["covariance"] + 9 * SIZE["n_pixels"] * 128 * 3 * 4
+
+
+MEASURED = '''
+from benchmarks.harness.processes import memory_gb
+from sigel.datasets import simulated_section
+from sigel.images import GeneImages
+
+images = GeneImages.from_anndata(simulated_section(20, 20, 3, 60, 300))
+before = memory_gb("VmRSS")
+import sigel
+
+config = sigel.SIGELConfig.from_dict({"n_groups": 4})
+model = sigel.SIGEL(config, device="cpu")
+model.fit(images, progress=lambda stage, step, total, text: stage == "memory" and print(text))
+print(memory_gb("VmHWM") - before)
+'''
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells what a process held")
+def test_a_fit_takes_about_what_was_said():
+    root = Path(__file__).resolve().parents[3]
+    paths = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "python")]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED],
+        env=os.environ | paths,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said, took = done.stdout.splitlines()
+    promised = float(re.match(r"needs about (\d+) MB", said).group(1)) / 1e3
+    # A tenth for what libraries of other machines take.
+    assert float(took) < 1.1 * promised
+    assert promised < 1.5 * float(took)
 
 
 def test_what_fits_is_said_in_one_sentence():

@@ -62,14 +62,21 @@ def _covariance(positions: Float[Tensor, "n_pixels 2"]) -> Callable[[Tensor], Te
     down = [_gaussian(rows, length) for length in LENGTHS]  # (n_rows, n_rows) each
     across = [_gaussian(columns, length) for length in LENGTHS]  # (n_columns, n_columns) each
 
+    at = row * len(columns) + column
+
     def times(x: Tensor) -> Tensor:
         x = x - x.mean(dim=0)
-        grid = x.new_zeros(len(rows), len(columns), x.shape[1])
-        grid[row, column] = x
+        shape = (len(rows), len(columns), x.shape[1])
+        grid = x.new_zeros(len(rows) * len(columns), x.shape[1])
+        grid[at] = x
+        grid = grid.reshape(len(rows), -1)  # (n_rows, n_columns * k)
+        # Where tissue is a tenth of its grid, each of these is as large as ten images: they are used again.
+        mixed, spread = torch.empty_like(grid), grid.new_empty(shape)
         total = torch.zeros_like(x)
         for vertical, horizontal in zip(down, across, strict=True):
-            mixed = torch.einsum("hi,ijk->hjk", vertical, grid)  # (n_rows, n_columns, k)
-            total += torch.einsum("wj,hjk->hwk", horizontal, mixed)[row, column]
+            torch.mm(vertical, grid, out=mixed)
+            torch.bmm(horizontal.expand(len(rows), -1, -1), mixed.reshape(shape), out=spread)
+            total += spread.reshape(-1, x.shape[1])[at]
         return (total - total.mean(dim=0)) / len(LENGTHS)
 
     return times
