@@ -87,8 +87,8 @@ def memory_needed(
 
         - `libraries`: fixed
         - `counts`: pixel (int64) and count (float32) of each entry, where each gene begins
-        - `eigenimages`: of the fitted model, `(n_pixels + n_genes) * rank` float32, with roots of the covariance
-          of several sections, and two copies where it is trained; and as laid on patches
+        - `eigenimages`: of the fitted model, `(n_pixels + n_genes) * rank` float32, with roots of the
+          covariance of several sections, and two copies where it is trained; and as laid on patches
         - `weights`: of the transformer, with gradients, two moments and three copies
         - `representations`: `n_genes * (n_dims + n_groups)` float64, six of it: the density and its terms;
           merging groups compares each pair; what each of several sections says
@@ -96,8 +96,8 @@ def memory_needed(
         and of the stage that takes most (the eigenimages, the groups, either training, encoding all genes):
 
         - `images`: some copies of a batch of images, cut into patches or not; where they fit, all images
-        - `covariance`: eigenimages of each section and smooth images, `span` in all, while they become the model:
-          nine matrices `n_pixels * span` at most and five `n_genes * span`, most of them float64
+        - `covariance`: eigenimages of each section and smooth images, `span` in all, while they become the
+          model: some matrices `n_pixels * span`, and five `n_genes * span`, most of them float64
         - `tokens`: a batch's activations in the transformer, and the waves that weight each token
         - `pooled`: a batch's pooled features
 
@@ -185,8 +185,9 @@ def _covariance(encoder: EncoderConfig, size: FitSize) -> int:
 
 
 def _shuffling(images: float, size: FitSize) -> dict[str, float]:
-    """A batch of images beside the same in random order: the order, as it is drawn, sorted and put together."""
-    return {"images": images + min(ENCODED, size.n_genes) * size.n_pixels * (2 * _FLOAT + 3 * _DOUBLE)}
+    """A batch of images beside the same in random order: the order as it is drawn, sorted, put together."""
+    order = min(ENCODED, size.n_genes) * size.n_pixels * (2 * _FLOAT + 3 * _DOUBLE)
+    return {"images": images + order}
 
 
 def _encoding(encoder: EncoderConfig, size: FitSize) -> dict[str, float]:

@@ -54,8 +54,9 @@ def check_memory(
         patches too, then fewer genes. Where nothing fits it says so.
     """
     there = available_memory(device) if available is None else available
-    sizes = (n_genes, n_pixels, n_patches, n_counts, n_sections)
-    size = FitSize(*map(int, sizes), n_grid=n_grid)
+    size = FitSize(
+        int(n_genes), int(n_pixels), int(n_patches), int(n_counts), int(n_sections), n_grid and int(n_grid)
+    )
     needed = _total(config, size)
     if needed <= there:
         return f"needs about {_words(needed)}, {_words(there)} available on {device}"

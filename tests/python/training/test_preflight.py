@@ -125,7 +125,7 @@ def test_what_genes_contribute_and_eigenimages_of_each_section_are_counted():
     assert holes["covariance"] > one["covariance"] + 9 * SIZE["n_pixels"] * 128 * 3 * 4
 
 
-MEASURED = '''
+MEASURED = """
 from benchmarks.harness.processes import memory_gb
 from sigel.datasets import simulated_section
 from sigel.images import GeneImages
@@ -138,7 +138,7 @@ config = sigel.SIGELConfig.from_dict({"n_groups": 4})
 model = sigel.SIGEL(config, device="cpu")
 model.fit(images, progress=lambda stage, step, total, text: stage == "memory" and print(text))
 print(memory_gb("VmHWM") - before)
-'''
+"""
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells what a process held")
