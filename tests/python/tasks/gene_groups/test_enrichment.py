@@ -144,12 +144,12 @@ def test_files_dicts_and_both_doors_give_the_same(fitted, programmes, tmp_path, 
     for sets in (programmes, str(path)):
         found = bridge.group_enrichment(
             genes=names, group=group, gene_sets=sets, min_size=3.0, max_size=500.0
-        )
+        )["table"]
         pd.testing.assert_frame_equal(pd.DataFrame(found), wanted, check_dtype=False)
     # R passes a set of one gene as plain text.
     alone = bridge.group_enrichment(
         genes=names, group=group, gene_sets={"one": names[0]}, min_size=1.0, max_size=500.0
-    )
+    )["table"]
     assert alone["genes"] == [names[0]]
 
 
