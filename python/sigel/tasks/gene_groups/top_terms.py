@@ -6,6 +6,8 @@ import re
 
 import pandas as pd
 
+from sigel.keys import NO_PATTERN
+
 # Below this q-value a set gives its name.
 SURE = 0.05
 # Collections that begin the names of their sets with their own, and identifiers before or after names.
@@ -27,7 +29,8 @@ def top_terms(enrichment: pd.DataFrame) -> dict[str, str]:
     enrichment
         Table of `group_enrichment`.
     """
-    sure = enrichment[(enrichment["qval"] < SURE) & (enrichment["overlap"] > 1)]
+    named = enrichment[enrichment["group"] != NO_PATTERN]
+    sure = named[(named["qval"] < SURE) & (named["overlap"] > 1)]
     best = sure.sort_values("pval", kind="stable").drop_duplicates("group")
     return {group: readable(term) for group, term in zip(best["group"], best["term"], strict=True)}
 

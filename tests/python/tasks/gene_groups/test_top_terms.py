@@ -28,11 +28,11 @@ def test_marks_of_collections_are_left_out(term, words):
 def test_the_surest_set_names_a_group_and_an_unsure_one_none():
     table = pd.DataFrame(
         {
-            "group": ["1", "1", "2", "3"],
-            "term": ["b", "a", "c", "d"],
-            "pval": [1e-6, 1e-8, 0.04, 1e-9],
-            "qval": [1e-4, 1e-6, 0.3, 1e-7],
-            "overlap": [8, 9, 3, 1],
+            "group": ["1", "1", "2", "3", "no pattern"],
+            "term": ["b", "a", "c", "d", "e"],
+            "pval": [1e-6, 1e-8, 0.04, 1e-9, 1e-9],
+            "qval": [1e-4, 1e-6, 0.3, 1e-7, 1e-7],
+            "overlap": [8, 9, 3, 1, 9],
         }
     )
     assert top_terms(table) == {"1": "A"}
