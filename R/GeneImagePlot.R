@@ -167,9 +167,9 @@ place_on_page <- function(n, n.genes) {
 
 # Mean images are paler than those of genes: their own range on the colours of these.
 on_scale_of <- function(means, values) {
-  from <- stats::quantile(means, c(0.01, 0.99))
-  to <- stats::quantile(values, c(0.01, 0.99))
-  (means - from[[1L]]) / max(diff(from), 1e-9) * diff(to) + to[[1L]]
+  from <- colour_limits(means)
+  to <- colour_limits(values)
+  (means - from[1L]) / diff(from) * diff(to) + to[1L]
 }
 
 # Number, name and size of each group, the name cut to what a row has room for.

@@ -81,15 +81,17 @@ touching_size <- function(xy, n, room) {
 
 # One scale for all images of a plot, not stretched by a few extreme pixels.
 fill_pixels <- function(values) {
-  limits <- unname(stats::quantile(values, c(0.01, 0.99)))
-  if (diff(limits) <= 0) {
-    limits <- limits[1L] + c(-0.5, 0.5)
-  }
+  limits <- colour_limits(values)
   ggplot2::scale_fill_viridis_c(
     name = "scaled expression",
     limits = limits,
     oob = function(x, range) pmin(pmax(x, range[1L]), range[2L])
   )
+}
+
+colour_limits <- function(values) {
+  limits <- unname(stats::quantile(values, c(0.01, 0.99)))
+  if (diff(limits) <= 0) limits[1L] + c(-0.5, 0.5) else limits
 }
 
 # Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`, a

@@ -119,7 +119,7 @@ def grouped(fit: Fit, job: Job, *, slow: bool = True) -> dict[str, np.ndarray]:
 
 
 def _free_mixture(z: np.ndarray, seed: int) -> np.ndarray:
-    generator = torch.Generator().manual_seed(seed)
-    mixture, _ = select_n_groups(torch.from_numpy(np.asarray(z, float)), 64, FREE, generator)
+    known, generator = torch.from_numpy(np.asarray(z, float)), torch.Generator().manual_seed(seed)
+    mixture, _ = select_n_groups(known, 64, FREE, generator)
     with torch.no_grad():
-        return mixture.calibrated(torch.from_numpy(np.asarray(z, float))).argmax(dim=1).numpy()
+        return mixture.calibrated(known).argmax(dim=1).numpy()

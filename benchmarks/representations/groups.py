@@ -15,7 +15,7 @@ from benchmarks.harness.processes import python_with
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
 from benchmarks.representations import hotspot_modules
-from benchmarks.representations.enriched_groups import enriched, known_sets
+from benchmarks.representations.enriched_groups import n_enriched
 from benchmarks.representations.gene_sets import FOLDER
 from benchmarks.representations.group_methods import OURS, Fit, grouped
 from benchmarks.representations.layer_markers import ami_with_markers, layer_markers
@@ -102,9 +102,7 @@ def _figures(fit: Fit, labels: np.ndarray, species: str) -> dict[str, Any]:
     row["AMI layers"] = ami_with_markers(genes[spatial], labels[spatial]) if len(known) > 20 else None
     row |= {"AMI other section": None, "enriched": None, "kept": None}
     if species and FOLDER.is_dir():
-        among = np.where(spatial, labels, NO_PATTERN)
-        known = [enriched(genes, among, terms) for terms in known_sets(species)]
-        row["enriched"] = len(set().union(*known))
+        row["enriched"] = n_enriched(genes, np.where(spatial, labels, NO_PATTERN), species)
     return row
 
 

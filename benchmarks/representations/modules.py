@@ -16,7 +16,7 @@ from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import Section
 from benchmarks.harness.sigel_rows import QUICK_SECTION, engine_images, merged
 from benchmarks.representations.agreement import Pair, agreement10, make_pair
-from benchmarks.representations.enriched_groups import enriched, known_sets
+from benchmarks.representations.enriched_groups import n_enriched
 from benchmarks.representations.gene_sets import FOLDER
 from benchmarks.representations.layer_markers import ami_with_markers
 from benchmarks.representations.pair_rho import n_bins, pair_rho
@@ -124,11 +124,7 @@ def _enriched(pair: Pair, groups: list[np.ndarray], species: str) -> float | Non
     if not (species and FOLDER.is_dir()):
         return None
     both = zip((pair.first, pair.second), groups, strict=True)
-    found = [
-        set().union(*(enriched(section.images.genes, group, terms) for terms in known_sets(species)))
-        for section, group in both
-    ]
-    return float(np.mean([len(one) for one in found]))
+    return float(np.mean([n_enriched(section.images.genes, group, species) for section, group in both]))
 
 
 def _k_means(z: np.ndarray, k: int, seed: int) -> np.ndarray:

@@ -35,6 +35,7 @@ from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import check_seed, streams, torch_stream
 from sigel.training.checkpoint import Checkpoint
 from sigel.training.groups import Assignment, names_of_groups, new_assignment, posterior_of
+from sigel.training.memory_estimate import FitSize
 from sigel.training.preflight import check_memory
 from sigel.training.trainer import Trainer
 
@@ -178,9 +179,7 @@ class SIGEL:
         grid = Patches.from_raster(images.raster, self._asked.encoder.patch_size)
         encoder = dataclasses.replace(self._asked.encoder, patch_size=grid.patch_size)
         config = dataclasses.replace(self._asked, image=images.config, encoder=encoder)
-        memory = check_memory(
-            config,
-            self.device,
+        size = FitSize(
             n_genes=images.n_genes,
             n_pixels=grid.n_pixels,
             n_patches=grid.n_patches,
@@ -188,6 +187,7 @@ class SIGEL:
             n_sections=len(grid.parts),
             n_grid=images.raster.largest_grid,
         )
+        memory = check_memory(config, self.device, size)
         if progress is not None and is_main():
             progress("memory", 1, 1, memory)
         state = (

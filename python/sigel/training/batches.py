@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -181,33 +182,53 @@ def encode_images(
     return torch.cat([model(*views.view(part), grid) for part in rows.split(ENCODED)])
 
 
-def epoch_size(n_genes: int, config: TrainConfig) -> int:
-    """Genes that an epoch sees.
+class LearntGenes:
+    """Genes that a stage learns from, an epoch at a time, and those that are held out to judge it.
 
     Parameters
     ----------
     n_genes
         Genes that there are.
+    batch
+        Genes of a batch, at most.
     config
         Settings of training.
     """
-    return n_genes if config.epoch_genes is None else min(n_genes, config.epoch_genes)
 
+    def __init__(self, n_genes: int, batch: int, config: TrainConfig) -> None:
+        seen = n_genes if config.epoch_genes is None else min(n_genes, config.epoch_genes)
+        self.n_held = min(round(config.holdout * seen), n_genes - 1)
+        self.n_learnt = min(seen, n_genes - self.n_held)
+        self.n_batches = math.ceil(self.n_learnt / batch)
+        self.mixed = torch.arange(n_genes)  # held-out genes first, then those to learn from
 
-def shuffled(
-    n: int, n_batches: int, generator: torch.Generator, most: int | None = None
-) -> tuple[Tensor, ...]:
-    """Rows in batches whose sizes differ by one at most, so that none is empty.
+    def draw(self, generator: torch.Generator) -> None:
+        """Draw the genes that are held out.
 
-    Parameters
-    ----------
-    n
-        Number of genes.
-    n_batches
-        Number of batches.
-    generator
-        CPU generator.
-    most
-        Genes at most, a random choice of them.
-    """
-    return torch.randperm(n, generator=generator)[:most].tensor_split(n_batches)
+        Parameters
+        ----------
+        generator
+            CPU generator.
+        """
+        self.mixed = torch.randperm(len(self.mixed), generator=generator)
+
+    @property
+    def held(self) -> Int[Tensor, " n_held"]:
+        """Rows of the genes that are held out."""
+        return self.mixed[: self.n_held]
+
+    @property
+    def learnt(self) -> Int[Tensor, " n_others"]:
+        """Rows of all others."""
+        return self.mixed[self.n_held :]
+
+    def batches(self, generator: torch.Generator) -> list[Tensor]:
+        """Rows of the genes of an epoch, shuffled, in batches whose sizes differ by one at most.
+
+        Parameters
+        ----------
+        generator
+            CPU generator.
+        """
+        order = torch.randperm(len(self.learnt), generator=generator)[: self.n_learnt]
+        return [self.learnt[part] for part in order.tensor_split(self.n_batches)]

@@ -61,24 +61,15 @@ class FitSize(NamedTuple):
         return max(self.n_patches * side**2, self.n_pixels)
 
 
-def memory_needed(
-    config: SIGELConfig,
-    *,
-    n_genes: int,
-    n_pixels: int,
-    n_patches: int,
-    n_counts: int,
-    n_sections: int = 1,
-    n_grid: int | None = None,
-) -> dict[str, int]:
+def memory_needed(config: SIGELConfig, size: FitSize) -> dict[str, int]:
     """Memory that a fit adds to a process which holds the gene images, by part, in bytes at its peak.
 
     Parameters
     ----------
     config
         Settings.
-    n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid
-        As in `FitSize`.
+    size
+        Of the data.
 
     Returns
     -------
@@ -107,16 +98,16 @@ def memory_needed(
     libraries ask for differs between machines.
     """
     encoder = config.encoder
-    size = FitSize(n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid)
+    n_genes, n_pixels = size.n_genes, size.n_pixels
     groups = _n_groups(config, n_genes)
     eigen = encoder.start == "eigen"
     always = {
         "libraries": LIBRARIES,
-        "counts": n_counts * (_DOUBLE + _FLOAT) + (n_genes + 1) * _DOUBLE,
+        "counts": size.n_counts * (_DOUBLE + _FLOAT) + (n_genes + 1) * _DOUBLE,
         "eigenimages": _eigenimages(encoder, size) if eigen else 0,
-        "weights": int(_n_weights(config, n_pixels, n_patches) * _FLOAT * 7) if encoder.branch else 0,
+        "weights": int(_n_weights(config, n_pixels, size.n_patches) * _FLOAT * 7) if encoder.branch else 0,
         "representations": n_genes * (config.n_dims + groups) * _DOUBLE * 6
-        + (n_genes * config.n_dims * n_sections * _FLOAT * 2 if n_sections > 1 else 0)
+        + (n_genes * config.n_dims * size.n_sections * _FLOAT * 2 if size.n_sections > 1 else 0)
         + (groups**2 * config.n_dims * _DOUBLE * 3 if config.n_groups == "auto" else 0),
     }
     encoding = _encoding(encoder, size)

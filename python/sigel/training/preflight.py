@@ -22,13 +22,7 @@ LEAST_BATCH, LEAST_PATCHES, LEAST_GENES = 32, 16, 100
 def check_memory(
     config: SIGELConfig,
     device: torch.device,
-    *,
-    n_genes: int,
-    n_pixels: int,
-    n_patches: int,
-    n_counts: int,
-    n_sections: int = 1,
-    n_grid: int | None = None,
+    size: FitSize,
     available: int | None = None,
 ) -> str:
     """Compare what a fit needs with what there is.
@@ -37,8 +31,8 @@ def check_memory(
     ----------
     config, device
         Of the fit.
-    n_genes, n_pixels, n_patches, n_counts, n_sections, n_grid
-        As in `memory_needed`.
+    size
+        Of the data.
     available
         Bytes that may be used; default: `available_memory(device)`.
 
@@ -54,9 +48,7 @@ def check_memory(
         patches too, then fewer genes. Where nothing fits it says so.
     """
     there = available_memory(device) if available is None else available
-    size = FitSize(
-        int(n_genes), int(n_pixels), int(n_patches), int(n_counts), int(n_sections), n_grid and int(n_grid)
-    )
+    size = FitSize._make(None if n is None else int(n) for n in size)
     needed = _total(config, size)
     if needed <= there:
         return f"needs about {_words(needed)}, {_words(there)} available on {device}"
@@ -78,7 +70,9 @@ def check_memory(
         settings = _changed(config, other)
         what = f"{n} genes and use {_list(settings)}" if settings else f"{n} genes"
         fix = f"Keep at most {what}: a fit then needs about {_words(_total(other, less.with_genes(n)))}."
-        raise InputError("genes", f"{n_genes}, for which a fit needs about {_words(needed)}", wanted, fix)
+        raise InputError(
+            "genes", f"{size.n_genes}, for which a fit needs about {_words(needed)}", wanted, fix
+        )
     few = min(LEAST_GENES, size.n_genes)
     least = _words(min(_total(other, less.with_genes(few)) for other, less in smaller))
     elsewhere = 'device="cpu" or a GPU' if device.type == "cuda" else "a machine"
@@ -95,7 +89,7 @@ def check_memory(
 
 
 def _total(config: SIGELConfig, size: FitSize) -> int:
-    return sum(memory_needed(config, **size._asdict()).values())
+    return sum(memory_needed(config, size).values())
 
 
 def _smaller(config: SIGELConfig, size: FitSize) -> Iterator[tuple[SIGELConfig, FitSize]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sigel.nn.encoder.gene_encoder import GeneEncoder
-from sigel.training.batches import SharedGenes, epoch_size, shuffled
+from sigel.training.batches import LearntGenes, SharedGenes
 from sigel.training.losses import ViewLoss, weights_of
 from sigel.training.steps import Step
 
@@ -34,20 +34,16 @@ class Pretraining:
         train = genes.config.train
         self.model, self.genes, self.generator = model, genes, generator
         self.n_epochs, self.batch = train.pretrain_epochs, train.pretrain_batch
+        self.split = LearntGenes(genes.n_genes, self.batch, train)
         self.weights = weights_of(train)
         self.loss = ViewLoss(model, genes.grid, train)
-        seen = epoch_size(genes.n_genes, train)
-        self.n_held = min(round(train.holdout * seen), genes.n_genes - 1)
-        self.n_learnt = min(seen, genes.n_genes - self.n_held)
-        self.n_batches = math.ceil(self.n_learnt / self.batch)
-        n_steps = self.n_epochs * self.n_batches
+        n_steps = self.n_epochs * self.split.n_batches
         self.step = Step(genes.fabric, self.loss, train.pretrain_lr, n_steps, train)
-        self.mixed = torch.arange(genes.n_genes)  # held-out genes first, then those to learn from
         self.best: dict[str, Any] = {}
 
     def begin(self) -> None:
         """Draw the genes that are held out, and see what the eigenimages alone reach on them."""
-        self.mixed = torch.randperm(self.genes.n_genes, generator=self.generator)
+        self.split.draw(self.generator)
         at_start = self._held_out()
         self.best = {"epoch": 0, "loss": at_start, "start": at_start, "model": _copy(self.model)}
 
@@ -60,11 +56,11 @@ class Pretraining:
             From `state`, and the step's.
         """
         self.step.load_state_dict(saved["step"])
-        self.mixed, self.best = saved["mixed"], saved["best"]
+        self.split.mixed, self.best = saved["mixed"], saved["best"]
 
     def state(self) -> dict[str, Any]:
         """What the rest of the stage hangs on."""
-        return {"step": self.step.state_dict(), "mixed": self.mixed, "best": self.best}
+        return {"step": self.step.state_dict(), "mixed": self.split.mixed, "best": self.best}
 
     def begin_epoch(self, epoch: int) -> dict[str, float]:
         """Weights of the loss terms, the same in all epochs.
@@ -78,9 +74,7 @@ class Pretraining:
 
     def batches(self) -> list[Tensor]:
         """Rows of the genes that the epoch learns from, shuffled."""
-        learn = self.mixed[self.n_held :]
-        parts = shuffled(len(learn), self.n_batches, self.generator, self.n_learnt)
-        return [learn[part] for part in parts]
+        return self.split.batches(self.generator)
 
     def terms(self, rows: Tensor) -> tuple[dict[str, Tensor], int]:
         """Loss terms of this process's part of a batch, and how many genes that is.
@@ -102,9 +96,9 @@ class Pretraining:
             Its number, from 0.
         """
         now = self._held_out()
-        if self.n_held == 0 or now < self.best["loss"]:
+        if not self.split.n_held or now < self.best["loss"]:
             self.best |= {"epoch": epoch + 1, "loss": now, "model": _copy(self.model)}
-        return {"held_out": now} if self.n_held > 0 else {}
+        return {"held_out": now} if self.split.n_held else {}
 
     def finish(self) -> dict[str, float]:
         """Put the best weights back; returns what the stage's last record gets.
@@ -112,16 +106,16 @@ class Pretraining:
         That is what the eigenimages alone reach, and the epoch that went on: 0 where training did not help.
         """
         self.model.load_state_dict(self.best["model"])
-        if self.n_held == 0:
+        if not self.split.n_held:
             return {}
         return {"held_out_start": self.best["start"], "kept_epoch": self.best["epoch"]}
 
     @torch.no_grad()
     def _held_out(self) -> float:
         """Loss on genes that are held out, by the same halves and masks each time; infinite without any."""
-        if self.n_held == 0:
+        held, total = self.split.held, 0.0
+        if not len(held):
             return math.inf
-        held, total = self.mixed[: self.n_held], 0.0
         generator = torch.Generator().manual_seed(0)
         for rows in held.tensor_split(math.ceil(len(held) / self.batch)):
             views = self.genes.masked_views(rows, generator)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sigel.nn.contrast import effective_rank, mutual_neighbors, target_distribution
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.training.batches import SharedGenes, epoch_size, shuffled
+from sigel.training.batches import LearntGenes, SharedGenes
 from sigel.training.groups import Assignment, fit_to_all
 from sigel.training.losses import EpochTargets, GroupLoss, ViewLoss, weights_of
 from sigel.training.neighbor_test import NeighborTest, is_better
@@ -54,23 +54,19 @@ class Refinement:
         self.n_epochs = train.refine_epochs
         self.view_loss = ViewLoss(model, genes.grid, train)
         self.group_loss = GroupLoss(model, assignment, genes.grid)
-        seen = epoch_size(genes.n_genes, train)
-        self.n_held = min(round(train.holdout * seen), genes.n_genes - 1)
-        self.n_learnt = min(seen, genes.n_genes - self.n_held)
-        self.n_batches = math.ceil(self.n_learnt / train.refine_batch)
+        self.split = LearntGenes(genes.n_genes, train.refine_batch, train)
         both = nn.ModuleList([self.view_loss, self.group_loss])
-        self.step = Step(genes.fabric, both, train.refine_lr, self.n_epochs * self.n_batches, train)
+        self.step = Step(genes.fabric, both, train.refine_lr, self.n_epochs * self.split.n_batches, train)
         self.stopped: str | None = None
         self.calm = 0  # epochs in a row in which hardly a gene changed its group
         self.labels: Tensor | None = None  # group of each gene at the last epoch, (n_genes,)
-        self.mixed = torch.arange(genes.n_genes)  # held-out genes first, then those to learn from
         self.best: dict[str, Any] = {}
 
     def begin(self) -> None:
         """Draw the genes that are held out, and see how well their neighbours foretell them."""
         self.first_z, self.first_rank = self.z, effective_rank(self.z)
-        self.mixed = torch.randperm(self.genes.n_genes, generator=self.random["refine"])
-        scores = self._test().scores(self.model) if self.n_held else None
+        self.split.draw(self.random["refine"])
+        scores = self._scores()
         self.best = {"epoch": 0, "scores": scores, "start": scores, "z": self.z} | self._now()
 
     def resume(self, saved: dict[str, Any]) -> None:
@@ -84,7 +80,7 @@ class Refinement:
         self.step.load_state_dict(saved["step"])
         run = saved["run"]
         self.first_z, self.first_rank = run["first_z"].to(self.z.device), run["rank"]
-        self.mixed, self.best = run["mixed"], run["best"]
+        self.split.mixed, self.best = run["mixed"], run["best"]
         self.calm, self.labels, self.stopped = run["calm"], run["labels"], run.get("stopped")
 
     def state(self) -> dict[str, Any]:
@@ -92,7 +88,7 @@ class Refinement:
         run = {
             "first_z": self.first_z,
             "rank": self.first_rank,
-            "mixed": self.mixed,
+            "mixed": self.split.mixed,
             "best": self.best,
             "calm": self.calm,
             "labels": self.labels,
@@ -109,10 +105,7 @@ class Refinement:
         epoch
             Its number, from 0.
         """
-        learn = self.mixed[self.n_held :]
-        rows = shuffled(len(learn), self.n_batches, self.random["refine"], self.n_learnt)
-        self._batches = [learn[part] for part in rows]
-        self._good = self._now()
+        self._batches = self.split.batches(self.random["refine"])
         self._targets, self._labels = self._epoch_targets(torch.cat(self._batches))
         fading = self.train.graph_weight * math.exp(-epoch / self.train.graph_decay)
         return weights_of(self.train) | {"graph": fading}
@@ -151,23 +144,18 @@ class Refinement:
             record["changed"] = float((labels != self.labels.to(labels.device)).double().mean())
         self.labels = labels
         self.calm = self.calm + 1 if record.get("changed", math.inf) < train.tolerance else 0
-        helps = True
-        if self.n_held:
-            scores = self._test().scores(self.model)
+        scores = self._scores()
+        helps = scores is None or is_better(scores, self.best["scores"])
+        if scores is not None:
             record["neighbors"] = float(scores.mean())
-            helps = is_better(scores, self.best["scores"])
         if helps or epoch + 1 < self.n_epochs:  # what is not kept is not needed
             self.z = self.genes.encode(self.model, self.name)
             record["rank"] = effective_rank(self.z)
         if record.get("rank", math.inf) < train.min_rank * self.first_rank:
-            self.model.load_state_dict(self._good["model"])
-            self.assignment.load_state_dict(self._good["assignment"])
             self.stopped = "collapse: the last good epoch was restored"
             return record
         if helps:
-            self.best |= {"epoch": epoch + 1, "z": self.z} | self._now()
-            if self.n_held:
-                self.best["scores"] = scores
+            self.best |= {"epoch": epoch + 1, "scores": scores, "z": self.z} | self._now()
         if self.calm >= train.patience:
             self.stopped = "groups no longer change"
         return record
@@ -181,7 +169,7 @@ class Refinement:
         self.model.load_state_dict(self.best["model"])
         self.assignment.load_state_dict(self.best["assignment"])
         self.z = self.best["z"]
-        if not self.n_held:
+        if self.best["start"] is None:
             return {}
         start = float(self.best["start"].mean())
         return {"neighbors_start": start, "kept_epoch": self.best["epoch"]}
@@ -193,9 +181,12 @@ class Refinement:
             "assignment": copy.deepcopy(self.assignment.state_dict()),
         }
 
-    def _test(self) -> NeighborTest:
-        held, others = self.mixed[: self.n_held], self.mixed[self.n_held :][: self.n_learnt]
-        return NeighborTest(self.genes, held, others)
+    def _scores(self) -> Float[Tensor, " n_held"] | None:
+        """How well genes held out are foretold; None where there are none."""
+        split = self.split
+        if not split.n_held:
+            return None
+        return NeighborTest(self.genes, split.held, split.learnt[: split.n_learnt]).scores(self.model)
 
     def _epoch_targets(self, rows: Int[Tensor, " n_seen"]) -> tuple[EpochTargets, Int[Tensor, " n_genes"]]:
         """EM at the present representations, then P and what else the epoch holds constant; labels.

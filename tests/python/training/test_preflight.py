@@ -18,7 +18,7 @@ from sigel.errors import InputError
 from sigel.images.raster import rasterise
 from sigel.nn.encoder.patches import Patches
 from sigel.training import preflight
-from sigel.training.memory_estimate import LIBRARIES, memory_needed
+from sigel.training.memory_estimate import LIBRARIES, FitSize, memory_needed
 from sigel.training.preflight import check_memory
 
 CPU = torch.device("cpu")
@@ -65,7 +65,7 @@ sizes = st.fixed_dictionaries(
 
 
 def needed(config, **size):
-    parts = memory_needed(config, **size)
+    parts = memory_needed(config, FitSize(**size))
     assert all(type(part) is int and part >= 0 for part in parts.values())
     return sum(parts.values())
 
@@ -100,28 +100,28 @@ def test_larger_batches_and_more_eigenimages_never_need_less(changes, size, more
 
 
 def test_each_part_follows_what_it_is_made_of():
-    parts = memory_needed(SIGELConfig(), **SIZE)
-    counts = memory_needed(SIGELConfig(), **(SIZE | {"n_counts": 2 * SIZE["n_counts"]}))["counts"]
+    parts = memory_needed(SIGELConfig(), FitSize(**SIZE))
+    counts = memory_needed(SIGELConfig(), FitSize(**(SIZE | {"n_counts": 2 * SIZE["n_counts"]})))["counts"]
     assert counts - parts["counts"] == 12 * SIZE["n_counts"]
     assert parts["libraries"] == LIBRARIES
-    linear = memory_needed(made({"encoder": {"branch": False}}), **SIZE)
+    linear = memory_needed(made({"encoder": {"branch": False}}), FitSize(**SIZE))
     assert linear["weights"] == linear["tokens"] == linear["pooled"] == 0
-    random = memory_needed(made({"encoder": {"start": "random"}}), **SIZE)
+    random = memory_needed(made({"encoder": {"start": "random"}}), FitSize(**SIZE))
     assert random["eigenimages"] == 0
     small = {"train": {"pretrain_batch": 64, "refine_batch": 64}}
     large = {"train": {"pretrain_batch": 1024, "refine_batch": 1024}}
-    tokens = [memory_needed(made(changes), **SIZE)["tokens"] for changes in (small, large)]
+    tokens = [memory_needed(made(changes), FitSize(**SIZE))["tokens"] for changes in (small, large)]
     assert tokens[1] > 8 * tokens[0]
 
 
 def test_what_genes_contribute_and_eigenimages_of_each_section_are_counted():
     linear = made({"encoder": {"branch": False}})
-    few, many = (memory_needed(linear, **(SIZE | {"n_genes": n})) for n in (10_000, 20_000))
+    few, many = (memory_needed(linear, FitSize(**(SIZE | {"n_genes": n}))) for n in (10_000, 20_000))
     # As float32 and twice as float64 at least, along eigenimages and smooth images.
     assert many["covariance"] - few["covariance"] > 10_000 * (256 + 128) * (4 + 8 + 8)
-    one, four = (memory_needed(linear, **SIZE, n_sections=n) for n in (1, 4))
+    one, four = (memory_needed(linear, FitSize(**SIZE, n_sections=n)) for n in (1, 4))
     assert four["covariance"] - one["covariance"] > 3 * (256 + 128) * SIZE["n_pixels"] * 4
-    holes = memory_needed(linear, **SIZE, n_grid=10 * SIZE["n_pixels"])
+    holes = memory_needed(linear, FitSize(**SIZE, n_grid=10 * SIZE["n_pixels"]))
     assert holes["covariance"] > one["covariance"] + 9 * SIZE["n_pixels"] * 128 * 3 * 4
 
 
@@ -160,23 +160,23 @@ def test_a_fit_takes_about_what_was_said():
 
 
 def test_what_fits_is_said_in_one_sentence():
-    sentence = check_memory(SIGELConfig(), CPU, **SIZE, available=18_300_000_000)
+    sentence = check_memory(SIGELConfig(), CPU, FitSize(**SIZE), available=18_300_000_000)
     assert re.fullmatch(r"needs about \d\.\d GB, 18\.3 GB available on cpu", sentence)
-    tiny = check_memory(SIGELConfig(), CPU, n_genes=9, n_pixels=9, n_patches=1, n_counts=9, available=10**9)
+    tiny = check_memory(SIGELConfig(), CPU, FitSize(9, 9, 1, 9), available=10**9)
     assert re.fullmatch(r"needs about 3\d\d MB, 1\.0 GB available on cpu", tiny)
 
 
 def test_numbers_of_numpy_are_numbers():
     size = {name: np.int32(value) for name, value in SIZE.items()}
-    assert check_memory(SIGELConfig(), CPU, **size, available=10**11).startswith("needs about")
+    assert check_memory(SIGELConfig(), CPU, FitSize(**size), available=10**11).startswith("needs about")
 
 
 def test_without_a_number_the_memory_of_the_device_counts(monkeypatch):
     monkeypatch.setattr(preflight, "available_memory", lambda device: 10**12)
-    assert "1000.0 GB available on cpu" in check_memory(SIGELConfig(), CPU, **SIZE)
+    assert "1000.0 GB available on cpu" in check_memory(SIGELConfig(), CPU, FitSize(**SIZE))
     monkeypatch.setattr(preflight, "available_memory", lambda device: 10**6)
     with pytest.raises(InputError, match="1 MB of memory available"):
-        check_memory(SIGELConfig(), CPU, **SIZE)
+        check_memory(SIGELConfig(), CPU, FitSize(**SIZE))
 
 
 # --- suggestions -----------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_without_a_number_the_memory_of_the_device_counts(monkeypatch):
 
 def refusal(config, size, available, device=CPU):
     with pytest.raises(InputError) as caught:
-        check_memory(config, device, **size, available=available)
+        check_memory(config, device, FitSize(**size), available=available)
     return caught.value
 
 
@@ -206,7 +206,7 @@ def test_smaller_batches_come_first_and_fit():
     smaller, named = followed(config, error)
     assert named == {"train.pretrain_batch", "train.refine_batch"}
     assert smaller.train.pretrain_batch in {500, 250, 125, 62, 32}
-    assert check_memory(smaller, CPU, **SIZE, available=available).startswith("needs about")
+    assert check_memory(smaller, CPU, FitSize(**SIZE), available=available).startswith("needs about")
 
 
 def test_the_largest_batches_that_fit_are_named():

@@ -262,7 +262,7 @@ class MaskedAutoencoder(nn.Module):
     def silence(self) -> None:
         """Let the head and the decoder's last layer say nothing, until training gives them something."""
         for layer in (self.head, self.decoder.out):
-            last = [part for part in layer.modules() if isinstance(part, nn.Linear)][-1]
+            last = _last_linear(layer)
             with torch.no_grad():
                 last.weight.zero_()
                 last.bias.zero_()
@@ -270,8 +270,12 @@ class MaskedAutoencoder(nn.Module):
     @property
     def is_silent(self) -> bool:
         """Whether the head says nothing, as before training."""
-        last = [part for part in self.head.modules() if isinstance(part, nn.Linear)][-1]
+        last = _last_linear(self.head)
         return not bool(last.weight.any() or last.bias.any())
+
+
+def _last_linear(layer: nn.Module) -> nn.Linear:
+    return [part for part in layer.modules() if isinstance(part, nn.Linear)][-1]
 
 
 def visible_patches(
