@@ -10,7 +10,7 @@
 #' are the groups (Module II); and a contrastive refinement that draws a gene to
 #' the genes of its group, the surest pairs first (Module III). What training finds
 #' is kept where it foretells genes held out better than what was known before it,
-#' which is seldom more than the eigenimages know: it takes about a tenth of the
+#' which is seldom more than the eigenimages know: it takes about a fifth of the
 #' time, and changes little. With
 #' `preset = "fast"` Module I is the eigenimages alone and nothing is refined.
 #'

@@ -143,7 +143,7 @@ def embed(
     first epoch, a the weights of their normalised graph. An epoch is kept where the genes nearest to one half
     of the counts of a gene held out foretell its other half better than before, by two standard errors;
     otherwise representations and groups stay as they were. What Modules I and III find is seldom more than
-    the eigenimages know: on real sections they take about a tenth of the time, and change little.
+    the eigenimages know: on real sections they take about a fifth of the time, and change little.
 
     Several sections: the images of a gene in all of them are one image, each normalised and scaled on its
     own, so that what differs in level or depth between sections is no pattern. Genes that all sections have
