@@ -44,8 +44,8 @@ NOTE = (
     "overlap, "
     "is that of the other half (goal 0.85). Enriched: numbered groups, cut to spatial genes, with a GO, "
     "Hallmark or Reactome term at q < 0.05 and two genes of it, all genes with an image the background. "
-    "k-means, Leiden (resolution as scanpy has it) and Hotspot (30 neighbours, danb) group the spatial "
-    "genes, the first two by SIGEL's representations."
+    "k-means, Leiden (resolution as scanpy has it) and Hotspot (30 neighbours, danb, the 1,000 genes of the "
+    "highest Z) group the spatial genes, the first two by SIGEL's representations."
 )
 
 
