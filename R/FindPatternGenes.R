@@ -25,6 +25,10 @@ PATTERN_COLUMNS <- c("similarity", "rank", "pval", "qval", "status")
 #' @param region Name of the column of the meta data with the regions, or with
 #'   the pattern in numbers. For a matrix or an assay, a vector with a value for
 #'   each cell.
+#' @param section Where the object holds several sections, as after `merge()`: the
+#'   name of the column of the meta data that tells them apart. For a matrix or an
+#'   assay, a vector with the section of each cell. The pattern is one over all of
+#'   them; random patterns stay within their section.
 #' @param levels Named numeric vector, a level for each of some regions, as in
 #'   `c(layer1 = 0.9, layer2 = 0.5)`.
 #' @param unit `"quantile"` or `"multiple"`: what a level means, see below.
@@ -69,6 +73,7 @@ FindPatternGenes.default <- function(
   levels = NULL,
   coordinates = NULL,
   features = NULL,
+  section = NULL,
   unit = c("quantile", "multiple"),
   background = NULL,
   n.draws = 10,
@@ -92,7 +97,9 @@ FindPatternGenes.default <- function(
   levels <- check_levels(levels, call)
   region <- if (!missing(region)) region
   plain <- plain_section(object, coordinates, features, call)
-  region <- region_of_cells(region, levels, colnames(plain$counts), call)
+  cells <- colnames(plain$counts)
+  plain$labels <- section_labels(section, cells, call)
+  region <- region_of_cells(region, levels, cells, call)
   result <- ask_section(
     "pattern_genes",
     plain,
@@ -151,6 +158,7 @@ FindPatternGenes.Seurat <- function(
   image = NULL,
   features = NULL,
   coordinates = NULL,
+  section = NULL,
   layer = NULL,
   slot = NULL,
   reduction = "sigel",
@@ -165,7 +173,19 @@ FindPatternGenes.Seurat <- function(
   region <- if (!missing(region)) region
   check_string(region, "region", "Give the name of one column of the meta data.", call)
   layer <- slot %||% layer
-  seen <- asked_section(object, assay, image, coordinates, features, layer, reduction, config, call, model)
+  seen <- asked_section(
+    object,
+    assay,
+    image,
+    coordinates,
+    features,
+    layer,
+    reduction,
+    config,
+    call,
+    model,
+    section = section
+  )
   values <- meta_columns(object, region, seen$cells, "region", call)[[1L]]
   table <- speaking_for(call, {
     FindPatternGenes(
@@ -175,6 +195,7 @@ FindPatternGenes.Seurat <- function(
       coordinates = seen$coordinates,
       layer = seen$layer,
       features = seen$features,
+      section = seen$section,
       unit = unit,
       background = background,
       n.draws = n.draws,
@@ -190,7 +211,14 @@ FindPatternGenes.Seurat <- function(
   })
   attr(table, "pattern")$region <- region
   # What the pictures beside the pattern are to be made with.
-  made <- list(assay = assay, layer = layer, features = features, reduction = reduction, config = config)
+  made <- list(
+    assay = assay,
+    layer = layer,
+    features = features,
+    reduction = reduction,
+    config = config,
+    section = section
+  )
   attr(table, "pattern")$made <- made
   table
 }
@@ -268,10 +296,12 @@ PatternGenePlot <- function(
     made$layer,
     made$reduction %||% "sigel",
     made$config,
-    call
+    call,
+    section = made$section
   )
   counts <- read_counts(object[[seen$assay]], seen$layer, call)
   plain <- plain_section(counts, seen$coordinates, seen$features, call)
+  plain$labels <- section_labels(seen$section, seen$cells, call)
   select_features(plain$counts, shown$gene, call)
   asked <- list(settings = image_settings(seen$config, call), genes = as.list(shown$gene))
   images <- ask_section("gene_images", plain, asked, call = call)

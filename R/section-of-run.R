@@ -1,9 +1,22 @@
 # The section of a run: its counts and places out of a Seurat object, its settings, and tables of the engine.
 
-# Counts as the run under `results` (or NULL) was given them, and the place of every cell.
+# Counts as the run under `results` (or NULL) was given them, the place of every cell, and the section of each where the
+# run was of several.
 section_of_run <- function(object, results, assay, image, coordinates, layer, call, features = NULL) {
   counts <- counts_of_run(object, results, assay, layer, call, features)
-  list(counts = counts, places = places_of(object, image, coordinates, colnames(counts), call))
+  cells <- colnames(counts)
+  labels <- if (is.null(image)) labels_of_run(object, results, cells, call)
+  places <- places_of(object, image, coordinates, cells, call, labels)
+  list(counts = counts, places = places, labels = labels)
+}
+
+# The section of each cell in the column that the run was told them apart by; NULL where there was none, or it has gone.
+labels_of_run <- function(object, results, cells, call) {
+  column <- if (!is.null(results)) SeuratObject::Misc(results)$section
+  if (is.null(column) || !column %in% names(object[[]])) {
+    return(NULL)
+  }
+  section_labels(meta_columns(object, column, cells, "section", call)[[1L]], cells, call)
 }
 
 # Counts in the layer of the run, of the genes that it was given; `features` are checked to be among them.

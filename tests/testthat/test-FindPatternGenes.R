@@ -288,3 +288,25 @@ test_that("known genes of the white matter follow its pattern", {
   expect_lt(max(table[known, "rank"]), 0.05 * max(table$rank, na.rm = TRUE))
   expect_true(all(is.na(table$pval)))
 })
+
+test_that("a pattern over several sections is asked of all of them, and drawn in all of them", {
+  skip_if_no_engine()
+  one <- small_section()
+  both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+  both$mask <- both$array_col > stats::median(both$array_col)
+  find <- function(object, ...) {
+    FindPatternGenes(object, "mask", n.draws = 3, n.null = 50, verbose = FALSE, ...)
+  }
+  expect_refused(find(both), "image", "2 images")
+  found <- find(both, section = "slide")
+  alone <- find(subset(both, cells = colnames(one)), image = SeuratObject::Images(both)[1L])
+  shared <- intersect(found$gene[!is.na(found$rank)], alone$gene[!is.na(alone$rank)])
+  match_in <- function(table) table$similarity[match(shared, table$gene)]
+  expect_gt(stats::cor(match_in(found), match_in(alone), method = "spearman"), 0.9)
+  drawn <- attr(found, "pattern")$pixels
+  expect_equal(nrow(drawn), 2L * nrow(attr(alone, "pattern")$pixels))
+  skip_if_not_installed("ggplot2")
+  shown <- ggplot2::ggplot_build(PatternGenePlot(both, found, n.genes = 2))
+  expect_length(unique(shown$data[[1L]]$PANEL), 3L)
+})

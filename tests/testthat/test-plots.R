@@ -168,3 +168,26 @@ test_that("one epoch of a stage is drawn without complaint", {
   done <- run_quick(small_section(), config = once)
   expect_no_message(build(TrainingPlot(done)))
 })
+
+test_that("pictures of a run over several sections show all of them, without an image being named", {
+  skip_if_no_engine()
+  one <- small_section()
+  both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+  expect_length(SeuratObject::Images(both), 2L)
+  done <- run_quick(both, section = "slide")
+  gene <- rownames(SeuratObject::Loadings(done[["sigel"]]))[1L]
+  drawn <- GeneImagePlot(done, gene)$layers[[1L]]$data
+  alone <- GeneImagePlot(run_quick(one), gene)$layers[[1L]]$data
+  expect_equal(nrow(drawn), 2L * nrow(alone))
+  # The same section twice: the same picture twice, one below the other with a small gap.
+  half <- drawn$pixel <= max(drawn$pixel) / 2
+  expect_equal(drawn$value[half], drawn$value[!half], tolerance = 1e-5)
+  gap <- min(drawn$y[!half]) - max(drawn$y[half])
+  expect_gt(gap, 0)
+  expect_lt(gap, 6)
+  expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2), "ggplot")
+  # Without the column nothing tells the sections apart.
+  done$slide <- NULL
+  expect_refused(GeneImagePlot(done, gene), "image", "2 images")
+})

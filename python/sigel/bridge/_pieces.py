@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,13 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.images.canvas import GAP
 from sigel.images.section import Section
 from sigel.model import SIGEL
+
+# Empty rows between sections in a picture; an even number fewer than on the canvas, as rows of a hexagonal
+# lattice are shifted in turn.
+SHOWN_GAP = 4
 
 
 def section_of(pieces: Mapping[str, Any]) -> Section:
@@ -101,14 +107,22 @@ def gene_columns(table: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def pixels_of(images: GeneImages) -> dict[str, Any]:
-    """`row` and `col` of the tissue pixels, their `x` and `y` on the section, `shape` of the grid."""
-    places = images.raster.coordinates()
+    """`row` and `col` of the tissue pixels, their `x` and `y` on the section, `shape` of the grid.
+
+    Several sections lie nearer each other than on their canvas, fit for a picture.
+    """
+    raster = images.raster
+    if images.sections:
+        section = np.repeat(np.arange(len(raster.parts)), [part.stop - part.start for part in raster.parts])
+        rows = raster.rows - (GAP - SHOWN_GAP) * section
+        raster = replace(raster, rows=rows, shape=(int(rows.max()) + 1, raster.shape[1]))
+    places = raster.coordinates()
     return {
-        "row": images.raster.rows.tolist(),
-        "col": images.raster.cols.tolist(),
+        "row": raster.rows.tolist(),
+        "col": raster.cols.tolist(),
         "x": places[:, 0],
         "y": places[:, 1],
-        "shape": list(images.raster.shape),
+        "shape": list(raster.shape),
     }
 
 
