@@ -78,7 +78,6 @@ def domains(
     *,
     section: Mapping[str, Any],
     settings: dict[str, Any],
-    image_settings: dict[str, Any],
     method: Method,
     model_name: str,
     refine: bool,
@@ -86,7 +85,6 @@ def domains(
     device: str,
     n_domains: float | None = None,
     genes: Sequence[str] | None = None,
-    known: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Domains of a tissue; see `sigel.tl.domains`.
@@ -95,27 +93,23 @@ def domains(
     ----------
     section
         Its pieces.
-    settings, image_settings
-        Settings of `DomainConfig` and of `ImageConfig`.
+    settings
+        Of `DomainConfig`.
     method, model_name, refine, seed, device, n_domains, genes, progress
         As in `sigel.tl.domains`.
-    known
-        As in `select_genes`.
 
     Returns
     -------
     dict
-        `domain` (text), `prob`, `features` `(n_cells, n_components)`, `genes`, `weight`, `window`,
-        `n_domains`, `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
+        `domain` (text), `prob`, `features` `(n_cells, n_components)`, `genes`, `window`, `n_domains`,
+        `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
     """
-    config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "rings"))
+    config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "windows", "components"))
     found = find_domains(
         section_of(section),
         whole_or_none(n_domains, "n_domains"),
         _recipe(method, model_name, refine, config, seed, device),
-        image_config=ImageConfig.from_dict(whole_numbers(image_settings)),
         genes=None if genes is None else names_of(genes),
-        known=_known(known),
         progress=progress,
     )
     return _plain(found, config)
@@ -129,7 +123,6 @@ def domain_stability(
     method: Method,
     model_name: str,
     genes: Sequence[str],
-    weight: Any,
     refine: bool,
     n_seeds: float,
     fit_seed: float,
@@ -149,8 +142,8 @@ def domain_stability(
         Present domain of each cell.
     method, model_name, refine
         As in `domains`.
-    genes, weight
-        Genes of the present domains and their weights, `(n_used, n_choices)`.
+    genes
+        Genes of the present domains.
     n_seeds, seed, device, progress
         As in `sigel.tl.domain_stability`.
     fit_seed
@@ -162,13 +155,12 @@ def domain_stability(
         Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
         each cell keeps its domain.
     """
-    config, used = DomainConfig.from_dict(json.loads(params)), names_of(genes)
+    config = DomainConfig.from_dict(json.loads(params))
     table, kept = stability.domain_stability(
         section_of(section),
         np.asarray(names_of(domain), dtype=object),
         _recipe(method, model_name, refine, config, fit_seed, device),
-        genes=used,
-        weight=np.asarray(weight, dtype=np.float64).reshape(len(used), -1),
+        genes=names_of(genes),
         n_seeds=whole(n_seeds, "n_seeds"),
         seed=whole(seed),
         progress=progress,
@@ -211,7 +203,6 @@ def _plain(found: Domains, config: DomainConfig) -> dict[str, Any]:
         "prob": found.prob,
         "features": found.features.astype(np.float64),
         "genes": found.genes.tolist(),
-        "weight": found.weight,
         "window": found.window,
         "n_domains": len(set(found.label)),
         "n_changed": found.n_changed,

@@ -1,7 +1,8 @@
-"""One partition that many agree on."""
+"""One partition that many agree on, and which of them agree."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,10 +67,7 @@ def consensus(labels: Int[np.ndarray, "partitions points"], n_parts: int) -> Con
     [0, 0, 0, 1]
     """
     labels = np.asarray(labels)
-    n_partitions, n_points = labels.shape
-    member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
-    shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
-    similarity = _adjusted_rand(shared, n_points)
+    member, similarity = _members(labels, n_parts), _similarity(labels, n_parts)
     reference = label = labels[_most_alike(similarity, labels)]
     for _ in range(MOST_ROUNDS):
         new = _votes(member, labels, label, n_parts).argmax(axis=1)
@@ -77,9 +75,77 @@ def consensus(labels: Int[np.ndarray, "partitions points"], n_parts: int) -> Con
             break
         label = new
     label = _all_parts(label, reference, n_parts)
-    votes = _votes(member, labels, label, n_parts)
-    agreement = np.take_along_axis(votes, label[:, None], axis=1)[:, 0] / n_partitions
-    return Consensus(label, agreement, similarity)
+    return Consensus(label, support(labels, label, n_parts), similarity)
+
+
+def agreeing(
+    labels: Int[np.ndarray, "partitions points"], n_parts: int, share: float
+) -> Int[np.ndarray, " n"]:
+    """The partition most like all others, and those most like it; their numbers, the most like first.
+
+    Parameters
+    ----------
+    labels
+        Parts from 0 to `n_parts - 1`, `(n_partitions, n_points)`.
+    n_parts
+        Number of parts.
+    share
+        Of the partitions, rounded up.
+
+    Notes
+    -----
+    By the adjusted Rand index of each two partitions; the first is their medoid. Where descriptions of the
+    same points differ in how well they suit, those that do agree with each other, and the others each err in
+    their own way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> labels = np.array([[0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 1, 1], [0, 1, 1, 1]])
+    >>> agreeing(labels, 2, 0.5).tolist()
+    [1, 2]
+    """
+    labels = np.asarray(labels)
+    similarity = _similarity(labels, n_parts)
+    first = _most_alike(similarity, labels)
+    like = similarity[first].copy()
+    like[first] = np.inf
+    return np.argsort(-like, kind="stable")[: math.ceil(share * len(labels))]
+
+
+def support(
+    labels: Int[np.ndarray, "partitions points"], label: Int[np.ndarray, " points"], n_parts: int
+) -> Float64[np.ndarray, " points"]:
+    """Share of partitions that put each point where `label` does, their parts matched to its parts.
+
+    Parameters
+    ----------
+    labels
+        Parts from 0 to `n_parts - 1`, `(n_partitions, n_points)`.
+    label
+        One more partition, `(n_points,)`.
+    n_parts
+        Number of parts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> support(np.array([[0, 0, 1], [1, 1, 0], [0, 1, 1]]), np.array([0, 0, 1]), 2).round(2).tolist()
+    [1.0, 0.67, 1.0]
+    """
+    labels = np.asarray(labels)
+    votes = _votes(_members(labels, n_parts), labels, label, n_parts)
+    return np.take_along_axis(votes, label[:, None], axis=1)[:, 0] / len(labels)
+
+
+def _similarity(
+    labels: Int[np.ndarray, "partitions points"], n_parts: int
+) -> Float64[np.ndarray, "partitions partitions"]:
+    """Adjusted Rand index of each two partitions."""
+    n_partitions, n_points = labels.shape
+    member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
+    shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
+    return _adjusted_rand(shared, n_points)
 
 
 def _most_alike(

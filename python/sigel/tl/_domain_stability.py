@@ -97,7 +97,6 @@ def domain_stability(
             domain,
             recipe,
             genes=[str(gene) for gene in about["genes"]],
-            weight=np.asarray(about["weight"], dtype=np.float64).reshape(len(about["genes"]), -1),
             n_seeds=n_seeds,
             seed=seed,
             progress=report,

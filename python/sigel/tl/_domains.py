@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.keys import Keys
@@ -20,7 +19,7 @@ from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
 from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.recipe import Clusterer, Recipe
-from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_as_fitted
+from sigel.tl._fits import checked_key, info_under, section_as_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -55,18 +54,18 @@ def domains(
         windows count once; the table, which begins with 1, is kept, and a warning tells where the BIC is
         highest for 1 or for the last number tried.
     method
-        `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; many
-        choices of genes, windows and starts vote. `"leiden"`: communities, at the resolution that gives the
-        number (`pip install "sigel[leiden]"`). `"mclust"`: R's package (R, and
-        `pip install "sigel[mclust]"`). `"spagcn"`: the method of the paper, for one section
+        `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; those of
+        many windows, numbers of components and starts that agree with the others vote. `"leiden"`:
+        communities, at the resolution that gives the number (`pip install "sigel[leiden]"`). `"mclust"`: R's
+        package (R, and `pip install "sigel[mclust]"`). `"spagcn"`: the method of the paper, for one section
         (`pip install "sigel[spagcn]"`). Or a function of the features `(n_spots, n_components)` and the
         number that returns a label for each spot.
     model_name
         Of mclust: `"EEE"` (default, one covariance for all), `"VVV"` and the others that it knows.
     genes
-        Genes to describe spots by, all with the same weight; those of `sigel.tl.select_genes` are
-        `adata.var_names[adata.var["sigel_selected"]]`. Default: chosen as it chooses, for the mixture from
-        each of ten groupings.
+        Genes to describe spots by, for example those of `sigel.tl.select_genes`,
+        `adata.var_names[adata.var["sigel_selected"]]`. Default: all that every section has counts of, so that
+        genes which a section did not measure tell no sections apart.
     refine
         Give a spot to the domain that more than half of its nearest six are in. Default False: the mixture
         has its neighbours already.
@@ -77,16 +76,15 @@ def domains(
         section apart as a whole, beyond the domains that it holds, is taken out
         (`DomainConfig.section_offsets`).
     key
-        As in `sigel.tl.select_genes`.
+        `key_added` of `sigel.tl.embed`, whose layer and coordinates are taken up where it was called.
     key_added
         Base of the keys that are written; default: `key`.
     config
-        Further settings, a `DomainConfig` or a dict of some. The part `image` of a dict, as in
-        `sigel.tl.embed`, is for the choice of genes; default: as in the fit under `key`.
+        Further settings, a `DomainConfig` or a dict of some.
     seed
         Same seed, device and order of the spots give the same domains.
     device
-        `"auto"`: a CUDA device if there is one, else the CPU.
+        Where mixtures are fitted. `"auto"`: a CUDA device if there is one, else the CPU.
     progress
         Show a progress bar.
 
@@ -96,12 +94,13 @@ def domains(
         Writes, only after everything succeeded:
 
         - `obs["sigel_domain"]`: text, `"1"` for the largest
-        - `obs["sigel_domain_prob"]`: share of the starts that agree (mixture), posterior (mclust), else NaN;
-          NaN for spots that `refine` moved
-        - `obsm["X_sigel_domain"]`: what spots were clustered by, float32 `(n_obs, n_components)`
-        - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot), `genes`,
-          `weight` (`(n_genes, n_choices)`, 0 for genes that a choice is without), `refined`, `n_changed`,
-          `number` (with `n_domains=None`), settings, provenance
+        - `obs["sigel_domain_prob"]`: share of all partitions that agree (mixture; of more spots than
+          `DomainConfig.max_spots` of those that vote), posterior (mclust), else NaN; NaN for spots that
+          `refine` moved
+        - `obsm["X_sigel_domain"]`: what other methods than the mixture cluster spots by, and the number is
+          chosen by, float32 `(n_obs, n_components)`
+        - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot there),
+          `genes`, `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
 
     Raises
     ------
@@ -111,23 +110,25 @@ def domains(
 
     Notes
     -----
-    A spot is described by the mean of its window, the log-normalised counts x of the n nearest spots j of
-    its section, itself included, each gene g by its weight::
+    A spot is described by the mean of a window, the log-normalised counts x of the n nearest spots j of its
+    section, itself included, gene by gene::
 
-        m_ig = weight_g * sum_j x_jg / n
+        m_ig = sum_j x_jg / n
 
-    and by d principal components z_i of these means. The window reaches as far as the chosen genes'
-    correlogram is high (`DomainConfig.correlation`): single spots where they are as wide as the structures,
-    some 37 cells where cells are small. Smoothing before clustering is what works best among simple ways
-    (NichePCA; Schaub et al. 2025).
+    and by the first d principal components z_i of these means. Smoothing before clustering is what works best
+    among simple ways (NichePCA; Schaub et al. 2025), but which n and d suit differs between tissues, and no
+    likelihood tells: mixtures of every n of `DomainConfig.windows` and d of `DomainConfig.components` are
+    fitted, from several starts each.
 
-    A mixture of K Gaussians with one covariance S is fitted from each start, and its posteriors lean towards
-    the components of the neighbours j (Celeux, Forbes and Peyrard 2003), means and covariance fitted along::
+    A mixture of K Gaussians with one covariance S leans towards the components of the neighbours j (Celeux,
+    Forbes and Peyrard 2003), means and covariance fitted along::
 
         p_ik ~ pi_k exp(-(z_i - mu_k)' S^-1 (z_i - mu_k) / 2 + prior * mean_j p_jk)
 
-    The components of all starts are matched (Kuhn 1955), and a spot takes the domain that most of them put it
-    in (Dudoit and Fridlyand 2003), which makes domains repeatable; that share is `sigel_domain_prob`. Without
+    Of all these partitions the one with the highest mean adjusted Rand index with the others, and the fifth
+    that is most like it, vote: their components are matched (Kuhn 1955), and a spot takes the domain that
+    most of them put it in (Dudoit and Fridlyand 2003). `sigel_domain_prob` is the share of all partitions
+    that do. Without
     `n_domains`, K is that of the highest BIC (Fraley and Raftery 2002) of mixtures without neighbours, with L
     the mean log-likelihood of a spot and N the number of spots over that of a window::
 
@@ -145,7 +146,7 @@ def domains(
     key_added = checked_key(key, key_added)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     info = info_under(adata, key)
-    settings, images = _settings(config, info)
+    settings = _settings(config)
     recipe = Recipe(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
@@ -155,9 +156,7 @@ def domains(
             section,
             n_domains,
             recipe,
-            image_config=images,
             genes=genes,
-            known=known_genes(adata, key),
             progress=report,
         )
     about = _about(found, recipe) | where
@@ -186,7 +185,6 @@ def _about(found: Domains, recipe: Recipe) -> dict[str, Any]:
         "n_domains": len(set(found.label)),
         "window": found.window,
         "genes": found.genes.astype(str),
-        "weight": found.weight,
         "refined": bool(recipe.refine),
         "n_changed": found.n_changed,
         "seed": int(recipe.seed),
@@ -206,14 +204,10 @@ def _write(adata: AnnData, keys: Keys, found: Domains, about: dict[str, Any]) ->
     adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
 
 
-def _settings(
-    config: DomainConfig | dict[str, Any] | None, info: dict[str, Any]
-) -> tuple[DomainConfig, ImageConfig]:
-    """Settings of the domains and, from the part `image`, of the images."""
+def _settings(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
     if isinstance(config, DomainConfig):
-        return config, image_config(None, info)
+        return config
     if not isinstance(config, dict | None):
-        fix = 'For example config={"window": 7}.'
+        fix = 'For example config={"windows": (1, 7)}.'
         raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
-    own = {name: value for name, value in (config or {}).items() if name != "image"}
-    return DomainConfig.from_dict(own), image_config((config or {}).get("image"), info)
+    return DomainConfig.from_dict(config or {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,17 @@ class TiedMixtures:
             A floating-point type.
         """
         return TiedMixtures(self.slope.to(kind), self.offset.to(kind), self.log_likelihood.to(kind))
+
+    def of(self, starts: Sequence[int]) -> TiedMixtures:
+        """Those of some starts.
+
+        Parameters
+        ----------
+        starts
+            Their numbers.
+        """
+        rows = list(starts)
+        return TiedMixtures(self.slope[rows], self.offset[rows], self.log_likelihood[rows])
 
     def moved(self, by: Float[Tensor, " n_dims"]) -> TiedMixtures:
         """The same after the points and all means have moved.

@@ -1,4 +1,4 @@
-"""Domains of a section: genes chosen, spots described, clustered, refined, and put in order."""
+"""Domains of a section: spots described, clustered, refined, and put in order."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.partitions import in_order
-from sigel.tasks.domains.gene_selection import Known, gene_choices, named_genes
+from sigel.tasks.domains.gene_selection import named_genes
 from sigel.tasks.domains.inputs import (
     LEAST_SPOTS,
     Described,
     counted,
     describe,
+    measured_genes,
     tissue_of,
     warn_of_empty,
 )
@@ -29,7 +29,6 @@ from sigel.tasks.domains.methods import cluster
 from sigel.tasks.domains.n_domains import best_number, domain_numbers, warn_of_bounds
 from sigel.tasks.domains.recipe import Recipe
 from sigel.tasks.domains.refinement import refine
-from sigel.tasks.domains.windows import Tissue
 
 
 class Domains(NamedTuple):
@@ -39,8 +38,7 @@ class Domains(NamedTuple):
     prob: np.ndarray  # (n_spots,) how sure; NaN where the method does not say
     features: np.ndarray  # (n_spots, n_components) float32
     genes: np.ndarray  # (n_used,) names of the genes used
-    weight: np.ndarray  # (n_used, n_choices) of each, 0: not in that choice
-    window: int  # spots that a spot was described by
+    window: int  # spots that the features describe a spot by
     n_changed: int  # spots that refinement gave to another domain
     number: pd.DataFrame | None  # on what ground the number was chosen
 
@@ -50,16 +48,14 @@ def find_domains(
     n_domains: int | None,
     recipe: Recipe,
     *,
-    image_config: ImageConfig,
     genes: Sequence[str] | None = None,
-    known: Known | None = None,
     progress: Progress | None = None,
 ) -> Domains:
     """Find the domains of a section; see `sigel.tl.domains`.
 
     Parameters
     ----------
-    section, image_config, genes, known, progress
+    section, genes, progress
         As in `describe_section`.
     n_domains
         How many, or None.
@@ -72,14 +68,7 @@ def find_domains(
         When counts, places, genes or the number cannot be used.
     """
     check_number(n_domains, section.counts.shape[0])
-    described = describe_section(
-        section,
-        recipe,
-        image_config=image_config,
-        genes=genes,
-        known=known,
-        progress=progress,
-    )
+    described = describe_section(section, recipe, genes=genes, progress=progress)
     return domains_of(described, n_domains, recipe, progress)
 
 
@@ -87,70 +76,29 @@ def describe_section(
     section: Section,
     recipe: Recipe,
     *,
-    image_config: ImageConfig | None = None,
     genes: Sequence[str] | None = None,
-    weight: np.ndarray | None = None,
-    known: Known | None = None,
     progress: Progress | None = None,
 ) -> Described:
-    """Describe the spots of a section by the genes named, or by those chosen.
+    """Describe the spots of a section.
 
     Parameters
     ----------
     section
         Raw counts and places.
     recipe
-        How domains will be made; only the mixture makes use of more than one choice of genes.
-    image_config
-        How the images are made that genes are chosen by; None: the defaults.
+        How domains will be made; only the mixture makes use of more than one window.
     genes
-        Names; None chooses.
-    weight
-        Of the genes named, `(n_used, n_choices)`; None: one choice, all alike.
-    known
-        What earlier calls found of the genes.
+        Names; None: all that every section has counts of.
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
     section = counted(section)
     tissue = tissue_of(section)
     warn_of_empty(section.counts)
-    if genes is None:
-        images = image_config or ImageConfig()
-        names, weight = _chosen_genes(section, tissue, recipe, images, known, progress)
-    else:
-        names = named_genes(genes, section)
-        weight = np.ones((len(names), 1)) if weight is None else weight
-    return describe(section, tissue, names, weight, recipe.config, stream(recipe.seed, "windows"), progress)
-
-
-def _chosen_genes(
-    section: Section,
-    tissue: Tissue,
-    recipe: Recipe,
-    images: ImageConfig,
-    known: Known | None,
-    progress: Progress | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Names of the genes that any choice takes, and their weights in each, `(n_used, n_choices)`."""
-    config = recipe.config
-    one_choice = recipe.method != "mixture" or len(tissue.section) > config.max_spots
-    tables = gene_choices(
-        section,
-        tissue,
-        images,
-        share=config.share,
-        balance=config.balance,
-        n_choices=1 if one_choice else config.choices,
-        target_sum=config.target_sum,
-        known=known,
-        seed=recipe.seed,
-        device=recipe.device,
-        progress=progress,
-    )
-    weight = np.column_stack([table["weight"] for table in tables])
-    used = weight.any(axis=1)
-    return tables[0].index.to_numpy(dtype=object)[used], weight[used]
+    names = measured_genes(section, tissue) if genes is None else named_genes(genes, section)
+    rng = stream(recipe.seed, "windows")
+    views = recipe.method == "mixture"
+    return describe(section, tissue, names, recipe.config, rng, progress, views=views)
 
 
 def domains_of(
@@ -186,7 +134,6 @@ def domains_of(
         prob,
         described.features.astype(np.float32),
         described.genes,
-        described.weight,
         described.window,
         n_changed,
         number,

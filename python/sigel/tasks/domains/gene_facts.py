@@ -16,7 +16,7 @@ from sigel.images.section import Section
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
-from sigel.tasks.domains.gene_groupings import gene_groupings
+from sigel.tasks.domains.gene_grouping import gene_grouping
 from sigel.tasks.domains.windows import Tissue
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
@@ -29,11 +29,10 @@ def gene_facts(
     group: np.ndarray | None = None,
     rank: np.ndarray | None = None,
     effect: np.ndarray | None = None,
-    n_groupings: int = 1,
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
-) -> tuple[pd.DataFrame, list[np.ndarray]]:
+) -> pd.DataFrame:
     """Groups, spatial rank and effect of each gene; what is not known yet is computed.
 
     Parameters
@@ -46,8 +45,6 @@ def gene_facts(
         How images are made.
     group
         Group of each gene as text, `""`: none; None makes groups of eigenimages.
-    n_groupings
-        How many groupings there shall be; those beyond a known one are of eigenimages.
     rank, effect
         Of spatially variable genes, NaN: not tested; None tests them.
     seed, device, progress
@@ -55,9 +52,8 @@ def gene_facts(
 
     Returns
     -------
-    facts, groupings
-        `group` (of the first grouping), `rank`, `effect`, index: genes; and the group of each gene in every
-        grouping.
+    pandas.DataFrame
+        `group`, `rank`, `effect`, index: genes.
     """
     names = [str(gene) for gene in section.genes]
     # Of one section the same images serve both.
@@ -71,14 +67,14 @@ def gene_facts(
             progress=progress,
         )
         rank, effect = table["rank"].to_numpy(float), table["effect"].to_numpy(float)
-    groupings = [] if group is None else [np.asarray(group, dtype=object)]
-    if len(groupings) < n_groupings:
+    if group is None:
         several = tissue.n_sections > 1
         images = _images_side_by_side(section, tissue, config) if several else made_of(0)[0]
         model = section_model(images, seed=seed, device=device, progress=progress)
         z, rng = np.asarray(model.representations), stream(seed, "gene selection")
-        groupings += gene_groupings(z, model.genes, names, n_groupings - len(groupings), rng)
-    return pd.DataFrame({"group": groupings[0], "rank": rank, "effect": effect}, index=names), groupings
+        group = gene_grouping(z, model.genes, names, rng)
+    facts = {"group": np.asarray(group, dtype=object), "rank": rank, "effect": effect}
+    return pd.DataFrame(facts, index=names)
 
 
 def _images_of_one(

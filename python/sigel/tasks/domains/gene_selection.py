@@ -21,7 +21,6 @@ from sigel.tasks.domains.inputs import (
     normalised,
     tissue_of,
 )
-from sigel.tasks.domains.windows import Tissue
 
 # Never fewer genes than this, or all: a short panel was chosen by hand already.
 LEAST_GENES = 100
@@ -112,17 +111,15 @@ def _weights(facts: pd.DataFrame, selected: np.ndarray, variance: np.ndarray, ba
     return weight / weight[weight > 0].mean() if (weight > 0).any() else weight
 
 
-def gene_variance(section: Section, target_sum: float | None = None) -> np.ndarray:
+def gene_variance(section: Section) -> np.ndarray:
     """Variance of each gene's log-normalised counts over the spots, `(n_genes,)`.
 
     Parameters
     ----------
     section
         Raw counts.
-    target_sum
-        As in `DomainConfig`.
     """
-    values = normalised(section.counts, target_sum)
+    values = normalised(section.counts, None)
     mean = np.asarray(values.mean(axis=0, dtype=np.float64)).ravel()
     values.data = np.square(values.data)
     return np.maximum(np.asarray(values.mean(axis=0, dtype=np.float64)).ravel() - mean**2, 0)
@@ -222,48 +219,13 @@ def select_genes(
     check_seed(seed)
     check_choice(share, n_genes, balance, len(section.genes))
     section = counted(section)
-    return gene_choices(
+    facts = gene_facts(
         section,
         tissue_of(section),
         images,
-        share=share,
-        n_genes=n_genes,
-        balance=balance,
-        known=known,
-        seed=seed,
-        device=device,
-        progress=progress,
-    )[0]
-
-
-def gene_choices(
-    section: Section,
-    tissue: Tissue,
-    images: ImageConfig,
-    *,
-    share: float,
-    balance: float,
-    n_genes: int | None = None,
-    n_choices: int = 1,
-    target_sum: float | None = None,
-    known: Known | None,
-    seed: int,
-    device: str | torch.device,
-    progress: Progress | None,
-) -> list[pd.DataFrame]:
-    """Choices of genes, each from another grouping."""
-    facts, groupings = gene_facts(
-        section,
-        tissue,
-        images,
         **(known or Known())._asdict(),
-        n_groupings=n_choices,
         seed=seed,
         device=device,
         progress=progress,
     )
-    variance = gene_variance(section, target_sum)
-    return [
-        choose_genes(facts.assign(group=group), variance, share=share, n_genes=n_genes, balance=balance)
-        for group in groupings
-    ]
+    return choose_genes(facts, gene_variance(section), share=share, n_genes=n_genes, balance=balance)

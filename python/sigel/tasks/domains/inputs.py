@@ -1,4 +1,4 @@
-"""What goes into spatial domains: the section checked, its chosen genes, what describes its spots."""
+"""What goes into spatial domains: the section checked, its genes, what describes its spots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
 from sigel.tasks.domains.section_offsets import section_offsets
-from sigel.tasks.domains.windows import Tissue, reach, window_scores
+from sigel.tasks.domains.windows import Tissue, window_scores
 
 LEAST_SPOTS = 20
 
@@ -25,17 +25,12 @@ class Described(NamedTuple):
     """What a method of clustering sees; labels are not among it."""
 
     tissue: Tissue
-    values: sparse.csr_matrix  # (n_spots, n_used): log-normalised counts of the genes used, unweighted
+    values: sparse.csr_matrix  # (n_spots, n_used): log-normalised counts of the genes used
     genes: np.ndarray  # (n_used,) their names
-    weight: np.ndarray  # (n_used, n_choices) how much each counts, 0: not in that choice
-    window: int  # spots of the window
-    # Of each choice: features of the window, then of narrower ones, (n_spots, n_components) float64, centred.
-    views: tuple[tuple[np.ndarray, ...], ...]
-
-    @property
-    def features(self) -> np.ndarray:
-        """Those of the first choice in the window, `(n_spots, n_components)`."""
-        return self.views[0][0]
+    window: int  # spots of the window of the features
+    features: np.ndarray  # (n_spots, n_components) float64, centred
+    # Of every window that the mixtures see: its spots, and its components as in features.
+    views: tuple[tuple[int, np.ndarray], ...]
 
 
 def counted(section: Section) -> Section:
@@ -122,16 +117,45 @@ def normalised(
     return log_normalised(counts if columns is None else counts[:, columns], library, total)
 
 
+def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
+    """Names of the genes that every section has counts of, in order.
+
+    A gene without a count in one of several sections was not measured there, as where an outer join of
+    panels filled zeros, or says nothing that its absence does not: it would tell sections apart.
+
+    Parameters
+    ----------
+    section
+        Raw counts.
+    tissue
+        From `tissue_of`.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than 2.
+    """
+    found = np.diff(sparse.csc_matrix(section.counts).indptr) > 0
+    for part in tissue.parts if tissue.n_sections > 1 else []:
+        found &= np.asarray(section.counts[part].sum(axis=0)).ravel() > 0
+    if found.sum() < 2:
+        n = f"{int(found.sum())} genes with counts"
+        where = "" if tissue.n_sections == 1 else " in every section"
+        raise InputError("adata", n + where, "2 or more", "Pass counts of more genes.")
+    return np.asarray(section.genes, dtype=object)[found]
+
+
 def describe(
     section: Section,
     tissue: Tissue,
     genes: Sequence[str] | np.ndarray,
-    weight: np.ndarray,
     config: DomainConfig,
     rng: np.random.Generator,
     progress: Progress | None = None,
+    *,
+    views: bool = True,
 ) -> Described:
-    """Describe every spot by chosen genes in its windows.
+    """Describe every spot by genes in its windows.
 
     Parameters
     ----------
@@ -141,67 +165,61 @@ def describe(
         From `tissue_of`.
     genes
         Names of the genes to use.
-    weight
-        Of each in every choice, `(n_used, n_choices)`, 0 where a choice is without it.
     config
         Settings.
     rng
         Draws spots where there are many.
     progress
         Called as `progress(stage, step, total, text)`, or None.
+    views
+        Whether the windows of the mixtures are wanted beside that of the features.
     """
     column = {str(gene): at for at, gene in enumerate(section.genes)}
     values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
     check_varied(values)
-    weight = np.asarray(weight, dtype=np.float64)
-    choices = [weighted(values, of_choice) for of_choice in weight.T]
-    window = _window(choices[0], tissue, config)
-    windows = (window, *(n for n in config.rings if 1 < n < window))
-    views = []
-    for step, chosen in enumerate(choices, 1):
-        views.append(tuple(_view(chosen, tissue, n, config, rng) for n in windows))
+    own, *others = _within_sections(config, tissue, views=views)
+    made: dict[int, np.ndarray] = {}
+    for step, window in enumerate(dict.fromkeys((own, *others)), 1):
+        made[window] = _view(values, tissue, window, config, rng)
         if progress is not None:
-            progress("windows", step, len(choices), f"{window} spots, {chosen.shape[1]} genes")
+            progress("windows", step, len({own, *others}), f"{window} spots, {values.shape[1]} genes")
     return Described(
         tissue=tissue,
         values=values,
         genes=np.asarray(genes, dtype=object),
-        weight=weight,
-        window=window,
-        views=tuple(views),
+        window=own,
+        features=made[own],
+        views=tuple((window, made[window]) for window in others),
     )
 
 
-def _window(chosen: sparse.csr_matrix, tissue: Tissue, config: DomainConfig) -> int:
-    """Spots of the window that the genes of a choice, `(n_spots, n_chosen)`, reach over."""
-    smallest = int(np.bincount(tissue.section).min())
-    if len(tissue.section) > config.max_spots:
-        # A patch of neighbours says how far patterns reach as well as all spots do.
-        patch = nearest_to_middle(tissue, config.max_spots)
-        chosen = sparse.csr_matrix(chosen[patch])
-        tissue = Tissue(tissue.coordinates[patch], np.unique(tissue.section[patch], return_inverse=True)[1])
-    window, _ = reach(chosen, tissue, config.rings, config.correlation)
-    return _within_sections(config.window, window, smallest)
-
-
 def _view(
-    chosen: sparse.csr_matrix, tissue: Tissue, window: int, config: DomainConfig, rng: np.random.Generator
+    values: sparse.csr_matrix, tissue: Tissue, window: int, config: DomainConfig, rng: np.random.Generator
 ) -> np.ndarray:
-    """What describes spots by the genes of a choice in one window, `(n_spots, n_components)`."""
-    n_components = max(1, min(config.n_components, chosen.shape[1] // 2))
-    scores = window_scores(chosen, tissue, window, n_components, config.max_spots, rng)
+    """What describes spots in one window, `(n_spots, n_components)`."""
+    n_components = max(1, min(max(config.components), values.shape[1] // 2))
+    scores = window_scores(values, tissue, window, n_components, config.max_spots, rng)
     if tissue.n_sections > 1 and config.section_offsets:
         scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
     return scores
 
 
-def _within_sections(given: int | None, window: int, smallest: int) -> int:
-    """The window, no wider than half of the smallest section: in wider ones all its spots would be alike."""
-    most = max(1, smallest // 2)
-    if given is not None and given > most:
-        found, wanted = f"{given} spots", f"up to {most}, half of the smallest section"
-        raise InputError("window", found, wanted, "Leave it out to have it chosen.")
-    return min(given or window, most)
+def _within_sections(config: DomainConfig, tissue: Tissue, *, views: bool) -> list[int]:
+    """The window of the features and those of the views, no wider than half of the smallest section.
+
+    In wider ones all its spots would be alike. Defaults give way, others are refused.
+    """
+    most = max(1, int(np.bincount(tissue.section).min()) // 2)
+    usual = DomainConfig()
+    for name, given, default in (
+        ("window", (config.window,), (usual.window,)),
+        ("windows", config.windows, usual.windows),
+    ):
+        if max(given) > most and given != default:
+            found, wanted = f"{max(given)} spots", f"up to {most}, half of the smallest section"
+            raise InputError(name, found, wanted, f"Use {most} or fewer, or leave it out.")
+    others = dict.fromkeys(min(window, most) for window in config.windows) if views else {}
+    return [min(config.window, most), *others]
 
 
 def check_varied(values: sparse.csr_matrix) -> None:
@@ -224,37 +242,3 @@ def check_varied(values: sparse.csr_matrix) -> None:
     if not (spread > 0).any():
         found, fix = f"{n} genes with the same value at all spots", "Name others, or use genes=None."
         raise InputError("genes", found, "genes that vary between spots", fix)
-
-
-def weighted(values: sparse.csr_matrix, weight: np.ndarray) -> sparse.csr_matrix:
-    """The genes of a choice, weighted, `(n_spots, n_chosen)`.
-
-    Parameters
-    ----------
-    values
-        Of all genes used, `(n_spots, n_used)`.
-    weight
-        Of each, `(n_used,)`, 0: not chosen.
-    """
-    chosen = np.flatnonzero(weight)
-    scale = sparse.diags_array(weight[chosen].astype(np.float32))
-    return sparse.csr_matrix(values[:, chosen] @ scale)
-
-
-def nearest_to_middle(tissue: Tissue, n: int) -> np.ndarray:
-    """Spots of each section nearest to its middle, `n` in all or a few more, in order.
-
-    Parameters
-    ----------
-    tissue
-        Places.
-    n
-        How many.
-    """
-    share = n / len(tissue.section)
-    kept = []
-    for part in tissue.parts:
-        places = tissue.coordinates[part]
-        far = np.square(places - np.median(places, axis=0)).sum(axis=1)
-        kept.append(part[np.argsort(far, kind="stable")[: int(np.ceil(share * len(part)))]])
-    return np.sort(np.concatenate(kept))

@@ -51,7 +51,7 @@ def cluster(
         return Clustered(_checked(method(described.features.copy(), n_domains), n_spots), unknown)
     if method == "mixture":
         vote = mixture(described, n_domains, seed, recipe.config, recipe.device, progress)
-        return Clustered(vote.label, vote.agreement)
+        return Clustered(vote.label, vote.prob)
     if method == "leiden":
         return Clustered(leiden(described, n_domains, seed), unknown)
     if method == "mclust":

@@ -1,23 +1,53 @@
-"""The default way to domains: tied Gaussian mixtures in which neighbours have a say, and a vote of many."""
+"""The default way to domains: what tied Gaussian mixtures of many descriptions of the spots agree on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from sigel.config.domains import DomainConfig
 from sigel.images.tensors import as_torch
-from sigel.nn.mixture.tied_gaussian import with_neighbours
+from sigel.nn.mixture.tied_gaussian import TiedMixtures, with_neighbours
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
-from sigel.stats.consensus import Consensus, consensus
+from sigel.stats.consensus import agreeing, consensus, support
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.mixture_starts import fitted_to
 
 # Posteriors held at a time, numbers: 160 MB.
 MOST_POSTERIORS = 2 * 10**7
+# Of more spots than mixtures are fitted to: partitions that vote at most, each of them over all spots.
+MOST_VOTERS = 5
+
+
+class Vote(NamedTuple):
+    """Domains that partitions agree on."""
+
+    label: np.ndarray  # (n_spots,) from 0
+    prob: np.ndarray  # (n_spots,) share of the partitions that put a spot there
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Mixtures of one description of the spots.
+
+    Parameters
+    ----------
+    window
+        Spots of the window.
+    view
+        What was clustered, `(n_spots, n_dims)`.
+    mixtures
+        One for each start.
+    """
+
+    window: int
+    view: np.ndarray
+    mixtures: TiedMixtures
 
 
 def mixture(
@@ -27,8 +57,8 @@ def mixture(
     config: DomainConfig,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
-) -> Consensus:
-    """Domains that mixtures from many starts agree on.
+) -> Vote:
+    """Domains that mixtures of many windows, numbers of components and starts agree on.
 
     Parameters
     ----------
@@ -46,36 +76,63 @@ def mixture(
         Called as `progress(stage, step, total, text)`, or None.
     """
     rng = stream(seed, "domains")
-    large = len(described.features) > config.max_spots
-    # Of many spots posteriors are long: single precision is enough for a vote.
-    kind = torch.float32 if large else torch.float64
-    strength = config.prior if described.window > 1 else 0.0
-    neighbours = None
-    if strength:
-        means = described.tissue.means(min(config.prior_neighbors, described.window))
-        neighbours = as_torch(means, device, kind)
-    labels = []
-    n_choices = config.choices if large else len(described.views)
-    shared_out = list(_shared_out(described.views, config.starts / n_choices))
-    for step, (view, n_starts) in enumerate(shared_out, 1):
-        x = torch.from_numpy(view).to(device, kind)
-        at_a_time = max(1, MOST_POSTERIORS // (len(view) * n_domains))
-        for first in range(0, n_starts, at_a_time):
-            n_now = min(at_a_time, n_starts - first)
-            fitted = fitted_to(view, n_domains, n_now, rng, config, device).to(kind)
-            if neighbours is None:
-                posterior = fitted.posterior(x)
-            else:
-                posterior = with_neighbours(x, fitted, neighbours, strength, ridge=config.ridge)
-            labels.append(posterior.argmax(dim=2).T.cpu().numpy())
+    n_spots = len(described.features)
+    judges = None  # all spots
+    if n_spots > config.max_spots:
+        judges = np.sort(rng.choice(n_spots, config.max_spots, replace=False))
+    views = list(_descriptions(described, config))
+    fits, labels = [], []
+    for step, (window, view) in enumerate(views, 1):
+        fits.append(Fitted(window, view, fitted_to(view, n_domains, config.starts, rng, config, device)))
+        labels.append(_labels(fits[-1], described, config, device, judges))
         if progress is not None:
-            progress("domains", step, len(shared_out), f"{sum(map(len, labels))} mixtures")
-    return consensus(np.concatenate(labels), n_domains)
+            progress("domains", step, len(views), f"{step * config.starts} mixtures")
+    judged = np.concatenate(labels)  # (n_partitions, n_judges)
+    chosen = agreeing(judged, n_domains, config.agreeing)
+    if judges is None:
+        label = consensus(judged[chosen], n_domains).label
+        return Vote(label, support(judged, label, n_domains))
+    # Of many spots each partition takes long, so that few vote, and all of them only where they were judged.
+    voters = chosen[:MOST_VOTERS]
+    whole = []
+    for at in voters:
+        fit, start = fits[at // config.starts], int(at % config.starts)
+        one = Fitted(fit.window, fit.view, fit.mixtures.of([start]))
+        whole.append(_labels(one, described, config, device, None))
+    found = consensus(np.concatenate(whole), n_domains)
+    return Vote(found.label, found.agreement)
 
 
-def _shared_out(views: tuple[tuple[np.ndarray, ...], ...], starts: float) -> Iterator[tuple[np.ndarray, int]]:
-    """Views and how many starts each has; of those of a choice, the window as many as two narrower ones."""
-    for windows in views:
-        weight = np.array([2, *np.ones(len(windows) - 1)])
-        shares = starts * weight / weight.sum()
-        yield from ((view, max(1, round(share))) for view, share in zip(windows, shares, strict=True))
+def _descriptions(described: Described, config: DomainConfig) -> Iterator[tuple[int, np.ndarray]]:
+    """Every window with every number of its first components, `(n_spots, n_components)`."""
+    for window, view in described.views:
+        for n in dict.fromkeys(min(n, view.shape[1]) for n in config.components):
+            yield window, view[:, :n]
+
+
+def _labels(
+    fit: Fitted,
+    described: Described,
+    config: DomainConfig,
+    device: torch.device | str,
+    spots: np.ndarray | None,
+) -> np.ndarray:
+    """Domains of all spots, neighbours heard, or of some, without them; `(n_starts, n_spots)`."""
+    # Of many spots posteriors are long: single precision is enough for a vote.
+    kind = torch.float32 if len(fit.view) > config.max_spots else torch.float64
+    x = torch.from_numpy(fit.view if spots is None else fit.view[spots]).to(device, kind)
+    n_starts, n_domains = fit.mixtures.offset.shape
+    heard = spots is None and fit.window > 1 and config.prior > 0
+    neighbours = None
+    if heard:
+        neighbours = as_torch(described.tissue.means(config.prior_neighbors), device, kind)
+    at_a_time = max(1, MOST_POSTERIORS // (len(x) * n_domains))
+    labels = []
+    for first in range(0, n_starts, at_a_time):
+        some = fit.mixtures.of(range(first, min(first + at_a_time, n_starts))).to(kind)
+        if neighbours is None:
+            posterior = some.posterior(x)
+        else:
+            posterior = with_neighbours(x, some, neighbours, config.prior, ridge=config.ridge)
+        labels.append(posterior.argmax(dim=2).T.cpu().numpy())
+    return np.concatenate(labels)

@@ -60,7 +60,7 @@ def spagcn(described: Described, n_domains: int, seed: int) -> np.ndarray:
     """
     places = _checked(described)
     package = _library()
-    genes = described.values[:, described.weight[:, 0] > 0].toarray()
+    genes = described.values.toarray()
     # Columns of zeros where there are fewer genes than components: components of variance 0.
     genes = np.pad(genes, [(0, 0), (0, max(N_COMPONENTS - genes.shape[1], 0))])
     with _as_it_was(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():

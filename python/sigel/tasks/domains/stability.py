@@ -22,7 +22,6 @@ def domain_stability(
     recipe: Recipe,
     *,
     genes: Sequence[str],
-    weight: np.ndarray,
     n_seeds: int,
     seed: int,
     progress: Progress | None = None,
@@ -37,8 +36,8 @@ def domain_stability(
         Present domain of each spot, text, `(n_spots,)`.
     recipe
         How the present domains were made; spots are described at its seed again, which is none of the others.
-    genes, weight
-        Of the present domains: names, and `(n_used, n_choices)`.
+    genes
+        Names of those of the present domains.
     n_seeds, seed
         As in `sigel.tl.domain_stability`.
     progress
@@ -52,7 +51,7 @@ def domain_stability(
     from sklearn.metrics import adjusted_rand_score
 
     seeds = other_seeds(n_seeds, seed, recipe.seed)
-    described = describe_section(section, recipe, genes=genes, weight=weight)
+    described = describe_section(section, recipe, genes=genes)
     names = np.array(sorted(set(domain), key=lambda name: (len(name), name)), dtype=object)
     codes = pd.Index(names).get_indexer(np.asarray(domain, dtype=object))
     best, rand, kept = [], [], np.zeros(len(codes))

@@ -1,18 +1,18 @@
-"""What describes a spot: chosen genes in its window of the tissue, as principal components."""
+"""What describes a spot: genes in its window of the tissue, as principal components."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, svds
 
 from sigel.stats.nearest_means import mean_of_nearest
 
-GENES_AT_A_TIME = 512
+# Directions beyond those wanted, and rounds: axes of patterns are exact, those of noise are not.
+OVERSAMPLED = 20
+ITERATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -80,71 +80,6 @@ class Tissue:
         return sparse.csr_matrix(blocks[back][:, back])
 
 
-def reach(
-    values: sparse.csr_matrix, tissue: Tissue, rings: tuple[int, ...], least: float
-) -> tuple[int, np.ndarray]:
-    """How many nearest spots still look like a spot: the window within which patterns hold together.
-
-    Parameters
-    ----------
-    values
-        Weighted genes, `(n_spots, n_genes)`.
-    tissue
-        Where the spots lie.
-    rings
-        Rising numbers of nearest spots, the first 1.
-    least
-        Correlation, as a share of that of a spot with itself, that the outermost ring must have.
-
-    Returns
-    -------
-    window, correlation
-        The largest of `rings` in reach, and the correlation of each ring, `(len(rings),)`, 1 first.
-
-    Notes
-    -----
-    A correlogram summed over genes (Cressie 1993, chapter 2), each weighted by its correlation with the
-    nearest ring, so that genes without a pattern have no say. What a spot shares with itself is signal and
-    noise; signal alone is extrapolated from the first two rings, as if it fell off exponentially.
-    """
-    if len(rings) < 2:
-        return rings[0], np.ones(1)
-    n_spots, offered = len(tissue.section), len(rings)
-    if offered == 2:  # the fall of the signal takes two rings
-        rings = (*rings, 3 * rings[1])
-    means = [tissue.means(n) for n in rings]
-    of_section = np.bincount(tissue.section)[tissue.section]
-    n_near = [np.minimum(n, of_section)[:, None] for n in rings]  # spots that a mean is over
-    member = sparse.csr_matrix((np.ones(n_spots), (tissue.section, np.arange(n_spots))))
-    size = np.asarray(member.sum(axis=1))
-    sums = np.zeros(len(rings))
-    for block in _column_blocks(values):
-        within = block - (member.T @ ((member @ block) / size))  # centred in every section
-        # Covariance with the sum over each window, gene by gene: (n_rings, n_genes of the block).
-        each = np.stack(
-            [(n * within * (near @ within)).sum(axis=0) for n, near in zip(n_near, means, strict=True)]
-        )
-        spatial = np.clip((each[1] - each[0]) / (rings[1] - rings[0]) / np.maximum(each[0], 1e-12), 0, 1)
-        sums += each @ spatial
-    sizes = np.diff([n.mean() for n in n_near])
-    rings_only = np.diff(sums)[sizes > 0] / sizes[sizes > 0]
-    if len(rings_only) < 2 or rings_only[0] <= 0 or rings_only[1] <= 0:
-        return rings[0], np.array([1.0, *np.zeros(offered - 1)])
-    alone = rings_only[0] ** 2 / rings_only[1]
-    correlation = np.array([1.0, *np.minimum(rings_only / max(alone, rings_only[0]), 1.0)])[:offered]
-    out = np.flatnonzero(correlation < least)
-    last = (out[0] if len(out) else len(correlation)) - 1
-    padded = np.zeros(offered)
-    padded[: len(correlation)] = correlation
-    return int(rings[last]), padded
-
-
-def _column_blocks(values: sparse.csr_matrix) -> Iterator[np.ndarray]:
-    by_column = sparse.csc_matrix(values)
-    for first in range(0, values.shape[1], GENES_AT_A_TIME):
-        yield by_column[:, first : first + GENES_AT_A_TIME].toarray()
-
-
 def window_scores(
     values: sparse.csr_matrix,
     tissue: Tissue,
@@ -158,7 +93,7 @@ def window_scores(
     Parameters
     ----------
     values
-        Weighted genes, `(n_spots, n_genes)`.
+        Genes, `(n_spots, n_genes)`.
     tissue
         Where the spots lie.
     window
@@ -178,37 +113,52 @@ def window_scores(
     means = tissue.means(window)
     n_spots = len(tissue.section)
     drawn = np.sort(rng.choice(n_spots, max_spots, replace=False)) if n_spots > max_spots else slice(None)
-    axes = principal_axes(sparse.csr_matrix(means[drawn] @ values), n_components, rng)
+    axes = principal_axes(means[drawn], values, n_components, rng)
     scores = np.asarray(means @ (values @ axes), dtype=np.float64)  # (n_spots, n_components)
     return scores - scores.mean(axis=0)
 
 
-def principal_axes(x: sparse.csr_matrix, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Axes of largest variance, `(n_columns, n)`, in falling order; `x` is never made dense.
+def principal_axes(
+    means: sparse.csr_matrix, values: sparse.csr_matrix, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Axes of largest variance of `means @ values`, a product that is never made; `(n_columns, n)`.
 
     Parameters
     ----------
-    x
-        `(n_rows, n_columns)`.
+    means
+        `(n_rows, n_spots)`.
+    values
+        `(n_spots, n_columns)`.
     n
-        How many; fewer where `x` is smaller.
+        How many; fewer where there are fewer rows or columns.
     rng
         Of the start.
+
+    Notes
+    -----
+    Subspace iteration from random directions, more of them than axes (Halko, Martinsson and Tropp 2011,
+    algorithm 4.4).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> x = np.random.default_rng(0).normal(size=(50, 5)) * [1, 9, 1, 4, 1]
+    >>> axes = principal_axes(sparse.eye_array(50, format="csr"), sparse.csr_matrix(x), 2,
+    ...                       np.random.default_rng(0))
+    >>> np.abs(axes).argmax(axis=0).tolist()
+    [1, 3]
     """
-    n_rows, n_columns = x.shape
+    n_rows, n_columns = means.shape[0], values.shape[1]
     n = min(n, n_columns, n_rows - 1)
-    mean = np.asarray(x.mean(axis=0), dtype=np.float64).ravel()
-    if min(x.shape) <= 3 * n:  # too small for an iterative solver
-        axes = np.linalg.svd(x.toarray() - mean, full_matrices=False)[2][:n].T
-    else:
-        back = sparse.csr_matrix(x.T)
-        centred = LinearOperator(
-            (n_rows, n_columns),
-            matvec=lambda v: x @ v.ravel() - mean @ v.ravel(),
-            rmatvec=lambda u: back @ u.ravel() - mean * u.sum(),
-            dtype=np.float64,
-        )
-        found = svds(centred, k=n, v0=rng.standard_normal(min(x.shape)), return_singular_vectors="vh")
-        axes = found[2][np.argsort(-found[1])].T
+    width = min(n + OVERSAMPLED, n_columns, n_rows)
+    back, spread = sparse.csr_matrix(values.T), sparse.csr_matrix(means.T)
+    mean = back @ np.asarray(spread.sum(axis=1), dtype=np.float64).ravel() / n_rows  # (n_columns,)
+    axes = np.linalg.qr(rng.standard_normal((n_columns, width)))[0]
+    for _ in range(ITERATIONS):
+        scores = np.linalg.qr(means @ (values @ axes) - mean @ axes)[0]  # (n_rows, width)
+        axes = np.linalg.qr(back @ (spread @ scores) - np.outer(mean, scores.sum(axis=0)))[0]
+    found = np.linalg.svd(means @ (values @ axes) - mean @ axes, full_matrices=False)[2]
+    axes = axes @ found[:n].T
     # The sign is the solver's whim: the largest entry of an axis is positive.
-    return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    return axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(n)])
