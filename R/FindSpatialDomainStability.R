@@ -8,7 +8,8 @@
 #' seed (spots in both, by spots in either), averaged over the seeds: 1 where the same
 #' domain comes back each time; below 0.5 it is dissolved, from about 0.75 it is found
 #' again (Hennig 2007, Computational Statistics and Data Analysis 52:258). It takes
-#' `n.seeds` times as long as the call itself.
+#' `n.seeds` times as long as the call itself. Domains that an earlier version found,
+#' by settings that this one does not know, are to be found again first.
 #'
 #' @param object A Seurat object after [FindSpatialDomains()].
 #' @param n.seeds Number of further calls.
@@ -80,7 +81,6 @@ FindSpatialDomainStability <- function(
     method = crossing$way,
     model_name = about$model.name %||% "EEE",
     genes = as.list(about$genes),
-    weight = about$weight,
     refine = about$refined,
     n_seeds = n.seeds,
     fit_seed = about$seed,

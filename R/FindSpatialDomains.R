@@ -1,34 +1,35 @@
 #' Spatial domains
 #'
 #' Divides the tissue into domains: regions whose spots, together with those
-#' around them, express the same programmes of genes. Genes are chosen as
-#' [SelectSpatialGenes()] chooses them, unless `features` names others.
+#' around them, express the same programmes of genes.
 #'
 #' @section How it works:
-#' Counts of the chosen genes are normalised, weighted and averaged over each
-#' spot's window, itself and its nearest spots of the same section; their principal
-#' components are what is clustered. How wide the window is, the section says
-#' itself: as wide as its genes resemble themselves. With `method = "mixture"`
-#' genes are chosen from ten groupings, Gaussian mixtures of each choice and from
-#' many starts vote, and neighbours have a say. Several sections have one model; what
-#' sets a section apart as a whole, beyond the domains that it holds, is taken out.
+#' Counts of all genes are normalised and averaged over each spot's window, itself and
+#' its nearest spots of the same section; their principal components are what is
+#' clustered. Which width of the window and how many components suit differs between
+#' tissues. With `method = "mixture"` Gaussian mixtures, in which neighbours have a say,
+#' are therefore fitted to windows of 1, 4, 7, 13 and 19 spots, to 8, 12 and 20
+#' components, from 8 starts each, 120 partitions in all. The one that is most like all
+#' others and the fifth that is most like it vote. Other methods, and the choice of the
+#' number of domains, see windows of 7 spots.
 #'
-#' Where the object holds the groups of [RunSIGEL()] and the table of
-#' [FindSpatialGenes()], the choice of genes takes them up; otherwise both are made
-#' on the way.
+#' Several sections have one model. A gene that one of them has no counts of is left
+#' out, as it would tell sections apart, and what sets a section apart as a whole,
+#' beyond the domains that it holds, is taken out.
 #'
 #' @section What is written:
 #' For a Seurat object, named after `cluster.name`:
 #' * meta data `sigel_domain`, a factor with the levels 1, 2, ..., the largest
-#'   domain first, and `sigel_domain_prob`: for `"mixture"` the share of the starts
-#'   that put a spot into its domain, for `"mclust"` the posterior, for others NA, as
+#'   domain first, and `sigel_domain_prob`: for `"mixture"` the share of all
+#'   partitions that put a spot into its domain (of more than 10,000 spots, of those
+#'   that vote), for `"mclust"` the posterior, for others NA, as
 #'   for spots that `refine` moved;
-#' * the reduction `sigeldomain`: in `Embeddings()` what the spots were clustered
-#'   by, so that `RunUMAP(reduction = "sigeldomain")` and the like work; in `Misc()`
-#'   how: `method` (and `model.name`), `n.domains`, `window` (number of spots), `genes`
-#'   and their `weight` (a column for each choice, 0 for genes that it is without),
-#'   `number` (data frame of `n.domains`, `bic`, higher is better,
-#'   and `agreement` of the starts; only with `n.domains = NULL`), `refined` and
+#' * the reduction `sigeldomain`: in `Embeddings()` the components of windows that other
+#'   methods than `"mixture"` cluster, and the number is chosen by, so that
+#'   `RunUMAP(reduction = "sigeldomain")` and the like work; in `Misc()` how the domains
+#'   were found: `method` (and `model.name`), `n.domains`, `window` (number of spots of
+#'   those windows), `genes`, `number` (data frame of `n.domains`, `bic`, higher is
+#'   better, and `agreement` of the starts; only with `n.domains = NULL`), `refined` and
 #'   `n.changed` (spots that refinement moved), `seed`, `params` (settings, JSON),
 #'   `layer`, `section`, `reduction` and `cluster.name`.
 #'
@@ -42,7 +43,9 @@
 #'   section; or a function of a matrix, cells x components, and the number of
 #'   domains that returns a label for each cell.
 #' @param model.name Of `method = "mclust"`: the covariance, as mclust names it.
-#' @param features Genes to use instead of the choice, all with the same weight.
+#' @param features Genes to describe spots by, for example those that
+#'   [SelectSpatialGenes()] chose; NULL: all that every section has counts of, of those
+#'   that the run was given.
 #' @param refine Whether a spot takes the domain of most of its six nearest where
 #'   these disagree with it.
 #' @param coordinates,assay,image As in [RunSIGEL()].
@@ -50,15 +53,11 @@
 #'   name of the column of the meta data that tells them apart. For a matrix or an
 #'   assay, a vector with the section of each cell. Spots are neighbours within a
 #'   section alone; domains are common to all.
-#' @param facts For a matrix or an assay: what is known of the genes already, a data
-#'   frame with genes as row names and columns `group`, or `rank` and `effect` (as in
-#'   [SpatialGenes()]), or all three. For a Seurat object they are read from the
-#'   feature metadata.
 #' @param layer Layer with the raw counts; for a Seurat object the default is that
 #'   of the run, else `"counts"`. Split layers are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.
-#' @param reduction Name of the reduction that [RunSIGEL()] wrote, whose genes, groups and
-#'   settings are taken up where it is there. A name that nothing has yet takes up
+#' @param reduction Name of the reduction that [RunSIGEL()] wrote, whose genes
+#'   and layer are taken up where it is there. A name that nothing has yet takes up
 #'   nothing, and names what is written.
 #' @param cluster.name Name of the column of the meta data that receives the domains;
 #'   default: `reduction` with `_domain` after it. What else is written follows it: with
@@ -70,9 +69,8 @@
 #' @param seed.use Seed. R's own random numbers are neither used nor changed.
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
-#' @param config Settings, for example `list(window = 19, choices = 5)`. An unknown
-#'   setting is an error that lists the known ones. The part `image`, as in
-#'   [RunSIGEL()], is for the choice of genes; default: that of the run.
+#' @param config Settings, for example `list(windows = c(1, 7), starts = 4)`. An unknown
+#'   setting is an error that lists the known ones.
 #' @param verbose Whether to show progress.
 #' @param ... Passed from method to method; anything unknown is an error.
 #' @return For a Seurat object, the object. Else a list of class `sigel_domains`:
@@ -104,7 +102,6 @@ FindSpatialDomains.default <- function(
   features = NULL,
   refine = FALSE,
   section = NULL,
-  facts = NULL,
   seed.use = 0,
   device = "auto",
   config = list(),
@@ -124,18 +121,15 @@ FindSpatialDomains.default <- function(
   genes <- rownames(plain$counts)
   cells <- colnames(plain$counts)
   check_domain_features(features, genes, call)
-  facts <- known_facts(facts, genes, call)
   plain$labels <- section_labels(section, cells, call)
   sigel_engine(call)
   crossing <- method_of_engine(method, model.name, seed.use)
   arguments <- list(
-    settings = settings$domains,
-    image_settings = settings$image,
+    settings = settings,
     n_domains = n.domains,
     method = crossing$way,
     model_name = model.name,
     genes = if (!is.null(features)) as.list(unique(features)),
-    known = facts,
     refine = refine,
     seed = seed.use,
     device = device
@@ -196,10 +190,9 @@ FindSpatialDomains.Seurat <- function(
       features = features,
       refine = refine,
       section = seen$section,
-      facts = facts_of_assay(object[[assay]], reduction),
       seed.use = seed.use,
       device = device,
-      config = with_images_of_run(config, seen),
+      config = config,
       verbose = verbose
     )
   })
@@ -226,7 +219,6 @@ as_domains <- function(result, cells, asked, state) {
       n.domains = as.integer(result$n_domains),
       window = as.integer(result$window),
       genes = as.character(unlist(result$genes)),
-      weight = as.matrix(result$weight),
       number = if (!is.null(result$number)) engine_table(result$number),
       n.changed = as.integer(result$n_changed),
       params = result$params

@@ -11,8 +11,8 @@ SELECTION_COLUMNS <- c(
 #' The genes that tell domains apart
 #'
 #' Takes the most spatial genes of every group, so that each spatial programme has
-#' its say, however few genes it has: what [FindSpatialDomains()] looks at, and what
-#' any other pipeline can be given.
+#' its say, however few genes it has: what any pipeline can be given, and
+#' [FindSpatialDomains()] as its `features`.
 #'
 #' @section The choice:
 #' Groups are those of [RunSIGEL()] and ranks those of [FindSpatialGenes()] where the
@@ -38,6 +38,10 @@ SELECTION_COLUMNS <- c(
 #'   chosen genes weigh alike, to 1.
 #' @param features Genes to choose from; default: those that the run was given, all
 #'   where there was none. The others are left out before anything is computed.
+#' @param facts For a matrix or an assay: what is known of the genes already, a data
+#'   frame with genes as row names and columns `group`, or `rank` and `effect` (as in
+#'   [SpatialGenes()]), or all three. For a Seurat object they are read from the
+#'   feature metadata.
 #' @param reduction First word of the columns. Where [RunSIGEL()] wrote a reduction of
 #'   that name, its groups, genes and settings are taken up.
 #' @param config Settings of the images, `list(image = list(...))` as in [RunSIGEL()];

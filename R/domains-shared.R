@@ -111,23 +111,17 @@ domain_section <- function(
   seen
 }
 
-# Settings of the domains and, from the part `image`, of the images, as the engine takes them, which has the defaults.
+# Settings of the domains as the engine takes them, which has the defaults.
 domain_settings <- function(config, call) {
-  check_settings(config, "list(window = 19)", call, "a named list of settings")
-  image <- image_settings(config["image"][!is.null(config$image)], call)
-  list(domains = as_settings(config[setdiff(names(config), "image")]), image = image)
-}
-
-# Where no images were asked for, those of the run.
-with_images_of_run <- function(config, seen) {
-  if (is.list(config) && is.null(config$image)) c(config, seen$config) else config
+  check_settings(config, "list(windows = c(1, 7))", call, "a named list of settings")
+  as_settings(config)
 }
 
 check_domain_features <- function(features, genes, call) {
   if (is.null(features)) {
     return(invisible())
   }
-  fix <- "See `rownames(object)`, or leave it out for the choice of `SelectSpatialGenes()`."
+  fix <- "See `rownames(object)`, or leave it out for all genes."
   check_gene_names(features, fix, call)
   unknown <- setdiff(features, genes)
   if (length(unknown)) {

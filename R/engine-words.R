@@ -96,7 +96,7 @@ ARGUMENTS <- local({
       seed = "seed.use"
     ),
     # Genes are those of the call, whose names were checked there.
-    domain_stability = c(replace(domains, "genes", "object"), n_seeds = "n.seeds"),
+    domain_stability = c(replace(domains, "genes", "object"), key = "object", n_seeds = "n.seeds"),
     impute = c(
       target = "object",
       # Images are made of the reference alone.
@@ -118,13 +118,16 @@ ARGUMENTS <- local({
 })
 
 # Settings that the engine refuses as it refuses arguments; in R they stand in `config`.
-SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size", "window")
+SETTINGS <- c("exclude", "grid", "min_spots", "pixel_size", "window", "windows")
 
 # How R users install what a method needs beyond the engine.
 EXTRA <- "Run `install_sigel(c(%s))`, or install them into the Python that you named, and restart R"
 
 # Fixes of the engine, whole, each with what it is in R after it. A test looks for each in the engine.
 FIXES <- c(
+  "Call sigel.tl.domains(adata, n_domains) again.",
+  "Call `FindSpatialDomains()` again.",
+
   "Call adata.var_names_make_unique() first.",
   "Use `make.unique()` on the row names first.",
 

@@ -29,10 +29,9 @@ def main(settings_file: str, folder: str) -> None:
         sigel.tl.domains(adata, n_domains, config=case["config"], **settings, **common)
         save(name, adata.obs[["sigel_domain", "sigel_domain_prob"]])
 
-    image = case["config"]["image"]
-    save("selection", sigel.tl.select_genes(adata, n_genes=case["n_genes"], config=image, **common), "gene")
+    save("selection", sigel.tl.select_genes(adata, n_genes=case["n_genes"], config=case["image"], **common), "gene")
     domains("halves", case["n_domains"], section_key="half", refine=True)
-    domains("chosen", None)
+    domains("by_bic", None)
     save("number", pd.DataFrame(adata.uns["sigel"]["domains"]["number"]))
     domains("domains", case["n_domains"])
     features = adata.obsm["X_sigel_domain"]

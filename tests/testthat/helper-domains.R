@@ -15,8 +15,10 @@ regions_section <- function(...) {
   made[[key]]
 }
 
-# Few starts, which the plain section needs no more of.
-find_quietly <- function(object, ..., n.domains = 4, config = list(starts = 6), device = "cpu") {
+# Few windows and starts, which the plain section needs no more of.
+few <- list(starts = 1, windows = c(1, 7), components = c(8, 20))
+
+find_quietly <- function(object, ..., n.domains = 4, config = few, device = "cpu") {
   FindSpatialDomains(object, ..., n.domains = n.domains, config = config, device = device, verbose = FALSE)
 }
 

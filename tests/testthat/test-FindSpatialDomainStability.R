@@ -47,6 +47,15 @@ test_that("domains that were found otherwise are found so again", {
   expect_equal(steady(done, coordinates = spot_table(section)), found, ignore_attr = FALSE)
 })
 
+test_that("domains of another version are to be found again", {
+  skip_if_no_engine()
+  done <- domains_section()
+  old <- done[["sigeldomain"]]
+  SeuratObject::Misc(old, "params") <- "{\"share\": 0.25, \"rings\": [1, 7, 19, 37], \"starts\": 32}"
+  done[["sigeldomain"]] <- old
+  expect_refused(steady(done), "object", "another version", "Call `FindSpatialDomains()` again.", object = done)
+})
+
 test_that("a second set of domains has a stability of its own", {
   skip_if_no_engine()
   both <- find_quietly(domains_section(), n.domains = 2, reduction = "coarse")

@@ -22,6 +22,9 @@ test_that("a section that an earlier version saved answers as it did", {
     similar <- FindSimilarGenes(section, rownames(loadings)[1L], n = 3)
     expect_identical(nrow(similar), 3L)
     expect_s3_class(SpatialDomainPlot(section), "ggplot")
+    # Since 0.7.0 domains have other settings.
+    refused <- expect_error(FindSpatialDomainStability(section, n.seeds = 1, verbose = FALSE), class = "sigel_error")
+    expect_match(conditionMessage(refused), "another version.*Call `FindSpatialDomains\\(\\)` again")
     expect_s3_class(GeneMapPlot(section), "ggplot")
     again <- FindSpatialGenes(section, verbose = FALSE)
     # Since 0.7.0 residuals are interpolated between totals of genes, to four digits.

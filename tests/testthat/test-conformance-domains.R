@@ -22,7 +22,7 @@ domains_by_r <- function(case) {
   chosen <- SelectSpatialGenes(
     section,
     n.genes = case$n_genes,
-    config = list(image = case$config$image),
+    config = list(image = case$image),
     seed.use = case$seed,
     device = "cpu",
     verbose = FALSE
@@ -38,7 +38,7 @@ domains_by_r <- function(case) {
   list(
     domains = found,
     halves = find(case$n_domains, section = "half", refine = TRUE),
-    chosen = suppressWarnings(find(NULL), classes = "sigel_warning"), # BIC speaks for one
+    by_bic = suppressWarnings(find(NULL), classes = "sigel_warning"), # BIC speaks for one
     selection = SpatialGeneSelection(chosen),
     stability = stability
   )
@@ -56,7 +56,7 @@ expect_near <- function(a, b, tolerance, info) {
 test_that("R and Python find the same domains, as sure of each spot", {
   skip_if_no_engine()
   both <- both_domains()
-  for (name in c("domains", "halves", "chosen")) {
+  for (name in c("domains", "halves", "by_bic")) {
     r <- both[[name]][[]]
     python <- both$python[[name]]
     expect_equal(rownames(r), rownames(python), info = name)
@@ -65,7 +65,7 @@ test_that("R and Python find the same domains, as sure of each spot", {
   }
   features <- SeuratObject::Embeddings(both$domains[["sigeldomain"]])
   expect_near(unname(features), unname(as.matrix(both$python$features)), both$case$tolerance, "features")
-  number <- domain_about(both$chosen)$number
+  number <- domain_about(both$by_bic)$number
   for (column in names(number)) {
     python <- both$python$number[[column]]
     expect_near(number[[column]], python, both$case$tolerance, column)

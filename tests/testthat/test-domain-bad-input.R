@@ -38,9 +38,11 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   refused("section", section = "half", say = "missing values")
   section$few <- replace(rep("a", ncol(section)), 1:3, "b")
   refused("object", section = "few", say = "3 spots in the section 'b'")
-  unknown <- expect_error(find_quietly(section, config = list(windows = 3)), "window", class = "sigel_error")
+  unknown <- expect_error(find_quietly(section, config = list(rings = 3)), "windows", class = "sigel_error")
   expect_no_match(conditionMessage(unknown), "Config")
   expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
+  expect_error(find_quietly(section, config = list(windows = c(7, 1))), "rising", class = "sigel_error")
+  refused("config", config = list(windows = c(1, 500)), say = "half of the smallest section")
 })
 
 test_that("models that mclust does not know, or cannot fit, are refused", {
@@ -73,7 +75,7 @@ test_that("what a function does wrong is told", {
   refused(function(features) 1, "unused argument")
 })
 
-test_that("matrices, coordinates and facts that cannot be used are refused", {
+test_that("matrices, coordinates and facts of genes that cannot be used are refused", {
   skip_if_no_engine()
   counts <- counts_of(regions_section())
   places <- spot_table(regions_section())
@@ -88,10 +90,11 @@ test_that("matrices, coordinates and facts that cannot be used are refused", {
   negative <- counts
   negative@x[1] <- -1
   expect_refused(find_quietly(negative, places), "layer", "negative")
-  expect_refused(find_quietly(counts, places, facts = 3), "facts", "data frame")
-  expect_refused(find_quietly(counts, places, facts = data.frame(a = 1)), "facts", "group")
-  facts <- data.frame(group = "1", row.names = "x")
-  expect_refused(find_quietly(counts, places, facts = facts), "facts", "no row")
+  choose <- function(facts) SelectSpatialGenes(counts, places, facts = facts, verbose = FALSE)
+  expect_refused(choose(3), "facts", "data frame")
+  expect_refused(choose(data.frame(a = 1)), "facts", "group")
+  expect_refused(choose(data.frame(group = "1", row.names = "x")), "facts", "no row")
+  expect_refused(find_quietly(counts, places, facts = data.frame(group = "1")), "...")
   expect_refused(find_quietly(counts, places, section = c("a", "b")), "section", "2 values for")
 })
 
@@ -171,7 +174,7 @@ test_that("what the engine says of Python is said of R", {
   number <- refusal("n_domains", fix = "Use n_domains=7, or None to have it chosen.")
   expect_equal(number$shown, "`n.domains`")
   expect_equal(number$fix, "Use n.domains = 7, or NULL to have it chosen.")
-  expect_match(said("Use genes=None for the choice."), "features = NULL", fixed = TRUE)
+  expect_match(said("Use genes=None for all."), "features = NULL", fixed = TRUE)
   expect_match(said("Give `n_domains` if you know it."), "Give `n.domains`", fixed = TRUE)
   expect_match(said("tried (`max_domains`, and"), "`config$max_domains`", fixed = TRUE)
   expect_equal(refusal("genes", fix = "See var_names.")$fix, "See `rownames(object)`.")

@@ -155,7 +155,7 @@ def domain_stability(
         Columns of the table as lists, `ari`, `ari_by_seed`, `seeds`, and `spots`: the share of seeds in which
         each cell keeps its domain.
     """
-    config = DomainConfig.from_dict(json.loads(params))
+    config = stability.settings_again(params)
     table, kept = stability.domain_stability(
         section_of(section),
         np.asarray(names_of(domain), dtype=object),

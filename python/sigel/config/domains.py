@@ -18,14 +18,15 @@ class DomainConfig(Settings):
         Counts of a spot after normalisation. Default None: the median of the spots.
     windows
         Numbers of nearest spots, the spot itself included, whose means describe a spot; the domains of all of
-        them vote. Up to half of the smallest section. Default (1, 7, 19): a spot and its rings on a hexagonal
-        lattice. Which of them suits a tissue depends on how wide its domains are for its spots.
+        them vote. Up to half of the smallest section. Default (1, 4, 7, 13, 19): from a spot to its two rings
+        on a hexagonal lattice. Which of them suits a tissue depends on how wide its domains are for its
+        spots; five are steadier over seeds than three.
     components
         Numbers of principal components of the windows that are clustered, each in turn; at most half of the
         genes, as in a short panel later ones are single genes' noise. Default (8, 12, 20).
     starts
-        Mixtures from other starts for each window and number of components. Default 8, 72 partitions in all:
-        on single starts the same description gives very different domains.
+        Mixtures from other starts for each window and number of components. Default 8, 120 partitions in
+        all: on single starts the same description gives very different domains.
     agreeing
         Share of these partitions that vote: those most like the one that all others are most like. Default
         0.2. How much a partition agrees with the others goes with how right it is, nothing else that can be
@@ -53,7 +54,7 @@ class DomainConfig(Settings):
     """
 
     target_sum: float | None = None
-    windows: tuple[int, ...] = (1, 7, 19)
+    windows: tuple[int, ...] = (1, 4, 7, 13, 19)
     components: tuple[int, ...] = (8, 12, 20)
     starts: int = 8
     agreeing: float = 0.2

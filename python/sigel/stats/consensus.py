@@ -110,7 +110,9 @@ def agreeing(
     first = _most_alike(similarity, labels)
     like = similarity[first].copy()
     like[first] = np.inf
-    return np.argsort(-like, kind="stable")[: math.ceil(share * len(labels))]
+    # A product that is whole but for rounding is whole.
+    n = math.ceil(share * len(labels) - 1e-9)
+    return np.argsort(-like, kind="stable")[: max(n, 1)]
 
 
 def support(

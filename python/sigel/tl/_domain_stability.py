@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
@@ -63,7 +61,7 @@ def domain_stability(
     Raises
     ------
     InputError
-        When there are no domains under `key`; nothing is written.
+        When there are no domains under `key`, or another version found them; nothing is written.
 
     Notes
     -----
@@ -142,7 +140,7 @@ def _recipe_again(about: dict[str, Any], method: Clusterer | None, device: str |
         method=_method_again(method, about),
         model_name=str(about["model_name"]) or "EEE",
         refine=bool(about["refined"]),
-        config=DomainConfig.from_dict(json.loads(about["params"])),
+        config=stability.settings_again(str(about["params"])),
         seed=int(about["seed"]),
         device=device,
     )

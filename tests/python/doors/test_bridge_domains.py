@@ -15,8 +15,8 @@ from sigel import bridge
 from sigel.config.domains import DomainConfig
 from sigel.errors import ConfigError, InputError
 
-FEW = {"starts": 4.0, "rings": [1.0, 7.0, 19.0]}
-SAME = {"starts": 4, "rings": (1, 7, 19)}
+FEW = {"starts": 2.0, "windows": [1.0, 7.0], "components": 20.0}
+SAME = {"starts": 2, "windows": (1, 7), "components": (20,)}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,6 @@ def domains(adata, *, labels=None, **arguments):
     """The call of R with what R would give by default."""
     usual = {
         "settings": FEW,
-        "image_settings": {},
         "n_domains": 3.0,
         "method": "mixture",
         "model_name": "EEE",
@@ -53,8 +52,7 @@ def domains(adata, *, labels=None, **arguments):
         "device": "cpu",
         "progress": None,
     }
-    facts = {} if "known" in arguments else {"known": known(adata)}
-    return bridge.domains(section=pieces(adata, labels=labels), **{**usual, **facts, **arguments})
+    return bridge.domains(section=pieces(adata, labels=labels), **{**usual, **arguments})
 
 
 def stability(adata, answer, **arguments):
@@ -64,7 +62,6 @@ def stability(adata, answer, **arguments):
         "method": "mixture",
         "model_name": "EEE",
         "genes": answer["genes"],
-        "weight": answer["weight"],
         "refine": False,
         "n_seeds": 2.0,
         "fit_seed": 2.0,
@@ -97,7 +94,6 @@ def same(answer, peer):
     np.testing.assert_array_equal(answer["prob"], peer.obs["sigel_domain_prob"])
     np.testing.assert_array_equal(answer["features"].astype(np.float32), peer.obsm["X_sigel_domain"])
     assert answer["genes"] == about["genes"].tolist()
-    np.testing.assert_array_equal(answer["weight"], about["weight"])
     for name in ("window", "n_changed", "n_domains"):
         assert answer[name] == about[name]
     assert json.loads(answer["params"]) == json.loads(about["params"])
@@ -106,11 +102,7 @@ def same(answer, peer):
 def test_both_doors_give_the_same(answer, peer):
     same(answer, peer)
     assert answer["number"] is None
-    # The top of every group, and only of groups.
-    first = answer["weight"][:, 0] > 0
-    assert first.sum() == 100
-    assert set(peer.var.loc[np.array(answer["genes"])[first], "marker"]) == {0, 1, 2}
-    assert answer["weight"].any(axis=1).all()
+    assert answer["genes"] == peer.var_names.tolist()
 
 
 def test_both_doors_give_the_same_for_named_genes_sections_and_refinement(tissue):
@@ -138,29 +130,30 @@ def test_the_number_comes_with_its_table(tissue):
 
 
 def test_the_answer_is_plain(tissue, answer):
-    named = "domain prob features genes weight window n_domains n_changed number params"
+    named = "domain prob features genes window n_domains n_changed number params"
     assert set(answer) == set(named.split())
     assert all(type(one) is str for one in answer["domain"] + answer["genes"])
     assert answer["features"].shape == (tissue.n_obs, 20)
-    for name in ("prob", "features", "weight"):
+    for name in ("prob", "features"):
         assert answer[name].dtype == np.float64
     for name in ("window", "n_domains", "n_changed"):
         assert type(answer[name]) is int
-    assert json.loads(answer["params"])["rings"] == [1, 7, 19]
+    assert json.loads(answer["params"])["windows"] == [1, 7]
 
 
 def test_what_r_makes_of_settings_is_understood(tissue):
     # A vector of one number comes as that number.
-    found = domains(tissue, settings={"rings": 1.0, "starts": 2.0, "window": None, "target_sum": 500.0})
-    assert found["window"] == 1
+    found = domains(tissue, settings={"windows": 1.0, "starts": 2.0, "window": 4.0, "target_sum": 500.0})
+    assert found["window"] == 4
     params = json.loads(found["params"])
-    assert params["rings"] == [1]
+    assert params["windows"] == [1]
+    assert params["components"] == [8, 12, 20]
     assert params["target_sum"] == 500
-    assert DomainConfig.from_dict(params | {"rings": (1,)}).starts == 2
+    assert DomainConfig.from_dict(params).starts == 2
     with pytest.raises(ConfigError, match="start"):
         domains(tissue, settings={"start": 3.0})
-    with pytest.raises(ConfigError, match="share"):
-        domains(tissue, settings={"share": 3.0})
+    with pytest.raises(ConfigError, match="agreeing"):
+        domains(tissue, settings={"agreeing": 3.0})
 
 
 def test_a_function_of_r_may_cluster(tissue):
@@ -209,26 +202,17 @@ def test_the_choice_of_genes_is_that_of_python(tissue):
     }
 
 
-def test_without_what_is_known_it_is_computed():
-    tiny = planted_domains(13, 13, 2, per_domain=8, n_background=4)
-    nothing = {"group": None, "rank": None, "effect": None}
+def test_progress_goes_from_windows_to_domains(tissue):
     seen = []
-    found = domains(
-        tiny,
-        n_domains=2.0,
-        known=nothing,
-        settings={"starts": 1.0},
-        progress=lambda *report: seen.append(report),
-    )
+    domains(tissue, progress=lambda *report: seen.append(report))
     stages = [report[0] for report in seen]
-    assert stages[0] == "test"
-    assert "groups" not in stages  # eigenimages alone have none
-    assert stages[-1] == "domains"
-    assert stages.count("windows") == 10  # one for each choice of genes
-    assert seen[-1][1] == seen[-1][2]
-    sigel.tl.domains(tiny, 2, seed=2, config={"starts": 1}, device="cpu", progress=False)
-    assert found["domain"] == tiny.obs["sigel_domain"].tolist()
-    assert found["genes"] == tiny.uns["sigel"]["domains"]["genes"].tolist()
+    assert stages == ["windows"] * 2 + ["domains"] * 2
+    assert [report[1:3] for report in seen] == [(1, 2), (2, 2), (1, 2), (2, 2)]
+    # The window of what is kept is none of the others: one more is made.
+    seen.clear()
+    settings = {**FEW, "window": 4.0}
+    domains(tissue, settings=settings, progress=lambda *report: seen.append(report))
+    assert [report[1:3] for report in seen][:3] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_stability_is_that_of_python(tissue, answer, peer):
@@ -265,6 +249,12 @@ def test_what_cannot_be_used_is_refused(tissue, arguments, words):
         arguments = {"labels": arguments["labels"][: tissue.n_obs]}
     with pytest.raises(InputError, match=words):
         domains(tissue, **arguments)
+
+
+def test_domains_of_another_version_are_to_be_found_again(tissue, answer):
+    params = json.dumps({"share": 0.25, "rings": [1, 7, 19, 37], "starts": 32})
+    with pytest.raises(InputError, match=r"`key`.*another version.*'rings'.*domains\(adata, n_domains\) again"):
+        stability(tissue, answer, params=params)
 
 
 def test_numbers_of_seeds_and_genes_that_are_not_whole_are_refused(tissue, answer):

@@ -64,6 +64,10 @@ def test_keys_of_an_earlier_version_are_taken_up(archive):
     adata = anndata.read_h5ad(archive / "asked.h5ad")
     similar = sigel.tl.similar_genes(adata, adata.var_names[0], n=3)
     assert len(similar) == 3
+    # Since 0.7.0 domains have other settings; earlier ones are to be found again.
+    with pytest.raises(InputError, match=r"`key`.*another version.*domains\(adata, n_domains\) again"):
+        sigel.tl.domain_stability(adata, n_seeds=1, progress=False, device="cpu")
+    sigel.tl.domains(adata, adata.obs["sigel_domain"].nunique(), progress=False, device="cpu")
     stability = sigel.tl.domain_stability(adata, n_seeds=1, progress=False, device="cpu")
     assert stability["n_spots"].sum() == adata.n_obs
     table = sigel.tl.gene_groups(adata)

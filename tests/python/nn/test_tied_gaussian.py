@@ -122,6 +122,17 @@ def test_starts_know_nothing_of_each_other(n_starts, d, k, n_steps, seed):
         torch.testing.assert_close(alone.posterior(x)[:, 0], together.posterior(x)[:, at], atol=1e-7, rtol=0)
 
 
+def test_those_of_some_starts_are_the_same_ones():
+    x, _ = clouds()
+    all_ = fit_tied(x, random_starts(4, len(x), 3), 3)
+    for starts in ([2], [3, 0], range(1, 3), range(4)):
+        some = all_.of(starts)
+        rows = list(starts)
+        assert torch.equal(some.slope, all_.slope[rows])
+        assert torch.equal(some.log_likelihood, all_.log_likelihood[rows])
+        torch.testing.assert_close(some.posterior(x), all_.posterior(x)[:, rows])
+
+
 def test_names_of_components_and_the_origin_do_not_matter():
     x, _ = clouds(n=90, d=3, k=3)
     start = random_starts(2, 90, 3)

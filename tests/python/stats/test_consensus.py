@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
-from sigel.stats.consensus import consensus
+from sigel.stats.consensus import agreeing, consensus, support
 
 
 def spoiled(truth, k, n_partitions, share, rng):
@@ -154,3 +156,67 @@ def test_agreement_is_the_share_that_a_matching_to_the_answer_gives(n_partitions
         overlap = np.array([[((one == a) & (found.label == b)).sum() for b in range(k)] for a in range(k)])
         votes += linear_sum_assignment(-overlap)[1][one] == found.label
     np.testing.assert_allclose(found.agreement, votes / n_partitions)
+
+
+# --- which partitions agree --------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 5), st.floats(0.01, 1), st.integers(0, 10**6))
+def test_the_medoid_comes_first_and_those_most_like_it_follow(n_partitions, k, share, seed):
+    rng = np.random.default_rng(seed)
+    labels = spoiled(rng.integers(k, size=50), k, n_partitions, rng.uniform(0.1, 1), rng)
+    found = agreeing(labels, k, share)
+    assert len(found) == math.ceil(share * n_partitions)
+    assert len(set(found)) == len(found)
+    rand = np.array([[adjusted_rand_score(a, b) for b in labels] for a in labels])
+    n_parts = np.array([len(set(one)) for one in labels])
+    most = n_parts == n_parts.max()  # a partition that lost a part is no medoid
+    assert most[found[0]]
+    assert rand[found[0]].sum() == pytest.approx(rand.sum(axis=1)[most].max())
+    like = rand[found[0], found[1:]]
+    assert (np.diff(like) <= 1e-9).all()
+    left = np.setdiff1d(np.arange(n_partitions), found)
+    if len(like) and len(left):
+        assert rand[found[0], left].max() <= like.min() + 1e-9
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 5), st.integers(3, 9), st.integers(0, 10**6))
+def test_names_of_parts_change_neither_who_agrees_nor_the_support(k, n_partitions, seed):
+    rng = np.random.default_rng(seed)
+    labels = spoiled(np.repeat(np.arange(k), 30), k, n_partitions, 0.15, rng)
+    renamed = np.stack([rng.permutation(k)[one] for one in labels])
+    np.testing.assert_array_equal(agreeing(labels, k, 0.6), agreeing(renamed, k, 0.6))
+    expected = support(labels, labels[0], k)
+    np.testing.assert_allclose(support(renamed, rng.permutation(k)[labels[0]], k), expected)
+
+
+@pytest.mark.parametrize(("n", "share", "expected"), [(10, 0.7, 7), (30, 0.1, 3), (120, 0.2, 24), (5, 0.01, 1)])
+def test_a_share_is_rounded_up_but_not_for_the_sake_of_rounding(n, share, expected):
+    labels = np.random.default_rng(0).integers(3, size=(n, 20))
+    assert len(agreeing(labels, 3, share)) == expected
+
+
+def test_those_that_agree_are_told_from_those_that_err_each_in_their_own_way():
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(4), 30)
+    right, wrong = spoiled(truth, 4, 6, 0.1, rng), spoiled(truth, 4, 14, 0.7, rng)
+    labels = np.vstack([wrong, right])
+    assert set(agreeing(labels, 4, 0.3)) == set(range(14, 20))
+
+
+@settings(max_examples=60, deadline=None)
+@given(partitions)
+def test_support_is_a_share_of_partitions_and_one_where_all_are_the_same(shape):
+    n_partitions, k, n_points, seed = shape
+    rng = np.random.default_rng(seed)
+    label, labels = rng.integers(k, size=n_points), rng.integers(k, size=(n_partitions, n_points))
+    found = support(labels, label, k)
+    assert found.shape == (n_points,)
+    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_allclose(n_partitions * found, (n_partitions * found).round(), atol=1e-9)
+    # The best of k! matchings agrees on as many points as a random one does on average, or more.
+    assert found.sum() >= n_points / k - 1e-9
+    same = np.stack([rng.permutation(k)[label] for _ in range(n_partitions)])
+    assert (support(same, label, k) == 1).all()

@@ -170,10 +170,10 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
         When a name is unknown, or there are none.
     """
     if not isinstance(genes, Iterable):
-        fix = "Or genes=None for the choice."
+        fix = "Or genes=None for all."
         raise InputError("genes", repr(genes)[:60], "names of genes", fix)
     if isinstance(genes, str):
-        found, fix = f"the text {genes!r}", "Pass a list, or genes=None for the choice."
+        found, fix = f"the text {genes!r}", "Pass a list, or genes=None for all."
         raise InputError("genes", found, "names of genes, 2 or more", fix)
     listed = list(genes)
     if any(isinstance(name, bool | np.bool_) for name in listed):
@@ -185,7 +185,7 @@ def named_genes(genes: Sequence[str], section: Section) -> np.ndarray:
             raise InputError("genes", unknown_name(name, known), "genes of the section", "See var_names.")
     if len(names) < 2:
         found = f"{len(names)} gene{'s' * (len(names) != 1)}"
-        raise InputError("genes", found, "2 or more", "Use genes=None for the choice.")
+        raise InputError("genes", found, "2 or more", "Use genes=None for all.")
     return np.array(names, dtype=object)
 
 

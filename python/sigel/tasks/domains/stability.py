@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from sigel.config.domains import DomainConfig
+from sigel.errors import ConfigError, InputError
 from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import other_seeds
 from sigel.stats.partitions import jaccard, stability_table
 from sigel.tasks.domains.find import describe_section, domains_of
 from sigel.tasks.domains.recipe import Recipe
+
+
+def settings_again(params: str) -> DomainConfig:
+    """Settings of domains that were found before, perhaps by another version.
+
+    Parameters
+    ----------
+    params
+        As they were kept, JSON.
+
+    Raises
+    ------
+    InputError
+        When there are some among them that this version does not know.
+    """
+    try:
+        return DomainConfig.from_dict(json.loads(params))
+    except ConfigError as error:
+        found = f"domains of another version, whose setting {error.setting!r} has no meaning now"
+        fix = "Call sigel.tl.domains(adata, n_domains) again."
+        raise InputError("key", found, "domains whose settings this version knows", fix) from error
 
 
 def domain_stability(

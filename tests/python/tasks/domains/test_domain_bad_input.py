@@ -153,17 +153,23 @@ def test_arguments_that_cannot_be_used_are_refused(fresh, arguments, words):
     ("settings", "words"),
     [
         ({"windows": 7}, "windows"),
+        ({"windows": (7, 1)}, "windows"),
+        ({"windows": (0, 7)}, "windows"),
+        ({"windows": (1, 1)}, "windows"),
+        ({"windows": ()}, "windows"),
+        ({"components": ()}, "components"),
+        ({"components": (20, 8)}, "components"),
+        ({"components": (0, 8)}, "components"),
+        ({"components": 8}, "components"),
         ({"window": 0}, "window"),
         ({"window": 2.5}, "window"),
-        ({"rings": (7, 19)}, "rings"),
-        ({"rings": (1, 19, 7)}, "rings"),
-        ({"rings": ()}, "rings"),
-        ({"share": 0}, "share"),
-        ({"share": 1.5}, "share"),
-        ({"balance": 2}, "balance"),
+        ({"window": None}, "window"),
+        ({"rings": (1, 7)}, "unknown setting 'rings'"),
+        ({"choices": 10}, "unknown setting 'choices'"),
+        ({"image": {}}, "unknown setting 'image'"),
+        ({"agreeing": 0}, "agreeing"),
+        ({"agreeing": 1.1}, "agreeing"),
         ({"target_sum": 0}, "target_sum"),
-        ({"correlation": 0}, "correlation"),
-        ({"n_components": 0}, "n_components"),
         ({"starts": 0}, "starts"),
         ({"starts": 2.5}, "starts"),
         ({"prior": -1}, "prior"),
@@ -219,7 +225,7 @@ def test_the_fix_for_a_number_is_a_number_that_works(fresh):
 def test_counts_of_whole_numbers_bring_no_warning(fresh):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        find(fresh, 2, config={"starts": 6, "window": 7})
+        find(fresh, 2, config={"starts": 2, "windows": (7,)})
 
 
 # --- what says nothing, and what is in the way -------------------------------------------------------------

@@ -45,11 +45,11 @@ def described(features=None, *, places=None, section=None, values=None, **other)
         values = np.random.default_rng(1).poisson(1, (n_spots, 60)).astype(np.float32)
     section = np.zeros(n_spots, dtype=int) if section is None else np.asarray(section)
     known = {
-        "views": ((np.asarray(features, dtype=float),),),
+        "features": np.asarray(features, dtype=float),
+        "views": ((7, np.asarray(features, dtype=float)),),
         "tissue": Tissue(places, section),
         "values": sparse.csr_matrix(values),
         "genes": np.array([f"G{i}" for i in range(values.shape[1])], dtype=object),
-        "weight": np.ones((values.shape[1], 1)),
         "window": 7,
     }
     return Described(**{**dict.fromkeys(Described._fields), **known, **other})

@@ -37,7 +37,7 @@ def test_sections_share_their_domains_and_no_window_crosses(sections):
     assert adjusted_rand_score(crossed.obs["region"], crossed.obs["sigel_domain"]) < 0.8
 
 
-def test_genes_are_chosen_for_all_sections_together():
+def test_two_small_sections_share_their_domains():
     one, two = (planted_domains(13, 13, 2, per_domain=8, n_background=4, seed=seed) for seed in (0, 1))
     both = ad.concat({"a": one, "b": two}, label="slide", index_unique="-", merge="same")
     with warnings.catch_warnings():

@@ -20,7 +20,9 @@ import sigel
 from planted_tissue import FEW, content, find, planted_domains
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
+from sigel.images.section import Section
 from sigel.stats.partitions import in_order
+from sigel.tasks.domains.inputs import measured_genes, tissue_of
 from sigel.tasks.domains.mixture_starts import fitted_to
 from sigel.tasks.domains.n_domains import best_number
 
@@ -52,13 +54,15 @@ def fresh(small):
 # --- what comes out ----------------------------------------------------------------------------------------
 
 
-def test_planted_domains_are_found_with_the_genes_chosen(tissue):
+def test_planted_domains_are_found_by_all_genes(tissue):
     adata = tissue.copy()
     sigel.tl.domains(adata, 4, device="cpu", progress=False)
     assert adjusted_rand_score(adata.obs["region"], adata.obs["sigel_domain"]) >= 0.9
     about = adata.uns["sigel"]["domains"]
-    assert set(about["genes"]) <= set(adata.var_names)
-    assert len(about["genes"]) >= 80
+    assert about["genes"].tolist() == adata.var_names.tolist()
+    assert DomainConfig.from_dict(json.loads(about["params"])) == DomainConfig()
+    votes = 120 * adata.obs["sigel_domain_prob"]  # five windows, three numbers of components, eight starts
+    np.testing.assert_allclose(votes, votes.round(), atol=1e-9)
     assert "sigel_selected" not in adata.var
 
 
@@ -84,14 +88,13 @@ def test_results_are_written_under_their_keys(found, tissue):
     about = found.uns["sigel"]["domains"]
     assert about["method"] == "mixture"
     assert about["n_domains"] == 4
-    assert about["window"] in DomainConfig().rings
+    assert about["window"] == 7
     assert about["genes"].tolist() == list(found.var_names)
-    assert (about["weight"] == 1).all()
     assert about["seed"] == 0
     assert not about["refined"]
     assert about["n_changed"] == 0
     assert "number" not in about
-    assert DomainConfig.from_dict(json.loads(about["params"])) == DomainConfig(starts=6)
+    assert DomainConfig.from_dict(json.loads(about["params"])) == DomainConfig(**FEW)
     assert (about["layer"], about["spatial_key"], about["section_key"]) == ("", "spatial", "")
 
 
@@ -171,6 +174,59 @@ def test_a_second_call_replaces_the_first(fresh):
     assert fresh.obs["again_domain"].nunique() == 2
 
 
+# --- genes that were not measured ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def halves(tissue):
+    """Two halves of one section, side by side, as sections of their own."""
+    adata = tissue.copy()
+    x = adata.obsm["spatial"][:, 0]
+    adata.obs["half"] = np.where(x < np.median(x), "left", "right")
+    return adata
+
+
+def without(adata, genes, half):
+    """The same without a count of some genes in one half."""
+    counts = adata.X.toarray()
+    counts[np.ix_((adata.obs["half"] == half).to_numpy(), adata.var_names.isin(genes))] = 0
+    spoiled = adata.copy()
+    spoiled.X = sparse.csr_matrix(counts)
+    return spoiled
+
+
+def test_a_gene_absent_from_one_of_two_sections_is_left_out(halves):
+    places, slide = halves.obsm["spatial"], halves.obs["half"].to_numpy(object)
+    lost = ["G3", "G40"]
+    spoiled = without(halves, lost, "left")
+    spoiled.X[:, 7] = 0
+    spoiled.X.eliminate_zeros()
+    names = spoiled.var_names.to_numpy(object)
+
+    def measured(labels):
+        section = Section(spoiled.X, names, places, labels=labels)
+        return set(measured_genes(section, tissue_of(section)))
+
+    assert set(names) - measured(None) == {"G7"}  # of one section all that have a count
+    assert set(names) - measured(slide) == {"G7", *lost}
+
+
+def test_genes_that_no_two_sections_share_are_refused(halves):
+    odd = halves.var_names[::2]
+    apart = without(without(halves, odd, "left"), halves.var_names[1::2], "right")
+    with pytest.raises(InputError, match=r"`adata`.*0 genes with counts in every section.*2 or more"):
+        find(apart, 4, section_key="half")
+
+
+def test_genes_that_one_section_did_not_measure_tell_no_sections_apart(halves):
+    lost = list(np.random.default_rng(0).choice(halves.var_names, 20, replace=False))
+    whole = find(halves.copy(), section_key="half")
+    spoiled = find(without(halves, lost, "left"), section_key="half")
+    assert not set(lost) & set(spoiled.uns["sigel"]["domains"]["genes"])
+    assert len(spoiled.uns["sigel"]["domains"]["genes"]) == halves.n_vars - 20
+    assert adjusted_rand_score(labels_of(whole), labels_of(spoiled)) > 0.9
+
+
 # --- what must not matter ----------------------------------------------------------------------------------
 
 
@@ -186,17 +242,6 @@ def test_labels_are_never_read(found, tissue):
         np.testing.assert_array_equal(labels_of(other), labels_of(found))
         np.testing.assert_array_equal(other.obs["sigel_domain_prob"], found.obs["sigel_domain_prob"])
         np.testing.assert_array_equal(other.obsm["X_sigel_domain"], found.obsm["X_sigel_domain"])
-
-
-def test_labels_are_not_read_for_the_choice_of_genes_either(fresh):
-    one, other = fresh, fresh.copy()
-    other.obs["region"] = np.random.default_rng(0).permutation(other.obs["region"])
-    for adata in (one, other):
-        sigel.tl.domains(adata, 2, config={"starts": 1}, device="cpu", progress=False)
-    np.testing.assert_array_equal(labels_of(one), labels_of(other))
-    np.testing.assert_array_equal(
-        one.uns["sigel"]["domains"]["genes"], other.uns["sigel"]["domains"]["genes"]
-    )
 
 
 def test_units_turns_and_the_kind_of_matrix_do_not_matter(found, tissue):
@@ -355,6 +400,15 @@ def test_stability_is_of_the_method_that_made_the_domains(fresh):
             sigel.tl.domain_stability(fresh, n_seeds=1, method=method, progress=False)
 
 
+def test_stability_of_domains_of_another_version_asks_for_new_ones(fresh):
+    find(fresh, 2)
+    old = {"share": 0.25, "rings": [1, 7, 19, 37], "window": None, "starts": 32}
+    fresh.uns["sigel"]["domains"]["params"] = json.dumps(old)
+    with pytest.raises(InputError, match=r"`key`.*another version.*'rings'.*domains\(adata, n_domains\) again"):
+        sigel.tl.domain_stability(fresh, n_seeds=1, progress=False)
+    assert "sigel_domain_stability" not in fresh.obs
+
+
 def test_stability_of_a_single_domain_or_without_its_genes_is_refused(fresh):
     find(fresh, 2)
     with pytest.raises(InputError, match=r"`key`.*a single domain"):
@@ -375,12 +429,12 @@ def test_stability_of_spots_without_a_domain_is_refused(fresh):
 
 @pytest.fixture(scope="module")
 def wide():
-    """As many of the widest windows as their BIC needs: some 75."""
+    """As many windows of 37 spots as their BIC needs: some 75."""
     return planted_domains(60, 60, 3)
 
 
 def test_about_the_planted_number_is_found_and_its_table_kept(wide):
-    adata = find(wide.copy(), None, config={**FEW, "max_domains": 6})
+    adata = find(wide.copy(), None, config={**FEW, "window": 37, "max_domains": 6})
     about = adata.uns["sigel"]["domains"]
     number = about["number"]
     assert set(number) == {"n_domains", "bic", "agreement"}
@@ -395,7 +449,7 @@ def test_about_the_planted_number_is_found_and_its_table_kept(wide):
 def test_there_are_two_domains_at_least(small):
     table = pd.DataFrame({"n_domains": [1, 2, 3], "bic": [9.0, 2.0, 1.0], "agreement": 1.0})
     assert best_number(table) == 2
-    few = small[:60].copy()  # two of the widest windows
+    few = small[:60].copy()  # two windows
     with pytest.warns(UserWarning, match="highest for one domain: 2 are returned"):
         find(few, None, config={**FEW, "window": 30})
     assert few.uns["sigel"]["domains"]["n_domains"] == 2
@@ -495,8 +549,8 @@ def test_refinement_moves_single_spots_and_says_how_many(tissue):
     assert adjusted_rand_score(truth, labels_of(adata)) > adjusted_rand_score(truth, spoiled) + 0.02
 
 
-def test_spots_that_refinement_moved_have_no_share_of_starts(tissue):
-    config = {"starts": 3, "window": 1}
+def test_spots_that_refinement_moved_have_no_share_of_partitions(tissue):
+    config = {**FEW, "starts": 2, "windows": (1,)}
     plain = find(tissue.copy(), config=config)
     refined = find(tissue.copy(), config=config, refine=True)
     changed = refined.obs["sigel_domain_prob"].isna()
@@ -522,7 +576,7 @@ def test_thirty_thousand_spots_need_no_matrix_of_spots_by_spots():
     )
     tracemalloc.start()
     try:
-        find(adata, 4, config={"starts": 2, "window": 19, "rings": (1, 19, 37), "max_spots": 3000})
+        find(adata, 4, config={"starts": 2, "windows": (1, 19), "components": (12,), "max_spots": 3000})
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -534,6 +588,15 @@ def test_a_sample_gives_nearly_what_all_spots_give(found, tissue):
     adata = find(tissue.copy(), config={**FEW, "max_spots": 300})
     assert adjusted_rand_score(adata.obs["region"], adata.obs["sigel_domain"]) >= 0.85
     assert adjusted_rand_score(labels_of(adata), labels_of(found)) >= 0.85
+
+
+def test_of_many_spots_five_partitions_vote(tissue):
+    adata = find(tissue.copy(), config={**FEW, "starts": 4, "agreeing": 1.0, "max_spots": 300})
+    votes = 5 * adata.obs["sigel_domain_prob"]
+    np.testing.assert_allclose(votes, votes.round(), atol=1e-9)
+    assert votes.min() >= 1
+    again = find(tissue.copy(), config={**FEW, "starts": 4, "agreeing": 1.0, "max_spots": 300})
+    np.testing.assert_array_equal(labels_of(again), labels_of(adata))
 
 
 def test_mixtures_of_a_sample_are_where_its_spots_are():
@@ -560,6 +623,6 @@ def test_layers_of_a_real_section_are_found(real_section):
     known = layer.notna().to_numpy()
     del adata.obs["layer"]
     before = content(adata)
-    find(adata, layer.nunique(), config={"starts": 8})
+    find(adata, layer.nunique(), config={"starts": 2})
     assert adjusted_rand_score(layer[known].astype(str), labels_of(adata)[known]) > 0.4
     assert before[0] == adata.X.toarray().tobytes()

@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from planted_tissue import planted_domains
-from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
 from sigel.tasks.domains import find as find_module
-from sigel.tasks.domains import gene_facts, mixture, n_domains
+from sigel.tasks.domains import mixture, n_domains
 from sigel.tasks.domains.find import describe_section, domains_of, find_domains
 from sigel.tasks.domains.recipe import Recipe
 
-RECIPE = Recipe(config=DomainConfig(starts=4, choices=2, max_domains=3), device="cpu", seed=3)
+RECIPE = Recipe(config=DomainConfig(starts=1, windows=(1, 7), max_domains=3), device="cpu", seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +51,19 @@ def test_a_recipe_cannot_be_changed():
         RECIPE.seed = 1
 
 
-def test_the_number_is_refused_before_genes_are_chosen(section, monkeypatch):
-    monkeypatch.setattr(find_module, "gene_choices", lambda *_, **__: pytest.fail("too late"))
+def test_the_number_is_refused_before_spots_are_described(section, monkeypatch):
+    monkeypatch.setattr(find_module, "describe", lambda *_, **__: pytest.fail("too late"))
     for number in (1, 10**6, 2.5):
         with pytest.raises(InputError) as refused:
-            find_domains(section, number, RECIPE, image_config=ImageConfig())
+            find_domains(section, number, RECIPE)
         assert refused.value.argument == "n_domains"
 
 
 def test_domains_of_a_section_are_those_of_its_description(section):
-    whole = find_domains(section, 2, RECIPE, image_config=ImageConfig())
-    described = describe_section(section, RECIPE, image_config=ImageConfig())
+    whole = find_domains(section, 2, RECIPE)
+    described = describe_section(section, RECIPE)
     parts = domains_of(described, 2, RECIPE)
-    for name in ("label", "prob", "features", "genes", "weight"):
+    for name in ("label", "prob", "features", "genes", "window"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
     again = domains_of(described, 2, replace(RECIPE, seed=4))
     assert again.features is not parts.features
@@ -83,11 +82,11 @@ def test_no_two_stages_draw_the_same_numbers(section, monkeypatch):
 
         monkeypatch.setattr(module, "stream", stream)
 
-    for module in (find_module, gene_facts, mixture, n_domains):
+    for module in (find_module, mixture, n_domains):
         noting(module)
     with pytest.warns(UserWarning, match="highest"):
-        find_domains(section, None, RECIPE, image_config=ImageConfig())
-    assert set(drawn) == {"gene selection", "windows", "domains", "number of domains"}
+        find_domains(section, None, RECIPE)
+    assert set(drawn) == {"windows", "domains", "number of domains"}
     assert {seed for uses in drawn.values() for seed, _ in uses} == {RECIPE.seed}
     assert all(len(uses) == 1 for uses in drawn.values())
-    assert len({first for uses in drawn.values() for _, first in uses}) == 4
+    assert len({first for uses in drawn.values() for _, first in uses}) == 3
