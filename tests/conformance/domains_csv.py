@@ -29,7 +29,11 @@ def main(settings_file: str, folder: str) -> None:
         sigel.tl.domains(adata, n_domains, config=case["config"], **settings, **common)
         save(name, adata.obs[["sigel_domain", "sigel_domain_prob"]])
 
-    save("selection", sigel.tl.select_genes(adata, n_genes=case["n_genes"], config=case["image"], **common), "gene")
+    save(
+        "selection",
+        sigel.tl.select_genes(adata, n_genes=case["n_genes"], config=case["image"], **common),
+        "gene",
+    )
     domains("halves", case["n_domains"], section_key="half", refine=True)
     domains("by_bic", None)
     save("number", pd.DataFrame(adata.uns["sigel"]["domains"]["number"]))

@@ -51,7 +51,7 @@ test_that("domains of another version are to be found again", {
   skip_if_no_engine()
   done <- domains_section()
   old <- done[["sigeldomain"]]
-  SeuratObject::Misc(old, "params") <- "{\"share\": 0.25, \"rings\": [1, 7, 19, 37], \"starts\": 32}"
+  methods::slot(old, "misc")$params <- "{\"share\": 0.25, \"rings\": [1, 7, 19, 37], \"starts\": 32}"
   done[["sigeldomain"]] <- old
   expect_refused(steady(done), "object", "another version", "Call `FindSpatialDomains()` again.", object = done)
 })

@@ -70,7 +70,7 @@ test_that("the number of domains is chosen by BIC where none is given", {
   skip_if_no_engine()
   expect_warning(
     done <- find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 5)),
-    "highest for 5 domains, the largest number tried \\(`config\\$max_domains`.*Give `n.domains` if you know",
+    "highest for one domain: 2 are returned.*Give `n.domains` if you know",
     class = "sigel_warning"
   )
   number <- domain_about(done)$number
@@ -208,7 +208,7 @@ test_that("spots of several sections are neighbours within their section", {
   skip_if_no_engine()
   both <- two_sections()
   expect_length(SeuratObject::Images(both), 2)
-  wide <- list(starts = 2, windows = 19)
+  wide <- list(starts = 4, windows = 7)
   done <- find_quietly(both, section = "slide", config = wide)
   expect_equal(domain_about(done)$section, "slide")
   # In one picture the sections lie over each other.
@@ -291,7 +291,7 @@ test_that("progress is told, and verbose = FALSE is silent", {
   skip_if_no_engine()
   section <- regions_section()
   find <- function() FindSpatialDomains(section, n.domains = 3, config = few)
-  suppressMessages(expect_message(find(), "Windows"))
+  suppressMessages(expect_message(find(), "Spots within their windows"))
   expect_silent(find_quietly(section, n.domains = 3))
 })
 

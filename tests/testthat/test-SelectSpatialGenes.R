@@ -98,11 +98,14 @@ test_that("a new name puts a second choice beside the first", {
   expect_equal(sum(SpatialGeneSelection(both, reduction = "few")$selected), 10)
 })
 
-test_that("what was chosen is what the domains are made of, and can be handed on", {
+test_that("what was chosen can be handed on, to the domains too", {
   skip_if_no_engine()
   done <- choose_quietly(regions_section())
   table <- SpatialGeneSelection(done)
-  expect_setequal(domain_about(domains_section())$genes, table$gene[table$selected])
+  chosen <- table$gene[table$selected]
+  found <- find_quietly(done, features = chosen)
+  expect_setequal(domain_about(found)$genes, chosen)
+  expect_gt(rand_index(found$sigel_domain, found$region), 0.4)
   SeuratObject::VariableFeatures(done) <- table$gene[table$selected]
   expect_setequal(SeuratObject::VariableFeatures(done), table$gene[table$selected])
 })

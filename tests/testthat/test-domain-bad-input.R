@@ -42,7 +42,8 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   expect_no_match(conditionMessage(unknown), "Config")
   expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
   expect_error(find_quietly(section, config = list(windows = c(7, 1))), "rising", class = "sigel_error")
-  refused("config", config = list(windows = c(1, 500)), say = "half of the smallest section")
+  wide <- expect_error(find_quietly(section, config = list(windows = c(1, 500))), class = "sigel_error")
+  expect_match(conditionMessage(wide), "`windows`: found 500 spots; wanted up to .* half of the smallest section")
 })
 
 test_that("models that mclust does not know, or cannot fit, are refused", {
@@ -143,16 +144,12 @@ test_that("several images are taken one by one, or together where the verb can",
     quote(find_quietly(both)),
     quote(SelectSpatialGenes(both, verbose = FALSE)),
     quote(FindSpatialGenes(both, verbose = FALSE)),
+    quote(FindPatternGenes(both, "region")),
     quote(run_quick(both))
   )) {
     refused(eval(code))
     expect_error(eval(code), together, fixed = TRUE)
   }
-  # This one has no argument for sections.
-  code <- quote(FindPatternGenes(both, "region"))
-  refused(eval(code))
-  text <- conditionMessage(expect_error(eval(code)))
-  expect_no_match(text, "section = ", fixed = TRUE)
 })
 
 test_that("names that are taken are refused before the work", {

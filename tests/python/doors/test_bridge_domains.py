@@ -253,7 +253,9 @@ def test_what_cannot_be_used_is_refused(tissue, arguments, words):
 
 def test_domains_of_another_version_are_to_be_found_again(tissue, answer):
     params = json.dumps({"share": 0.25, "rings": [1, 7, 19, 37], "starts": 32})
-    with pytest.raises(InputError, match=r"`key`.*another version.*'rings'.*domains\(adata, n_domains\) again"):
+    with pytest.raises(
+        InputError, match=r"`key`.*another version.*'rings'.*domains\(adata, n_domains\) again"
+    ):
         stability(tissue, answer, params=params)
 
 

@@ -192,7 +192,9 @@ def test_names_of_parts_change_neither_who_agrees_nor_the_support(k, n_partition
     np.testing.assert_allclose(support(renamed, rng.permutation(k)[labels[0]], k), expected)
 
 
-@pytest.mark.parametrize(("n", "share", "expected"), [(10, 0.7, 7), (30, 0.1, 3), (120, 0.2, 24), (5, 0.01, 1)])
+@pytest.mark.parametrize(
+    ("n", "share", "expected"), [(10, 0.7, 7), (30, 0.1, 3), (120, 0.2, 24), (5, 0.01, 1)]
+)
 def test_a_share_is_rounded_up_but_not_for_the_sake_of_rounding(n, share, expected):
     labels = np.random.default_rng(0).integers(3, size=(n, 20))
     assert len(agreeing(labels, 3, share)) == expected

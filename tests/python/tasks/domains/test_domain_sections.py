@@ -25,15 +25,16 @@ def sections():
 
 
 def test_sections_share_their_domains_and_no_window_crosses(sections):
-    adata = find(sections.copy(), 3, section_key="slide")
+    wide = {"starts": 1, "windows": (7, 19)}  # single spots have no neighbours
+    adata = find(sections.copy(), 3, section_key="slide", config=wide)
     assert adata.uns["sigel"]["domains"]["section_key"] == "slide"
     assert adjusted_rand_score(adata.obs["region"], adata.obs["sigel_domain"]) >= 0.9
     # Places of another section are no neighbours, wherever it lies.
     apart = sections.copy()
     apart.obsm["spatial"][(apart.obs["slide"] == "b").to_numpy()] += 1e5
-    find(apart, 3, section_key="slide")
+    find(apart, 3, section_key="slide", config=wide)
     assert apart.obs["sigel_domain"].tolist() == adata.obs["sigel_domain"].tolist()
-    crossed = find(sections.copy(), 3)
+    crossed = find(sections.copy(), 3, config=wide)
     assert adjusted_rand_score(crossed.obs["region"], crossed.obs["sigel_domain"]) < 0.8
 
 

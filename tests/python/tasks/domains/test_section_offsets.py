@@ -103,7 +103,7 @@ def test_domains_are_shared_by_sections_that_were_stained_apart():
     region = both.obs["region"].astype(str).to_numpy()
     ari = {}
     for corrected in (True, False):
-        config = {"section_offsets": corrected, "starts": 4}
+        config = {"section_offsets": corrected, "starts": 4, "windows": (1,)}
         sigel.tl.domains(both, 3, section_key="slide", config=config, device="cpu", progress=False)
         ari[corrected] = adjusted_rand_score(region, both.obs["sigel_domain"])
     assert ari[True] > 0.75

@@ -82,7 +82,9 @@ def with_gaps(n_rows, n_columns, seed=0):
     left = np.linalg.qr(rng.normal(size=(n_rows, rank)))[0]
     right = np.linalg.qr(rng.normal(size=(n_columns, rank)))[0]
     noise = 1e-3 * rng.normal(size=(n_rows, n_columns)) / np.sqrt(n_rows)
-    return sparse.csr_matrix(left * 2.0 ** -(np.arange(rank) / 2) @ right.T + noise + rng.normal(size=n_columns))
+    return sparse.csr_matrix(
+        left * 2.0 ** -(np.arange(rank) / 2) @ right.T + noise + rng.normal(size=n_columns)
+    )
 
 
 def identity(n):
