@@ -15,7 +15,7 @@ from sigel.errors import InputError, warn
 from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
-from sigel.tasks.domains.section_offsets import section_offsets
+from sigel.tasks.domains.section_offsets import offsets_of_views
 from sigel.tasks.domains.windows import Tissue, window_scores
 
 LEAST_SPOTS = 20
@@ -178,11 +178,21 @@ def describe(
     values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
     check_varied(values)
     own, *others = _within_sections(config, tissue, views=views)
+    n_components = max(1, min(max(config.components), values.shape[1] // 2))
+
+    def seen(window: int) -> np.ndarray:
+        return window_scores(values, tissue, window, n_components, config.max_spots, rng)
+
     made: dict[int, np.ndarray] = {}
     for step, window in enumerate(dict.fromkeys((own, *others)), 1):
-        made[window] = _view(values, tissue, window, config, rng)
+        made[window] = seen(window)
         if progress is not None:
             progress("windows", step, len({own, *others}), f"{window} spots, {values.shape[1]} genes")
+    if tissue.n_sections > 1 and config.section_offsets:
+        guide = made[1] if 1 in made else seen(1)
+        offsets = offsets_of_views(guide, list(made.values()), tissue.section, config, rng)
+        for window, offset in zip(made, offsets, strict=True):
+            made[window] = made[window] - offset[tissue.section]
     return Described(
         tissue=tissue,
         values=values,
@@ -191,17 +201,6 @@ def describe(
         features=made[own],
         views=tuple((window, made[window]) for window in others),
     )
-
-
-def _view(
-    values: sparse.csr_matrix, tissue: Tissue, window: int, config: DomainConfig, rng: np.random.Generator
-) -> np.ndarray:
-    """What describes spots in one window, `(n_spots, n_components)`."""
-    n_components = max(1, min(max(config.components), values.shape[1] // 2))
-    scores = window_scores(values, tissue, window, n_components, config.max_spots, rng)
-    if tissue.n_sections > 1 and config.section_offsets:
-        scores = scores - section_offsets(scores, tissue.section, config, rng)[tissue.section]
-    return scores
 
 
 def _within_sections(config: DomainConfig, tissue: Tissue, *, views: bool) -> list[int]:

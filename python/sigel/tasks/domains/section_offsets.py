@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -23,33 +25,19 @@ TOLERANCE = 1e-2
 def section_offsets(
     scores: np.ndarray, section: np.ndarray, config: DomainConfig, rng: np.random.Generator
 ) -> np.ndarray:
-    """Mean of each section beyond what the domains in it explain.
-
-    A section's plain mean would also hold what it is made of: one with more white matter would be moved away
-    from it. So a mixture is fitted in which every section has an offset of its own, beginning with none. What
-    cannot be told from a difference of domains, as where sections have no component in common, is left.
+    """Mean of each section beyond what the domains in it explain; see `offsets_of_views`.
 
     Parameters
     ----------
     scores
         `(n_spots, n_dims)`.
-    section
-        Number of each spot's section, from 0, `(n_spots,)`.
-    config
-        Settings.
-    rng
-        Of the sample and the starts.
+    section, config, rng
+        As in `offsets_of_views`.
 
     Returns
     -------
     numpy.ndarray
         `(n_sections, n_dims)`, mean 0 over the spots.
-
-    Notes
-    -----
-    Rounds of a tied mixture of the scores without offsets, and of the least squares of component means and
-    shrunk offsets at its posteriors; the median of several starts. A linear correction by soft clusters, as
-    in Harmony (Korsunsky et al. 2019), but the same for all spots of a section.
 
     Examples
     --------
@@ -61,27 +49,88 @@ def section_offsets(
     >>> bool(offset[1] - offset[0] > 0.9)
     True
     """
-    n_sections, n_dims = int(section.max()) + 1, scores.shape[1]
-    part = section
-    if len(scores) > config.max_spots:
+    return offsets_of_views(scores, [scores], section, config, rng)[0]
+
+
+def offsets_of_views(
+    guide: np.ndarray,
+    views: Sequence[np.ndarray],
+    section: np.ndarray,
+    config: DomainConfig,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """Mean of each section in each view beyond what the domains in it explain.
+
+    A section's plain mean would also hold what it is made of: one with more white matter would be moved away
+    from it. So a mixture is fitted in which every section has an offset of its own, beginning with none. What
+    cannot be told from a difference of domains, as where sections have no component in common, is left. Which
+    components sections share is read off one view, the guide: that of single spots, whose noise lets sections
+    overlap. Means over windows have less of it, and there each section soon has components of its own.
+
+    Parameters
+    ----------
+    guide
+        `(n_spots, n_dims)`.
+    views
+        What offsets are wanted of, each `(n_spots, n_dims)` with dimensions of its own.
+    section
+        Number of each spot's section, from 0, `(n_spots,)`.
+    config
+        Settings.
+    rng
+        Of the sample and the starts.
+
+    Returns
+    -------
+    list
+        Of each view `(n_sections, n_dims)`, mean 0 over the spots.
+
+    Notes
+    -----
+    Rounds of a tied mixture of the guide without offsets, and of the least squares of component means and
+    shrunk offsets at its posteriors; the median of several starts. A linear correction by soft clusters, as
+    in Harmony (Korsunsky et al. 2019), but the same for all spots of a section.
+    """
+    n_sections = int(section.max()) + 1
+    drawn: slice | np.ndarray = slice(None)
+    if len(guide) > config.max_spots:
         drawn = _of_every_section(section, config.max_spots, rng)
-        scores, part = scores[drawn], section[drawn]
+    part = section[drawn]
     member = np.zeros((len(part), n_sections))
     member[np.arange(len(part)), part] = 1.0
+    posterior = _shared_parts(guide[drawn], part, member, config, rng)
+    share = np.bincount(section, minlength=n_sections) / len(section)
+    offsets = [_median_offset(view[drawn], posterior, member) for view in views]
+    return [offset - share @ offset for offset in offsets]
+
+
+def _shared_parts(
+    scores: np.ndarray,
+    section: np.ndarray,
+    member: np.ndarray,
+    config: DomainConfig,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Posteriors of mixtures in which every section has an offset, `(n_spots, n_starts, n_components)`."""
     n_components = min(N_COMPONENTS, max(1, len(scores) // 10))
-    offset = np.zeros((n_sections, n_dims))
+    offset = np.zeros((member.shape[1], scores.shape[1]))
     for _ in range(MOST_ROUNDS):
-        rest = scores - offset[part]
+        rest = scores - offset[section]
         rest -= rest.mean(axis=0)
         fitted = fitted_to(rest, n_components, STARTS, rng, config)
-        posterior = fitted.posterior(torch.from_numpy(rest)).numpy()  # (n_spots, n_starts, n_components)
-        each = [_shrunk(scores, posterior[:, start], member) for start in range(STARTS)]
-        new = np.median(each, axis=0)
+        posterior = fitted.posterior(torch.from_numpy(rest)).numpy()
+        new = _median_offset(scores, posterior, member)
         moved = np.square(new - offset).sum() / max(np.square(new).sum(), 1e-30)
         offset = new
         if moved < TOLERANCE:
             break
-    return offset - (np.bincount(section, minlength=n_sections) / len(section)) @ offset
+    return posterior
+
+
+def _median_offset(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Of the offsets that the starts give, `(n_sections, n_dims)`."""
+    each = [_shrunk(scores, posterior[:, start], member) for start in range(posterior.shape[1])]
+    return np.asarray(np.median(each, axis=0))
 
 
 def _of_every_section(section: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import sigel
 from sigel.config.domains import DomainConfig
-from sigel.tasks.domains.section_offsets import section_offsets
+from sigel.tasks.domains.section_offsets import offsets_of_views, section_offsets
 
 CONFIG = DomainConfig()
 
@@ -76,6 +76,22 @@ def test_offsets_have_mean_zero_and_vanish_for_one_section():
     assert abs(found(scores, np.zeros(len(scores), int))).max() < 1e-9
 
 
+def test_the_guide_tells_what_sections_share_where_a_view_is_too_clear_to():
+    """Without noise each section has components of its own; the noise of the guide lets them overlap."""
+    scores, domain, section, move = sections([0.4, 0.6], 0.8)
+    # The same domains and moves in other dimensions, with a tenth of the noise.
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    centre = np.array([scores[domain == one].mean(axis=0) for one in (0, 1)])
+    clear = 0.9 * (centre[domain] - centre[domain].mean(axis=0)) @ turn + move[section] @ turn
+    clear += 0.1 * np.random.default_rng(2).normal(size=clear.shape)
+    clear -= clear.mean(axis=0)
+    own, guided = offsets_of_views(scores, [scores, clear], section, CONFIG, np.random.default_rng(0))
+    np.testing.assert_array_equal(own, found(scores, section))
+    np.testing.assert_allclose(guided, move @ turn, atol=0.35)
+    alone = found(clear, section)
+    assert np.linalg.norm(alone - move @ turn) > 2 * np.linalg.norm(guided - move @ turn)
+
+
 def test_many_spots_are_sampled():
     scores, _, section, move = sections([0.5, 0.5], 0.8, n=400)
     offsets = found(scores, section, DomainConfig(max_spots=300))
@@ -101,12 +117,14 @@ def test_domains_are_shared_by_sections_that_were_stained_apart():
     halves[1].X.eliminate_zeros()
     both = anndata.concat(dict(zip("ab", halves, strict=True)), label="slide", index_unique="-")
     region = both.obs["region"].astype(str).to_numpy()
-    ari = {}
+    slide = both.obs["slide"].astype(str).to_numpy()
+    ari, apart = {}, {}
     for corrected in (True, False):
-        config = {"section_offsets": corrected, "starts": 4, "windows": (1,)}
+        config = {"section_offsets": corrected, "starts": 4}
         sigel.tl.domains(both, 3, section_key="slide", config=config, device="cpu", progress=False)
         ari[corrected] = adjusted_rand_score(region, both.obs["sigel_domain"])
-    assert ari[True] > 0.75
+        apart[corrected] = adjusted_rand_score(slide, both.obs["sigel_domain"])
+    assert apart[True] < 0.05 < 0.5 < apart[False]
     assert ari[True] > ari[False] + 0.3
 
 

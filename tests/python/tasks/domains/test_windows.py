@@ -1,4 +1,4 @@
-"""What describes a spot: windows that stay in their section, and components that are never made of a dense matrix."""
+"""What describes a spot: windows that stay in their section, components without a dense matrix."""
 
 from __future__ import annotations
 
