@@ -37,7 +37,7 @@ class Given:
     n_domains
         How many are wanted; None: the method shall choose.
     genes
-        Names of the genes to use; None: the method's own choice.
+        Names of the genes to use; None: those of the method's default.
     """
 
     adata: AnnData

@@ -19,7 +19,7 @@ SEARCH_STEPS, SEARCH_EPOCHS, EPOCHS = 11, 10, 200
 
 
 def ours(method: str = "mixture") -> Callable[[Given], Found]:
-    """The package itself, at its defaults; every seed is a call of its own, the choice of genes included.
+    """The package itself, at its defaults; every seed is a call of its own.
 
     Parameters
     ----------

@@ -53,7 +53,13 @@ test_that("domains of another version are to be found again", {
   old <- done[["sigeldomain"]]
   methods::slot(old, "misc")$params <- "{\"share\": 0.25, \"rings\": [1, 7, 19, 37], \"starts\": 32}"
   done[["sigeldomain"]] <- old
-  expect_refused(steady(done), "object", "another version", "Call `FindSpatialDomains()` again.", object = done)
+  expect_refused(
+    steady(done),
+    "object",
+    "another version",
+    "Call `FindSpatialDomains()` again.",
+    object = done
+  )
 })
 
 test_that("a second set of domains has a stability of its own", {

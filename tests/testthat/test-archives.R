@@ -23,7 +23,10 @@ test_that("a section that an earlier version saved answers as it did", {
     expect_identical(nrow(similar), 3L)
     expect_s3_class(SpatialDomainPlot(section), "ggplot")
     # Since 0.7.0 domains have other settings.
-    refused <- expect_error(FindSpatialDomainStability(section, n.seeds = 1, verbose = FALSE), class = "sigel_error")
+    refused <- expect_error(
+      FindSpatialDomainStability(section, n.seeds = 1, verbose = FALSE),
+      class = "sigel_error"
+    )
     expect_match(conditionMessage(refused), "another version.*Call `FindSpatialDomains\\(\\)` again")
     expect_s3_class(GeneMapPlot(section), "ggplot")
     again <- FindSpatialGenes(section, verbose = FALSE)

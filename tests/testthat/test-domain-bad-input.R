@@ -43,7 +43,10 @@ test_that("arguments that cannot be used are refused and the object stays as it 
   expect_error(find_quietly(section, config = list(window = 0)), "found 0", class = "sigel_error")
   expect_error(find_quietly(section, config = list(windows = c(7, 1))), "rising", class = "sigel_error")
   wide <- expect_error(find_quietly(section, config = list(windows = c(1, 500))), class = "sigel_error")
-  expect_match(conditionMessage(wide), "`windows`: found 500 spots; wanted up to .* half of the smallest section")
+  expect_match(
+    conditionMessage(wide),
+    "`windows`: found 500 spots; wanted up to .* half of the smallest section"
+  )
 })
 
 test_that("models that mclust does not know, or cannot fit, are refused", {

@@ -128,9 +128,11 @@ def domains(
     Of all these partitions the one with the highest mean adjusted Rand index with the others, and the fifth
     that is most like it, vote: their components are matched (Kuhn 1955), and a spot takes the domain that
     most of them put it in (Dudoit and Fridlyand 2003). `sigel_domain_prob` is the share of all partitions
-    that do. Without
-    `n_domains`, K is that of the highest BIC (Fraley and Raftery 2002) of mixtures without neighbours, with L
-    the mean log-likelihood of a spot and N the number of spots over that of a window::
+    that do.
+
+    Without `n_domains`, K is that of the highest BIC (Fraley and Raftery 2002) of mixtures without
+    neighbours of the features, with L the mean log-likelihood of a spot and N the number of spots over that
+    of a window::
 
         BIC = 2 N L - (K - 1 + K d + d (d + 1) / 2) log N
 

@@ -1,1 +1,1 @@
-"""Spatial domains: genes chosen, spots described, clustered, refined, put in order."""
+"""Spatial domains: spots described, clustered, refined, put in order; and the genes that tell them apart."""

@@ -31,7 +31,7 @@ MATRICES = 5
 
 
 def spagcn(described: Described, n_domains: int, seed: int) -> np.ndarray:
-    """Domains by SpaGCN from the chosen genes and the places, without an image of the tissue.
+    """Domains by SpaGCN from the genes used and the places, without an image of the tissue.
 
     Parameters
     ----------
