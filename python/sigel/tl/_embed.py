@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -91,7 +92,8 @@ def embed(
         - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
         - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `section_key` (empty: one section),
-          `provenance`, `history`, `raster`, `bic`
+          `provenance`, `history`, `raster`, `bic`,
+          `group_names` (of the columns of the posterior)
 
         Of several sections also, for a section called A:
 
@@ -205,6 +207,7 @@ def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, Any])
         "provenance": result.model.provenance,
         "history": result.history,
         "bic": result.bic,
+        "group_names": np.array(result.model.group_names, dtype=str),
         "raster": {"shape": list(raster.shape), "kind": raster.kind, "affine": raster.affine},
     }
 
