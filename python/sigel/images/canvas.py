@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from sigel.images.raster import Raster
 
-# Empty rows between sections: no patch or step to a neighbour leads from one to another.
+# Empty rows between sections: no patch of up to so many rows, no step to a neighbour leads to another.
 GAP = 36
 
 
