@@ -19,7 +19,8 @@
 #' @param ncol Number of columns.
 #' @param reduction Name of the reduction; where it is there, its settings of the
 #'   images are used, and the genes that the run was given.
-#' @param assay,image,coordinates As in [RunSIGEL()].
+#' @param assay,image,coordinates As in [RunSIGEL()]; after a run over several
+#'   sections, an image that is named shows its section alone.
 #' @param layer Layer with the raw counts; default: that of the run, else
 #'   `"counts"`.
 #' @return A ggplot.

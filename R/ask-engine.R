@@ -37,7 +37,7 @@ asked_section <- function(
     check_string(section, "section", "Give the name of one column of the meta data.", call)
     section <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
-  places <- places_of(object, image, coordinates, cells, call, section)
+  places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, section))
   of_run <- identical(assay, run_assay) && is.null(features) && is.null(config)
   if (of_run) {
     seen <- SeuratObject::Misc(results)$features$gene
@@ -54,8 +54,14 @@ asked_section <- function(
     features = features,
     config = config,
     section = section,
-    of_run = of_run && identical(layer, run_layer)
+    of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, section)
   )
+}
+
+# Whether the sections of the run, where there were several, are those that are there.
+holds_sections_of <- function(results, section) {
+  known <- if (!is.null(results)) names(SeuratObject::Misc(results)[["sections"]])
+  is.null(known) || setequal(known, as.character(section))
 }
 
 # The folder of the model: the one given, else the one that the run saved, unless it has been changed or moved since.

@@ -257,6 +257,10 @@ test_that("several sections lie in one space: one representation of all, one of 
   expect_equal(SeuratObject::Misc(reduction)$section, "slide")
   by_hand <- run_quick(counts_of(section), places, section = labels)
   expect_equal(SeuratObject::Misc(by_hand)$sections, found)
+  # Its sections are no column of the meta data.
+  held <- section
+  held[["sigel"]] <- by_hand
+  expect_s3_class(GeneImagePlot(held, rownames(loadings)[1L]), "ggplot")
 
   alone <- run_quick(section)
   expect_null(SeuratObject::Misc(alone[["sigel"]])$sections)
