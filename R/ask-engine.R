@@ -74,12 +74,23 @@ model_of_run <- function(object, model, section, call) {
   if (there && identical(model_record(saved$path)$hash, saved$hash)) saved$path
 }
 
+# Refuses what is no section at all, before anything else is asked of it.
+check_object <- function(object, call) {
+  fix <- if (is.character(object)) {
+    "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
+  } else if (is.list(object) && !is.data.frame(object)) {
+    "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
+  } else if (length(dim(object)) != 2L) {
+    "Pass the object that holds the counts."
+  }
+  if (!is.null(fix)) {
+    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix of counts", fix, call)
+  }
+}
+
 # Counts and places for the engine from what the `.default` methods are given.
 plain_section <- function(object, coordinates, features, call) {
-  if (is.character(object)) {
-    fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
-    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
-  }
+  check_object(object, call)
   counts <- as_counts(object, call = call)
   if (is.null(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
