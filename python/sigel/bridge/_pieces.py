@@ -130,7 +130,7 @@ def model_and_settings(
     model: str | None, settings: dict[str, Any], device: str
 ) -> tuple[SIGEL | None, ImageConfig]:
     """The model of a folder, and how images are made: as R says, else as the model's, else by default."""
-    fitted = None if model is None else SIGEL.load(model, device=device)
+    fitted = None if model is None else SIGEL.load(model, device=device, argument="model")
     if fitted is not None and not settings:
         return fitted, fitted.config.image
     return fitted, ImageConfig.from_dict(whole_numbers(settings))
