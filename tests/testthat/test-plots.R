@@ -105,6 +105,8 @@ test_that("plots of objects without results say what to do", {
   )
   expect_refused(TrainingPlot(object), "reduction", "RunSIGEL()", object = object)
   expect_refused(GeneMapPlot(1), "object", "or a DimReduc")
+  error <- expect_error(GeneMapPlot(finished(), method = "tsne"), class = "sigel_input_error")
+  expect_equal(error$argument, "method")
   expect_refused(GeneImagePlot(1, "a"), "object")
 })
 

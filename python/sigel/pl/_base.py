@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
 from sigel.runtime.requires import requires
@@ -46,10 +47,20 @@ def shown_images(images: GeneImages, genes: Sequence[str]) -> np.ndarray:
 
 
 def check_at_least_one(**numbers: int) -> None:
-    """Refuse numbers of genes or panels below 1."""
+    """Refuse what is no number of genes or panels, or one below 1."""
     for name, number in numbers.items():
-        if number < 1:
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+
+
+def check_cmap(cmap: object) -> None:
+    """Refuse a colour map that matplotlib does not know."""
+    import matplotlib as mpl
+    from matplotlib.colors import Colormap
+
+    if not isinstance(cmap, Colormap) and not (isinstance(cmap, str) and cmap in mpl.colormaps):
+        found = unknown_name(cmap, mpl.colormaps)
+        raise InputError("cmap", found, "the name of a matplotlib colour map", 'Use cmap="viridis".')
 
 
 def draw_pixels(
