@@ -147,7 +147,9 @@ test_that("what is left at its default is the preset's to say", {
   section <- small_section()
   brief <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
   run <- function(object, ...) RunSIGEL(object, ..., preset = "paper", config = brief, verbose = FALSE)
-  groups <- function(reduction) reticulate::import("json")$loads(SeuratObject::Misc(reduction)$params)$n_groups
+  groups <- function(reduction) {
+    reticulate::import("json")$loads(SeuratObject::Misc(reduction)$params)$n_groups
+  }
   done <- run(section)[["sigel"]]
   # 500 are more than a third of the genes.
   expect_equal(groups(done), nrow(SeuratObject::Loadings(done)) %/% 3L)

@@ -139,11 +139,14 @@ test_that("genes without a pattern stay on a page, and are none of the number of
   group <- as.character(known$group)
   group[group == last] <- "no pattern"
   known$group <- factor(group, levels = c(setdiff(names, c(last, "no pattern")), "no pattern"))
-  SeuratObject::Misc(results, slot = "features") <- known
+  methods::slot(results, "misc")$features <- known
   section[["sigel"]] <- results
   n <- nlevels(known$group) - 1L
   page <- GeneGroupPlot(section, max.groups = 2, n.genes = 1)
-  expect_equal(page$layers[[3L]]$data$group, c(setdiff(names(sizes), c(last, "no pattern"))[1L], "no pattern"))
+  expect_equal(
+    page$layers[[3L]]$data$group,
+    c(setdiff(names(sizes), c(last, "no pattern"))[1L], "no pattern")
+  )
   expect_match(page$labels$subtitle, sprintf("%d more group", n - 1L), fixed = TRUE)
   expect_match(GeneMapPlot(section, method = "pca")$labels$subtitle, sprintf("in %d group", n), fixed = TRUE)
   sets <- list(two = rownames(section)[1:2])

@@ -12,6 +12,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
+from sigel.images.canvas import near_each_other
 from sigel.images.tensors import ImageViews
 from sigel.runtime.requires import requires
 from sigel.tl._fits import images_as_fitted
@@ -69,6 +70,7 @@ def draw_pixels(
     """Draw values `(n_pixels,)` at their places on the section, y pointing down as on a slide."""
     from matplotlib.collections import PolyCollection
 
+    raster = near_each_other(raster)
     corner = _HEXAGON if raster.kind == "hexagonal" else _SQUARE
     corners = corner @ raster.affine[:, :2].T  # (n_corners, 2), x and y
     places = raster.coordinates()
@@ -131,7 +133,7 @@ def limits_of(values: np.ndarray) -> tuple[float, float]:
 
 def panel_shape(raster: Raster, width: float) -> tuple[float, float]:
     """Width and height in inches of a panel that fits the section, height within reason."""
-    across, down = np.ptp(raster.coordinates(), axis=0)
+    across, down = np.ptp(near_each_other(raster).coordinates(), axis=0)
     ratio = down / across if across > 0 else 1.0
     return width, width * float(np.clip(ratio, 0.4, 2.5))
 

@@ -145,7 +145,7 @@ def gene_groups(
 
 
 def _on_page(labels: list[str], most: int) -> list[str]:
-    """The largest groups, of which genes without a pattern, the last, keep their place where there are two."""
+    """The largest groups; that of genes without a pattern, the last, keeps its place where there are two."""
     if len(labels) > most > 1 and labels[-1] == NO_PATTERN:
         return [*labels[: most - 1], NO_PATTERN]
     return labels[:most]

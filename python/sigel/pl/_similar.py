@@ -11,7 +11,15 @@ import pandas as pd
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.pl._base import check_at_least_one, check_cmap, images_of, limits_of, pyplot, scale_label, shown_images
+from sigel.pl._base import (
+    check_at_least_one,
+    check_cmap,
+    images_of,
+    limits_of,
+    pyplot,
+    scale_label,
+    shown_images,
+)
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 
 if TYPE_CHECKING:

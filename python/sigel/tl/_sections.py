@@ -123,9 +123,7 @@ def _name_in(adata: AnnData, section_key: str, k: int) -> str:
     try:
         names = list(dict.fromkeys(labels_of(adata, section_key)))
     except InputError as error:
-        raise InputError(
-            error.argument, f"{error.found} (in adata[{k}])", error.wanted, error.fix
-        ) from error
+        raise InputError(error.argument, f"{error.found} (in adata[{k}])", error.wanted, error.fix) from error
     if len(names) != 1:
         found = f"{len(names)} sections in adata[{k}].obs[{section_key!r}]"
         fix = "Split it, or join all objects by anndata.concat(..., join='outer') and pass the one."

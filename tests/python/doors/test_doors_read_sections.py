@@ -201,7 +201,7 @@ def test_references_are_told_of_once(adata):
 @pytest.mark.parametrize("verb", [sigel.tl.pattern_genes, sigel.tl.spatial_genes])
 def test_a_model_that_is_not_there_is_refused_by_its_argument(adata, verb, tmp_path):
     arguments = {"region_key": "region", "levels": {"ring": 0.9}} if verb is sigel.tl.pattern_genes else {}
-    with pytest.raises(ModelFormatError, match="`model`: .*there is no such folder"):
+    with pytest.raises(ModelFormatError, match=r"`model`: .*there is no such folder"):
         verb(adata, model=tmp_path / "nowhere", progress=False, **arguments)
     with pytest.raises(InputError, match="`model`: found 3"):
         verb(adata, model=3, progress=False, **arguments)

@@ -315,7 +315,7 @@ def test_pictures_refuse_what_is_no_number_of_columns_or_no_colour_map(fitted):
     with pytest.raises(InputError, match="`ncols`: found 'a'"):
         pl.gene_images(fitted, genes, ncols="a")
     for draw in (pl.gene_groups, lambda *args, **rest: pl.gene_images(*args, genes, **rest)):
-        with pytest.raises(InputError, match="`cmap`: found 'virids', .*nearest: 'viridis'"):
+        with pytest.raises(InputError, match=r"`cmap`: found 'virids', .*nearest: 'viridis'"):
             draw(fitted, cmap="virids")
         with pytest.raises(InputError, match="`cmap`: found 3"):
             draw(fitted, cmap=3)

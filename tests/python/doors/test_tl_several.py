@@ -110,7 +110,10 @@ def test_questions_that_look_at_images_see_all_sections(sections):
     adata = joined(sections)
     embed(adata, section_key="slide")
     genes = list(adata.var_names[np.isfinite(adata.varm["X_sigel"]).all(axis=1)][:2])
-    assert sigel.pl.gene_images(adata, genes) is not None
+    drawn = sigel.pl.gene_images(adata, genes).axes[0].collections[0]
+    # One below the other, as near as in R.
+    down = np.unique(np.round([path.vertices[:, 1].mean() for path in drawn.get_paths()], 3))
+    assert 3 < np.diff(down).max() < 7
     table = sigel.tl.group_stability(adata, n_seeds=2, device="cpu", progress=False)
     assert table["stability"].between(0, 1).all()
     assert len(sigel.tl.similar_genes(adata, genes[:1], n=3)) == 3
@@ -180,12 +183,12 @@ def test_a_view_of_a_backed_object_is_refused_before_any_work(sections, tmp_path
 def test_what_is_wrong_with_an_object_of_a_list_names_it(sections):
     one, two = sections
     one.layers["counts"] = one.X.copy()
-    with pytest.raises(InputError, match="`layer`.*section 'B'"):
+    with pytest.raises(InputError, match=r"`layer`.*section 'B'"):
         embed(sections, layer="counts", section_key="slide")
     lost = two.copy()
     del lost.obsm["spatial"]
     lost.obs = lost.obs[["slide"]]
-    with pytest.raises(InputError, match="`spatial_key`.*section '2'"):
+    with pytest.raises(InputError, match=r"`spatial_key`.*section '2'"):
         embed([one, lost])
     lost = two.copy()
     del lost.obs["slide"]
@@ -199,19 +202,19 @@ def test_what_is_wrong_with_an_object_of_a_list_names_it(sections):
 def test_names_of_sections_must_be_names_and_leave_other_results_as_they_are(sections):
     adata = joined(sections)
     adata.obs["blank"] = np.where(adata.obs["slide"] == "A", "", "B")
-    with pytest.raises(InputError, match="`section_key`.*a section named ''"):
+    with pytest.raises(InputError, match=r"`section_key`.*a section named ''"):
         embed(adata, section_key="blank")
     assert untouched(adata)
     embed(adata, section_key="slide")
     before = adata.varm["X_sigel_A"].copy()
-    with pytest.raises(InputError, match="`key_added`: found 'sigel_A'.*X_sigel_A.*'sigel'"):
+    with pytest.raises(InputError, match=r"`key_added`: found 'sigel_A'.*X_sigel_A.*'sigel'"):
         embed(adata, key_added="sigel_A")
     assert np.array_equal(adata.varm["X_sigel_A"], before, equal_nan=True)
     embed(adata, section_key="slide")  # the same again
     other = sections[0].copy()
     other.obs["slide"] = np.where(np.arange(other.n_obs) < 98, "A", "B")
     embed(other, key_added="sigel_A")
-    with pytest.raises(InputError, match="`key_added`: found 'sigel'.*X_sigel_A.*'sigel_A'"):
+    with pytest.raises(InputError, match=r"`key_added`: found 'sigel'.*X_sigel_A.*'sigel_A'"):
         embed(other, section_key="slide")
     embed(sections)
     with pytest.raises(InputError, match="`key_added`: found 'sigel_2'"):
