@@ -140,13 +140,14 @@ test_that("several images are taken one by one, or together where the verb can",
     quote(find_quietly(both)),
     quote(SelectSpatialGenes(both, verbose = FALSE)),
     quote(FindSpatialGenes(both, verbose = FALSE)),
+    quote(FindPatternGenes(both, "region")),
     quote(run_quick(both))
   )) {
     refused(eval(code))
     expect_error(eval(code), together, fixed = TRUE)
   }
   # This one has no argument for sections.
-  code <- quote(FindPatternGenes(both, "region"))
+  code <- quote(GeneImagePlot(both, rownames(both)[1L]))
   refused(eval(code))
   text <- conditionMessage(expect_error(eval(code)))
   expect_no_match(text, "section = ", fixed = TRUE)
