@@ -178,7 +178,7 @@ grouped <- function(representations, n.groups, resolution, settings, seed, devic
     seed = seed,
     bic = as_bic(result$bic),
     tree = list(joined = result$tree$joined, height = as.double(result$tree$height)),
-    chosen = present$chosen
+    chosen = result$chosen
   )
   list(
     features = features,
@@ -200,8 +200,15 @@ present_groups <- function(misc, genes) {
     return(list())
   }
   posterior <- misc$posterior[genes, , drop = FALSE]
-  present <- list(names = as.list(colnames(posterior)), posterior = unname(posterior))
-  if (!is.null(misc$groups)) {
+  group <- misc$features$group[match(genes, misc$features$gene)]
+  present <- list(
+    group = as_labels(group),
+    names = as.list(colnames(posterior)),
+    posterior = unname(posterior)
+  )
+  if (is.null(misc$groups)) {
+    present$bic <- if (!is.null(misc$bic)) stats::setNames(as.list(misc$bic$bic), misc$bic$n.groups)
+  } else {
     present$chosen <- misc$groups$chosen
   }
   present

@@ -27,7 +27,8 @@ PATTERN_COLUMNS <- c("similarity", "rank", "pval", "qval", "status")
 #'   each cell.
 #' @param section Where the object holds several sections, as after `merge()`: the
 #'   name of the column of the meta data that tells them apart. For a matrix or an
-#'   assay, a vector with the section of each cell. The pattern is one over all of
+#'   assay, a vector with the section of each cell. Default: the column of the run,
+#'   where that was of several and no image is named. The pattern is one over all of
 #'   them; random patterns stay within their section.
 #' @param levels Named numeric vector, a level for each of some regions, as in
 #'   `c(layer1 = 0.9, layer2 = 0.5)`.
@@ -43,8 +44,8 @@ PATTERN_COLUMNS <- c("similarity", "rank", "pval", "qval", "status")
 #' @param similarity `"cosine"` of the representations, or `"euclidean"`, minus
 #'   their distance.
 #' @param model Folder of a saved model. Default: the one that the run saved
-#'   (`save.model`), if its files are still there and the genes and settings are
-#'   the run's; else eigenimages are made on the spot, in seconds.
+#'   (`save.model`), if its files are still there and the genes, the sections and
+#'   the settings are the run's; else eigenimages are made on the spot, in seconds.
 #' @param seed.use Seed of the drawn counts. R's own random numbers are neither
 #'   used nor changed.
 #' @return A data frame with a row for each gene, in the order of rank. Columns:
@@ -173,6 +174,7 @@ FindPatternGenes.Seurat <- function(
   region <- if (!missing(region)) region
   check_string(region, "region", "Give the name of one column of the meta data.", call)
   layer <- slot %||% layer
+  section <- section_or_column(object, section, image, reduction, call)
   seen <- asked_section(
     object,
     assay,
@@ -287,6 +289,7 @@ PatternGenePlot <- function(
     sigel_abort("table", "no gene with an answer", "some genes with a rank", fix, call)
   }
   made <- pattern$made
+  section <- section_of_pattern(object, made, image, call)
   seen <- asked_section(
     object,
     made$assay,
@@ -297,7 +300,7 @@ PatternGenePlot <- function(
     made$reduction %||% "sigel",
     made$config,
     call,
-    section = made$section
+    section = section
   )
   counts <- read_counts(object[[seen$assay]], seen$layer, call)
   plain <- plain_section(counts, seen$coordinates, seen$features, call)
@@ -332,6 +335,20 @@ pattern_of <- function(table, call) {
     sigel_abort("table", found, "what `FindPatternGenes()` returned", fix, call)
   }
   pattern
+}
+
+# The column that told sections apart where the pattern was made; of a matrix the table knows none.
+section_of_pattern <- function(object, made, image, call) {
+  if (is.null(made)) {
+    return(section_or_column(object, NULL, image, "sigel", call))
+  }
+  section <- made[["section"]]
+  if (!is.null(section) && !section %in% names(object[[]])) {
+    found <- sprintf("no column \"%s\" in the meta data, which told the sections apart", section)
+    fix <- "Put the column back."
+    sigel_abort("object", found, "the object that the pattern was made with", fix, call)
+  }
+  section
 }
 
 check_same_pixels <- function(images, pixels, call) {

@@ -62,7 +62,8 @@ SPATIAL_COLUMNS <- c(
 #' @param score Whether to compute the SIGEL score, which takes most of the time.
 #' @param model Folder of a saved model for the score. Default: eigenimages made of
 #'   half of the genes judge the other half, so that genes without a pattern score
-#'   about 0. A model that has seen a gene's own noise scores it higher.
+#'   about 0. A model that has seen a gene's own noise scores it higher, and gives
+#'   no `score.pval`.
 #' @param layer Layer with the raw counts; for a Seurat object the default is that
 #'   of the run, else `"counts"`. Split layers are joined for reading.
 #' @param slot The same by the word of Seurat 4; takes precedence when given.

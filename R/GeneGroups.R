@@ -91,13 +91,18 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
   call <- rlang::current_env()
   results <- sigel_results(object, reduction, call)
   sets <- as_gene_sets(if (missing(gene.sets)) NULL else gene.sets, call)
+  check_sizes(min.size, max.size, call)
+  group_table(enriched(results, sets, min.size, max.size, call)$table)
+}
+
+# Of sets that are looked at.
+check_sizes <- function(min.size, max.size, call) {
   check_whole(min.size, "min.size", 1L, 5L, call)
   check_whole(max.size, "max.size", 1L, 500L, call)
   if (max.size < min.size) {
     found <- sprintf("%s, below `min.size`", describe(max.size))
     sigel_abort("max.size", found, "a number not below `min.size`", "Leave both out.", call)
   }
-  group_table(enriched(results, sets, min.size, max.size, call)$table)
 }
 
 # The table of sets and what each group is called after, by group.

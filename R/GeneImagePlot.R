@@ -14,12 +14,14 @@
 #'   [GeneGroupEnrichment()]: a group is called after the set with the smallest
 #'   p-value there, where its `qval` is below 0.05.
 #' @param n.genes Genes of each group.
-#' @param max.groups Most groups on a page; 24 fit one that is 9 inches wide and 20
+#' @param max.groups Most groups on a page, genes without a pattern among them; 24 fit one that is 9 inches wide and 20
 #'   high.
+#' @param min.size,max.size Sets that are looked at, as in [GeneGroupEnrichment()].
 #' @param ncol Number of columns.
 #' @param reduction Name of the reduction; where it is there, its settings of the
 #'   images are used, and the genes that the run was given.
-#' @param assay,image,coordinates As in [RunSIGEL()].
+#' @param assay,image,coordinates As in [RunSIGEL()]; after a run over several
+#'   sections, an image that is named shows its section alone.
 #' @param layer Layer with the raw counts; default: that of the run, else
 #'   `"counts"`.
 #' @return A ggplot.
@@ -62,6 +64,8 @@ GeneGroupPlot <- function(
   gene.sets = NULL,
   n.genes = 3,
   max.groups = 24,
+  min.size = 5,
+  max.size = 500,
   reduction = "sigel",
   image = NULL,
   coordinates = NULL,
@@ -77,7 +81,10 @@ GeneGroupPlot <- function(
     fix <- "For more genes of a group use `GeneImagePlot()`, which breaks lines."
     sigel_abort("n.genes", describe(n.genes), "at most 15, for which a row has room", fix, call)
   }
-  called <- if (!is.null(gene.sets)) enriched(results, as_gene_sets(gene.sets, call), 5, 500, call)$called
+  check_sizes(min.size, max.size, call)
+  called <- if (!is.null(gene.sets)) {
+    enriched(results, as_gene_sets(gene.sets, call), min.size, max.size, call)$called
+  }
   sizes <- table(SeuratObject::Misc(results)$features$group)
   groups <- groups_to_show(groups, sizes, max.groups, call)
   chosen <- do.call(rbind, lapply(groups, function(group) typical_genes(results, group, n.genes)))
@@ -105,7 +112,7 @@ GeneGroupPlot <- function(
   heads$label <- headings_of(groups, sizes, called, 14L * (n.genes + 1L))
   columns <- c("group", "rank", "row", "column")
   table[columns] <- panels[match(table$gene, panels$gene), columns]
-  left_out <- length(sizes) - length(groups)
+  left_out <- length(setdiff(names(sizes), c(groups, "no pattern")))
   ggplot2::ggplot() +
     pixel_layers(table, as.vector(images$values)) +
     ggplot2::geom_text(
@@ -134,7 +141,7 @@ GeneGroupPlot <- function(
       title = "Gene groups",
       subtitle = paste0(
         "Mean image and most typical genes of each",
-        if (left_out > 0) sprintf("; %d more groups not shown", left_out)
+        if (left_out > 0) sprintf("; %d more %s not shown", left_out, ngettext(left_out, "group", "groups"))
       )
     ) +
     ggplot2::theme(
@@ -183,10 +190,12 @@ headings_of <- function(groups, sizes, called, room) {
   sprintf("%s\n%d %s", name, n, ifelse(n == 1L, "gene", "genes"))
 }
 
-# The groups named, or the largest, in their own order.
+# The groups named, or the largest, in their own order; genes without a pattern keep their place among these.
 groups_to_show <- function(groups, sizes, most, call) {
   if (is.null(groups)) {
-    largest <- names(utils::head(sort(sizes, decreasing = TRUE), most))
+    flat <- if (most > 1 || length(sizes) == 1L) intersect("no pattern", names(sizes))
+    numbered <- sizes[setdiff(names(sizes), "no pattern")]
+    largest <- c(names(utils::head(sort(numbered, decreasing = TRUE), most - length(flat))), flat)
     groups <- names(sizes)[names(sizes) %in% largest]
   }
   groups <- unique(as.character(groups))

@@ -34,7 +34,7 @@ GeneMapPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
-  method <- rlang::arg_match(method)
+  method <- check_choice(method, c("auto", "umap", "pca"), "method", call)
   check_flag(label, "label", call)
   check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)
   results <- sigel_results(object, reduction, call)
@@ -54,6 +54,8 @@ GeneMapPlot <- function(
     y = places[, 2L]
   )
   groups <- levels(map$group)
+  # Genes without a pattern are none of the number.
+  numbered <- setdiff(groups, "no pattern")
   axes <- if (umap) c("UMAP 1", "UMAP 2") else c("PC 1", "PC 2")
   # Drawn in random-looking but fixed order, so that no group covers the others.
   shuffled <- map[order((seq_len(nrow(map)) * 7919) %% 104729), ]
@@ -65,7 +67,7 @@ GeneMapPlot <- function(
     ) +
     ggplot2::labs(
       title = "Map of the genes",
-      subtitle = cli::pluralize("{nrow(map)} gene{?s} in {length(groups)} group{?s}"),
+      subtitle = cli::pluralize("{nrow(map)} gene{?s} in {length(numbered)} group{?s}"),
       x = axes[1L],
       y = axes[2L],
       colour = "group"

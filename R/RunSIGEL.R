@@ -91,8 +91,9 @@
 #'   name. An unknown setting is an error that lists the known ones.
 #' @param preset `"fast"`: eigenimages and groups, nothing is trained; `"default"`;
 #'   `"thorough"`: more epochs and eigenimages; `"paper"`: the published settings
-#'   as far as they are known, for comparison, which take hours without a GPU. What
-#'   `config` says goes before the preset.
+#'   as far as they are known, for comparison, which take hours without a GPU: 500
+#'   groups, or a third of the genes where that is fewer. What `config` says, and
+#'   `n.dims` and `n.groups` where they are given, go before the preset.
 #' @param checkpoint Folder that keeps the state after every epoch; the same call
 #'   goes on from there after an interruption, to the same numbers. NULL keeps
 #'   none.
@@ -141,16 +142,14 @@ RunSIGEL.default <- function(
 ) {
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
-  if (is.character(object)) {
-    fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
-    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
-  }
+  check_object(object, call)
   if (missing(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
   check_flag(verbose, "verbose", call)
-  settings <- run_settings(n.dims, n.groups, config, preset, call)
+  given <- c(!missing(n.dims), !missing(n.groups))
+  settings <- run_settings(n.dims, n.groups, given, config, preset, call)
   check_whole(seed.use, "seed.use", 0L, call = call)
   check_string(device, "device", "Use `device = \"auto\"`.", call)
   check_string(reduction.key, "reduction.key", "Use `reduction.key = \"SIGEL_\"`.", call)
@@ -229,15 +228,15 @@ RunSIGEL.Seurat <- function(
     labels <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
   places <- places_of(object, image, coordinates, cells, call, labels)
+  given <- c(if (!missing(n.dims)) list(n.dims = n.dims), if (!missing(n.groups)) list(n.groups = n.groups))
   reduction <- speaking_for(call, {
-    RunSIGEL(
+    rlang::inject(RunSIGEL(
       object[[assay]],
       coordinates = table_of_places(places),
       assay = assay,
       section = labels,
       features = features,
-      n.dims = n.dims,
-      n.groups = n.groups,
+      !!!given,
       layer = layer,
       slot = slot,
       reduction.key = reduction.key,
@@ -248,7 +247,7 @@ RunSIGEL.Seurat <- function(
       verbose = verbose,
       preset = preset,
       checkpoint = checkpoint
-    )
+    ))
   })
   SeuratObject::Misc(reduction, slot = "layer") <- slot %||% layer
   if (!is.null(section)) {
@@ -265,7 +264,8 @@ RunSIGEL.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
-run_settings <- function(n.dims, n.groups, config, preset, call) {
+# What is left at its default is the preset's to say; `given`: whether each of the first two is not.
+run_settings <- function(n.dims, n.groups, given, config, preset, call) {
   check_string(preset, "preset", "Use `preset = \"default\"`.", call)
   check_whole(n.dims, "n.dims", 2L, 32L, call)
   check_groups(n.groups, call)
@@ -281,7 +281,7 @@ run_settings <- function(n.dims, n.groups, config, preset, call) {
       call
     )
   }
-  c(list(n_dims = n.dims, n_groups = n.groups, preset = preset), config)
+  c(list(n_dims = n.dims, n_groups = n.groups)[given], list(preset = preset), config)
 }
 
 check_groups <- function(n.groups, call) {

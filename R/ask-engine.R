@@ -37,7 +37,7 @@ asked_section <- function(
     check_string(section, "section", "Give the name of one column of the meta data.", call)
     section <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
-  places <- places_of(object, image, coordinates, cells, call, section)
+  places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, section))
   of_run <- identical(assay, run_assay) && is.null(features) && is.null(config)
   if (of_run) {
     seen <- SeuratObject::Misc(results)$features$gene
@@ -54,8 +54,14 @@ asked_section <- function(
     features = features,
     config = config,
     section = section,
-    of_run = of_run && identical(layer, run_layer)
+    of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, section)
   )
+}
+
+# Whether the sections of the run, where there were several, are those that are there.
+holds_sections_of <- function(results, section) {
+  known <- if (!is.null(results)) names(SeuratObject::Misc(results)[["sections"]])
+  is.null(known) || setequal(known, as.character(section))
 }
 
 # The folder of the model: the one given, else the one that the run saved, unless it has been changed or moved since.
@@ -68,12 +74,23 @@ model_of_run <- function(object, model, section, call) {
   if (there && identical(model_record(saved$path)$hash, saved$hash)) saved$path
 }
 
+# Refuses what is no section at all, before anything else is asked of it.
+check_object <- function(object, call) {
+  fix <- if (is.character(object)) {
+    "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
+  } else if (is.list(object) && !is.data.frame(object)) {
+    "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
+  } else if (length(dim(object)) != 2L) {
+    "Pass the object that holds the counts."
+  }
+  if (!is.null(fix)) {
+    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix of counts", fix, call)
+  }
+}
+
 # Counts and places for the engine from what the `.default` methods are given.
 plain_section <- function(object, coordinates, features, call) {
-  if (is.character(object)) {
-    fix <- "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
-    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix", fix, call)
-  }
+  check_object(object, call)
   counts <- as_counts(object, call = call)
   if (is.null(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"

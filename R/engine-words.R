@@ -158,8 +158,14 @@ FIXES <- c(
   "Store them in adata.obsm[\"spatial\"].",
   "Give `coordinates`.",
 
-  "Take the spots of one section, for example adata[adata.obs[...] == ...].",
-  "Take the spots of one section, for example by `subset(object, cells = ...)`.",
+  paste(
+    "Take the spots of one section, for example adata[adata.obs[...] == ...], or, where the function has",
+    "section_key=, name the column of obs that tells them apart."
+  ),
+  paste(
+    "Take the spots of one section, for example by `subset(object, cells = ...)`, or, where the function has",
+    "`section = `, name the column of the meta data that tells them apart."
+  ),
 
   "Use device=\"auto\".",
   "Use `device = \"auto\"`.",
@@ -176,6 +182,7 @@ FIXES <- stats::setNames(FIXES[c(FALSE, TRUE)], FIXES[c(TRUE, FALSE)])
 PHRASES <- c(
   # Settings as Python writes them: in warnings and in errors of training, which are one text, and in fixes alike.
   "(Image|Encoder|Mixture|Train)Config\\(([^)]*)\\)" = "config = list(\\L\\1\\E = list(\\2))",
+  "config=\\{\"(\\w+)\": \\{\"(\\w+)\": ([^}]*)\\}\\}" = "config = list(\\1 = list(\\2 = \\3))",
   "`(\\w+)` \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1 = ...))`",
   "(\\w+=\"\\w+\") \\((Image|Encoder|Mixture|Train)Config\\)" = "`config = list(\\L\\2\\E = list(\\1))`",
   "\\bGANConfig\\b" = "config$gan",

@@ -117,7 +117,8 @@ gene_pixels <- function(
     coordinates,
     layer,
     call,
-    c(features, unlist(average))
+    c(features, unlist(average)),
+    one = TRUE
   )
   arguments <- list(
     settings = settings_of_run(results, "image"),

@@ -1,22 +1,66 @@
 # The section of a run: its counts and places out of a Seurat object, its settings, and tables of the engine.
 
 # Counts as the run under `results` (or NULL) was given them, the place of every cell, and the section of each where the
-# run was of several.
-section_of_run <- function(object, results, assay, image, coordinates, layer, call, features = NULL) {
+# run was of several. With `one` an image that is named stands for its own cells.
+section_of_run <- function(
+  object,
+  results,
+  assay,
+  image,
+  coordinates,
+  layer,
+  call,
+  features = NULL,
+  one = FALSE
+) {
   counts <- counts_of_run(object, results, assay, layer, call, features)
+  if (one && !is.null(image) && is.null(coordinates) && !is.null(column_of_run(results))) {
+    image <- choose_image(object, image, colnames(counts), call)
+    shown <- colnames(counts) %in% rownames(image_table(image_of(object, image)))
+    # Where it shows none, the refusal says so.
+    counts <- if (any(shown)) counts[, shown, drop = FALSE] else counts
+  }
   cells <- colnames(counts)
   labels <- if (is.null(image)) labels_of_run(object, results, cells, call)
-  places <- places_of(object, image, coordinates, cells, call, labels)
+  places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, labels))
   list(counts = counts, places = places, labels = labels)
 }
 
-# The section of each cell in the column that the run was told them apart by; NULL where there was none, or it has gone.
+# The column of the meta data that told the sections of the run apart; NULL where there was one section.
+column_of_run <- function(results) if (!is.null(results)) SeuratObject::Misc(results)[["section"]]
+
+# The section of each cell in that column; NULL where there was none, or it has gone.
 labels_of_run <- function(object, results, cells, call) {
-  column <- if (!is.null(results)) SeuratObject::Misc(results)$section
+  column <- column_of_run(results)
   if (is.null(column) || !column %in% names(object[[]])) {
     return(NULL)
   }
   section_labels(meta_columns(object, column, cells, "section", call)[[1L]], cells, call)
+}
+
+# What a verb takes for `section` where it is not given: that column, unless one image is asked for.
+section_or_column <- function(object, section, image, reduction, call) {
+  if (!is.null(section) || !is.null(image)) {
+    return(section)
+  }
+  column <- column_of_run(asked_results(object, reduction, FALSE, call))
+  if (!is.null(column) && column %in% names(object[[]])) column
+}
+
+# Where no place is found for the cells, and that column has gone, the refusal says so.
+if_column_there <- function(object, results, code) {
+  column <- column_of_run(results)
+  if (is.null(column) || column %in% names(object[[]])) {
+    return(code)
+  }
+  tryCatch(code, sigel_input_error = function(error) {
+    gone <- sprintf(
+      "The column \"%s\" told the sections of the run apart, and is gone from the meta data: put it back.",
+      column
+    )
+    error$body <- c(error$body, i = gone)
+    rlang::cnd_signal(error)
+  })
 }
 
 # Counts in the layer of the run, of the genes that it was given; `features` are checked to be among them.

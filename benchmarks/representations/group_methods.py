@@ -25,7 +25,7 @@ from sigel.nn.mixture.n_groups import select_n_groups
 OURS = "SIGEL"
 KMEANS = (10, 20, 40)
 RESOLUTIONS = (1.0, 2.0)
-# What the mixture was until 0.5.0: one width a group as the data have it, all genes alike.
+# As until 0.5.0 widths as the data have them, no place for genes without a pattern; the number as now.
 FREE = sigel.MixtureConfig(pooling=0, flat=False, lens=1, sharpness=1)
 
 
@@ -98,7 +98,7 @@ def grouped(fit: Fit, job: Job, *, slow: bool = True) -> dict[str, np.ndarray]:
 
     if spatial.sum() < 2:
         return found
-    add("mixture of 0.5.0 on the same", lambda: _free_mixture(z, job.seed)[spatial])
+    add("mixture, widths free", lambda: _free_mixture(z, job.seed)[spatial])
     for k in numbers:
         if 1 < k <= spatial.sum():
             add(

@@ -42,9 +42,9 @@ NOTE = (
     "information, with the layer of published markers, and with the groups of the other section. Kept: "
     "of spatial genes whose "
     "posterior is 0.9 or more in one half of the counts, the share whose group, matched by its largest "
-    "overlap, "
-    "is that of the other half (goal 0.85). Enriched: numbered groups, cut to spatial genes, with a GO, "
-    "Hallmark or Reactome term at q < 0.05 and two genes of it, all genes with an image the background. "
+    "overlap in the other half of the genes, is that of the other half of the counts (goal 0.85). "
+    "Enriched: numbered groups, cut to spatial genes, with a GO, Hallmark or Reactome term "
+    "at q < 0.05 and two genes of it, all genes with an image the background. "
     "k-means, Leiden (resolution as scanpy has it) and Hotspot (30 neighbours, danb, the 1,000 genes of the "
     "highest Z) group the spatial genes, the first two by SIGEL's representations."
 )
@@ -139,8 +139,13 @@ def _halves(fit: Fit, job: Job) -> tuple[float | None, list[dict[str, Any]]]:
         return None, []
     label, prob = label[rows], prob[rows]
     again = again[[place[genes[k]] for k in rows]]
-    match = {one: _commonest(again[label == one]) for one in set(label)}
-    kept = np.array([match[one] for one in label]) == again
+    # Groups are matched by one half of the genes and held to it by the other.
+    side = np.random.default_rng(job.seed).permutation(len(label)) % 2
+    kept = np.zeros(len(label), dtype=bool)
+    for mine in (0, 1):
+        match = {one: _commonest(again[(label == one) & (side != mine)]) for one in set(label)}
+        here = side == mine
+        kept[here] = np.array([match[one] for one in label[here]]) == again[here]
     bins = np.digitize(prob, BINS)
     curve = [
         {
@@ -156,4 +161,4 @@ def _halves(fit: Fit, job: Job) -> tuple[float | None, list[dict[str, Any]]]:
 
 def _commonest(labels: np.ndarray) -> str:
     names, size = np.unique(labels.astype(str), return_counts=True)
-    return str(names[size.argmax()])
+    return str(names[size.argmax()]) if len(names) else ""

@@ -310,3 +310,28 @@ test_that("a pattern over several sections is asked of all of them, and drawn in
   shown <- ggplot2::ggplot_build(PatternGenePlot(both, found, n.genes = 2))
   expect_length(unique(shown$data[[1L]]$PANEL), 3L)
 })
+
+test_that("after a run over several sections a pattern is asked of these, and of its model only with all of them", {
+  skip_if_no_engine()
+  both <- merge(small_section(), SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+  both$mask <- both$array_col > stats::median(both$array_col)
+  done <- run_quick(both, section = "slide", save.model = withr::local_tempfile())
+  find <- function(object, ...) {
+    FindPatternGenes(object, "mask", n.draws = 3, n.null = 0, verbose = FALSE, ...)
+  }
+  found <- find(done)
+  expect_identical(found, find(done, section = "slide"))
+  expect_false(isTRUE(all.equal(found$similarity, find(both, section = "slide")$similarity)))
+  first <- subset(done, cells = colnames(small_section()))
+  image <- SeuratObject::Images(first)[1L]
+  for (alone in list(find(first), find(first, image = image))) {
+    expect_true(any(!is.na(alone$rank)))
+  }
+  renamed <- done
+  renamed$slide <- NULL
+  expect_refused(find(renamed), "image", "The column \"slide\" told the sections of the run apart")
+  skip_if_not_installed("ggplot2")
+  expect_s3_class(PatternGenePlot(done, found, n.genes = 2), "ggplot")
+  expect_refused(PatternGenePlot(renamed, found), "object", "slide")
+})

@@ -255,8 +255,12 @@ test_that("several sections lie in one space: one representation of all, one of 
     expect_equal(unname(rowSums(one[there, ]^2)), rep(ncol(one), sum(there)), tolerance = 1e-4)
   }
   expect_equal(SeuratObject::Misc(reduction)$section, "slide")
-  by_hand <- run_quick(counts_of(section), places, section = labels)
+  by_hand <- run_quick(counts_of(section), places, section = labels, assay = "Spatial")
   expect_equal(SeuratObject::Misc(by_hand)$sections, found)
+  # Its sections are no column of the meta data.
+  held <- section
+  held[["sigel"]] <- by_hand
+  expect_s3_class(GeneImagePlot(held, rownames(loadings)[1L]), "ggplot")
 
   alone <- run_quick(section)
   expect_null(SeuratObject::Misc(alone[["sigel"]])$sections)

@@ -133,6 +133,32 @@ test_that("a path is no section", {
   expect_refused(RunSIGEL("section.rds"), "object", "readRDS()")
 })
 
+test_that("what is no section is refused as the object, and a list says how several are taken", {
+  skip_if_no_engine()
+  for (verb in list(RunSIGEL, FindPatternGenes)) {
+    expect_refused(verb(3), "object", "found 3", "a Seurat object, an assay or a matrix")
+    expect_refused(verb(NULL), "object", "found NULL")
+    expect_refused(verb(list(small_section(), small_section())), "object", "merge()", "section = ")
+  }
+})
+
+test_that("what is left at its default is the preset's to say", {
+  skip_if_no_engine()
+  section <- small_section()
+  brief <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
+  run <- function(object, ...) RunSIGEL(object, ..., preset = "paper", config = brief, verbose = FALSE)
+  groups <- function(reduction) {
+    reticulate::import("json")$loads(SeuratObject::Misc(reduction)$params)$n_groups
+  }
+  done <- run(section)[["sigel"]]
+  # 500 are more than a third of the genes.
+  expect_equal(groups(done), nrow(SeuratObject::Loadings(done)) %/% 3L)
+  expect_equal(groups(run(counts_of(section), spot_table(section))), groups(done))
+  expect_equal(groups(run(section, n.groups = "auto")[["sigel"]]), "auto")
+  expect_refused(run(section, n.groups = 500), "n.groups", "500 groups")
+  expect_refused(run(section, n.dims = NULL), "n.dims", "NULL")
+})
+
 test_that("coordinates as factors or with capital names are told how to be mended", {
   skip_if_no_engine()
   counts <- counts_of(small_section())

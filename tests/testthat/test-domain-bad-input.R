@@ -153,6 +153,11 @@ test_that("several images are taken one by one, or together where the verb can",
     refused(eval(code))
     expect_error(eval(code), together, fixed = TRUE)
   }
+  # This one has no argument for sections.
+  code <- quote(GeneImagePlot(both, rownames(both)[1L]))
+  refused(eval(code))
+  text <- conditionMessage(expect_error(eval(code)))
+  expect_no_match(text, "section = ", fixed = TRUE)
 })
 
 test_that("names that are taken are refused before the work", {

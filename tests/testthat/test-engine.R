@@ -125,8 +125,12 @@ refusal <- function(argument = NULL, found = "1", wanted = "2", fix = "", settin
 test_that("messages about settings speak R", {
   in_r_words <- getFromNamespace("in_r_words", "sigel")
   expect_equal(
-    in_r_words("Lower it, for example ImageConfig(min_spots=1), or"),
-    "Lower it, for example config = list(image = list(min_spots=1)), or"
+    in_r_words("Lower it, for example config={\"image\": {\"min_spots\": 1}}, or"),
+    "Lower it, for example config = list(image = list(min_spots = 1)), or"
+  )
+  expect_equal(
+    in_r_words("use config={\"image\": {\"normalize\": \"none\"}} for"),
+    "use config = list(image = list(normalize = \"none\")) for"
   )
   expect_equal(
     refusal("n_groups", "9", "fewer", "Use n_groups=\"auto\" or at most 8."),
@@ -163,7 +167,10 @@ test_that("messages about settings speak R", {
   fixes <- c(
     "Call adata.var_names_make_unique() first.",
     "Store them in adata.obsm[\"spatial\"].",
-    "Take the spots of one section, for example adata[adata.obs[...] == ...].",
+    paste(
+      "Take the spots of one section, for example adata[adata.obs[...] == ...], or, where the function has",
+      "section_key=, name the column of obs that tells them apart."
+    ),
     "See `status` of each gene.",
     "Use grid=\"continuous\".",
     "lower `refine_lr` (TrainConfig).",

@@ -127,3 +127,29 @@ test_that("groups are called after the set that they are richest in", {
   expect_refused(GeneGroupPlot(section, gene.sets = "nowhere.gmt"), "gene.sets", "no file")
   expect_refused(GeneGroupPlot(section, gene.sets = list(a = c("X", "Y"))), "gene.sets")
 })
+
+test_that("genes without a pattern stay on a page, and are none of the number of groups", {
+  skip_if_no_engine()
+  section <- grouped_section()
+  results <- section[["sigel"]]
+  known <- SeuratObject::Misc(results)$features
+  names <- levels(droplevels(known$group))
+  sizes <- sort(table(known$group), decreasing = TRUE)
+  last <- names(sizes)[sum(sizes > 0)]
+  group <- as.character(known$group)
+  group[group == last] <- "no pattern"
+  known$group <- factor(group, levels = c(setdiff(names, c(last, "no pattern")), "no pattern"))
+  methods::slot(results, "misc")$features <- known
+  section[["sigel"]] <- results
+  n <- nlevels(known$group) - 1L
+  page <- GeneGroupPlot(section, max.groups = 2, n.genes = 1)
+  expect_equal(
+    page$layers[[3L]]$data$group,
+    c(setdiff(names(sizes), c(last, "no pattern"))[1L], "no pattern")
+  )
+  expect_match(page$labels$subtitle, sprintf("%d more group", n - 1L), fixed = TRUE)
+  expect_match(GeneMapPlot(section, method = "pca")$labels$subtitle, sprintf("in %d group", n), fixed = TRUE)
+  sets <- list(two = rownames(section)[1:2])
+  expect_refused(GeneGroupPlot(section, gene.sets = sets), "gene.sets", "min.size = 1")
+  expect_s3_class(GeneGroupPlot(section, gene.sets = sets, min.size = 1), "ggplot")
+})

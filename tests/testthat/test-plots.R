@@ -105,6 +105,8 @@ test_that("plots of objects without results say what to do", {
   )
   expect_refused(TrainingPlot(object), "reduction", "RunSIGEL()", object = object)
   expect_refused(GeneMapPlot(1), "object", "or a DimReduc")
+  error <- expect_error(GeneMapPlot(finished(), method = "tsne"), class = "sigel_input_error")
+  expect_equal(error$argument, "method")
   expect_refused(GeneImagePlot(1, "a"), "object")
 })
 
@@ -187,7 +189,15 @@ test_that("pictures of a run over several sections show all of them, without an 
   expect_gt(gap, 0)
   expect_lt(gap, 6)
   expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2), "ggplot")
+  # An image that is named shows its section alone.
+  image <- SeuratObject::Images(done)[2L]
+  expect_equal(nrow(GeneImagePlot(done, gene, image = image)$layers[[1L]]$data), nrow(alone))
+  expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2, image = image), "ggplot")
+  expect_refused(GeneImagePlot(done, gene, image = "nowhere"), "image", "nowhere")
   # Without the column nothing tells the sections apart.
   done$slide <- NULL
-  expect_refused(GeneImagePlot(done, gene), "image", "2 images")
+  gone <- "The column \"slide\" told the sections of the run apart"
+  expect_refused(GeneImagePlot(done, gene), "image", "2 images", gone)
+  expect_refused(GeneGroupPlot(done), "image", gone)
+  expect_refused(FindGeneGroupStability(done), "image", gone)
 })

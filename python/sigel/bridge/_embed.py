@@ -47,6 +47,7 @@ def embed(
         progress=progress,
         save=save,
         checkpoint=checkpoint,
+        groups_asked="n_groups" in settings,
     )
     return {
         "sgr": result.representations.astype(np.float64),

@@ -18,9 +18,11 @@ from sigel.bridge._pieces import (
 )
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
+from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
+from sigel.tasks.gene_groups.grouping import PresentGroups
 from sigel.tasks.gene_groups.top_terms import top_terms
 
 
@@ -36,6 +38,7 @@ def gene_groups(
     posterior: Any = None,
     names: Sequence[str] | None = None,
     chosen: float | None = None,
+    bic: Mapping[str, float] | None = None,
     seed: float = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -57,28 +60,36 @@ def gene_groups(
         Posterior of all present groups and the names of its columns; fewer groups are unions of these.
     chosen
         The number that `resolution=1` stands for, where it is known.
+    bic
+        Of the fit, by number of groups, where that chose; used where `chosen` is None.
 
     Returns
     -------
     dict
         `table` (its columns as lists), `group` (text, `""`: none), `group_prob`, `posterior`
-        `(n_genes, n_columns)`, `names` of its columns, `n_groups`, `tree`, `bic`. Of groups that are only
-        described, `table` alone.
+        `(n_genes, n_columns)`, `names` of its columns, `n_groups`, `chosen`, `tree`, `bic`. Of groups that
+        are only described, `table` alone.
     """
     z = np.asarray(representations, dtype=np.float64)
     gene_names = names_of(genes)
     if n_groups is None and resolution is None:
         prob = None if group_prob is None else np.asarray(group_prob, dtype=np.float64).reshape(-1)
         return {"table": columns(groups.describe_groups(z, gene_names, names_of(group or []), prob))}
-    present = None if posterior is None else np.asarray(posterior, dtype=np.float64)
+    present = None
+    if posterior is not None:
+        labels = np.array(names_of(group or []), dtype=object)
+        present = PresentGroups(labels, np.asarray(posterior, dtype=np.float64), names_of(names or []))
+    known = whole_or_none(chosen, "chosen")
+    config = config_of(settings)
+    if known is None and bic and config.n_groups == "auto":
+        known = best_number({int(number): float(value) for number, value in bic.items()})
     made = groups.regroup(
         z,
-        config_of(settings),
+        config,
         n_groups=whole_or_none(n_groups, "n_groups"),
         resolution=resolution,
-        posterior=present,
-        names=None if present is None else names_of(names or []),
-        chosen=whole_or_none(chosen, "chosen"),
+        present=present,
+        chosen=known,
         seed=whole(seed),
         device=device,
     )
@@ -89,6 +100,7 @@ def gene_groups(
         "posterior": made.posterior.astype(np.float64),
         "names": made.names.tolist(),
         "n_groups": made.n_groups,
+        "chosen": made.chosen,
         "tree": {"joined": made.tree.joined.astype(np.float64), "height": made.tree.height},
         "bic": {str(k): value for k, value in made.bic.items()},
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,9 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.canvas import GAP
+from sigel.images.canvas import near_each_other
 from sigel.images.section import Section
 from sigel.model import SIGEL
-
-# Empty rows between sections in a picture; an even number fewer than on the canvas, as rows of a hexagonal
-# lattice are shifted in turn.
-SHOWN_GAP = 4
 
 
 def section_of(pieces: Mapping[str, Any]) -> Section:
@@ -111,11 +106,7 @@ def pixels_of(images: GeneImages) -> dict[str, Any]:
 
     Several sections lie nearer each other than on their canvas, fit for a picture.
     """
-    raster = images.raster
-    if images.sections:
-        section = np.repeat(np.arange(len(raster.parts)), [part.stop - part.start for part in raster.parts])
-        rows = raster.rows - (GAP - SHOWN_GAP) * section
-        raster = replace(raster, rows=rows, shape=(int(rows.max()) + 1, raster.shape[1]))
+    raster = near_each_other(images.raster)
     places = raster.coordinates()
     return {
         "row": raster.rows.tolist(),
@@ -130,7 +121,7 @@ def model_and_settings(
     model: str | None, settings: dict[str, Any], device: str
 ) -> tuple[SIGEL | None, ImageConfig]:
     """The model of a folder, and how images are made: as R says, else as the model's, else by default."""
-    fitted = None if model is None else SIGEL.load(model, device=device)
+    fitted = None if model is None else SIGEL.load(model, device=device, argument="model")
     if fitted is not None and not settings:
         return fitted, fitted.config.image
     return fitted, ImageConfig.from_dict(whole_numbers(settings))

@@ -222,7 +222,8 @@ class MixtureConfig(Settings):
     scale_dof
         `rho_0` of that prior; default `D + 2` (Fraley and Raftery 2007).
     pooling
-        For how many genes that prior counts in a fit, its scales being those of all groups on average:
+        For how many genes that prior counts in a fit, never fewer than the prior itself does (twice `D` and a
+        few), its scales being those of all groups on average:
         groups about as wide as each other. 0 leaves it as wide as all genes together, and lets a few wide
         groups swallow the patterns of few genes.
     flat
@@ -297,10 +298,11 @@ class TrainConfig(Settings):
         InfoNCE between two views of a gene. 0 (default): it whitens, which gives noise the same say as
         signal; with `start="random"` it is what gives the projection head its first gradient.
     holdout
-        Share of the genes that training does not learn from. Module I keeps the epoch that predicts their
-        hidden patches best, the start included. Refinement keeps an epoch where one half of their counts is
-        foretold better than before, by more than chance would have it, by the ten genes nearest to the
-        other half. 0 keeps the last epoch of both, whether it helps or not.
+        Share of the genes of an epoch (`epoch_genes`) that training does not learn from. Module I keeps the
+        epoch that predicts their hidden patches best, the start included. Refinement keeps an epoch where one
+        half of their counts is foretold better than before, by more than chance would have it, by the ten
+        genes nearest to the other half; values that are no counts have no halves, and refinement keeps its
+        start. 0 keeps the last epoch of both, whether it helps or not.
     refine_epochs, refine_batch, refine_lr
         Modules II and III.
     em_steps

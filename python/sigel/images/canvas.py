@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Int
 
 from sigel.images.raster import Raster
 
-# Empty rows between sections: no patch or step to a neighbour leads from one to another.
+# Empty rows between sections: no patch of up to so many rows, no step to a neighbour leads to another.
 GAP = 36
+# The same in a picture; an even number fewer, as rows of a hexagonal lattice alternate.
+SHOWN_GAP = 4
 
 
 def on_one_canvas(rasters: Sequence[Raster], spots: Sequence[Int[np.ndarray, " _"]] | None = None) -> Raster:
@@ -62,3 +65,16 @@ def on_one_canvas(rasters: Sequence[Raster], spots: Sequence[Int[np.ndarray, " _
         parity=parity if hexagonal else 0,
         starts=tuple(starts),
     )
+
+
+def near_each_other(raster: Raster) -> Raster:
+    """A grid whose sections lie nearer each other than on their canvas, fit for a picture alone.
+
+    Parameters
+    ----------
+    raster
+        Of one section, which stays as it is, or of several.
+    """
+    sizes = [part.stop - part.start for part in raster.parts]
+    rows = raster.rows - (GAP - SHOWN_GAP) * np.repeat(np.arange(len(sizes)), sizes)
+    return replace(raster, rows=rows, shape=(int(rows.max()) + 1, raster.shape[1]))

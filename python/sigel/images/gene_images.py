@@ -350,6 +350,6 @@ def _status(
         raise InputError("exclude", found, "some that are not", fix)
     if not (status == EMBEDDED).any():
         found = f"no gene of {len(excluded)} that passes ({int(excluded.sum())} excluded by name)"
-        fix = "Lower it, for example ImageConfig(min_spots=1), or use a section with more spots."
+        fix = 'Lower it, for example config={"image": {"min_spots": 1}}, or use a section with more spots.'
         raise InputError("min_spots", found, f"genes detected in at least {config.min_spots} spots", fix)
     return status

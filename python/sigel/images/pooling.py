@@ -18,7 +18,7 @@ from sigel.images.section import Section
 # Chunks of counts wait to be pooled until they hold this many values (64 MB), or half of what is pooled.
 _WAITING = 2**23
 # What else can be done with values that are no counts.
-_INSTEAD = ', or use ImageConfig(normalize="none") for values of another kind'
+_INSTEAD = ', or use config={"image": {"normalize": "none"}} for values of another kind'
 
 
 def matching(names: Shaped[np.ndarray, " n_genes"], patterns: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:

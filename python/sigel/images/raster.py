@@ -226,7 +226,10 @@ def rasterise(
     if coordinates is not None:
         coordinates = checked_places(coordinates, name)
     if superimposed(lattice, coordinates):
-        fix = "Take the spots of one section, for example adata[adata.obs[...] == ...]."
+        fix = (
+            "Take the spots of one section, for example adata[adata.obs[...] == ...], or, where the function "
+            "has section_key=, name the column of obs that tells them apart."
+        )
         raise InputError(name, "several sections on top of each other", "one section", fix)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)

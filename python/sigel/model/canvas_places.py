@@ -35,7 +35,8 @@ class OnCanvas:
         if not np.array_equal(mine, theirs):
             at, among = ((one + 0.5) / (one.max() + 1) for one in (mine, theirs))
             self.nearest = torch.from_numpy(cKDTree(among).query(at)[1]).to(device)
-            self.ratio = len(mine) / len(theirs)  # a pixel that stands for several has their noise once
+            # A pixel that stands for several has their noise once; one of several that is taken has its own.
+            self.ratio = max(1.0, len(mine) / len(theirs))
 
     def __call__(self, view: View) -> View:
         """The same images on the canvas, 0 on all other sections.

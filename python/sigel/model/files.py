@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,12 +122,36 @@ def check_complete(path: Path) -> None:
     Raises
     ------
     ModelFormatError
-        With the names of the files.
+        With the names of the files, or because there is no such folder.
     """
+    if not path.is_dir():
+        what = "a file" if path.exists() else "there is no such folder"
+        msg = f"`path`: {path}: {what}; wanted a folder written by SIGEL.save."
+        raise ModelFormatError(msg)
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
         raise ModelFormatError(msg)
+
+
+@contextmanager
+def path_called(argument: str) -> Iterator[None]:
+    """What is said of `path` within is said of the argument that the caller knows.
+
+    Parameters
+    ----------
+    argument
+        Its name.
+
+    Raises
+    ------
+    ModelFormatError
+        In place of what was raised within.
+    """
+    try:
+        yield
+    except ModelFormatError as error:
+        raise ModelFormatError(re.sub("^`path`", f"`{argument}`", str(error))) from error
 
 
 @contextmanager

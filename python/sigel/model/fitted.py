@@ -24,6 +24,7 @@ from sigel.model.files import (
     as_path,
     check_complete,
     damage_refused,
+    path_called,
     read_model,
     write_model,
 )
@@ -458,7 +459,7 @@ class SIGEL:
         return path
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str | torch.device = "auto") -> SIGEL:
+    def load(cls, path: str | Path, *, device: str | torch.device = "auto", argument: str = "path") -> SIGEL:
         """Read a model folder and check it.
 
         Parameters
@@ -467,16 +468,19 @@ class SIGEL:
             Folder written by `save`.
         device
             As in the constructor.
+        argument
+            What the caller calls the folder, for messages.
 
         Raises
         ------
         ModelFormatError
             When files are missing or damaged, or versions, genes or shapes don't fit each other.
         """
-        path = as_path(path)
-        check_complete(path)
+        path = as_path(path, argument)
+        with path_called(argument):
+            check_complete(path)
         device = resolve_device(device)
-        with damage_refused(path):
+        with path_called(argument), damage_refused(path):
             files = read_model(path)
             model = cls(files.config, seed=files.facts["seed"], device=device)
             model._restore(files)

@@ -54,7 +54,7 @@ def section_model(
         config = dataclasses.replace(fast, n_groups=1, image=images.config, encoder=encoder)
         return SIGEL(config, seed=seed, device=device).fit(images, progress=progress)
     if not isinstance(model, SIGEL):
-        model = SIGEL.load(model, device=device)
+        model = SIGEL.load(model, device=device, argument="model")
     known = set(model.genes)
     shared = sum(gene in known for gene in images.genes)
     if shared < LEAST_SHARED * len(images.genes):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
+from sigel.images.canvas import near_each_other
 from sigel.images.tensors import ImageViews
 from sigel.runtime.requires import requires
 from sigel.tl._fits import images_as_fitted
@@ -46,10 +48,20 @@ def shown_images(images: GeneImages, genes: Sequence[str]) -> np.ndarray:
 
 
 def check_at_least_one(**numbers: int) -> None:
-    """Refuse numbers of genes or panels below 1."""
+    """Refuse what is no number of genes or panels, or one below 1."""
     for name, number in numbers.items():
-        if number < 1:
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+
+
+def check_cmap(cmap: object) -> None:
+    """Refuse a colour map that matplotlib does not know."""
+    import matplotlib as mpl
+    from matplotlib.colors import Colormap
+
+    if not isinstance(cmap, Colormap) and not (isinstance(cmap, str) and cmap in mpl.colormaps):
+        found = unknown_name(cmap, mpl.colormaps)
+        raise InputError("cmap", found, "the name of a matplotlib colour map", 'Use cmap="viridis".')
 
 
 def draw_pixels(
@@ -58,6 +70,7 @@ def draw_pixels(
     """Draw values `(n_pixels,)` at their places on the section, y pointing down as on a slide."""
     from matplotlib.collections import PolyCollection
 
+    raster = near_each_other(raster)
     corner = _HEXAGON if raster.kind == "hexagonal" else _SQUARE
     corners = corner @ raster.affine[:, :2].T  # (n_corners, 2), x and y
     places = raster.coordinates()
@@ -120,7 +133,7 @@ def limits_of(values: np.ndarray) -> tuple[float, float]:
 
 def panel_shape(raster: Raster, width: float) -> tuple[float, float]:
     """Width and height in inches of a panel that fits the section, height within reason."""
-    across, down = np.ptp(raster.coordinates(), axis=0)
+    across, down = np.ptp(near_each_other(raster).coordinates(), axis=0)
     ratio = down / across if across > 0 else 1.0
     return width, width * float(np.clip(ratio, 0.4, 2.5))
 

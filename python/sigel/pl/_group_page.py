@@ -10,6 +10,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.pl._base import (
     check_at_least_one,
+    check_cmap,
     draw_pixels,
     images_of,
     limits_of,
@@ -86,6 +87,7 @@ def group_page(
     """
     plt = pyplot()
     check_at_least_one(n_genes=n_genes)
+    check_cmap(cmap)
     check_method(method)
     keys, z = groups_under(adata, key)
     table = describe(adata, key=key).set_index("group")

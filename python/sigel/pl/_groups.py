@@ -11,6 +11,7 @@ from sigel.config import ImageConfig
 from sigel.keys import NO_PATTERN
 from sigel.pl._base import (
     check_at_least_one,
+    check_cmap,
     draw_pixels,
     images_of,
     limits_of,
@@ -42,6 +43,8 @@ def gene_groups(
     gene_sets: GeneSets | None = None,
     n_genes: int = 3,
     max_groups: int = 24,
+    min_size: int = 5,
+    max_size: int = 500,
     layer: str | None = None,
     spatial_key: str | None = None,
     cmap: str = "viridis",
@@ -62,7 +65,10 @@ def gene_groups(
     n_genes
         Genes shown for each group.
     max_groups
-        Groups shown, the largest first; 24 fit a page. Genes without a pattern come last.
+        Groups shown, the largest first; 24 fit a page. Genes without a pattern are the last of them, and none
+        of the number in the title.
+    min_size, max_size
+        Sets that are looked at, as in `sigel.tl.group_enrichment`.
     layer, spatial_key
         As in the call of `sigel.tl.embed`.
     cmap
@@ -92,12 +98,17 @@ def gene_groups(
     """
     plt = pyplot()
     check_at_least_one(n_genes=n_genes, max_groups=max_groups)
+    check_cmap(cmap)
     keys, z = groups_under(adata, key)
     group = adata.var[keys.group].astype(object).to_numpy()
-    names = {} if gene_sets is None else top_terms(group_enrichment(adata.var_names, group, gene_sets))
+    names = {}
+    if gene_sets is not None:
+        sizes = {"min_size": min_size, "max_size": max_size}
+        names = top_terms(group_enrichment(adata.var_names, group, gene_sets, **sizes))
     images = images_of(adata, key, layer, spatial_key, config)
     labels = largest_groups(images, group)
-    labels, n_groups = labels[:max_groups], len(labels)
+    n_groups = len(labels) - (NO_PATTERN in labels)
+    labels = _on_page(labels, max_groups)
     found = group_images(images, z, group, labels, n_genes=n_genes)
 
     n_blocks = 1 if len(labels) <= _ONE_COLUMN else 2
@@ -126,10 +137,18 @@ def gene_groups(
                 _heading(ax, label, one, names.get(label), (n_genes + 1) * width)
     bar = axes_at(size[0] - _BAR + 0.15, _TITLE + _HEADING, 0.12, min(1.6, n_rows * row - _HEADING))
     figure.colorbar(drawn, cax=bar, label=scale_label(images))
-    largest = f"The {len(labels)} largest of " if n_groups > len(labels) else ""
-    title = f"{largest}{n_groups} groups of genes: mean image, most typical genes"
+    n_shown = len(labels) - (NO_PATTERN in labels)
+    largest = f"The {f'{n_shown} ' * (n_shown > 1)}largest of " if n_groups > n_shown else ""
+    title = f"{largest}{n_groups} group{'s' * (n_groups != 1)} of genes: mean image, most typical genes"
     figure.suptitle(title, x=_MARGIN / size[0], y=1 - 0.12 / size[1], ha="left", fontsize=10)
     return figure
+
+
+def _on_page(labels: list[str], most: int) -> list[str]:
+    """The largest groups; that of genes without a pattern, the last, keeps its place where there are two."""
+    if len(labels) > most > 1 and labels[-1] == NO_PATTERN:
+        return [*labels[: most - 1], NO_PATTERN]
+    return labels[:most]
 
 
 def _heading(ax: Axes, label: str, group: GroupImages, term: str | None, inches: float) -> None:

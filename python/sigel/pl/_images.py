@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.pl._base import images_of, limits_of, pyplot, scale_label, shown_images
+from sigel.pl._base import (
+    check_at_least_one,
+    check_cmap,
+    images_of,
+    limits_of,
+    pyplot,
+    scale_label,
+    shown_images,
+)
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 
 if TYPE_CHECKING:
@@ -68,8 +76,8 @@ def gene_images(
     """
     pyplot()
     genes = _names(genes)
-    if ncols < 1:
-        raise InputError("ncols", repr(ncols), "a whole number >= 1", "Use ncols=5.")
+    check_at_least_one(ncols=ncols)
+    check_cmap(cmap)
     images = images_of(adata, key, layer, spatial_key, config)
     values = shown_images(images, genes)
     rows = in_rows(map(Panel, values, genes), min(ncols, len(genes)))

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
 from sigel.keys import IMPUTATION
-from sigel.pl._base import diameter_of, draw_cells, pyplot
+from sigel.pl._base import check_cmap, diameter_of, draw_cells, pyplot
 from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tl._measured import accuracy_of, measured_as_imputed, names_in_both
 
@@ -69,6 +69,7 @@ def imputed_genes(
     >>> figure = sigel.pl.imputed_genes(imputed, genes, measured=hidden)
     """
     plt = pyplot()
+    check_cmap(cmap)
     told = _results(imputed)
     genes = _asked(genes, imputed)
     if spatial_key not in imputed.obsm:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.pl._base import check_at_least_one, images_of, limits_of, pyplot, shown_images
+from sigel.pl._base import check_at_least_one, check_cmap, images_of, limits_of, pyplot, shown_images
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 from sigel.stats.scaling import zscored
 
@@ -71,6 +71,7 @@ def pattern_genes(
     """
     pyplot()
     check_at_least_one(n=n, ncols=ncols)
+    check_cmap(cmap)
     best = _best(table, n)
     images = images_of(adata, key, layer, spatial_key, config)
     pattern = np.asarray(table.attrs["image"], dtype=np.float64)

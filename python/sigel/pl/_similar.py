@@ -11,7 +11,15 @@ import pandas as pd
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.pl._base import check_at_least_one, images_of, limits_of, pyplot, scale_label, shown_images
+from sigel.pl._base import (
+    check_at_least_one,
+    check_cmap,
+    images_of,
+    limits_of,
+    pyplot,
+    scale_label,
+    shown_images,
+)
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
 
 if TYPE_CHECKING:
@@ -75,6 +83,7 @@ def similar_genes(
     """
     pyplot()
     check_at_least_one(n=n, ncols=ncols)
+    check_cmap(cmap)
     needed = {"query", "gene", "rank", "similarity", "above_random"}
     if not isinstance(table, pd.DataFrame) or not needed <= set(table.columns) or table.empty:
         fix = "Pass what sigel.tl.similar_genes returned."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def embed_section(
     progress: Progress | None = None,
     save: str | Path | None = None,
     checkpoint: str | Path | None = None,
+    groups_asked: bool = True,
 ) -> Embedding:
     """Fit a model to the images of a section, or of several, and describe their genes and spots.
 
@@ -99,7 +100,16 @@ def embed_section(
         Folder for the fitted model, or None.
     checkpoint
         Folder for the state after each epoch, or None.
+    groups_asked
+        Whether the number of groups in `config` was asked for. That of a preset is lowered to a third of the
+        genes where it is more.
     """
+    if "" in images.sections:
+        fix = "Give it a name, or leave its spots out."
+        raise InputError("section_key", "a section named ''", "a name for each section", fix)
+    most = max(len(images.genes) // 3, 1)
+    if not groups_asked and config.n_groups != "auto" and config.n_groups > most:
+        config = replace(config, n_groups=most)
     model = SIGEL(config, seed=seed, device=device)
     for argument, folder in (("save", save), ("checkpoint", checkpoint)):
         if folder is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -76,7 +77,8 @@ def embed(
     preset
         `"fast"`: eigenimages and groups, nothing is trained. `"default"`. `"thorough"`: more epochs and
         eigenimages. `"paper"`: the published settings as far as they are known, for comparison; hours
-        without a GPU. What `config` says goes before the preset.
+        without a GPU. Its 500 groups are a third of the genes where that is fewer. What `config` says goes
+        before the preset.
     checkpoint
         Folder that keeps the state after every epoch; the same call goes on from there after an
         interruption, to the same numbers. With `preset="fast"` there is nothing to keep.
@@ -91,7 +93,8 @@ def embed(
         - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
         - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `section_key` (empty: one section),
-          `provenance`, `history`, `raster`, `bic`
+          `provenance`, `history`, `raster`, `bic`,
+          `group_names` (of the columns of the posterior)
 
         Of several sections also, for a section called A:
 
@@ -164,6 +167,7 @@ def embed(
     32
     """
     check_key(key_added, "key_added")
+    asked = n_groups is not None or not isinstance(config, dict | None) or "n_groups" in (config or {})
     config = _settled(config, preset, n_dims=n_dims, n_groups=n_groups)
     sections = given_sections(adata, layer, spatial_key, section_key, Keys(key_added))
     with shown(progress) as report:
@@ -176,6 +180,7 @@ def embed(
             progress=report,
             save=save,
             checkpoint=checkpoint,
+            groups_asked=asked,
         )
     where = {"layer": layer or "", "spatial_key": spatial_key, "section_key": section_key or ""}
     for one, part, own in sections.shares(result):
@@ -205,6 +210,7 @@ def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, Any])
         "provenance": result.model.provenance,
         "history": result.history,
         "bic": result.bic,
+        "group_names": np.array(result.model.group_names, dtype=str),
         "raster": {"shape": list(raster.shape), "kind": raster.kind, "affine": raster.affine},
     }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def model_of(model: SIGEL | str | Path | None, device: str | torch.device) -> SIGEL | None:
     """A fitted model, read where it is a folder; None stays None."""
-    return model if isinstance(model, SIGEL | None) else SIGEL.load(model, device=device)
+    return model if isinstance(model, SIGEL | None) else SIGEL.load(model, device=device, argument="model")
 
 
 def images_as_fitted(
@@ -70,7 +70,9 @@ def image_config(
 ) -> ImageConfig:
     """Settings of images: those given, else the model's, else those of a fit, else the defaults."""
     if isinstance(config, dict):
-        return ImageConfig.from_dict(config)
+        # As in `embed`, too, where they are one part of the settings.
+        part = config["image"] if set(config) == {"image"} else config
+        return ImageConfig.from_dict(part) if isinstance(part, dict) else image_config(part, info, model)
     if not isinstance(config, ImageConfig | None):
         fix = 'For example config={"max_side": 64}.'
         raise InputError("config", repr(config)[:60], "an ImageConfig or a dict of its settings", fix)

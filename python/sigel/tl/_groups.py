@@ -16,7 +16,7 @@ from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import shown
 from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
 from sigel.tasks.gene_groups.gene_sets import GeneSets
-from sigel.tasks.gene_groups.grouping import describe_groups, regroup
+from sigel.tasks.gene_groups.grouping import PresentGroups, describe_groups, regroup
 from sigel.tasks.gene_groups.stability import group_stability as stability
 from sigel.tl._fits import as_fitted, groups_under
 
@@ -82,7 +82,9 @@ def gene_groups(
     Fewer groups than at present are unions of those, along their tree (Ward 1963), with the sums of their
     posteriors: "5 programmes" and "30 modules" are two cuts of one result. More are a Student t mixture of
     that number, begun at k-means or reached by mergers from above (Figueiredo and Jain 2002), whichever is
-    likelier. The network is not touched, so that the representations stay what they are.
+    likelier. Genes without a pattern keep that group and its posterior. Finer groups that coarser ones have
+    taken the place of are not remembered: keep both, under names of their own (`key_added`). The network is
+    not touched, so that the representations stay what they are.
 
     With u the representation of a gene less the mean of all, at length 1, and m the mean of u over its group,
     its cosine is `u . m / |m|`.
@@ -108,16 +110,14 @@ def gene_groups(
         raise InputError("key_added", repr(key_added), "a name without slashes", "Leave key_added out.")
     info = adata.uns.get(keys.info, {})
     config = SIGELConfig.from_dict(json.loads(info["params"])) if "params" in info else SIGELConfig()
-    posterior = adata.varm.get(keys.posterior)
-    present = None if posterior is None else np.asarray(posterior)
+    present = _present(adata, keys)
     chosen = _chosen(info, present, config)
     made = regroup(
         z,
         config,
         n_groups=n_groups,
         resolution=resolution,
-        posterior=present,
-        names=None if present is None else column_names(present.shape[1], adata.var[keys.group]),
+        present=present,
         chosen=chosen,
         seed=seed,
         device=device,
@@ -127,7 +127,7 @@ def gene_groups(
     new = Keys(key_added)
     about: dict[str, Any] = {"n_groups": made.n_groups, "seed": int(seed)}
     about |= {} if resolution is None else {"resolution": float(resolution)}
-    about |= {} if chosen is None else {"chosen": int(chosen)}
+    about |= {} if made.chosen is None else {"chosen": int(made.chosen)}
     about["tree"] = {"joined": made.tree.joined, "height": made.tree.height}
     about["bic"] = {str(k): value for k, value in made.bic.items()}
     # What was found about the groups before is not about these.
@@ -140,16 +140,27 @@ def gene_groups(
     adata.var[new.group] = pd.Series(group, index=adata.var_names)
     adata.var[new.group_prob] = made.group_prob
     adata.varm[new.posterior] = made.posterior
-    adata.uns[new.info] = {**info, "groups": about}
+    adata.uns[new.info] = {**info, "group_names": made.names.astype(str), "groups": about}
     return table
 
 
-def _chosen(info: dict[str, Any], posterior: np.ndarray | None, config: SIGELConfig) -> int | None:
+def _present(adata: AnnData, keys: Keys) -> PresentGroups | None:
+    """The groups under a key; None where there are no posteriors."""
+    if keys.posterior not in adata.varm:
+        return None
+    posterior, group = np.asarray(adata.varm[keys.posterior]), adata.var[keys.group].astype(object)
+    names = [str(name) for name in adata.uns.get(keys.info, {}).get("group_names", ())]
+    if len(names) != posterior.shape[1]:  # of 0.6.0
+        names = column_names(posterior.shape[1], group)
+    return PresentGroups(group.fillna("").to_numpy(dtype=object), posterior, names)
+
+
+def _chosen(info: dict[str, Any], present: PresentGroups | None, config: SIGELConfig) -> int | None:
     """The number of groups that was chosen for these representations, if one was."""
     made = info.get("groups")
     if made is not None:
         return int(made["chosen"]) if "chosen" in made else None
-    by_choice = config.n_groups == "auto" and posterior is not None and "bic" in info
+    by_choice = config.n_groups == "auto" and present is not None and "bic" in info
     return best_number({int(k): float(value) for k, value in info["bic"].items()}) if by_choice else None
 
 

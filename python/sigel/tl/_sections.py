@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -82,14 +82,17 @@ def given_sections(
 ) -> GivenSections:
     """What a caller of `embed` gave, checked as far as it can be before counts are read."""
     if not isinstance(adata, list | tuple):
+        _check_not_part_of_file(adata, "adata")
         section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, section_key=section_key)
-        if section.labels is not None:
-            _check_names(list(dict.fromkeys(section.labels)), keys)
+        labels = [] if section.labels is None else list(dict.fromkeys(section.labels))
+        _check_names(labels, keys)
+        _check_no_others(adata, keys, labels if len(labels) > 1 else [])
         return GivenSections([adata], [section], None)
     if not adata:
         raise InputError("adata", "an empty list", "an AnnData, or a list of some", "Pass the object itself.")
     for k, one in enumerate(adata):
         check_section(one, f"adata[{k}]")
+        _check_not_part_of_file(one, f"adata[{k}]")
         if any(one is other for other in adata[:k]):
             raise InputError(
                 f"adata[{k}]", "an object that the list holds twice", "each once", "Leave it out."
@@ -98,12 +101,17 @@ def given_sections(
     if section_key is not None:
         names = [_name_in(one, section_key, k) for k, one in enumerate(adata)]
     _check_names(names, keys)
+    for one, name in zip(adata, names, strict=True):
+        _check_no_others(one, keys, [name] if len(names) > 1 else [])
     sections = [
         Section.from_anndata(
             one,
             layer=layer,
             spatial_key=spatial_key,
-            called=Called(places=f"adata[{k}].obsm[{spatial_key!r}]"),
+            called=Called(
+                owner=f"section {names[k]!r}" if len(names) > 1 else "object",
+                places=f"adata[{k}].obsm[{spatial_key!r}]",
+            ),
         )
         for k, one in enumerate(adata)
     ]
@@ -112,7 +120,10 @@ def given_sections(
 
 def _name_in(adata: AnnData, section_key: str, k: int) -> str:
     """The name of the one section that an object of a list holds."""
-    names = list(dict.fromkeys(labels_of(adata, section_key)))
+    try:
+        names = list(dict.fromkeys(labels_of(adata, section_key)))
+    except InputError as error:
+        raise InputError(error.argument, f"{error.found} (in adata[{k}])", error.wanted, error.fix) from error
     if len(names) != 1:
         found = f"{len(names)} sections in adata[{k}].obs[{section_key!r}]"
         fix = "Split it, or join all objects by anndata.concat(..., join='outer') and pass the one."
@@ -127,3 +138,26 @@ def _check_names(names: Sequence[str], keys: Keys) -> None:
     if twice:
         found = f"{twice[0]!r} for two sections"
         raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")
+
+
+def _check_not_part_of_file(adata: AnnData, argument: str) -> None:
+    """Refuse a part of an object on disk: nothing can be written to it."""
+    check_section(adata, argument)
+    if adata.isbacked and adata.is_view:
+        fix = f"Read it first: {argument} = {argument}.to_memory()."
+        raise InputError(argument, "a view of a backed object", "an object that keys can be written to", fix)
+
+
+def _check_no_others(adata: AnnData, keys: Keys, names: Sequence[str]) -> None:
+    """Refuse a key under which results of another fit would be replaced."""
+    written = {keys.representation, *map(keys.section, names)}
+    for other, info in adata.uns.items():
+        if other == keys.base or not isinstance(info, Mapping) or "params" not in info:
+            continue
+        there = Keys(other)
+        own = [info["section"]] if "section" in info else info.get("sections", [])
+        for key in (there.representation, *(there.section(str(name)) for name in own)):
+            if key in written and key in adata.varm:
+                found = f"{keys.base!r}, for which varm[{key!r}] would be written"
+                wanted = f"a key that leaves the results under {other!r} as they are"
+                raise InputError("key_added", found, wanted, "Use another key_added.")

@@ -89,7 +89,8 @@ def spatial_genes(
         One row for each of `var_names`, in their order:
 
         - `score`: distance of the gene's representation from those of null images of genes of its level, as
-          a z-score; `score_pval`: its empirical p-value. NaN in panels of fewer than some 25 genes
+          a z-score; `score_pval`: its empirical p-value, NaN with a `model`, which has seen the noise of
+          the genes but not that of null images. NaN in panels of fewer than some 25 genes
         - `statistic`: standardised quadratic form of a kernel with several length scales; `pval` from its
           permutation moments, `qval` (Benjamini-Hochberg), `rank` by the statistic
         - `effect`: share of the variance that neighbouring pixels have in common, 0 to 1

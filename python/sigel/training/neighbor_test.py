@@ -46,13 +46,18 @@ class NeighborTest:
         ----------
         model
             The encoder; left in training mode.
+
+        Returns
+        -------
+        torch.Tensor
+            `(n_held,)`. 0 where the images are not of counts, which alone have two independent halves: by the
+            image that chose the neighbours, whatever follows its noise would be found better.
         """
         views, grid, train = self.genes.views, self.genes.grid, self.genes.config.train
+        if not views.integer:
+            return torch.zeros(len(self.held))
         model.eval()
-        if train.thin is not None and views.integer:
-            first, second = views.halves(self.held, train.thin, torch.Generator().manual_seed(0))
-        else:
-            first = second = views.view(self.held)
+        first, second = views.halves(self.held, train.thin or 0.5, torch.Generator().manual_seed(0))
         z = functional.normalize(model(*first, grid), dim=1)  # (n_held, n_dims)
         around = functional.normalize(encode_images(model, views, grid, self.others), dim=1)
         near = (z @ around.T).topk(min(N_NEAR, len(self.others)), dim=1).indices  # (n_held, n_near)

@@ -15,7 +15,7 @@ import pytest
 from scipy import sparse
 
 import sigel
-from sigel.errors import InputError
+from sigel.errors import InputError, ModelFormatError
 
 QUIET = {"progress": False, "device": "cpu"}
 SECTIONS = {"section_key": "slide"}
@@ -196,3 +196,28 @@ def test_references_are_told_of_once(adata):
     (told,) = told_of_fractions(lambda: reference_of([adata, adata.copy()]))
     assert "of the reference" in str(told.message)
     assert 'reference_layer="counts"' in str(told.message)
+
+
+@pytest.mark.parametrize("verb", [sigel.tl.pattern_genes, sigel.tl.spatial_genes])
+def test_a_model_that_is_not_there_is_refused_by_its_argument(adata, verb, tmp_path):
+    arguments = {"region_key": "region", "levels": {"ring": 0.9}} if verb is sigel.tl.pattern_genes else {}
+    with pytest.raises(ModelFormatError, match=r"`model`: .*there is no such folder"):
+        verb(adata, model=tmp_path / "nowhere", progress=False, **arguments)
+    with pytest.raises(InputError, match="`model`: found 3"):
+        verb(adata, model=3, progress=False, **arguments)
+
+
+@pytest.mark.parametrize("verb", ["embed", "spatial_genes"])
+def test_what_a_refusal_says_of_settings_works(adata, verb):
+    adata.X = adata.X.log1p()
+    (told,) = told_of_fractions(lambda: VERBS[verb](adata))
+    assert 'config={"image": {"normalize": "none"}}' in str(told.message)
+    few = {"image": {"min_spots": 10**6}}
+    with pytest.raises(InputError, match=r'config=\{"image": \{"min_spots": 1\}\}'):
+        call(verb, adata, few)
+    assert not told_of_fractions(lambda: call(verb, adata, {"image": {"normalize": "none", "min_spots": 1}}))
+
+
+def call(verb, adata, config):
+    quick = {"preset": "fast", "n_dims": 4, "n_groups": 2} if verb == "embed" else {"score": False}
+    getattr(sigel.tl, verb)(adata, config=config, progress=False, **quick)

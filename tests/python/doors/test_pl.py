@@ -284,10 +284,48 @@ def test_small_groups_show_the_genes_that_they_have(fitted):
     assert titles(figure)[4:6] == ["mean", adata.var_names[0]]
 
 
+def test_genes_without_a_pattern_are_kept_on_a_page_and_not_counted(fitted):
+    adata = fitted.copy()
+    group = adata.var["sigel_group"].astype(object).to_numpy().copy()
+    sizes = adata.var["sigel_group"].value_counts()
+    group[group == sizes.index[-1]] = "no pattern"
+    adata.var["sigel_group"] = group
+    figure = pl.gene_groups(adata, n_genes=1, max_groups=3)
+    wanted = [f"Group {name}" for name in sizes.index[:2]]
+    assert [name for name, _ in headings(figure)] == [*wanted, "No pattern"]
+    assert figure.get_suptitle().startswith("The 2 largest of 4 groups of genes")
+    assert pl.gene_groups(adata, n_genes=1).get_suptitle().startswith("4 groups of genes")
+    one = pl.gene_groups(adata, n_genes=1, max_groups=1)
+    assert [name for name, _ in headings(one)] == wanted[:1]
+    assert one.get_suptitle().startswith("The largest of 4 groups")
+    group[(group != "no pattern") & (group != "")] = "1"
+    adata.var["sigel_group"] = group
+    assert pl.gene_groups(adata, n_genes=1).get_suptitle().startswith("1 group of genes")
+
+
 @pytest.mark.parametrize("argument", ["n_genes", "max_groups"])
-def test_gene_groups_checks_numbers(fitted, argument):
+@pytest.mark.parametrize("value", [0, "a", 1.5, None, True])
+def test_gene_groups_checks_numbers(fitted, argument, value):
     with pytest.raises(InputError, match=f"`{argument}`"):
-        pl.gene_groups(fitted, **{argument: 0})
+        pl.gene_groups(fitted, **{argument: value})
+
+
+def test_pictures_refuse_what_is_no_number_of_columns_or_no_colour_map(fitted):
+    genes = list(fitted.var_names[:1])
+    with pytest.raises(InputError, match="`ncols`: found 'a'"):
+        pl.gene_images(fitted, genes, ncols="a")
+    for draw in (pl.gene_groups, lambda *args, **rest: pl.gene_images(*args, genes, **rest)):
+        with pytest.raises(InputError, match=r"`cmap`: found 'virids', .*nearest: 'viridis'"):
+            draw(fitted, cmap="virids")
+        with pytest.raises(InputError, match="`cmap`: found 3"):
+            draw(fitted, cmap=3)
+
+
+def test_small_gene_sets_are_looked_at_where_it_is_asked(fitted):
+    known = {"two": list(fitted.var_names[:2])}
+    with pytest.raises(InputError, match="Use min_size=1"):
+        pl.gene_groups(fitted, gene_sets=known)
+    assert pl.gene_groups(fitted, gene_sets=known, min_size=1) is not None
 
 
 # --- gene map --------------------------------------------------------------------------------------------

@@ -110,7 +110,10 @@ def test_questions_that_look_at_images_see_all_sections(sections):
     adata = joined(sections)
     embed(adata, section_key="slide")
     genes = list(adata.var_names[np.isfinite(adata.varm["X_sigel"]).all(axis=1)][:2])
-    assert sigel.pl.gene_images(adata, genes) is not None
+    drawn = sigel.pl.gene_images(adata, genes).axes[0].collections[0]
+    # One below the other, as near as in R.
+    down = np.unique(np.round([path.vertices[:, 1].mean() for path in drawn.get_paths()], 3))
+    assert 3 < np.diff(down).max() < 7
     table = sigel.tl.group_stability(adata, n_seeds=2, device="cpu", progress=False)
     assert table["stability"].between(0, 1).all()
     assert len(sigel.tl.similar_genes(adata, genes[:1], n=3)) == 3
@@ -162,3 +165,70 @@ def test_a_backed_object_of_a_list_is_read_as_one_in_memory(sections, tmp_path):
     embed(sections)
     assert np.array_equal(backed.varm["X_sigel"], sections[0].varm["X_sigel"], equal_nan=True)
     assert np.allclose(backed.obsm["X_sigel"], sections[0].obsm["X_sigel"], atol=1e-6)
+
+
+def test_a_view_of_a_backed_object_is_refused_before_any_work(sections, tmp_path):
+    sections[0].write_h5ad(tmp_path / "one.h5ad")
+    view = anndata.read_h5ad(tmp_path / "one.h5ad", backed="r")[:, :25]
+    with pytest.raises(InputError, match=r"`adata`: found a view of a backed.*adata\.to_memory\(\)"):
+        embed(view, save=tmp_path / "model")
+    with pytest.raises(InputError, match=r"`adata\[1\]`: found a view of a backed.*to_memory\(\)"):
+        embed([sections[1], view], checkpoint=tmp_path / "states")
+    assert view.is_view
+    assert all(map(untouched, [view, sections[1]]))
+    assert {path.name for path in tmp_path.iterdir()} == {"one.h5ad"}
+    embed(view.to_memory())
+
+
+def test_what_is_wrong_with_an_object_of_a_list_names_it(sections):
+    one, two = sections
+    one.layers["counts"] = one.X.copy()
+    with pytest.raises(InputError, match=r"`layer`.*section 'B'"):
+        embed(sections, layer="counts", section_key="slide")
+    lost = two.copy()
+    del lost.obsm["spatial"]
+    lost.obs = lost.obs[["slide"]]
+    with pytest.raises(InputError, match=r"`spatial_key`.*section '2'"):
+        embed([one, lost])
+    lost = two.copy()
+    del lost.obs["slide"]
+    with pytest.raises(InputError, match=r"`section_key`.*in adata\[1\]"):
+        embed([one, lost], section_key="slide")
+    two.X = two.X.log1p()
+    with pytest.warns(UserWarning, match="values of the section 'B' are not whole numbers"):
+        embed(sections, section_key="slide")
+
+
+def test_names_of_sections_must_be_names_and_leave_other_results_as_they_are(sections):
+    adata = joined(sections)
+    adata.obs["blank"] = np.where(adata.obs["slide"] == "A", "", "B")
+    with pytest.raises(InputError, match=r"`section_key`.*a section named ''"):
+        embed(adata, section_key="blank")
+    assert untouched(adata)
+    embed(adata, section_key="slide")
+    before = adata.varm["X_sigel_A"].copy()
+    with pytest.raises(InputError, match=r"`key_added`: found 'sigel_A'.*X_sigel_A.*'sigel'"):
+        embed(adata, key_added="sigel_A")
+    assert np.array_equal(adata.varm["X_sigel_A"], before, equal_nan=True)
+    embed(adata, section_key="slide")  # the same again
+    other = sections[0].copy()
+    other.obs["slide"] = np.where(np.arange(other.n_obs) < 98, "A", "B")
+    embed(other, key_added="sigel_A")
+    with pytest.raises(InputError, match=r"`key_added`: found 'sigel'.*X_sigel_A.*'sigel_A'"):
+        embed(other, section_key="slide")
+    embed(sections)
+    with pytest.raises(InputError, match="`key_added`: found 'sigel_2'"):
+        embed(sections[1], key_added="sigel_2")
+    embed(sections[0], key_added="sigel_2")
+
+
+def test_groups_of_a_preset_are_at_most_a_third_of_the_genes(sections):
+    quick = {**CONFIG, "train": {"pretrain_epochs": 1, "refine_epochs": 1}}
+    adata = sections[0]
+    embed(adata, preset="paper", n_groups=None, config=quick)
+    n = int((adata.var["sigel_status"] == "embedded").sum())
+    assert f'"n_groups": {n // 3}' in adata.uns["sigel"]["params"]
+    with pytest.raises(InputError, match="500 groups"):
+        embed(adata, preset="paper", n_groups=500, config=quick)
+    with pytest.raises(InputError, match="500 groups"):
+        embed(adata, preset="paper", n_groups=None, config={**quick, "n_groups": 500})

@@ -12,7 +12,7 @@ import torch
 import sigel
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.canvas import GAP, on_one_canvas
+from sigel.images.canvas import GAP, SHOWN_GAP, near_each_other, on_one_canvas
 from sigel.images.raster import Raster, rasterise
 from sigel.images.section import Section
 from sigel.images.tensors import ImageViews
@@ -62,6 +62,23 @@ def test_neighbours_are_those_of_each_section(odd, height):
     assert canvas.rows[canvas.parts[1]].min() - canvas.rows[canvas.parts[0]].max() > GAP
     assert (np.diff(canvas.rows * canvas.shape[1] + canvas.cols) > 0).all()
     assert np.allclose(canvas.coordinates()[:, ::-1], canvas.positions())
+
+
+@pytest.mark.parametrize("first", [0, 1, 38, 41])
+def test_a_section_begins_at_its_own_first_row_and_column_wherever_it_lay(first):
+    lattices = [lattice_of(6, 5), lattice_of(7, 4) + [first, first % 2 + 20]]
+    canvas = on_one_canvas([rasterise(None, lattice, sigel.ImageConfig()) for lattice in lattices])
+    one, two = canvas.parts
+    assert canvas.rows[two].min() - canvas.rows[one].max() - 1 in (GAP, GAP + 1)
+    assert canvas.cols[two].min() == 0
+    shown = near_each_other(canvas)
+    assert shown.rows[two].min() - shown.rows[one].max() - 1 in (SHOWN_GAP, SHOWN_GAP + 1)
+    assert shown.shape[0] == shown.rows.max() + 1
+    for part in (one, two):
+        distance = shown.positions()[part] - canvas.positions()[part]
+        assert np.ptp(distance, axis=0) == pytest.approx(0, abs=1e-5)
+    alone = rasterise(None, lattices[1], sigel.ImageConfig())
+    assert np.array_equal(near_each_other(alone).rows, alone.rows)
 
 
 def test_sections_of_other_kinds_lie_on_a_square_grid():

@@ -195,8 +195,13 @@ def test_a_folder_that_does_not_fit_is_refused_with_its_name(saved, damage, word
 
 
 def test_no_folder_is_no_model(tmp_path):
-    with pytest.raises(ModelFormatError, match=r"lacks .*config\.json"):
+    with pytest.raises(ModelFormatError, match=r"`path`: .*nothing: there is no such folder"):
         sigel.SIGEL.load(tmp_path / "nothing")
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelFormatError, match=r"`path`: .*file: a file; wanted a folder"):
+        sigel.SIGEL.load(tmp_path / "file")
+    with pytest.raises(ModelFormatError, match=r"lacks .*config\.json"):
+        sigel.SIGEL.load(tmp_path)
 
 
 @pytest.mark.parametrize("moves", [0, 1, 2, 3])

@@ -12,6 +12,8 @@ import sigel
 from sigel.errors import InputError, ModelFormatError
 from sigel.images import GeneImages
 from sigel.images.section import Section
+from sigel.images.tensors import ImageViews
+from sigel.model.canvas_places import OnCanvas
 
 FAST = {"preset": "fast", "n_dims": 16, "n_groups": 5, "image": {"min_spots": 3}}
 QUICK = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}, "encoder": {"depth": 1, "dim": 16}}
@@ -106,6 +108,18 @@ def test_genes_that_a_section_lacks_are_read_by_the_others(fitted, tissue):
         assert np.allclose(model.section_representations[k, only], z[only], atol=1e-4)
 
 
+def test_a_gene_is_read_alike_whatever_genes_are_beside_it(tissue):
+    """One gene that a section lacks changes nothing for those that all sections have."""
+    sections, _ = tissue
+    lacking = replace(sections[1], counts=sections[1].counts[:, 1:], genes=sections[1].genes[1:])
+    images = GeneImages.from_sections([("A", sections[0]), ("B", lacking)], config().image)
+    model = sigel.SIGEL(config(), device="cpu").fit(images)
+    whole = images.present.all(axis=1)
+    assert (~whole).sum() == 1
+    alone = model.transform(images.take(np.flatnonzero(whole)))
+    np.testing.assert_allclose(alone, model.transform(images)[whole], atol=1e-4)
+
+
 def test_with_all_modules_genes_that_a_section_lacks_are_fitted_too(tissue):
     sections, _ = tissue
     given = [("A", sections[0]), ("B", replace(sections[1], genes=sections[1].genes[:100]))]
@@ -144,6 +158,27 @@ def test_a_section_on_another_grid_is_met_where_it_lies_nearest(fitted, tissue):
     found = model.transform(own, section="A")
     wanted = model.section_representations[0, images.index(own.genes)]
     assert np.nanmedian((found * wanted).sum(axis=1)) / 16 > 0.9
+
+
+def test_noise_on_a_finer_grid_is_that_of_the_pixels_taken(fitted, tissue):
+    """Of a section on twice as fine a grid one pixel in four is taken, none averaged."""
+    canvas = fitted[1].raster
+    part = canvas.parts[0]
+    rows, cols = (2 * axis[part] for axis in (canvas.rows, canvas.cols))
+    fine = [
+        np.concatenate([axis + step for step in steps])
+        for axis, steps in ((rows, (0, 0, 1, 1)), (cols, (0, 1, 0, 1)))
+    ]
+    order = np.lexsort(fine[::-1])
+    places = np.column_stack(fine)[order].astype(float)
+    counts = np.random.default_rng(0).poisson(2.0, (len(places), 8)).astype(np.float32)
+    own = GeneImages.from_section(Section(counts, fitted[1].genes[:8], places), config().image)
+    assert own.raster.n_pixels > 2 * (part.stop - part.start)
+    lay = OnCanvas(canvas, 0, own.raster, torch.device("cpu"))
+    view = ImageViews(own).view(torch.arange(8))
+    laid = lay(view)
+    measured = laid.image[:, part].square().mean(dim=1)
+    assert (laid.noise.flatten() > 0.8 * measured).all()
 
 
 def test_other_images_are_refused(fitted, tissue):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sigel.config import EncoderConfig, ImageConfig
+from sigel.images.canvas import on_one_canvas
 from sigel.images.raster import rasterise
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.masked_autoencoder import (
@@ -174,3 +175,10 @@ def test_bottleneck_decoder_belongs_to_one_grid():
     keep = visible_patches(3, grid.n_patches, 0.3, random())
     _, predicted = model.masked(*known(images), grid, keep)
     assert predicted.shape == (3, grid.n_patches, 16)
+
+
+def test_no_patch_lies_in_two_sections_however_large_they_are():
+    row, col = (a.ravel().astype(float) for a in np.mgrid[:96, :96])
+    one = rasterise(np.column_stack([col, row]), None, ImageConfig())
+    grid = Patches.from_raster(on_one_canvas([one] * 12), "auto")
+    assert ((grid.in_sections > 0).sum(dim=1) == 1).all()

@@ -56,3 +56,18 @@ def test_a_gain_within_chance_is_none():
     assert not is_better(noise - noise.mean(), before)
     assert is_better(noise - noise.mean() + 0.5, before)
     assert not is_better(torch.ones(1), torch.zeros(1))
+
+
+def test_values_that_are_no_counts_have_no_halves_to_judge_by(toy):
+    counts, *rest = toy(n_genes=30)
+    images = images_of((counts.log1p(), *rest), normalize="none")
+    genes = SharedGenes(
+        make_fabric(torch.device("cpu")),
+        ImageViews(images),
+        Patches.from_raster(images.raster, 4),
+        sigel.SIGELConfig(),
+    )
+    judge = NeighborTest(genes, torch.arange(10), torch.arange(10, 30))
+    scores = [judge.scores(Told(z)) for z in (np.eye(3)[np.arange(30) % 3], np.ones((30, 3)))]
+    assert not is_better(*scores)
+    assert not is_better(*scores[::-1])

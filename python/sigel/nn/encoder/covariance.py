@@ -91,7 +91,7 @@ def fit_covariance(
     They have the covariance of the genes of each nine tenths as well, by which the last tenth is read.
     """
     n_pixels = len(positions)
-    noise, n_genes = _noise_of(batches)
+    noise, variance, n_genes = _noise_of(batches)
 
     draw: dict[str, Any] = {"sweeps": SWEEPS, "generator": generator, "like": positions}
     images, sure = _eigenimages(batches, noise, n_genes, parts, rank, sharp, **draw)
@@ -126,7 +126,7 @@ def fit_covariance(
 
     flat = (basis.T @ modes).double()  # (span, modes)
     prior = (flat * amount.double()) @ flat.T
-    prior = prior * (n_pixels * (1 - noise) / prior.trace().clamp_min(1e-12))
+    prior = prior * (n_pixels * max(variance - noise, 0.0) / prior.trace().clamp_min(1e-12))
     weight = prior_genes / (prior_genes + n_genes)
     spectrum, turn = torch.linalg.eigh(weight * prior + (1 - weight) * shown)
     k = min(rank, len(spectrum))
@@ -244,9 +244,10 @@ def squared_cosines(values: Float[Tensor, " k"], ratio: float) -> Float[Tensor, 
     return torch.where(values > (1 + ratio**0.5) ** 2, found.clamp(0, 1), 0.0)
 
 
-def _noise_of(batches: Batches) -> tuple[float, int]:
-    """Mean noise of a pixel, and the number of genes."""
-    total, n = 0.0, 0
-    for _, noise, *_ in batches():
-        total, n = total + float(noise.sum()), n + len(noise)
-    return total / n, n
+def _noise_of(batches: Batches) -> tuple[float, float, int]:
+    """Mean noise and mean square of a pixel, and the number of genes."""
+    noisy, square, n = 0.0, 0.0, 0
+    for image, noise, *_ in batches():
+        noisy, square = noisy + float(noise.sum()), square + float(image.square().mean(dim=1).sum())
+        n += len(noise)
+    return noisy / n, square / n, n

@@ -234,10 +234,14 @@ class Eigenimages(nn.Module):
         if hidden is not None and seen is not None:
             hidden = torch.maximum(hidden, 1 - seen)
         scores, noise = self.scores(patches, noise, grid, hidden)
-        if there is None or hidden is not None:
-            filtered = self.posterior(scores, noise, self.own(gene, len(scores)))
-        else:
-            filtered = self._seen_in_part(scores, noise, gene, there, grid)
+        filtered = self.posterior(scores, noise, self.own(gene, len(scores)))
+        if (
+            there is not None and hidden is None
+        ):  # those that a section lacks, whatever others are beside them
+            part = ~there.all(dim=1)
+            some = None if gene is None else gene[part]
+            seen_in_part = self._seen_in_part(scores[part], noise[part], some, there[part], grid)
+            filtered = filtered.index_put((part.nonzero().flatten(),), seen_in_part)
         lifted, length = self.lift(filtered, amplitude)
         return lifted @ self.axes, length
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from sigel.images.canvas import GAP
 from sigel.images.raster import Raster
 
 # Attention costs the square of the number of patches; more than this tell a gene image nothing new.
@@ -119,7 +120,9 @@ class Patches:
 
 
 def _auto_side(raster: Raster) -> int:
-    return next(n for n in count(4) if len(np.unique(_patch_of_pixels(raster, n)[1])) <= MAX_AUTO)
+    side = next(n for n in count(4) if len(np.unique(_patch_of_pixels(raster, n)[1])) <= MAX_AUTO)
+    # A patch wider than the gap would lie in two sections.
+    return min(side, GAP) if len(raster.parts) > 1 else side
 
 
 def _patch_of_pixels(raster: Raster, side: int) -> tuple[int, np.ndarray]:

@@ -20,6 +20,8 @@ SLACK = 0.005
 COST = 5.0
 # Genes that a group needs at least; near that number groups fit anything, and each costs ever more.
 LEAST_GENES = 3
+# Numbers up to this are tried whatever BIC does: two groups are often no better than one where eight are.
+LEAST_TRIED = 11
 # EM iterations of a mixture that is tried.
 MOST_STEPS = 30
 
@@ -89,8 +91,8 @@ def tried_numbers(
     Returns
     -------
     parameters, bic
-        By number of groups: 1, then each a third more than the last until BIC has risen twice, and those
-        between the neighbours of the best of these.
+        By number of groups: 1, then each a third more than the last, up to 11 and until two in turn are worse
+        than the best, and those between the neighbours of the best of these.
     """
     max_genes = max(max_genes, 3 * largest)
     sample = z
@@ -110,7 +112,7 @@ def tried_numbers(
         fitted[k].fit_em(sample, max_iter=MOST_STEPS)
         keep(fitted[k])
         tried = sorted(bic)
-        if len(tried) > 2 and min(bic[one] for one in tried[-2:]) > bic[min(bic, key=bic.__getitem__)]:
+        if k >= LEAST_TRIED and min(bic[one] for one in tried[-2:]) > min(bic.values()):
             break
     tried = sorted(bic)
     at = tried.index(min(bic, key=bic.__getitem__))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,8 +15,8 @@ import torch
 from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.keys import NO_PATTERN, group_names
-from sigel.nn.mixture.density import FlatGenes
 from sigel.nn.mixture.n_groups import best_number, mixture_of, tried_numbers
+from sigel.nn.mixture.t_mixture import TMixture
 from sigel.runtime.device import resolve_device
 from sigel.runtime.seeds import torch_stream
 from sigel.stats.scaling import centred, unit_vectors
@@ -43,6 +43,8 @@ class GeneGroups:
         What the choice of the number compares, by number of groups; empty where none was chosen.
     tree
         How the numbered groups join.
+    chosen
+        The number that `resolution=1` stands for, where it is known.
     """
 
     group: np.ndarray
@@ -51,11 +53,36 @@ class GeneGroups:
     names: np.ndarray
     bic: dict[int, float]
     tree: GroupTree
+    chosen: int | None
 
     @property
     def n_groups(self) -> int:
         """How many are numbered."""
         return len(self.tree.joined) + 1
+
+
+@dataclass(frozen=True)
+class PresentGroups:
+    """Groups that there are, of all genes in the order of the representations.
+
+    Parameters
+    ----------
+    group
+        Group of each gene as text, `""` where it has none.
+    posterior
+        `(n_genes, n_columns)`.
+    names
+        Of its columns: `"1"`, `"2"`, ..., and `"no pattern"` last where there are such genes.
+    """
+
+    group: np.ndarray
+    posterior: np.ndarray
+    names: Sequence[str]
+
+    @property
+    def n_groups(self) -> int:
+        """How many are numbered."""
+        return len(self.names) - (NO_PATTERN in self.names)
 
 
 def regroup(
@@ -64,8 +91,7 @@ def regroup(
     *,
     n_groups: int | None = None,
     resolution: float | None = None,
-    posterior: np.ndarray | None = None,
-    names: Sequence[str] | np.ndarray | None = None,
+    present: PresentGroups | None = None,
     chosen: int | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -74,7 +100,8 @@ def regroup(
 
     Fewer groups than there are come from the tree of those: unions of them, with the sums of their
     posteriors, so that coarse and fine groups are cuts of one result. More are a mixture of that number,
-    begun at k-means or reached by mergers from half as many more, whichever is likelier.
+    begun at k-means or reached by mergers from half as many more, whichever is likelier. Genes without a
+    pattern stay what they are.
 
     Parameters
     ----------
@@ -86,9 +113,8 @@ def regroup(
         That many, beside that of genes without a pattern.
     resolution
         Instead: this times the number that is chosen for these representations, rounded, at least 1.
-    posterior, names
-        The present groups, `(n_all_genes, n_columns)`, and the names of the columns; from them it is known
-        which genes have no pattern. None: all genes have one.
+    present
+        The present groups. None: all genes have a pattern.
     chosen
         The number that `resolution=1` stands for; default: it is chosen anew.
     seed
@@ -108,59 +134,72 @@ def regroup(
     config = config or SIGELConfig()
     values = np.asarray(representations, dtype=np.float64)
     kept = np.atleast_1d(np.isfinite(values).all(axis=1))
-    n_genes = int(kept.sum())
-    _check_number(n_groups, resolution, n_genes)
-    generator = torch_stream(seed, "groups")
     z = torch.from_numpy(values[kept]).to(resolve_device(device))
-    present = None if posterior is None else np.asarray(posterior, dtype=np.float64)[kept]
-    has_flat = present is not None and names is not None and NO_PATTERN in list(names)
-    flat = _flat_genes(z, present[:, -1]) if has_flat and present is not None else None
+    flat = np.zeros(len(z), dtype=bool)
+    none = np.zeros((len(z), 0))  # posterior of having no pattern, (n_genes, 1) where some have none
+    if present is not None:
+        flat = np.asarray(present.group, dtype=object)[kept] == NO_PATTERN
+        soft = np.asarray(present.posterior, dtype=np.float64)[kept]
+        none, soft = soft[:, present.n_groups :], soft[:, : present.n_groups]
+    _check_number(n_groups, resolution, int((~flat).sum()))
+    generator = torch_stream(seed, "groups")
+    # Seen from where genes without a pattern lie, and without them: no group is made of what they leave over.
+    lens = TMixture(1, z.shape[1], config.mixture).to(z)
+    lens.find_pole(z)
+    seen, settings = lens.seen(z), replace(config.mixture, lens=1.0)
+    patterned = seen[torch.from_numpy(~flat).to(z.device)]
 
     bic: dict[int, float] = {}
     if n_groups is None:
         assert resolution is not None
+        most = int((~flat).sum())
         if chosen is None:
-            largest = max(1, min(config.max_groups, n_genes // 3))
-            bic = tried_numbers(z, largest, config.mixture, generator, flat)[1]
+            largest = max(1, min(config.max_groups, most // 3))
+            bic = tried_numbers(patterned, largest, settings, generator)[1]
             chosen = best_number(bic)
-        n_groups = min(max(1, round(min(resolution, n_genes) * chosen)), n_genes)
+        n_groups = min(max(1, round(min(resolution, most) * chosen)), most)
     n_groups = int(n_groups)
-    if present is not None and n_groups <= present.shape[1] - has_flat:
-        n_now = present.shape[1] - has_flat
-        part = group_tree(values[kept], present[:, :n_now]).cut(n_groups)
-        soft = np.zeros((n_genes, n_groups))
-        np.add.at(soft.T, part, present[:, :n_now].T)
-        soft = np.concatenate([soft, present[:, n_now:]], axis=1)
+    if present is not None and n_groups <= present.n_groups:
+        part = group_tree(values[kept], soft).cut(n_groups)  # of each present group
+        code = pd.Index(present.names).get_indexer(np.asarray(present.group, dtype=object)[kept])
+        label = np.where(flat, -1, part[np.clip(code, 0, len(part) - 1)])
+        merged = np.zeros((len(z), n_groups))
+        np.add.at(merged.T, part, soft.T)
     else:
-        mixture = mixture_of(z, n_groups, config.mixture, generator, flat)
+        mixture = mixture_of(patterned, n_groups, settings, generator)
         with torch.no_grad():
-            soft = mixture.calibrated(z).cpu().numpy()
-    return _as_groups(values, kept, soft, n_groups, bic)
-
-
-def _flat_genes(z: torch.Tensor, weight: np.ndarray) -> FlatGenes:
-    return FlatGenes(z, float(weight.mean()), torch.from_numpy(weight))
+            merged = mixture.calibrated(seen).cpu().numpy() * (1 - none.sum(axis=1, keepdims=True))
+        label = np.where(flat, -1, merged.argmax(axis=1))
+    return replace(_as_groups(values, kept, merged, none, label), bic=bic, chosen=chosen)
 
 
 def _as_groups(
-    values: np.ndarray, kept: np.ndarray, soft: np.ndarray, n_groups: int, bic: dict[int, float]
+    values: np.ndarray,
+    kept: np.ndarray,
+    soft: np.ndarray,
+    none: np.ndarray,
+    label: np.ndarray,
 ) -> GeneGroups:
-    """Number the groups by size and lay them out for all genes."""
-    sizes = np.bincount(soft.argmax(axis=1), minlength=soft.shape[1])[:n_groups]
-    order = np.argsort(-sizes, kind="stable")
-    soft = np.concatenate([soft[:, order], soft[:, n_groups:]], axis=1).astype(np.float32)
-    names = np.array(group_names(n_groups, has_flat=soft.shape[1] > n_groups), dtype=object)
+    """Number the groups by size and lay them out for all genes; -1 is the label of no pattern."""
+    n_groups = soft.shape[1]
+    order = np.argsort(-np.bincount(label[label >= 0], minlength=n_groups), kind="stable")
+    column = np.append(np.argsort(order), n_groups)[label]
+    soft = np.concatenate([soft[:, order], none], axis=1).astype(np.float32)
+    names = np.array(group_names(n_groups, has_flat=none.shape[1] > 0), dtype=object)
     posterior = np.full((len(kept), soft.shape[1]), np.nan, dtype=np.float32)
     posterior[kept] = soft
     group = np.full(len(kept), "", dtype=object)
-    group[kept] = names[soft.argmax(axis=1)]
+    group[kept] = names[column]
     prob = np.full(len(kept), np.nan, dtype=np.float32)
-    prob[kept] = soft.max(axis=1)
+    prob[kept] = soft[np.arange(len(soft)), column]
     tree = group_tree(values[kept], soft[:, :n_groups].astype(np.float64))
-    return GeneGroups(group, prob, posterior, names, bic, tree)
+    return GeneGroups(group, prob, posterior, names, {}, tree, None)
 
 
 def _check_number(n_groups: object, resolution: object, n_genes: int) -> None:
+    if not n_genes:
+        fix = "There is nothing to group."
+        raise InputError("n_groups", "no gene with a pattern", "some genes with a pattern", fix)
     if (n_groups is None) == (resolution is None):
         found = "both" if n_groups is not None else "neither"
         raise InputError(
@@ -169,7 +208,7 @@ def _check_number(n_groups: object, resolution: object, n_genes: int) -> None:
     if n_groups is not None:
         whole = isinstance(n_groups, Integral) and not isinstance(n_groups, bool)
         if not (whole and 1 <= n_groups <= n_genes):  # type: ignore[operator]
-            wanted = f"a whole number from 1 to {n_genes}, the number of embedded genes"
+            wanted = f"a whole number from 1 to {n_genes}, the number of genes with a pattern"
             fix = "Or use resolution=2 for about twice as many."
             raise InputError("n_groups", repr(n_groups), wanted, fix)
         return

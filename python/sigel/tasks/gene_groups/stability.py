@@ -16,7 +16,7 @@ from sigel.model import SIGEL
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import other_seeds
 from sigel.stats.partitions import jaccard, stability_table
-from sigel.tasks.gene_groups.grouping import grouped, regroup
+from sigel.tasks.gene_groups.grouping import PresentGroups, grouped, regroup
 
 
 def group_stability(
@@ -92,8 +92,7 @@ def group_stability(
                 model.representations,
                 model.config,
                 n_groups=n_groups,
-                posterior=model.posterior,
-                names=model.group_names,
+                present=PresentGroups(model.group_labels, model.posterior, list(model.group_names)),
                 seed=one,
                 device=device,
             ).group

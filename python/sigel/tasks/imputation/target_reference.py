@@ -199,7 +199,7 @@ class Reference:
         """
         config = ImageConfig()
         if model is not None:
-            model = model if isinstance(model, SIGEL) else SIGEL.load(model, device=device)
+            model = model if isinstance(model, SIGEL) else SIGEL.load(model, device=device, argument="model")
             config = model.config.image
         try:
             images = GeneImages.from_section(section, config)

@@ -44,15 +44,16 @@ def spatial_score(
         Kind of null images, and how many of each gene.
     model
         As in `section_model`. None: smooth eigenimages of one half of the genes judge the other half, so
-        that the score of a gene without a pattern is about 0. A fitted model has seen each gene's own noise,
-        and the scores of all genes lie higher.
+        that the score of a gene without a pattern is about 0. A fitted model has seen each gene's own noise:
+        the scores of all genes lie higher, and there are no p-values.
     seed, device, progress
         As in `section_model`.
 
     Returns
     -------
     tuple
-        z-scores and p-values, both `(n_genes,)`; NaN where there are too few genes to tell.
+        z-scores and p-values, both `(n_genes,)`; NaN where there are too few genes to tell, p-values also
+        with a fitted model.
     """
     generator = torch_stream(seed, "nulls")
     first = torch.rand(views.n_genes, generator=generator) < 0.5
@@ -77,7 +78,9 @@ def spatial_score(
         for draw in range(n_nulls):
             drawn = (null_view(views, part, null, generator) for part in parts)
             nulls[:, draw] = fitted.encode(drawn, images.raster)
-        score[rows], pval[rows] = score_against_nulls(real, nulls, level[rows])
+        score[rows], found = score_against_nulls(real, nulls, level[rows])
+        if crossed:  # else genes are read by their own noise, null images are not
+            pval[rows] = found
         if progress is not None:
             progress("null images", done, len(folds), f"{len(rows)} genes")
     return score, pval

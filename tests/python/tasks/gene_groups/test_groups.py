@@ -15,7 +15,8 @@ import sigel
 from conftest import QUICK
 from sigel import bridge
 from sigel.errors import InputError
-from sigel.tasks.gene_groups.grouping import describe_groups, grouped, regroup, typical_genes
+from sigel.keys import NO_PATTERN
+from sigel.tasks.gene_groups.grouping import PresentGroups, describe_groups, grouped, regroup, typical_genes
 
 SETTINGS = {"max_groups": 12}
 
@@ -172,7 +173,7 @@ def test_coarse_and_fine_groups_are_cuts_of_one_tree():
     z, label = clouds([40] * 6, d=6)
     z += 25 * np.eye(6)[label // 2]
     fine = regroup(z, n_groups=6)
-    present = {"posterior": fine.posterior, "names": fine.names}
+    present = {"present": PresentGroups(fine.group, fine.posterior, list(fine.names))}
     middle, coarse = regroup(z, n_groups=3, **present), regroup(z, n_groups=2, **present)
     assert adjusted_rand_score(label // 2, middle.group) == 1
     for below, above in ((fine, middle), (middle, coarse)):
@@ -181,6 +182,55 @@ def test_coarse_and_fine_groups_are_cuts_of_one_tree():
     assert (np.diff(fine.tree.height) >= 0).all()
     assert fine.tree.joined.shape == (5, 2)
     assert regroup(z, resolution=0.5, chosen=6, **present).group.tolist() == middle.group.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_eight_planted_programmes_are_eight_groups_though_two_are_no_better_than_one(seed):
+    adata = sigel.datasets.simulated_section(36, 36, 8, 30, 100, seed=seed)
+    sigel.tl.embed(adata, preset="fast", device="cpu", progress=False)
+    planted = adata.var["programme"].astype(str)
+    genes = (planted != "background") & (adata.var["sigel_status"] == "embedded")
+    assert len(set(labels_of(adata)) - {NO_PATTERN, ""}) == 8
+    assert adjusted_rand_score(planted[genes], labels_of(adata)[genes]) > 0.95
+
+
+@pytest.fixture(scope="module")
+def with_flat_genes():
+    """Representations of a section in which most genes have no pattern, and their groups."""
+    adata = sigel.datasets.simulated_section(20, 20, 4, 20, 120, seed=0)
+    sigel.tl.embed(adata, preset="fast", device="cpu", progress=False)
+    return adata
+
+
+def labels_of(adata, key="sigel"):
+    return adata.var[f"{key}_group"].astype(object).fillna("").to_numpy()
+
+
+def test_cuts_are_unions_and_no_gene_gains_or_loses_its_pattern(with_flat_genes):
+    adata = with_flat_genes.copy()
+    before = labels_of(adata)
+    assert (before == NO_PATTERN).sum() > 80
+    for n_groups in (9, 30, 3, 2, 1, 5, 4):
+        now = labels_of(adata)
+        sigel.tl.gene_groups(adata, n_groups=n_groups, device="cpu")
+        after = labels_of(adata)
+        assert ((after == NO_PATTERN) == (before == NO_PATTERN)).all()
+        if n_groups < len(set(now) - {NO_PATTERN, ""}):
+            assert pd.crosstab(now, after).gt(0).sum(axis=1).eq(1).all()
+        assert len(set(after) - {NO_PATTERN, ""}) == n_groups
+        posterior = adata.varm["sigel_posterior"][before != ""]
+        np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-5)
+    n_patterned = int(((before != NO_PATTERN) & (before != "")).sum())
+    with pytest.raises(InputError, match=f"1 to {n_patterned}, the number of genes with a pattern"):
+        sigel.tl.gene_groups(adata, n_groups=n_patterned + 1)
+
+
+def test_the_column_of_genes_without_a_pattern_is_known_when_none_is_left(with_flat_genes):
+    adata = with_flat_genes[:, labels_of(with_flat_genes) != NO_PATTERN].copy()
+    assert adata.uns["sigel"]["group_names"].tolist() == ["1", "2", "3", "4", NO_PATTERN]
+    sigel.tl.gene_groups(adata, n_groups=3, device="cpu")
+    assert set(labels_of(adata)) - {""} == {"1", "2", "3"}
+    assert adata.varm["sigel_posterior"].shape[1] == 4
 
 
 def test_few_groups_are_unions_of_many():
@@ -256,7 +306,9 @@ def test_both_doors_give_the_same(fitted, how):
     present = {
         "posterior": fitted.varm["sigel_posterior"].astype(float),
         "names": fitted.var["sigel_group"].cat.categories.tolist(),
-        "chosen": 4.0,
+        "group": fitted.var["sigel_group"].astype(object).fillna("").tolist(),
+        # As R sends it.
+        "bic": dict(fitted.uns["sigel"]["bic"]),
     }
     wanted = sigel.tl.gene_groups(fitted, **how, seed=2, device="cpu")
     params = fitted.uns["sigel"]["params"]
@@ -293,7 +345,7 @@ def test_both_doors_give_the_same(fitted, how):
     [
         ({"n_groups": 0}, "`n_groups`.*0"),
         ({"n_groups": 2.0}, "`n_groups`.*2.0"),
-        ({"n_groups": 10_000}, "`n_groups`.*embedded genes"),
+        ({"n_groups": 10_000}, "`n_groups`.*genes with a pattern"),
         ({"n_groups": True}, "`n_groups`.*True"),
         ({"n_groups": 3, "resolution": 2}, "`n_groups`.*both"),
         ({"resolution": 0}, "`resolution`.*0"),

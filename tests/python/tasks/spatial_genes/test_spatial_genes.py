@@ -137,6 +137,9 @@ def test_a_fitted_model_gives_the_score(section, tmp_path):
     pd.testing.assert_frame_equal(one, two)
     kind = programme(section, one)
     assert one["score"][kind != "background"].median() > one["score"][kind == "background"].median() + 3
+    # It has seen the noise of the genes, not that of the null images: no p-value comes of that.
+    assert one["score"].notna().any()
+    assert one["score_pval"].isna().all()
 
 
 def test_a_model_of_other_genes_is_refused(section):
