@@ -8,11 +8,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 import sigel
 from planted_tissue import FEW, content, find, planted_domains
 from sigel.errors import InputError
+from sigel.images.section import Section
+from sigel.tasks.domains.inputs import measured_genes, tissue_of
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +87,54 @@ def test_sections_that_cannot_be_used_are_refused(sections):
         with pytest.raises(InputError, match=words):
             find(adata, 2, section_key=section_key)
     assert content(adata) == before
+
+
+# --- genes that were not measured ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """Two halves of one section, side by side, as sections of their own."""
+    adata = planted_domains()
+    x = adata.obsm["spatial"][:, 0]
+    adata.obs["half"] = np.where(x < np.median(x), "left", "right")
+    return adata
+
+
+def without(adata, genes, half):
+    """The same without a count of some genes in one half."""
+    counts = adata.X.toarray()
+    counts[np.ix_((adata.obs["half"] == half).to_numpy(), adata.var_names.isin(genes))] = 0
+    spoiled = adata.copy()
+    spoiled.X = sparse.csr_matrix(counts)
+    return spoiled
+
+
+def test_a_gene_absent_from_one_of_two_sections_is_left_out(halves):
+    places, slide = halves.obsm["spatial"], halves.obs["half"].to_numpy(object)
+    lost = ["G3", "G40"]
+    spoiled = without(without(halves, [*lost, "G7"], "left"), ["G7"], "right")
+    names = spoiled.var_names.to_numpy(object)
+
+    def measured(labels):
+        section = Section(spoiled.X, names, places, labels=labels)
+        return set(measured_genes(section, tissue_of(section)))
+
+    assert set(names) - measured(None) == {"G7"}  # of one section all that have a count
+    assert set(names) - measured(slide) == {"G7", *lost}
+
+
+def test_genes_that_no_two_sections_share_are_refused(halves):
+    odd = halves.var_names[::2]
+    apart = without(without(halves, odd, "left"), halves.var_names[1::2], "right")
+    with pytest.raises(InputError, match=r"`adata`.*0 genes with counts in every section.*2 or more"):
+        find(apart, 4, section_key="half")
+
+
+def test_genes_that_one_section_did_not_measure_tell_no_sections_apart(halves):
+    lost = list(np.random.default_rng(0).choice(halves.var_names, 20, replace=False))
+    whole = find(halves.copy(), section_key="half")
+    spoiled = find(without(halves, lost, "left"), section_key="half")
+    assert not set(lost) & set(spoiled.uns["sigel"]["domains"]["genes"])
+    assert len(spoiled.uns["sigel"]["domains"]["genes"]) == halves.n_vars - 20
+    assert adjusted_rand_score(whole.obs["sigel_domain"], spoiled.obs["sigel_domain"]) > 0.9
