@@ -154,7 +154,7 @@ def spoil(kind: str, counts, genes, xy):
         ("names", ["genes", "39 names for 40"]),
         ("places", ["coordinates", "one place for each spot"]),
         ("missing place", ["coordinates", "1 of", "finite"]),
-        ("empty", ["min_spots", "min_spots=1"]),
+        ("empty", ["min_spots", '"min_spots": 1']),
     ],
 )
 def test_bad_input_is_named_with_a_fix(toy, kind, words):
