@@ -175,3 +175,11 @@ def test_parameters_of_earlier_versions_are_read():
     again = TMixture(3, 4)
     again.load_state_dict(state)
     assert not again.has_flat
+
+
+@pytest.mark.parametrize("n_genes", [2, 12, 30, 45])
+def test_numbers_that_there_are_too_few_genes_for_are_not_among_those_tried(n_genes):
+    z, _ = t_sample(np.random.default_rng(0), n_genes, np.zeros((1, 6)), dof=8)
+    _, bic = select_n_groups(z, 15, MixtureConfig(), generator())
+    assert 1 in bic
+    assert np.isfinite(list(bic.values())).all()

@@ -103,7 +103,7 @@ def tried_numbers(
 
     def keep(mixture: TMixture) -> None:
         value, k = _criterion(mixture, sample), mixture.n_groups
-        if k not in bic or value < bic[k]:
+        if value < bic.get(k, math.inf):
             bic[k], found[k] = value, mixture.estimates()
 
     fitted: dict[int, TMixture] = {}
@@ -111,6 +111,8 @@ def tried_numbers(
         fitted[k] = started(sample, k, config, generator, flat)
         fitted[k].fit_em(sample, max_iter=MOST_STEPS)
         keep(fitted[k])
+        if k not in bic:  # more groups than there are genes for
+            break
         tried = sorted(bic)
         if k >= LEAST_TRIED and min(bic[one] for one in tried[-2:]) > min(bic.values()):
             break
