@@ -67,7 +67,8 @@ def consensus(labels: Int[np.ndarray, "partitions points"], n_parts: int) -> Con
     [0, 0, 0, 1]
     """
     labels = np.asarray(labels)
-    member, similarity = _members(labels, n_parts), _similarity(labels, n_parts)
+    member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
+    similarity = _similarity(member, n_parts)
     reference = label = labels[_most_alike(similarity, labels)]
     for _ in range(MOST_ROUNDS):
         new = _votes(member, labels, label, n_parts).argmax(axis=1)
@@ -75,7 +76,7 @@ def consensus(labels: Int[np.ndarray, "partitions points"], n_parts: int) -> Con
             break
         label = new
     label = _all_parts(label, reference, n_parts)
-    return Consensus(label, support(labels, label, n_parts), similarity)
+    return Consensus(label, _share(_votes(member, labels, label, n_parts), labels, label), similarity)
 
 
 def agreeing(
@@ -106,7 +107,7 @@ def agreeing(
     [1, 2]
     """
     labels = np.asarray(labels)
-    similarity = _similarity(labels, n_parts)
+    similarity = _similarity(_members(labels, n_parts), n_parts)
     first = _most_alike(similarity, labels)
     like = similarity[first].copy()
     like[first] = np.inf
@@ -136,16 +137,22 @@ def support(
     [1.0, 0.67, 1.0]
     """
     labels = np.asarray(labels)
-    votes = _votes(_members(labels, n_parts), labels, label, n_parts)
+    return _share(_votes(_members(labels, n_parts), labels, label, n_parts), labels, label)
+
+
+def _share(
+    votes: Float64[np.ndarray, "points parts"],
+    labels: Int[np.ndarray, "partitions points"],
+    label: Int[np.ndarray, " points"],
+) -> Float64[np.ndarray, " points"]:
     return np.take_along_axis(votes, label[:, None], axis=1)[:, 0] / len(labels)
 
 
 def _similarity(
-    labels: Int[np.ndarray, "partitions points"], n_parts: int
+    member: Float64[sparse.csr_matrix, "points members"], n_parts: int
 ) -> Float64[np.ndarray, "partitions partitions"]:
-    """Adjusted Rand index of each two partitions."""
-    n_partitions, n_points = labels.shape
-    member = _members(labels, n_parts)  # (n_points, n_partitions * n_parts)
+    """Adjusted Rand index of each two partitions, their parts side by side."""
+    n_points, n_partitions = member.shape[0], member.shape[1] // n_parts
     shared = np.asarray((member.T @ member).todense()).reshape(n_partitions, n_parts, n_partitions, n_parts)
     return _adjusted_rand(shared, n_points)
 

@@ -235,9 +235,8 @@ class Eigenimages(nn.Module):
             hidden = torch.maximum(hidden, 1 - seen)
         scores, noise = self.scores(patches, noise, grid, hidden)
         filtered = self.posterior(scores, noise, self.own(gene, len(scores)))
-        if (
-            there is not None and hidden is None
-        ):  # those that a section lacks, whatever others are beside them
+        if there is not None and hidden is None:
+            # Those that a section lacks, whatever others are beside them.
             part = ~there.all(dim=1)
             some = None if gene is None else gene[part]
             seen_in_part = self._seen_in_part(scores[part], noise[part], some, there[part], grid)
