@@ -10,13 +10,14 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.domains.inputs import Found, Given, at_number, components, most_variable
+from benchmarks.harness.numerics import zscored
 
 N_COMPONENTS = 20
 # Of Seurat's vignettes.
 N_VARIABLE, SEURAT_COMPONENTS, SEURAT_NEIGHBOURS, LEAST_SHARED = 2000, 30, 20, 1 / 15
 
 
-def mixture(window: int = 1, starts: int = 1) -> Callable[[Given], Found]:
+def mixture(window: int = 1, starts: int = 1, *, scaled: bool = False) -> Callable[[Given], Found]:
     """Expression averaged over the nearest spots, principal components, a mixture with one covariance.
 
     Parameters
@@ -25,11 +26,14 @@ def mixture(window: int = 1, starts: int = 1) -> Callable[[Given], Found]:
         Spots of an average; 1: expression as it is.
     starts
         Starts of the mixture, of which the likeliest counts.
+    scaled
+        Whether every gene gets the same variance.
     """
 
     def prepare(given: Given) -> Found:
         x = given.values()
-        scores = components((given.means(window) @ x if window > 1 else x).toarray(), N_COMPONENTS)
+        x = (given.means(window) @ x if window > 1 else x).toarray()
+        scores = components(zscored(x) if scaled else x, N_COMPONENTS)
 
         def found(seed: int) -> np.ndarray:
             made = GaussianMixture(given.n_domains, covariance_type="tied", n_init=starts, random_state=seed)

@@ -10,12 +10,14 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from benchmarks.domains.baselines import variable_part
-from benchmarks.domains.inputs import Found, Given, at_number, is_square
+from benchmarks.domains.inputs import Found, Given, at_number, components, is_square
 from benchmarks.harness.numerics import library, log_normalised, normalised
 
 BANKSY_LAMBDA, BANKSY_NEIGHBOURS, BANKSY_COMPONENTS = 0.8, 15, 20
 # Of SpaGCN's own search and tutorial.
 SEARCH_STEPS, SEARCH_EPOCHS, EPOCHS = 11, 10, 200
+# Of GraphST's own clustering.
+GRAPHST_COMPONENTS = 20
 
 
 def ours(method: str = "mixture") -> Callable[[Given], Found]:
@@ -185,5 +187,40 @@ def spagcn(given: Given) -> Found:
         _, last = at_number(search, given.n_domains, last, steps=SEARCH_STEPS)
         labels = train(seed, last, EPOCHS)
         return np.asarray(SpaGCN.refine(names, labels, distance, shape), int)
+
+    return found
+
+
+def graphst(given: Given) -> Found:
+    """GraphST (Long et al. 2023) at its defaults: 600 epochs, 20 components of what it rebuilds, a mixture.
+
+    Its authors cluster with mclust's model of one covariance; here that is scikit-learn's. Every seed trains
+    anew. Its own refinement, which they use for DLPFC alone, is left out. It takes one section.
+
+    Parameters
+    ----------
+    given
+        The tissue.
+
+    Raises
+    ------
+    ValueError
+        When there are several sections.
+    """
+    import torch
+    from anndata import AnnData
+    from GraphST.GraphST import GraphST
+    from sklearn.mixture import GaussianMixture
+
+    if given.section.max() > 0:
+        raise ValueError("GraphST takes one section")
+
+    def found(seed: int) -> np.ndarray:
+        adata = AnnData(sparse.csr_matrix(given.part.X, dtype=np.float32), obsm={"spatial": given.places})
+        adata.var_names = given.part.var_names
+        made = GraphST(adata, device=torch.device("cpu"), random_seed=seed).train()
+        scores = components(made.obsm["emb"], GRAPHST_COMPONENTS)
+        mixture = GaussianMixture(given.n_domains, covariance_type="tied", random_state=seed)
+        return mixture.fit_predict(scores)
 
     return found

@@ -1,7 +1,7 @@
 """A method of spatial domains on one tissue at some seeds, in a process of its own, by whichever Python can.
 
-Usage: python -m benchmarks.domains.stages METHOD OUT FOLDER; FOLDER holds what `hand_over` writes, labels go
-to the folder OUT, the last line printed is JSON.
+Usage: python -m benchmarks.domains.stages METHOD OUT FOLDER N_SEEDS; FOLDER holds what `hand_over` writes,
+labels go to the folder OUT, the last line printed is JSON.
 """
 
 from __future__ import annotations
@@ -64,35 +64,42 @@ class Method:
 OURS = "SIGEL, mixture"
 UNGUIDED = f"{OURS}, number not given"
 SMOOTHED = "19 spots, PCA, mixture"
-CHEAP = {
-    "PCA, mixture": (baselines.mixture(), "sklearn"),
-    SMOOTHED: (baselines.mixture(19), "sklearn"),
-    "Seurat-like, Leiden": (baselines.seurat_like, "leidenalg"),
-    "BANKSY": (peers.banksy, "banksy"),
-    "SpaGCN": (peers.spagcn, "SpaGCN"),
-}
+SEURAT_LIKE, BANKSY, SPAGCN, GRAPHST = "Seurat-like, Leiden", "BANKSY", "SpaGCN", "GraphST"
 _ALL_METHODS = [
-    Method(peers.ours(), "sigel", OURS, OWN),
-    Method(peers.ours(), "sigel", OURS, MORAN),
-    Method(peers.ours(), "sigel", OURS, CHOSEN),
+    *(Method(peers.ours(), "sigel", OURS, genes) for genes in (OWN, MORAN, CHOSEN)),
     Method(peers.ours("leiden"), "igraph", "SIGEL, Leiden", OWN),
     Method(peers.ours("mclust"), "rpy2", "SIGEL, mclust", OWN),
     Method(peers.ours(), "sigel", UNGUIDED, OWN),
+    Method(baselines.mixture(), "sklearn", "PCA, mixture", ALL),
     Method(baselines.mixture(7), "sklearn", "7 spots, PCA, mixture", ALL),
+    *(Method(baselines.mixture(19), "sklearn", SMOOTHED, genes) for genes in (ALL, MORAN, CHOSEN)),
     Method(baselines.mixture(37), "sklearn", "37 spots, PCA, mixture", ALL),
+    Method(baselines.mixture(7, scaled=True), "sklearn", "7 spots, z-scored, PCA, mixture", ALL),
+    Method(baselines.mixture(19, scaled=True), "sklearn", "19 spots, z-scored, PCA, mixture", ALL),
     Method(baselines.mixture(19, 10), "sklearn", f"{SMOOTHED} of 10 starts", ALL),
+    Method(baselines.seurat_like, "leidenalg", SEURAT_LIKE, ALL),
     *(
         Method(peers.nichepca(neighbours), "nichepca", f"NichePCA, {neighbours} neighbours", ALL)
         for neighbours in (10, 25)
     ),
-    *(
-        Method(prepare, package, pipeline, genes)
-        for pipeline, (prepare, package) in CHEAP.items()
-        for genes in (ALL, MORAN, CHOSEN)
-    ),
+    Method(peers.banksy, "banksy", BANKSY, ALL),
+    Method(peers.spagcn, "SpaGCN", SPAGCN, ALL),
+    Method(peers.graphst, "GraphST", GRAPHST, ALL),
 ]
 METHODS = {method.name: method for method in _ALL_METHODS}
-PEERS = ("nichepca", "banksy", "SpaGCN")
+PEERS = ("nichepca", "banksy", "SpaGCN", "GraphST")
+# Where sections are many: a few that are quick, of each kind.
+QUICK_METHODS = (
+    OURS,
+    "PCA, mixture",
+    "7 spots, PCA, mixture",
+    SMOOTHED,
+    "37 spots, PCA, mixture",
+    "19 spots, z-scored, PCA, mixture",
+    SEURAT_LIKE,
+    "NichePCA, 10 neighbours",
+    BANKSY,
+)
 
 
 @dataclass(frozen=True)
@@ -201,7 +208,14 @@ def run(method: Method, given: Given, seeds: list[int]) -> Outcome:
     return Outcome(np.array(labels), seconds, cpu_seconds, memory_gb("VmHWM"))
 
 
-def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool = True) -> Outcome:
+def apply(
+    name: str,
+    folder: Path,
+    *,
+    python: str = sys.executable,
+    alone: bool = True,
+    n_seeds: int | None = None,
+) -> Outcome:
     """Run a method on what lies in a folder.
 
     Parameters
@@ -214,6 +228,8 @@ def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool 
         Runs it; has the method's package.
     alone
         False runs it in this process, where memory may be that of something else.
+    n_seeds
+        Of the seeds there, the first so many; None: all.
 
     Raises
     ------
@@ -221,8 +237,10 @@ def apply(name: str, folder: Path, *, python: str = sys.executable, alone: bool 
         When the method fails in its process; with what it said.
     """
     if not alone:
-        return run(METHODS[name], *given_to(METHODS[name], folder))
-    labels, marks = in_own_process(__name__, name, str(folder), read=_load, python=python, environment=SINGLE)
+        given, seeds = given_to(METHODS[name], folder)
+        return run(METHODS[name], given, seeds[:n_seeds])
+    what = (name, str(folder), str(n_seeds or 0))
+    labels, marks = in_own_process(__name__, *what, read=_load, python=python, environment=SINGLE)
     return Outcome(labels, **marks)
 
 
@@ -230,7 +248,7 @@ def _load(out: Path) -> np.ndarray:
     return np.load(out / LABELS)
 
 
-def main(name: str, out: str, folder: str) -> None:
+def main(name: str, out: str, folder: str, n_seeds: str) -> None:
     """Run a method on the tissue in a folder.
 
     Parameters
@@ -241,6 +259,8 @@ def main(name: str, out: str, folder: str) -> None:
         Folder where the labels go.
     folder
         As `hand_over` left it.
+    n_seeds
+        Of the seeds there, the first so many; 0: all.
     """
     import sigel
 
@@ -248,7 +268,8 @@ def main(name: str, out: str, folder: str) -> None:
     importlib.import_module(method.package)
     small = bare(sigel.datasets.simulated_section(**SMALL))
     run(method, Given(small, 3, None if method.genes == OWN else small.var_names.tolist()), [0])
-    made = run(method, *given_to(method, Path(folder)))
+    given, seeds = given_to(method, Path(folder))
+    made = run(method, given, seeds[: int(n_seeds) or None])
     np.save(Path(out) / LABELS, made.labels)
     marks = {"seconds": made.seconds, "cpu_seconds": made.cpu_seconds, "peak_gb": made.peak_gb}
     print(json.dumps(marks))

@@ -10,47 +10,49 @@ import numpy as np
 
 from benchmarks.domains.stages import (
     ALL,
-    CHEAP,
     CHOSEN,
+    GRAPHST,
     METHODS,
     MORAN,
     OURS,
     PEERS,
     SMOOTHED,
+    SPAGCN,
     UNGUIDED,
     Outcome,
     apply,
     hand_over,
 )
-from benchmarks.domains.tissues import DLPFC, Labelled, agreement, gene_sets, large, tissues
+from benchmarks.domains.tissues import Labelled, agreement, gene_sets, large, tissues
 from benchmarks.harness.job import Job
 from benchmarks.harness.report import Table, figures, say, span
 
 N_SEEDS = 10
+# Of methods that take minutes a seed.
+FEWER_SEEDS = {SPAGCN: 3, GRAPHST: 1}
 N_AT_A_TIME = 2
-MEDIAN_GOAL, WORST_GOAL = 0.65, 0.55
 MEASURES = [f"{measure} {of}" for measure in ("ARI", "NMI") for of in ("min", "median", "max")]
 COST = ("seconds", "CPU seconds", "peak GB")
-SLOWEST = ("SpaGCN", UNGUIDED)
+SLOWEST = (SPAGCN, GRAPHST, UNGUIDED)
 LARGE_METHODS = (OURS, SMOOTHED)
+MARGIN = 0.05
 
 Row = dict[str, object]
 
 NOTE = (
-    f"{N_SEEDS} seeds. The true number is given; methods see counts, names, places and sections, never a "
-    "label; spots without a label are there for the methods and left out of ARI and NMI. Domains: how many "
-    "came back. Genes: those that go in; Seurat-like and BANKSY take the 2,000 most variable of them. "
-    "Mixture: one covariance, 20 components. Spots: an average over so many nearest. Seurat-like and PCA, "
-    "mixture do not know places. Seconds: of one answer, what the seeds share included, one thread, compiled "
-    "code warm; peak memory of the process, libraries included. The package's defaults were settled on these "
-    "tissues, one setting for all; peers are at their authors' defaults. Published, other sections of DLPFC: "
-    "SIGEL 0.517 on 151676; STAGATE 0.42 to 0.60 there by seed; STAIG 0.58, STMGraph 0.577, medians over 12 "
-    "sections."
+    f"{N_SEEDS} seeds; SpaGCN {FEWER_SEEDS[SPAGCN]}, GraphST {FEWER_SEEDS[GRAPHST]}, which take minutes. "
+    "The true number is given; methods see counts, names, places and sections, never a label; spots without "
+    "a label are there for the methods and left out of ARI and NMI. Domains: how many came back. Genes: "
+    "those that go in; Seurat-like and BANKSY take the 2,000 most variable of them. Mixture: one covariance, "
+    "20 components. Spots: an average over so many nearest. Seurat-like and PCA, mixture do not know places. "
+    "Seconds: of one answer, what the seeds share included, one thread, compiled code warm; peak memory of "
+    "the process, libraries included. Peers are at their authors' defaults."
 )
-GOALS = (
-    f"Goals: on DLPFC a median ARI of {MEDIAN_GOAL} and no seed at or below {WORST_GOAL}; everywhere ahead "
-    "of every other by the median. Best other: of the pipelines that are not this package's, with genes that "
-    "it did not choose; beside it the best where those fed with its chosen genes compete too."
+MEDIANS = (
+    "Median ARI over seeds; mean: over tissues, the sections of DLPFC taken together first. All of these "
+    "tissues were seen while the package's default was chosen; `domain_settings` judges settings by tissues "
+    f"they were not chosen on. Goals: a mean {MARGIN} above the best plain baseline; DLPFC a median of 0.60, "
+    "no seed below 0.55."
 )
 CHOICE = (
     "Median ARI of the same pipeline with all genes, with as many of highest Moran's I, and with those of "
@@ -74,7 +76,8 @@ def domains(job: Job) -> list[Table]:
         The call.
     """
     tables: list[Table] = []
-    goals: list[Row] = []
+    medians: dict[str, dict[str, Row]] = {}
+    kinds: dict[str, str] = {}
     choice: list[Row] = []
     number: list[Row] = []
     for tissue in tissues(job):
@@ -85,7 +88,7 @@ def domains(job: Job) -> list[Table]:
         rows = run_tissue(tissue, genes, list(METHODS), job)
         number += [number_row(tissue, rows.pop(UNGUIDED))] if UNGUIDED in rows else []
         tables.append({"title": title, "rows": list(rows.values())})
-        goals.append(goal_row(tissue.name, rows))
+        medians[tissue.name], kinds[tissue.name] = rows, tissue.kind
         choice += choice_rows(tissue.name, rows)
     if not tables:
         return []
@@ -94,7 +97,7 @@ def domains(job: Job) -> list[Table]:
     rows = run_tissue(section, {}, list(LARGE_METHODS), job, n_seeds=1)
     cells, n_genes = section.adata.shape
     return [
-        {"title": "goals", "note": GOALS, "rows": goals},
+        {"title": "medians", "note": MEDIANS, "rows": median_rows(medians, kinds)},
         *tables,
         {"title": "what the choice of genes adds", "note": CHOICE, "rows": choice},
         {"title": "number of domains", "note": NUMBER, "rows": number},
@@ -128,10 +131,11 @@ def run_tissue(
 
         def row(method: str) -> Row:
             of = METHODS[method]
+            most = FEWER_SEEDS.get(of.pipeline)
             n_genes = {name: len(names) for name, names in genes.items()} | {ALL: tissue.adata.n_vars}
             made: Row = {"method": of.pipeline, "genes": of.genes, "n genes": n_genes.get(of.genes)}
             outcome = job.attempt(
-                lambda python: apply(method, folder, python=python, alone=not job.quick),
+                lambda python: apply(method, folder, python=python, alone=not job.quick, n_seeds=most),
                 of.package,
                 peer=of.package in PEERS,
             )
@@ -163,40 +167,30 @@ def _brief(row: Row) -> str:
     return f"{figures(row)}, {row['seeds']} seeds, {row['domains']} domains"
 
 
-def goal_row(name: str, rows: dict[str, Row]) -> Row:
-    """The package's default beside the best of the others.
+def median_rows(rows: dict[str, dict[str, Row]], kinds: dict[str, str]) -> list[Row]:
+    """Each method's median ARI on every section, and their mean.
 
     Parameters
     ----------
-    name
-        Of the tissue.
     rows
-        By method.
+        Of each section by method.
+    kinds
+        Kind of tissue of each section; a mean is one of kinds, and of methods that know all sections.
     """
-    own = rows[OURS]
-    others = {
-        key: row for key, row in rows.items() if row["ARI median"] is not None and not key.startswith("SIGEL")
-    }
-    unaided = {key: row for key, row in others.items() if METHODS[key].genes != CHOSEN}
-    made: Row = {"tissue": name, "ARI median": own["ARI median"], "ARI min": own["ARI min"]}
-    for title, group in (("best other", unaided), ("best with its genes too", others)):
-        best = max(group, key=lambda key: group[key]["ARI median"])
-        made |= {title: best, f"ARI of {title}": group[best]["ARI median"]}
-        known = own["ARI median"] is not None
-        made[f"over {title}"] = own["ARI median"] - group[best]["ARI median"] if known else None
-    reached = None
-    if name == DLPFC and own["ARI median"] is not None:
-        median, worst = own["ARI median"] >= MEDIAN_GOAL, own["ARI min"] > WORST_GOAL
-        reached = f"median {_yes(median)}, worst {_yes(worst)}"
-    return made | {"DLPFC's goals": reached}
-
-
-def _yes(reached: bool) -> str:  # noqa: FBT001
-    return "reached" if reached else "not reached"
+    made: list[Row] = []
+    for name in next(iter(rows.values())):
+        ari = {section: of[name]["ARI median"] for section, of in rows.items()}
+        by_kind: dict[str, list[object]] = {}
+        for section, value in ari.items():
+            by_kind.setdefault(kinds[section], []).append(value)
+        known = None not in ari.values()
+        mean = float(np.mean([np.mean(each) for each in by_kind.values()])) if known else None  # type: ignore[arg-type]
+        made.append({"method": METHODS[name].name, "mean": mean, **ari})
+    return made
 
 
 def choice_rows(name: str, rows: dict[str, Row]) -> list[Row]:
-    """Each pipeline with three sets of genes.
+    """Pipelines with three sets of genes.
 
     Parameters
     ----------
@@ -208,13 +202,13 @@ def choice_rows(name: str, rows: dict[str, Row]) -> list[Row]:
     by_set = {(METHODS[key].pipeline, METHODS[key].genes): row for key, row in rows.items()}
     by_set[OURS, ALL] = rows[OURS]
     made = []
-    for pipeline in (OURS, *CHEAP):
+    for pipeline in (OURS, SMOOTHED):
         ari = [by_set[pipeline, genes]["ARI median"] for genes in (ALL, MORAN, CHOSEN)]
         if None in ari:
             continue
         row: Row = {"tissue": name, "pipeline": pipeline, **dict(zip((ALL, MORAN, CHOSEN), ari, strict=True))}
         row["n chosen"] = by_set[pipeline, MORAN]["n genes"]
-        made.append(row | {"over all": ari[2] - ari[0], "over Moran's I": ari[2] - ari[1]})
+        made.append(row | {"over all": ari[2] - ari[0], "over Moran's I": ari[2] - ari[1]})  # type: ignore[operator]
     return made
 
 

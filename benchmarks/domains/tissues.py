@@ -15,15 +15,18 @@ from benchmarks.domains.stages import CHOSEN, MORAN, bare
 from benchmarks.harness.job import Job
 from benchmarks.harness.sections import read, there
 
-DLPFC = "dlpfc_151510"
-FILES = (
-    DLPFC,
-    "starmap_v1_BY3_1k",
-    "osmfish_sscortex",
-    "st_pdac_A",
-    "st_heart_9sections",
-    "mob_annot",
-)
+DLPFC = "DLPFC"
+# Sections of one kind are one tissue: no setting is chosen on one and judged on another.
+FILES = {
+    "dlpfc_151510": DLPFC,
+    "dlpfc_151674": DLPFC,
+    "dlpfc_151675": DLPFC,
+    "starmap_v1_BY3_1k": "prefrontal cortex",
+    "osmfish_sscortex": "somatosensory cortex",
+    "st_pdac_A": "pancreas tumour",
+    "st_heart_9sections": "heart",
+    "mob_annot": "olfactory bulb",
+}
 QUICK = {
     "n_rows": 18,
     "n_cols": 18,
@@ -49,11 +52,14 @@ class Labelled:
         Spots x genes, raw counts.
     labels
         Domain of each spot as text, `""` where there is none, `(n_spots,)`.
+    kind
+        Of tissue.
     """
 
     name: str
     adata: anndata.AnnData
     labels: np.ndarray
+    kind: str
 
     @property
     def n_domains(self) -> int:
@@ -61,7 +67,7 @@ class Labelled:
         return len(set(self.labels) - {""})
 
 
-def labelled(name: str, adata: anndata.AnnData, column: str) -> Labelled:
+def labelled(name: str, adata: anndata.AnnData, column: str, kind: str = "simulated") -> Labelled:
     """A tissue whose labels are a column of `obs`.
 
     Parameters
@@ -72,9 +78,11 @@ def labelled(name: str, adata: anndata.AnnData, column: str) -> Labelled:
         Spots x genes, raw counts.
     column
         Of `obs`; spots without a label count for the methods, not for the measures.
+    kind
+        Of tissue.
     """
     labels = adata.obs[column].astype(object).fillna("").astype(str).to_numpy()
-    return Labelled(name, adata, labels)
+    return Labelled(name, adata, labels, kind)
 
 
 def tissues(job: Job) -> Iterator[Labelled]:
@@ -88,9 +96,9 @@ def tissues(job: Job) -> Iterator[Labelled]:
     if job.quick:
         yield labelled("simulated", sigel.datasets.simulated_section(seed=job.seed, **QUICK), "region")
         return
-    for name in FILES:
+    for name, kind in FILES.items():
         if there(name):
-            yield labelled(name, read(name), "layer")
+            yield labelled(name, read(name), "layer", kind)
 
 
 def large(job: Job) -> Labelled:

@@ -50,6 +50,14 @@ class Fitted:
     mixtures: TiedMixtures
 
 
+class Partitions(NamedTuple):
+    """Domains by each mixture of each description."""
+
+    label: np.ndarray  # (n_partitions, n_spots) from 0; of the spots that they are judged on
+    window: np.ndarray  # (n_partitions,) spots of the window
+    n_components: np.ndarray  # (n_partitions,)
+
+
 def mixture(
     described: Described,
     n_domains: int,
@@ -80,6 +88,63 @@ def mixture(
     judges = None  # all spots
     if n_spots > config.max_spots:
         judges = np.sort(rng.choice(n_spots, config.max_spots, replace=False))
+    fits, found = _partitions(described, n_domains, config, rng, device, judges, progress)
+    chosen = agreeing(found.label, n_domains, config.agreeing)
+    if judges is None:
+        return vote(found.label, chosen, n_domains)
+    # Of many spots each partition takes long, so that few vote, and all of them only where they were judged.
+    whole = []
+    for at in chosen[:MOST_VOTERS]:
+        fit, start = fits[at // config.starts], int(at % config.starts)
+        one = Fitted(fit.window, fit.view, fit.mixtures.of([start]))
+        whole.append(_labels(one, described, config, device, None))
+    voted = consensus(np.concatenate(whole), n_domains)
+    return Vote(voted.label, voted.agreement)
+
+
+def partitions(
+    described: Described,
+    n_domains: int,
+    seed: int,
+    config: DomainConfig,
+    device: torch.device | str = "cpu",
+) -> Partitions:
+    """All partitions of which `mixture` has some vote, of sections no larger than `config.max_spots`.
+
+    Parameters
+    ----------
+    described, n_domains, seed, config, device
+        As in `mixture`.
+    """
+    return _partitions(described, n_domains, config, stream(seed, "domains"), device)[1]
+
+
+def vote(label: np.ndarray, voters: np.ndarray, n_domains: int) -> Vote:
+    """Domains that some of many partitions agree on, and the share of all that put a spot there.
+
+    Parameters
+    ----------
+    label
+        `(n_partitions, n_spots)`, from 0.
+    voters
+        Numbers of those that vote.
+    n_domains
+        How many domains.
+    """
+    found = consensus(label[voters], n_domains).label
+    return Vote(found, support(label, found, n_domains))
+
+
+def _partitions(
+    described: Described,
+    n_domains: int,
+    config: DomainConfig,
+    rng: np.random.Generator,
+    device: torch.device | str,
+    judges: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[Fitted], Partitions]:
+    """The mixtures, and their domains of all spots or of some."""
     views = list(_descriptions(described, config))
     fits, labels = [], []
     for step, (window, view) in enumerate(views, 1):
@@ -87,20 +152,9 @@ def mixture(
         labels.append(_labels(fits[-1], described, config, device, judges))
         if progress is not None:
             progress("domains", step, len(views), f"{step * config.starts} mixtures")
-    judged = np.concatenate(labels)  # (n_partitions, n_judges)
-    chosen = agreeing(judged, n_domains, config.agreeing)
-    if judges is None:
-        label = consensus(judged[chosen], n_domains).label
-        return Vote(label, support(judged, label, n_domains))
-    # Of many spots each partition takes long, so that few vote, and all of them only where they were judged.
-    voters = chosen[:MOST_VOTERS]
-    whole = []
-    for at in voters:
-        fit, start = fits[at // config.starts], int(at % config.starts)
-        one = Fitted(fit.window, fit.view, fit.mixtures.of([start]))
-        whole.append(_labels(one, described, config, device, None))
-    found = consensus(np.concatenate(whole), n_domains)
-    return Vote(found.label, found.agreement)
+    windows = np.repeat([fit.window for fit in fits], config.starts)
+    n_components = np.repeat([fit.view.shape[1] for fit in fits], config.starts)
+    return fits, Partitions(np.concatenate(labels), windows, n_components)
 
 
 def _descriptions(described: Described, config: DomainConfig) -> Iterator[tuple[int, np.ndarray]]:
