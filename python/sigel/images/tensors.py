@@ -449,3 +449,29 @@ def as_torch(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.
     return torch.sparse_coo_tensor(
         places, values, matrix.shape, device=torch.device(device), check_invariants=False
     ).coalesce()
+
+
+def as_torch_by_rows(matrix: sparse.csr_matrix, device: torch.device | str, kind: torch.dtype) -> Tensor:
+    """A sparse matrix of scipy as one of torch that is kept by rows.
+
+    Its product with a few columns takes a tenth of the time that it takes with a list of entries; with many
+    columns it is no faster, and it has no transpose that is as fast.
+
+    Parameters
+    ----------
+    matrix
+        `(n_rows, n_columns)`.
+    device, kind
+        Where to, and of which type.
+    """
+    rows = sparse.csr_matrix(matrix)
+    with warnings.catch_warnings():  # torch says that the layout is new
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support", UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(rows.indptr.astype(np.int64)),
+            torch.from_numpy(rows.indices.astype(np.int64)),
+            torch.from_numpy(rows.data).to(kind),
+            rows.shape,
+            device=torch.device(device),
+            check_invariants=False,
+        )

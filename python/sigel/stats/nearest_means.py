@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float32, Num
+import torch
+from jaxtyping import Float32, Int, Num
 from scipy import sparse
-from sklearn.neighbors import NearestNeighbors
+from scipy.spatial import cKDTree
 
 # Distances that differ by a smaller share are equal. So many equal ones are looked for at most: a ring of a
 # hexagonal lattice holds 12 at most within the scales in use.
@@ -14,8 +15,8 @@ MOST_TIED = 24
 
 
 def mean_of_nearest(
-    coordinates: Num[np.ndarray, "cells axes"], n: int
-) -> Float32[sparse.csr_matrix | sparse.csr_array, "cells cells"]:
+    coordinates: Num[np.ndarray, "cells axes"], n: int, cells: Int[np.ndarray, " some"] | None = None
+) -> Float32[sparse.csr_matrix | sparse.csr_array, "some cells"]:
     """Weights that replace each cell's value by the mean over the cells nearest to it, itself included.
 
     Numbers of cells, not distances, say how far that reaches: the units of the coordinates don't matter.
@@ -26,11 +27,13 @@ def mean_of_nearest(
         Places of the cells, `(n_cells, 2)` or `(n_cells, 3)`, in any unit.
     n
         Cells of a mean; all of them where there are fewer.
+    cells
+        Numbers of the cells whose means are wanted, `(n_some,)`; None: all.
 
     Returns
     -------
     scipy.sparse.csr_matrix
-        float32 `(n_cells, n_cells)`; rows sum to 1. Cells as far as the last of the `n` share its weight.
+        float32 `(n_some, n_cells)`; rows sum to 1. Cells as far as the last of the `n` share its weight.
 
     Notes
     -----
@@ -45,18 +48,43 @@ def mean_of_nearest(
     [1.0, 1.0, 3.0]
     """
     n_cells = len(coordinates)
+    cells = np.arange(n_cells) if cells is None else cells
     n = min(n, n_cells)
     if n == 1:
-        return sparse.eye_array(n_cells, dtype=np.float32, format="csr")
+        return sparse.csr_matrix(
+            (np.ones(len(cells), np.float32), cells, np.arange(len(cells) + 1)), shape=(len(cells), n_cells)
+        )
+    tree = cKDTree(coordinates)
+    at = coordinates[cells]
+    distance, near = tree.query(at, min(n + 1, n_cells), workers=torch.get_num_threads())
     # Of cells equally far, as on a lattice, each gets its share: rounding must not choose among them.
-    look = min(n + MOST_TIED, n_cells)
-    distance, near = NearestNeighbors(n_neighbors=look).fit(coordinates).kneighbors(coordinates)
-    last = distance[:, n - 1 : n]
-    nearer, tied = distance < last * (1 - TIE), abs(distance - last) <= last * TIE
-    share = (n - nearer.sum(axis=1, keepdims=True)) / np.maximum(tied.sum(axis=1, keepdims=True), 1)
-    weights = ((nearer + tied * share) / n).astype(np.float32)
-    pointers = np.arange(0, n_cells * look + 1, look)
-    found = sparse.csr_matrix((weights.ravel(), near.ravel(), pointers), shape=(n_cells, n_cells))
+    last = distance[:, n - 1]
+    tied = distance[:, -1] <= last * (1 + TIE) if n < n_cells else np.zeros(len(cells), bool)
+    alone = ~tied
+    weights = np.full(int(alone.sum()) * n, 1 / n, np.float32)
+    parts = [_rows(weights, near[alone, :n].ravel(), n, n_cells)]
+    if tied.any():
+        look = min(n + MOST_TIED, n_cells)
+        distance, near = tree.query(at[tied], look, workers=torch.get_num_threads())
+        parts.append(_rows(_shared_out(distance, n).ravel(), near.ravel(), look, n_cells))
+    # Whose cells are not tied come first: back to the order that is wanted.
+    found = parts[0] if alone.all() else sparse.vstack(parts, "csr")
+    if not (alone.all() or tied.all()):
+        found = found[np.argsort(np.concatenate([np.flatnonzero(alone), np.flatnonzero(tied)]))]
     found.eliminate_zeros()
     found.sort_indices()
     return found
+
+
+def _shared_out(distance: np.ndarray, n: int) -> Float32[np.ndarray, "some look"]:
+    """Weights of cells by falling nearness, of which those as far as the n-th share what is left."""
+    last = distance[:, n - 1 : n]
+    nearer, tied = distance < last * (1 - TIE), abs(distance - last) <= last * TIE
+    share = (n - nearer.sum(axis=1, keepdims=True)) / np.maximum(tied.sum(axis=1, keepdims=True), 1)
+    return ((nearer + tied * share) / n).astype(np.float32)
+
+
+def _rows(weights: np.ndarray, near: np.ndarray, width: int, n_cells: int) -> sparse.csr_matrix:
+    """Rows of as many weights each."""
+    pointers = np.arange(0, len(near) + 1, width)
+    return sparse.csr_matrix((weights, near, pointers), shape=(len(pointers) - 1, n_cells))

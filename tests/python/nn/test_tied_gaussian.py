@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from sigel.images.tensors import as_torch
+from sigel.images.tensors import as_torch_by_rows
 from sigel.nn.mixture.tied_gaussian import fit_tied, maximise, with_neighbours
 from sigel.tasks.domains.windows import Tissue
 
@@ -165,7 +165,7 @@ def field():
     places = np.stack(np.divmod(np.arange(400), 20), axis=1).astype(float)
     truth = (places[:, 0] >= 10).astype(int)
     x = 1.5 * (truth[:, None] - 0.5) * np.array([1.0, 1.0]) + np.random.default_rng(0).normal(size=(400, 2))
-    near = as_torch(Tissue(places, np.zeros(400, int)).means(9), "cpu", torch.float64)
+    near = as_torch_by_rows(Tissue(places, np.zeros(400, int)).means(9), "cpu", torch.float64)
     return torch.from_numpy(x - x.mean(axis=0)), truth, near
 
 

@@ -35,3 +35,21 @@ def test_cells_that_are_equally_far_have_equal_shares_however_the_lattice_is_tur
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned = mean_of_nearest(lattice @ turn * 130 + 1e4, 4)
     np.testing.assert_allclose(weights.toarray(), turned.toarray(), atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 12), lattice=st.booleans())
+def test_means_of_some_cells_are_those_of_all(seed, n, lattice):
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, 5, (30, 2)).astype(float) if lattice else rng.uniform(size=(30, 2))
+    cells = rng.permutation(30)[:11]
+    some, every = mean_of_nearest(places, n, cells), mean_of_nearest(places, n)
+    assert some.shape == (11, 30)
+    np.testing.assert_allclose(some.toarray(), every[cells].toarray(), atol=1e-6)
+    # By hand: those nearer count whole, those as far as the n-th share what is left.
+    distance = np.linalg.norm(places[cells][:, None] - places[None], axis=2)
+    last = np.sort(distance, axis=1)[:, min(n, 30) - 1 : min(n, 30)]
+    nearer, tied = distance < last - 1e-9, abs(distance - last) <= 1e-9
+    expected = (nearer + tied * (n - nearer.sum(axis=1, keepdims=True)) / tied.sum(axis=1, keepdims=True)) / n
+    if n > 1:  # of one, the cell itself, whatever lies at the same place
+        np.testing.assert_allclose(some.toarray(), expected, atol=1e-6)

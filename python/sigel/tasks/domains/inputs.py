@@ -15,8 +15,8 @@ from sigel.errors import InputError, warn
 from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
-from sigel.tasks.domains.section_offsets import offsets_of_views
-from sigel.tasks.domains.windows import Tissue, window_scores
+from sigel.tasks.domains.section_offsets import of_every_section, offsets_of_views
+from sigel.tasks.domains.windows import Tissue, View, view_of
 
 LEAST_SPOTS = 20
 
@@ -28,9 +28,9 @@ class Described(NamedTuple):
     values: sparse.csr_matrix  # (n_spots, n_used): log-normalised counts of the genes used
     genes: np.ndarray  # (n_used,) their names
     window: int  # spots of the window of the features
-    features: np.ndarray  # (n_spots, n_components) float64, centred
-    # Of every window that the mixtures see: its spots, and its components as in features.
-    views: tuple[tuple[int, np.ndarray], ...]
+    features: np.ndarray  # (n_spots, n_components) float64, centred; float32 where only some are judged
+    views: tuple[View, ...]  # of every window that the mixtures see, of the judged spots
+    judged: np.ndarray | None  # numbers of the spots that mixtures are fitted to; None: all
 
 
 def counted(section: Section) -> Section:
@@ -180,26 +180,29 @@ def describe(
     own, *others = _within_sections(config, tissue, views=views)
     n_components = max(1, min(max(config.components), values.shape[1] // 2))
 
-    def seen(window: int) -> np.ndarray:
-        return window_scores(values, tissue, window, n_components, config.max_spots, rng)
-
-    made: dict[int, np.ndarray] = {}
+    judged = None
+    if values.shape[0] > config.max_spots:
+        judged = of_every_section(tissue.section, config.max_spots, rng)
+    made: dict[int, View] = {}
     for step, window in enumerate(dict.fromkeys((own, *others)), 1):
-        made[window] = seen(window)
+        made[window] = view_of(values, tissue, window, n_components, rng, judged)
         if progress is not None:
             progress("windows", step, len({own, *others}), f"{window} spots, {values.shape[1]} genes")
     if tissue.n_sections > 1 and config.section_offsets:
-        guide = made[1] if 1 in made else seen(1)
-        offsets = offsets_of_views(guide, list(made.values()), tissue.section, config, rng)
-        for window, offset in zip(made, offsets, strict=True):
-            made[window] = made[window] - offset[tissue.section]
+        guide = made[1] if 1 in made else view_of(values, tissue, 1, n_components, rng, judged)
+        within = tissue.section if judged is None else tissue.section[judged]
+        scores = [view.scores for view in made.values()]
+        offsets = offsets_of_views(guide.scores, scores, within, config, rng)
+        for (window, view), offset in zip(list(made.items()), offsets, strict=True):
+            made[window] = view.apart_from(offset, within)
     return Described(
         tissue=tissue,
         values=values,
         genes=np.asarray(genes, dtype=object),
         window=own,
-        features=made[own],
-        views=tuple((window, made[window]) for window in others),
+        features=made[own].scores if judged is None else made[own].of_all(values, tissue),
+        views=tuple(made[window] for window in others),
+        judged=judged,
     )
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from sigel.config.domains import DomainConfig
-from sigel.images.tensors import as_torch
+from sigel.images.tensors import as_torch_by_rows
 from sigel.nn.mixture.tied_gaussian import TiedMixtures, with_neighbours
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.consensus import agreeing, consensus, support
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.mixture_starts import fitted_to
+from sigel.tasks.domains.windows import View
 
 # Posteriors held at a time, numbers: 160 MB.
 MOST_POSTERIORS = 2 * 10**7
@@ -37,16 +38,16 @@ class Fitted:
 
     Parameters
     ----------
-    window
-        Spots of the window.
     view
-        What was clustered, `(n_spots, n_dims)`.
+        Of which the first components were clustered.
+    n_components
+        How many.
     mixtures
         One for each start.
     """
 
-    window: int
-    view: np.ndarray
+    view: View
+    n_components: int
     mixtures: TiedMixtures
 
 
@@ -83,21 +84,18 @@ def mixture(
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    rng = stream(seed, "domains")
-    n_spots = len(described.features)
-    judges = None  # all spots
-    if n_spots > config.max_spots:
-        judges = np.sort(rng.choice(n_spots, config.max_spots, replace=False))
-    fits, found = _partitions(described, n_domains, config, rng, device, judges, progress)
+    fits, found = _partitions(described, n_domains, config, stream(seed, "domains"), device, progress)
     chosen = agreeing(found.label, n_domains, config.agreeing)
-    if judges is None:
+    if described.judged is None:
         return vote(found.label, chosen, n_domains)
     # Of many spots each partition takes long, so that few vote, and all of them only where they were judged.
-    whole = []
-    for at in chosen[:MOST_VOTERS]:
-        fit, start = fits[at // config.starts], int(at % config.starts)
-        one = Fitted(fit.window, fit.view, fit.mixtures.of([start]))
-        whole.append(_labels(one, described, config, device, None))
+    voters = np.sort(chosen[:MOST_VOTERS])  # those of a window one after the other
+    hear, scores, whole = _Neighbours(described, config, device), _Latest(described), []
+    for at in voters:
+        fit = fits[at // config.starts]
+        one = fit.mixtures.of([int(at % config.starts)])
+        x = scores.of(fit.view)[:, : fit.n_components]
+        whole.append(_labels(x, one, fit.view.window, hear))
     voted = consensus(np.concatenate(whole), n_domains)
     return Vote(voted.label, voted.agreement)
 
@@ -109,7 +107,7 @@ def partitions(
     config: DomainConfig,
     device: torch.device | str = "cpu",
 ) -> Partitions:
-    """All partitions of which `mixture` has some vote, of sections no larger than `config.max_spots`.
+    """All partitions of which `mixture` has some vote, of the judged spots.
 
     Parameters
     ----------
@@ -141,52 +139,85 @@ def _partitions(
     config: DomainConfig,
     rng: np.random.Generator,
     device: torch.device | str,
-    judges: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Fitted], Partitions]:
-    """The mixtures, and their domains of all spots or of some."""
-    views = list(_descriptions(described, config))
+    """The mixtures, and their domains of the judged spots."""
+    descriptions = list(_descriptions(described, config))
+    # Some spots are not each other's neighbours: these are heard where all spots are judged.
+    hear = _Neighbours(described, config, device, heard=described.judged is None)
     fits, labels = [], []
-    for step, (window, view) in enumerate(views, 1):
-        fits.append(Fitted(window, view, fitted_to(view, n_domains, config.starts, rng, config, device)))
-        labels.append(_labels(fits[-1], described, config, device, judges))
+    for step, (view, n) in enumerate(descriptions, 1):
+        x = view.scores[:, :n]
+        fits.append(Fitted(view, n, fitted_to(x, n_domains, config.starts, rng, config, device)))
+        labels.append(_labels(x, fits[-1].mixtures, view.window, hear))
         if progress is not None:
-            progress("domains", step, len(views), f"{step * config.starts} mixtures")
-    windows = np.repeat([fit.window for fit in fits], config.starts)
-    n_components = np.repeat([fit.view.shape[1] for fit in fits], config.starts)
+            progress("domains", step, len(descriptions), f"{step * config.starts} mixtures")
+    windows = np.repeat([fit.view.window for fit in fits], config.starts)
+    n_components = np.repeat([fit.n_components for fit in fits], config.starts)
     return fits, Partitions(np.concatenate(labels), windows, n_components)
 
 
-def _descriptions(described: Described, config: DomainConfig) -> Iterator[tuple[int, np.ndarray]]:
-    """Every window with every number of its first components, `(n_spots, n_components)`."""
-    for window, view in described.views:
-        for n in dict.fromkeys(min(n, view.shape[1]) for n in config.components):
-            yield window, view[:, :n]
+class _Latest:
+    """Scores of all spots in a view; those of the view that was asked for last are kept."""
+
+    def __init__(self, described: Described) -> None:
+        self._described = described
+        self._window, self._scores = 0, np.zeros(0)
+
+    def of(self, view: View) -> np.ndarray:
+        if view.window != self._window:
+            self._scores = view.of_all(self._described.values, self._described.tissue)
+            self._window = view.window
+        return self._scores
 
 
-def _labels(
-    fit: Fitted,
-    described: Described,
-    config: DomainConfig,
-    device: torch.device | str,
-    spots: np.ndarray | None,
-) -> np.ndarray:
-    """Domains of all spots, neighbours heard, or of some, without them; `(n_starts, n_spots)`."""
+def _descriptions(described: Described, config: DomainConfig) -> Iterator[tuple[View, int]]:
+    """Every window with every number of its first components."""
+    for view in described.views:
+        for n in dict.fromkeys(min(n, view.scores.shape[1]) for n in config.components):
+            yield view, n
+
+
+class _Neighbours:
+    """The say of neighbours, as a matrix of the device; made once for each precision."""
+
+    def __init__(
+        self,
+        described: Described,
+        config: DomainConfig,
+        device: torch.device | str,
+        *,
+        heard: bool = True,
+    ) -> None:
+        self._described, self.config, self.device = described, config, device
+        self._heard = heard and config.prior > 0
+        self._made: dict[torch.dtype, torch.Tensor] = {}
+
+    def of(self, window: int, kind: torch.dtype) -> torch.Tensor | None:
+        """Weights `(n_spots, n_spots)`; None where none has a say, as in windows of single spots."""
+        if not self._heard or window == 1:
+            return None
+        if kind not in self._made:
+            means = self._described.tissue.means(self.config.prior_neighbors)
+            self._made[kind] = as_torch_by_rows(means, self.device, kind)
+        return self._made[kind]
+
+
+def _labels(x: np.ndarray, mixtures: TiedMixtures, window: int, hear: _Neighbours) -> np.ndarray:
+    """Domains of spots, `(n_starts, n_spots)`."""
+    config = hear.config
     # Of many spots posteriors are long: single precision is enough for a vote.
-    kind = torch.float32 if len(fit.view) > config.max_spots else torch.float64
-    x = torch.from_numpy(fit.view if spots is None else fit.view[spots]).to(device, kind)
-    n_starts, n_domains = fit.mixtures.offset.shape
-    heard = spots is None and fit.window > 1 and config.prior > 0
-    neighbours = None
-    if heard:
-        neighbours = as_torch(described.tissue.means(config.prior_neighbors), device, kind)
-    at_a_time = max(1, MOST_POSTERIORS // (len(x) * n_domains))
+    kind = torch.float32 if len(x) > config.max_spots else torch.float64
+    points = torch.from_numpy(np.ascontiguousarray(x)).to(hear.device, kind)
+    neighbours = hear.of(window, kind)
+    n_starts, n_domains = mixtures.offset.shape
+    at_a_time = max(1, MOST_POSTERIORS // (len(points) * n_domains))
     labels = []
     for first in range(0, n_starts, at_a_time):
-        some = fit.mixtures.of(range(first, min(first + at_a_time, n_starts))).to(kind)
+        some = mixtures.of(range(first, min(first + at_a_time, n_starts))).to(kind)
         if neighbours is None:
-            posterior = some.posterior(x)
+            posterior = some.posterior(points)
         else:
-            posterior = with_neighbours(x, some, neighbours, config.prior, ridge=config.ridge)
+            posterior = with_neighbours(points, some, neighbours, config.prior, ridge=config.ridge)
         labels.append(posterior.argmax(dim=2).T.cpu().numpy())
     return np.concatenate(labels)

@@ -94,7 +94,7 @@ def offsets_of_views(
     n_sections = int(section.max()) + 1
     drawn: slice | np.ndarray = slice(None)
     if len(guide) > config.max_spots:
-        drawn = _of_every_section(section, config.max_spots, rng)
+        drawn = of_every_section(section, config.max_spots, rng)
     part = section[drawn]
     member = np.zeros((len(part), n_sections))
     member[np.arange(len(part)), part] = 1.0
@@ -133,8 +133,18 @@ def _median_offset(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray
     return np.asarray(np.median(each, axis=0))
 
 
-def _of_every_section(section: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Spots at random, `most` or a few more: the same share of every section, if not fewer than the least."""
+def of_every_section(section: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Spots at random, `most` or a few more: the same share of every section, if not fewer than the least.
+
+    Parameters
+    ----------
+    section
+        Number of each spot's section, from 0, `(n_spots,)`.
+    most
+        How many.
+    rng
+        Draws them.
+    """
     size = np.bincount(section)
     quota = np.minimum(size, np.maximum(np.ceil(size * most / len(section)), LEAST_SPOTS)).astype(int)
     order = rng.permutation(len(section))

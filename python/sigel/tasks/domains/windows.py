@@ -60,34 +60,95 @@ class Tissue:
     def _means(self) -> dict[int, sparse.csr_matrix]:
         return {}
 
-    def means(self, n: int) -> sparse.csr_matrix:
-        """Means over the `n` nearest spots of the same section, sparse `(n_spots, n_spots)`; made once.
+    def means(self, n: int, spots: np.ndarray | None = None) -> sparse.csr_matrix:
+        """Means over the `n` nearest spots of the same section, sparse `(n_some, n_spots)`.
 
         Parameters
         ----------
         n
             Spots of a mean, the spot itself included.
+        spots
+            Numbers of the spots whose means are wanted; None: all, which are made once and kept.
         """
-        if n not in self._means:
-            self._means[n] = self._nearest(n)
+        if n in self._means:
+            return self._means[n] if spots is None else self._means[n][spots]
+        if spots is not None:
+            return self._nearest(n, spots)
+        self._means[n] = self._nearest(n, np.arange(len(self.section)))
         return self._means[n]
 
-    def _nearest(self, n: int) -> sparse.csr_matrix:
+    def _nearest(self, n: int, spots: np.ndarray) -> sparse.csr_matrix:
         if self.n_sections == 1:
-            return mean_of_nearest(self.coordinates, n)
-        blocks = sparse.block_diag([mean_of_nearest(self.coordinates[part], n) for part in self.parts], "csr")
-        back = np.argsort(np.concatenate(self.parts), kind="stable")
-        return sparse.csr_matrix(blocks[back][:, back])
+            return mean_of_nearest(self.coordinates, n, spots)
+        within = np.empty(len(self.section), int)  # number of each spot in its section
+        blocks, order = [], []
+        for k, part in enumerate(self.parts):
+            within[part] = np.arange(len(part))
+            order.append(np.flatnonzero(self.section[spots] == k))
+            blocks.append(mean_of_nearest(self.coordinates[part], n, within[spots[order[-1]]]))
+        found = sparse.csr_matrix(sparse.block_diag(blocks, "csr"))
+        found.indices = np.concatenate(self.parts).astype(found.indices.dtype)[found.indices]
+        found = found[np.argsort(np.concatenate(order), kind="stable")]
+        found.sort_indices()
+        return found
 
 
-def window_scores(
+@dataclass(frozen=True)
+class View:
+    """Principal components of genes averaged over windows.
+
+    Parameters
+    ----------
+    window
+        Spots of a window.
+    scores
+        Of the spots that were asked for, `(n_some, n_components)`, columns with mean 0, the one of largest
+        variance first.
+    axes
+        `(n_genes, n_components)`.
+    middle
+        What is taken from the scores of the spots of each section, `(n_sections, n_components)`.
+    """
+
+    window: int
+    scores: np.ndarray
+    axes: np.ndarray
+    middle: np.ndarray
+
+    def apart_from(self, offset: np.ndarray, section: np.ndarray) -> View:
+        """The view without what sets sections apart.
+
+        Parameters
+        ----------
+        offset
+            Of each section, `(n_sections, n_components)`.
+        section
+            Of each spot with scores, `(n_some,)`.
+        """
+        return View(self.window, self.scores - offset[section], self.axes, self.middle + offset)
+
+    def of_all(self, values: sparse.csr_matrix, tissue: Tissue) -> np.ndarray:
+        """Scores of all spots, float32 `(n_spots, n_components)`.
+
+        Parameters
+        ----------
+        values, tissue
+            Those that the view was made of.
+        """
+        projected = values @ self.axes.astype(np.float32)
+        found = projected if self.window == 1 else tissue.means(self.window) @ projected
+        found -= self.middle.astype(np.float32)[tissue.section]
+        return np.asarray(found, dtype=np.float32)
+
+
+def view_of(
     values: sparse.csr_matrix,
     tissue: Tissue,
     window: int,
     n_components: int,
-    max_spots: int,
     rng: np.random.Generator,
-) -> np.ndarray:
+    spots: np.ndarray | None = None,
+) -> View:
     """Principal components of genes averaged over windows.
 
     Parameters
@@ -100,28 +161,27 @@ def window_scores(
         Spots of a window.
     n_components
         Components at most.
-    max_spots
-        Spots that the components are made from; all get scores.
     rng
-        Draws them, and the start of the solver.
-
-    Returns
-    -------
-    numpy.ndarray
-        `(n_spots, n_components)`, columns with mean 0, the one of largest variance first.
+        Of the start of the solver.
+    spots
+        Numbers of the spots that the components are made from and that get scores; None: all.
     """
-    means = tissue.means(window)
-    n_spots = len(tissue.section)
-    drawn = np.sort(rng.choice(n_spots, max_spots, replace=False)) if n_spots > max_spots else slice(None)
-    axes = principal_axes(means[drawn], values, n_components, rng)
-    scores = np.asarray(means @ (values @ axes), dtype=np.float64)  # (n_spots, n_components)
-    return scores - scores.mean(axis=0)
+    means = tissue.means(window, spots)
+    if spots is not None:  # what lies in no window is not looked at
+        seen = np.unique(means.indices)
+        means, values = means[:, seen], values[seen]
+    axes = principal_axes(means, values, n_components, rng)
+    scores = np.asarray(means @ (values @ axes), dtype=np.float64)  # (n_some, n_components)
+    middle = scores.mean(axis=0)
+    return View(window, scores - middle, axes, np.tile(middle, (tissue.n_sections, 1)))
 
 
 def principal_axes(
     means: sparse.csr_matrix, values: sparse.csr_matrix, n: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Axes of largest variance of `means @ values`, a product that is never made; `(n_columns, n)`.
+    """Axes of largest variance of `means @ values`, `(n_columns, n)`.
+
+    The product is made only where it holds fewer numbers than the values.
 
     Parameters
     ----------
@@ -150,6 +210,8 @@ def principal_axes(
     [1, 3]
     """
     n_rows, n_columns = means.shape[0], values.shape[1]
+    if n_rows * n_columns < values.nnz:  # of few windows of many spots the product is the smaller
+        means, values = sparse.eye_array(n_rows, format="csr"), sparse.csr_matrix(means @ values)
     n = min(n, n_columns, n_rows - 1)
     width = min(n + OVERSAMPLED, n_columns, n_rows)
     back, spread = sparse.csr_matrix(values.T), sparse.csr_matrix(means.T)

@@ -46,7 +46,8 @@ def described(features=None, *, places=None, section=None, values=None, **other)
     section = np.zeros(n_spots, dtype=int) if section is None else np.asarray(section)
     known = {
         "features": np.asarray(features, dtype=float),
-        "views": ((7, np.asarray(features, dtype=float)),),
+        "views": (),
+        "judged": None,
         "tissue": Tissue(places, section),
         "values": sparse.csr_matrix(values),
         "genes": np.array([f"G{i}" for i in range(values.shape[1])], dtype=object),

@@ -15,7 +15,7 @@ from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
 from sigel.tasks.domains.inputs import describe
-from sigel.tasks.domains.windows import Tissue, principal_axes, window_scores
+from sigel.tasks.domains.windows import Tissue, principal_axes, view_of
 
 
 def lattice(n_rows=30, n_cols=30):
@@ -142,7 +142,7 @@ def test_only_the_rows_that_are_averaged_count():
 
 def test_scores_are_principal_components_of_smoothed_genes():
     tissue, values = lattice(14, 14), with_gaps(196, 50)
-    scores = window_scores(values, tissue, 7, 6, 10**6, np.random.default_rng(0))
+    scores = view_of(values, tissue, 7, 6, np.random.default_rng(0)).scores
     smoothed = np.asarray(tissue.means(7) @ values.toarray())
     expected = PCA(6, svd_solver="full").fit_transform(smoothed)
     sign = np.sign((scores * expected).sum(axis=0))
@@ -158,8 +158,12 @@ def test_axes_from_some_spots_serve_all():
     loadings = rng.normal(size=(2, 30))
     clear = np.column_stack([np.sin(x / 4), np.sin(y / 6)]) @ loadings
     values = sparse.csr_matrix(clear + 0.2 * rng.normal(size=(900, 30)))
-    full = window_scores(values, tissue, 7, 2, 10**6, np.random.default_rng(0))
-    some = window_scores(values, tissue, 7, 2, 150, np.random.default_rng(0))
+    full = view_of(values, tissue, 7, 2, np.random.default_rng(0)).scores
+    spots = np.sort(rng.choice(900, 150, replace=False))
+    view = view_of(values, tissue, 7, 2, np.random.default_rng(0), spots)
+    some = view.of_all(values, tissue)
+    np.testing.assert_allclose(some[spots], view.scores, atol=1e-4)
+    assert view.scores.shape == (150, 2)
     assert some.shape == full.shape
     for at in range(2):
         assert abs(np.corrcoef(full[:, at], some[:, at])[0, 1]) > 0.98
@@ -172,7 +176,7 @@ def test_nothing_dense_of_spots_and_genes_is_made():
     tracemalloc.start()
     try:
         axes = principal_axes(tissue.means(7), values, 5, np.random.default_rng(0))
-        window_scores(values, tissue, 7, 5, 4000, np.random.default_rng(0))
+        view_of(values, tissue, 7, 5, np.random.default_rng(0), np.arange(0, 8000, 2)).of_all(values, tissue)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -206,9 +210,9 @@ def test_a_description_keeps_what_it_says():
     np.testing.assert_allclose(found.values.toarray(), expected[:, [7, 3, 20, 1]], rtol=1e-5)
     assert found.features.shape == (256, 2)  # at most half of the genes
     assert found.window == 7
-    assert [window for window, _ in found.views] == [1, 4, 7, 13, 19]
-    assert all(view.shape == (256, 2) for _, view in found.views)
-    assert found.features is dict(found.views)[7]
+    assert [view.window for view in found.views] == [1, 4, 7, 13, 19]
+    assert all(view.scores.shape == (256, 2) for view in found.views)
+    assert found.features is found.views[2].scores
     assert described(section, tissue, genes, views=False).views == ()
 
 
@@ -224,7 +228,7 @@ def test_every_window_is_of_its_own_width():
         ("windows", 3, 3, "5 spots, 10 genes"),
     ]
     assert found.window == 11
-    for window, view in ((11, found.features), *found.views):
+    for window, view in ((11, found.features), *((view.window, view.scores) for view in found.views)):
         smoothed = (tissue.means(window) @ found.values).toarray()
         expected = PCA(3, svd_solver="full").fit_transform(smoothed)
         assert view.shape == (256, 3)
@@ -241,10 +245,25 @@ def test_a_window_is_no_wider_than_half_of_the_smallest_section():
         with pytest.raises(InputError, match=rf"`{name}`.*16 spots.*up to 15, half of the smallest section"):
             described(*how, wide)
     asked = described(*how, DomainConfig(window=15, windows=(2, 15)))
-    assert (asked.window, [window for window, _ in asked.views]) == (15, [2, 15])
+    assert (asked.window, [view.window for view in asked.views]) == (15, [2, 15])
     # The defaults give way.
     usual = described(*how)
-    assert (usual.window, [window for window, _ in usual.views]) == (7, [1, 4, 7, 13, 15])
+    assert (usual.window, [view.window for view in usual.views]) == (7, [1, 4, 7, 13, 15])
     tiny = Tissue(lattice(2, 5).coordinates, np.zeros(10, int))
     small = described(section_of(tiny), tiny, section.genes[:10])
-    assert (small.window, [window for window, _ in small.views]) == (5, [1, 4, 5])
+    assert (small.window, [view.window for view in small.views]) == (5, [1, 4, 5])
+
+
+def test_of_many_spots_some_of_every_section_are_judged_and_all_can_be_described():
+    one = lattice(16, 16)
+    tissue = Tissue(np.vstack([one.coordinates, one.coordinates[:64] + 100]), np.repeat([0, 1], [256, 64]))
+    section = section_of(tissue)
+    config = DomainConfig(max_spots=100, windows=(1, 7), components=(3,))
+    found = described(section, tissue, section.genes, config)
+    assert 100 <= len(found.judged) <= 105
+    assert 20 <= tissue.section[found.judged].sum() <= 25  # its share of a hundred, and no fewer than 20
+    for view in found.views:
+        of_all = view.of_all(found.values, tissue)
+        assert of_all.shape == (320, 3)
+        np.testing.assert_allclose(of_all[found.judged], view.scores, atol=1e-4)
+    np.testing.assert_allclose(found.features[found.judged], found.views[1].scores, atol=1e-4)
