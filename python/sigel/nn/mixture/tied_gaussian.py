@@ -207,6 +207,7 @@ def with_neighbours(
     neighbours: Float[Tensor, "n_points n_points"],
     strength: float,
     *,
+    held: bool = False,
     ridge: float = 1e-4,
     max_steps: int = 40,
     tolerance: float = 1e-3,
@@ -216,13 +217,15 @@ def with_neighbours(
     Parameters
     ----------
     x
-        Points centred at 0, `(n_points, n_dims)`.
+        Points `(n_points, n_dims)`, centred at 0 if means are fitted along.
     mixtures
         Fitted without neighbours.
     neighbours
         Weights of each point's neighbours, sparse `(n_points, n_points)`, rows that sum to 1.
     strength
         Log odds that neighbours give who all agree; 0 leaves the posteriors as they are.
+    held
+        Whether means and covariance stay as they are. Default False: they are fitted along.
     ridge
         As in `maximise`.
     max_steps
@@ -237,8 +240,7 @@ def with_neighbours(
 
     Notes
     -----
-    Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003); means and
-    covariance are fitted along.
+    Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003).
     """
     slope, offset = mixtures.slope, mixtures.offset
     posterior = _logits(x, slope, offset).softmax(dim=0)  # (n_components, n_starts, n_points)
@@ -250,5 +252,6 @@ def with_neighbours(
         posterior = new
         if moved < tolerance:
             break
-        slope, offset, _ = _m_step(x, posterior, ridge)
+        if not held:
+            slope, offset, _ = _m_step(x, posterior, ridge)
     return posterior.permute(2, 1, 0)
