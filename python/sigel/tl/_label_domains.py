@@ -70,8 +70,8 @@ def label_domains(
     column
         Column of `reference.obs` with the labels, as those of an annotator. Default: `"sigel_domain"`.
     config
-        Settings, a `DomainConfig` or a dict of some, of which `target_sum`, `windows`, the largest of
-        `components`, `prior`, `prior_neighbors`, `section_offsets`, `max_spots` and `ridge` count.
+        Settings, a `DomainConfig` or a dict of some. Those of starts, votes and the neighbours' say have no
+        meaning here; of `components` the largest counts.
     seed
         Same seed and device give the same labels.
     device
@@ -100,16 +100,19 @@ def label_domains(
 
     Notes
     -----
-    Counts of the genes that both name are normalised by their own sum, for panels differ. All spots are
-    described as in `sigel.tl.domains`, by the components z_i of the means of windows, which are of both
-    together. For every width of a window a Gaussian is fitted to each label k, with one covariance S and the
-    shares pi_k of the reference (linear discriminant analysis; Fisher 1936), and heard by the neighbours j of
-    a new spot, means and covariance as they are (Celeux, Forbes and Peyrard 2003)::
+    Counts of the genes that both name are normalised by their own sum, for panels differ. Spots are described
+    as in `sigel.tl.domains`, by components z_i of means of windows; components are those of both together.
+    For every width of a window each label k is a Gaussian, with one covariance S for all (linear discriminant
+    analysis; Fisher 1936)::
 
-        p_ik ~ pi_k exp(-(z_i - mu_k)' S^-1 (z_i - mu_k) / 2 + prior * mean_j p_jk)
+        p_ik ~ pi_k exp(-(z_i - mu_k)' S^-1 (z_i - mu_k) / 2)
 
-    What sets a section apart beyond its labels, an offset of its mean, is fitted along: in turn with the
-    posteriors of the new spots. The label is the one of the highest posterior, averaged over all widths.
+    What sets a section apart beyond its labels, an offset of its mean, is fitted along, in turn with the
+    posteriors of the new spots. A spot takes the label of the highest posterior, averaged over all widths.
+
+    The shares pi_k are those of the reference: equal ones, or those that fit the new sections best, named
+    fewer spots as annotators did (mean adjusted Rand index of three sections of cortex and nine of heart
+    0.64, against 0.62 for both). Neighbours have no further say: windows have heard them.
 
     Examples
     --------
@@ -145,7 +148,9 @@ def _labels(reference: AnnData, column: str | None, key: str) -> tuple[pd.Series
     check_section(reference, "reference")
     name = Keys(key).domain if column is None else column
     if column is None and name not in reference.obs:
-        fix = "Call sigel.tl.domains(reference, n_domains) first, or name the column of the labels: column=..."
+        fix = (
+            "Call sigel.tl.domains(reference, n_domains) first, or name the column of the labels: column=..."
+        )
         raise InputError("reference", f"no obs[{name!r}]", "a section with domains", fix)
     if not (isinstance(name, str) and name in reference.obs):
         found, fix = unknown_name(name, reference.obs), "See reference.obs.columns."

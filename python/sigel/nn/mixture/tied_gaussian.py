@@ -207,7 +207,6 @@ def with_neighbours(
     neighbours: Float[Tensor, "n_points n_points"],
     strength: float,
     *,
-    held: bool = False,
     ridge: float = 1e-4,
     max_steps: int = 40,
     tolerance: float = 1e-3,
@@ -217,15 +216,13 @@ def with_neighbours(
     Parameters
     ----------
     x
-        Points `(n_points, n_dims)`, centred at 0 if means are fitted along.
+        Points centred at 0, `(n_points, n_dims)`.
     mixtures
         Fitted without neighbours.
     neighbours
         Weights of each point's neighbours, sparse `(n_points, n_points)`, rows that sum to 1.
     strength
         Log odds that neighbours give who all agree; 0 leaves the posteriors as they are.
-    held
-        Whether means and covariance stay as they are. Default False: they are fitted along.
     ridge
         As in `maximise`.
     max_steps
@@ -240,7 +237,8 @@ def with_neighbours(
 
     Notes
     -----
-    Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003).
+    Mean-field approximation of a Potts field over the points (Celeux, Forbes and Peyrard 2003); means and
+    covariance are fitted along.
     """
     slope, offset = mixtures.slope, mixtures.offset
     posterior = _logits(x, slope, offset).softmax(dim=0)  # (n_components, n_starts, n_points)
@@ -252,6 +250,5 @@ def with_neighbours(
         posterior = new
         if moved < tolerance:
             break
-        if not held:
-            slope, offset, _ = _m_step(x, posterior, ridge)
+        slope, offset, _ = _m_step(x, posterior, ridge)
     return posterior.permute(2, 1, 0)

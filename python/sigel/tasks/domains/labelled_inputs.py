@@ -157,16 +157,16 @@ def warn_of_silent(counts: sparse.csr_matrix) -> None:
     n_silent = int((np.asarray(counts.sum(axis=1)).ravel() == 0).sum())
     if n_silent:
         warn(
-            f"{n_silent} of {counts.shape[0]} spots have no counts of the shared genes: their labels follow what "
-            "lies around them."
+            f"{n_silent} of {counts.shape[0]} spots have no counts of the shared genes: their labels follow "
+            "what lies around them."
         )
 
 
 def _too_few(theirs: np.ndarray, ours: np.ndarray, n_shared: int) -> InputError:
     """The refusal of names that are not the same, with what may be wrong with them."""
     n_alike = len(np.intersect1d(np.char.upper(theirs.astype(str)), np.char.upper(ours.astype(str))))
-    found = f"{n_shared} gene{'s' * (n_shared != 1)} that adata has, too"
-    fix = f"Names must be the same: ids or symbols in both? adata has {ours[0]!r}, the reference {theirs[0]!r}."
+    found = f"{n_shared} gene{'s' * (n_shared != 1)} that the new sections have, too"
+    fix = f"Are both ids, or symbols? The new sections have {ours[0]!r}, the reference {theirs[0]!r}."
     if n_alike > n_shared:
         fix = (
             f"{n_alike} would be the same if capitals were ignored: rename those of one, or is it of another "

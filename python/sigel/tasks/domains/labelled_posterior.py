@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from sigel.config.domains import DomainConfig
-from sigel.images.tensors import as_torch
-from sigel.nn.mixture.tied_gaussian import TiedMixtures, maximise, with_neighbours
+from sigel.nn.mixture.tied_gaussian import maximise
 from sigel.runtime.progress import Progress
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.section_offsets import MOST_ROUNDS, TOLERANCE, shrunk_offsets
@@ -41,33 +39,31 @@ def mean_posterior(
     numpy.ndarray
         `(n_new, n_classes)`, rows that sum to 1.
     """
-    new = slice(len(code), None)
-    around = sparse.csr_matrix(described.tissue.means(config.prior_neighbors)[new, new])
-    neighbours = as_torch(around, device, torch.float64)
-    total = np.zeros((around.shape[0], int(code.max()) + 1))
+    n_new = len(described.features) - len(code)
+    total = np.zeros((n_new, int(code.max()) + 1))
     for step, (window, view) in enumerate(described.views, 1):
         rest = view
         if config.section_offsets:
             rest = view - _offsets(view, described.tissue.section, code, config)[described.tissue.section]
-        # Where the window is a single spot, neighbours have no say either.
-        strength = config.prior if window > 1 else 0.0
-        x = torch.from_numpy(rest[new]).to(device)
-        heard = with_neighbours(x, _taught(rest, code, config, device), neighbours, strength, held=True)
-        total += heard[:, 0].cpu().numpy()
+        total += _posterior(rest, code, config, device)
         if progress is not None:
             progress("labels", step, len(described.views), f"windows of {window} spots")
     return total / len(described.views)
 
 
-def _taught(
+def _posterior(
     view: np.ndarray, code: np.ndarray, config: DomainConfig, device: torch.device | str = "cpu"
-) -> TiedMixtures:
-    """One Gaussian a class, with one covariance and the classes' shares, of the labelled spots."""
+) -> np.ndarray:
+    """Posteriors of the new spots, by a Gaussian for each class, with one covariance, of the labelled spots.
+
+    `(n_new, n_classes)`; the classes' shares are those of the labelled spots.
+    """
     known = code >= 0
-    x = torch.from_numpy(view[: len(code)][known])
-    centre = x.mean(dim=0)
+    taught = view[: len(code)][known]
+    centre = taught.mean(axis=0)
+    x, new = (torch.from_numpy(one - centre).to(device) for one in (taught, view[len(code) :]))
     member = torch.from_numpy(_member(code[known])).to(device)
-    return maximise((x - centre).to(device), member[:, None], config.ridge).moved(centre.to(device))
+    return maximise(x, member[:, None], config.ridge).posterior(new)[:, 0].cpu().numpy()
 
 
 def _offsets(view: np.ndarray, section: np.ndarray, code: np.ndarray, config: DomainConfig) -> np.ndarray:
@@ -84,8 +80,7 @@ def _offsets(view: np.ndarray, section: np.ndarray, code: np.ndarray, config: Do
     offset = np.zeros((member.shape[1], view.shape[1]))
     offset[first] = shrunk_offsets(view[known], labelled, member[: len(known)][:, first])
     for _ in range(MOST_ROUNDS):
-        rest = view - offset[section]
-        guessed = _taught(rest, code, config).posterior(torch.from_numpy(rest[new]))[:, 0].numpy()
+        guessed = _posterior(view - offset[section], code, config)  # (n_new, n_classes)
         found = shrunk_offsets(view[taken], np.concatenate([labelled, guessed]), member)
         moved = np.square(found - offset).sum() / max(np.square(found).sum(), 1e-30)
         offset = found
