@@ -59,6 +59,11 @@ FindSpatialDomainStability <- function(
     fix <- "Call `FindSpatialDomains()` again."
     sigel_abort("object", found, "one that says how its domains were found", fix, call)
   }
+  if (identical(about$method, "reference")) {
+    found <- "labels by a reference, which no seed would change"
+    fix <- "Ask for the stability of the reference's domains."
+    sigel_abort("object", found, "domains of `FindSpatialDomains()`", fix, call)
+  }
   check_whole(n.seeds, "n.seeds", 1L, 10L, call)
   check_question(NULL, seed.use, device, verbose, call)
   method <- method_again(method, about, call)

@@ -77,7 +77,7 @@
 #'   `domain` (factor) and `prob`, named by cell, `features` (cells x components), and
 #'   `about`, what `Misc()` of the reduction is above.
 #' @seealso [SpatialDomainPlot()], [SpatialDomainConfusionPlot()],
-#'   [FindSpatialDomainStability()], [SelectSpatialGenes()]
+#'   [FindSpatialDomainStability()], [SelectSpatialGenes()], [LabelSpatialDomains()]
 #' @examples
 #' if (sigel_available()) {
 #'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,

@@ -95,6 +95,14 @@ ARGUMENTS <- local({
       section_key = "section",
       seed = "seed.use"
     ),
+    label_domains = c(
+      section,
+      reference = "reference",
+      reference_layer = "reference.layer",
+      section_key = "section",
+      reference_section_key = "reference.section",
+      seed = "seed.use"
+    ),
     # Genes are those of the call, whose names were checked there.
     domain_stability = c(replace(domains, "genes", "object"), key = "object", n_seeds = "n.seeds"),
     impute = c(
@@ -145,6 +153,9 @@ FIXES <- c(
 
   "Look for spots far off the section, or set a smaller `pixel_size`.",
   "Look for spots far off the section, or set a smaller `config = list(image = list(pixel_size = ...))`.",
+
+  "Name the column of obs that holds the labels: column=...",
+  "Name the column that holds the labels: `reference.column = ...`.",
 
   "Name other genes, or use the image setting exclude=().",
   "Name other genes, or use `config = list(image = list(exclude = character()))`.",

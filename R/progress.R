@@ -16,6 +16,7 @@ STAGES <- c(
   gan = "Generator with a memory",
   windows = "Spots within their windows",
   domains = "Domains",
+  labels = "Labels by the reference",
   "other seeds" = "Domains at other seeds"
 )
 

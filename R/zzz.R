@@ -5,6 +5,7 @@
     registerS3method("FindSpatialDomains", "StdAssay", FindSpatialDomains.StdAssay)
     registerS3method("FindSpatialGenes", "StdAssay", FindSpatialGenes.StdAssay)
     registerS3method("ImputeGenes", "StdAssay", ImputeGenes.StdAssay)
+    registerS3method("LabelSpatialDomains", "StdAssay", LabelSpatialDomains.StdAssay)
     registerS3method("RunSIGEL", "StdAssay", RunSIGEL.StdAssay)
     registerS3method("SelectSpatialGenes", "StdAssay", SelectSpatialGenes.StdAssay)
   }

@@ -45,6 +45,10 @@ def main(settings_file: str, folder: str) -> None:
     )
     save("stability", table.assign(ari=table.attrs["ari"]))
     save("kept", adata.obs[["sigel_domain_stability"]])
+    odd = (adata.obs["array_row"] % 2 == 1).to_numpy()
+    new, reference = adata[odd].copy(), adata[~odd].copy()
+    sigel.tl.label_domains(new, reference, config=case["config"], **common)
+    save("labelled", new.obs[["sigel_domain", "sigel_domain_prob"]])
 
 
 if __name__ == "__main__":

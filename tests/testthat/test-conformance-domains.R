@@ -35,8 +35,19 @@ domains_by_r <- function(case) {
     device = "cpu",
     verbose = FALSE
   )
+  odd <- found$array_row %% 2 == 1
+  part <- function(own) subset(found, cells = colnames(found)[own])
+  labelled <- LabelSpatialDomains(
+    part(odd),
+    part(!odd),
+    config = case$config,
+    seed.use = case$seed,
+    device = "cpu",
+    verbose = FALSE
+  )
   list(
     domains = found,
+    labelled = labelled,
     halves = find(case$n_domains, section = "half", refine = TRUE),
     by_bic = suppressWarnings(find(NULL), classes = "sigel_warning"), # BIC speaks for one
     selection = SpatialGeneSelection(chosen),
@@ -56,7 +67,7 @@ expect_near <- function(a, b, tolerance, info) {
 test_that("R and Python find the same domains, as sure of each spot", {
   skip_if_no_engine()
   both <- both_domains()
-  for (name in c("domains", "halves", "by_bic")) {
+  for (name in c("domains", "halves", "by_bic", "labelled")) {
     r <- both[[name]][[]]
     python <- both$python[[name]]
     expect_equal(rownames(r), rownames(python), info = name)

@@ -8,7 +8,7 @@ Everything is called by name. Arguments are called as in `sigel.tl`, where they 
 """
 
 from sigel.bridge._about import sitrep, version
-from sigel.bridge._domains import domain_stability, domains, select_genes
+from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
 from sigel.bridge._embed import embed
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
@@ -26,6 +26,7 @@ __all__ = [
     "group_enrichment",
     "group_stability",
     "impute",
+    "label_domains",
     "pattern_genes",
     "read_h5ad",
     "select_genes",

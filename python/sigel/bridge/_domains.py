@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from sigel.config.domains import DomainConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.domains import gene_selection, stability
 from sigel.tasks.domains.find import Domains, find_domains
+from sigel.tasks.domains.labelled import Labelled, label_spots
+from sigel.tasks.domains.labelled_inputs import REFERENCE
 from sigel.tasks.domains.recipe import Recipe
 
 # A name, or a function of R: of features (cells x components) and a number.
@@ -104,7 +107,7 @@ def domains(
         `domain` (text), `prob`, `features` `(n_cells, n_components)`, `genes`, `window`, `n_domains`,
         `n_changed`, `number` (columns of its table, or None), `params` (JSON of the settings).
     """
-    config = DomainConfig.from_dict(with_lists(whole_numbers(settings), "windows", "components"))
+    config = _config(settings)
     found = find_domains(
         section_of(section),
         whole_or_none(n_domains, "n_domains"),
@@ -113,6 +116,47 @@ def domains(
         progress=progress,
     )
     return _plain(found, config)
+
+
+def label_domains(
+    *,
+    section: Mapping[str, Any],
+    reference: Mapping[str, Any],
+    known: Sequence[str],
+    settings: dict[str, Any],
+    seed: float,
+    device: str,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Labels of new sections by those of a reference; see `sigel.tl.label_domains`.
+
+    Parameters
+    ----------
+    section, reference
+        Pieces of the new sections, and of the labelled ones.
+    known
+        Label of each cell of the reference, `""`: none.
+    settings
+        Of `DomainConfig`.
+    seed, device, progress
+        As in `sigel.tl.label_domains`.
+
+    Returns
+    -------
+    dict
+        As `domains`, with `n_labelled` in place of `n_changed` and `number`.
+    """
+    config = _config(settings)
+    found = label_spots(
+        section_of(section),
+        replace(section_of(reference), called=REFERENCE),
+        np.array(names_of(known), dtype=object),
+        config,
+        seed=whole(seed),
+        device=device,
+        progress=progress,
+    )
+    return {**_common(found, config), "n_labelled": found.n_labelled}
 
 
 def domain_stability(
@@ -197,7 +241,17 @@ def _recipe(
     )
 
 
+def _config(settings: dict[str, Any]) -> DomainConfig:
+    return DomainConfig.from_dict(with_lists(whole_numbers(settings), "windows", "components"))
+
+
 def _plain(found: Domains, config: DomainConfig) -> dict[str, Any]:
+    number = None if found.number is None else columns(found.number)
+    return {**_common(found, config), "n_changed": found.n_changed, "number": number}
+
+
+def _common(found: Domains | Labelled, config: DomainConfig) -> dict[str, Any]:
+    """What domains and labels by a reference both come with."""
     return {
         "domain": found.label.tolist(),
         "prob": found.prob,
@@ -205,7 +259,5 @@ def _plain(found: Domains, config: DomainConfig) -> dict[str, Any]:
         "genes": found.genes.tolist(),
         "window": found.window,
         "n_domains": len(set(found.label)),
-        "n_changed": found.n_changed,
-        "number": None if found.number is None else columns(found.number),
         "params": json.dumps(config.to_dict()),
     }

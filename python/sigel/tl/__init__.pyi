@@ -6,6 +6,7 @@ from ._groups import gene_groups as gene_groups
 from ._groups import group_enrichment as group_enrichment
 from ._groups import group_stability as group_stability
 from ._impute import impute as impute
+from ._label_domains import label_domains as label_domains
 from ._patterns import pattern_genes as pattern_genes
 from ._similar import similar_genes as similar_genes
 from ._spatial import spatial_genes as spatial_genes

@@ -61,7 +61,8 @@ def domain_stability(
     Raises
     ------
     InputError
-        When there are no domains under `key`, or another version found them; nothing is written.
+        When there are no domains under `key`, labels by a reference, or another version found them; nothing
+        is written.
 
     Notes
     -----
@@ -115,6 +116,10 @@ def _about_under(adata: AnnData, key: str) -> dict[str, Any]:
         raise InputError(
             "key", f"{key!r}, under which there are no domains", "results of sigel.tl.domains", fix
         )
+    if str(about["method"]) == "reference":
+        found = f"labels by a reference under {key!r}, which no seed would change"
+        fix = "Ask for the stability of the reference's domains: sigel.tl.domain_stability(reference)."
+        raise InputError("key", found, "results of sigel.tl.domains", fix)
     return about
 
 

@@ -18,6 +18,7 @@ from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
 from sigel.tasks.domains.find import Domains, find_domains
+from sigel.tasks.domains.labelled import Labelled
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import checked_key, info_under, section_as_fitted
 
@@ -148,7 +149,7 @@ def domains(
     key_added = checked_key(key, key_added)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     info = info_under(adata, key)
-    settings = _settings(config)
+    settings = settings_of(config)
     recipe = Recipe(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
@@ -163,7 +164,7 @@ def domains(
         )
     about = _about(found, recipe) | where
     about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
-    _write(adata, Keys(key_added), found, about)
+    write_domains(adata, Keys(key_added), categories(found.label), found, about)
 
 
 def categories(label: np.ndarray) -> pd.Categorical:
@@ -197,16 +198,42 @@ def _about(found: Domains, recipe: Recipe) -> dict[str, Any]:
     return about
 
 
-def _write(adata: AnnData, keys: Keys, found: Domains, about: dict[str, Any]) -> None:
-    """All that `domains` leaves; the stability of domains that were there before goes."""
-    adata.obs[keys.domain] = categories(found.label)
+def write_domains(
+    adata: AnnData, keys: Keys, label: pd.Categorical, found: Domains | Labelled, about: dict[str, Any]
+) -> None:
+    """All that domains leave; the stability of domains that were there before goes.
+
+    Parameters
+    ----------
+    adata, keys
+        Where to.
+    label
+        Domain of each spot.
+    found
+        Has `prob` and `features` of each spot.
+    about
+        How they were found.
+    """
+    adata.obs[keys.domain] = label
     adata.obs[keys.domain_prob] = found.prob
     adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
     adata.obsm[keys.domain_features] = found.features
     adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
 
 
-def _settings(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
+def settings_of(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
+    """Settings as a caller gave them.
+
+    Parameters
+    ----------
+    config
+        A `DomainConfig`, a dict of some, or None for the defaults.
+
+    Raises
+    ------
+    InputError
+        When it is something else.
+    """
     if isinstance(config, DomainConfig):
         return config
     if not isinstance(config, dict | None):

@@ -229,6 +229,39 @@ def test_stability_is_that_of_python(tissue, answer, peer):
     assert seen[-1][:3] == ("other seeds", 2, 2)
 
 
+def by_reference(adata, reference, **arguments):
+    usual = {
+        "reference": pieces(reference),
+        "known": ["" if one == "band 2" else one for one in reference.obs["region"]],
+        "settings": FEW,
+        "seed": 2.0,
+        "device": "cpu",
+        "progress": None,
+    }
+    return bridge.label_domains(section=pieces(adata), **{**usual, **arguments})
+
+
+def test_labels_by_a_reference_are_those_of_python(tissue):
+    odd = np.arange(tissue.n_obs) % 2 == 1
+    adata, reference = tissue[odd].copy(), tissue[~odd].copy()
+    seen = []
+    found = by_reference(adata, reference, progress=lambda *report: seen.append(report))
+    reference.obs["told"] = reference.obs["region"].astype(str).replace("band 2", "")
+    sigel.tl.label_domains(adata, reference, column="told", config=SAME, seed=2, device="cpu", progress=False)
+    about = adata.uns["sigel"]["domains"]
+    assert found["domain"] == adata.obs["sigel_domain"].tolist()
+    np.testing.assert_array_equal(found["prob"], adata.obs["sigel_domain_prob"])
+    np.testing.assert_array_equal(found["features"].astype(np.float32), adata.obsm["X_sigel_domain"])
+    assert found["genes"] == about["genes"].tolist()
+    for name in ("window", "n_labelled", "n_domains"):
+        assert found[name] == about[name]
+    assert [report[0] for report in seen] == ["windows"] * 2 + ["labels"] * 2
+    with pytest.raises(InputError, match="`reference`: found 0 labels"):
+        by_reference(adata, reference, known=[""] * reference.n_obs)
+    with pytest.raises(InputError, match="seed"):
+        by_reference(adata, reference, seed=1.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -36,6 +36,11 @@ def target_of(adata, **arguments):
     sigel.tl.impute(adata[:, adata.var_names != "Gene0040"], WHOLE.copy(), **wanted, **arguments)
 
 
+def labelled_by(adata, **arguments):
+    arguments["reference_layer"] = arguments.pop("layer", None)
+    sigel.tl.label_domains(WHOLE.copy(), adata, column="region", **QUIET, **arguments)
+
+
 def drawn(draw):
     def call(adata, **arguments):
         plt.close(draw(adata, **arguments))
@@ -59,6 +64,10 @@ VERBS = {
     "domains": by_genes,
     "domains of chosen genes": lambda adata, **rest: sigel.tl.domains(adata, 2, **QUIET, **rest),
     "domains of sections": lambda adata, **rest: by_genes(adata, **SECTIONS, **rest),
+    "label_domains": lambda adata, **rest: sigel.tl.label_domains(
+        adata, WHOLE.copy(), column="region", **QUIET, **rest
+    ),
+    "label_domains, reference": labelled_by,
     "impute, target": target_of,
     "impute, reference": reference_of,
     "gene_images": drawn(lambda adata, **rest: sigel.pl.gene_images(adata, ["Gene0001"], **rest)),

@@ -129,7 +129,7 @@ def _shared_parts(
 
 def _median_offset(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray) -> np.ndarray:
     """Of the offsets that the starts give, `(n_sections, n_dims)`."""
-    each = [_shrunk(scores, posterior[:, start], member) for start in range(posterior.shape[1])]
+    each = [shrunk_offsets(scores, posterior[:, start], member) for start in range(posterior.shape[1])]
     return np.asarray(np.median(each, axis=0))
 
 
@@ -153,11 +153,20 @@ def of_every_section(section: np.ndarray, most: int, rng: np.random.Generator) -
     return np.sort(order[place < quota[section[order]]])
 
 
-def _shrunk(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray) -> np.ndarray:
+def shrunk_offsets(scores: np.ndarray, posterior: np.ndarray, member: np.ndarray) -> np.ndarray:
     """Offsets of sections beside means of components, `(n_sections, n_dims)`, at given posteriors.
 
     The means are eliminated, the offsets alone shrunk: where sections have no component in common, nothing
     tells an offset from a difference of domains, and it stays small.
+
+    Parameters
+    ----------
+    scores
+        `(n_spots, n_dims)`.
+    posterior
+        `(n_spots, n_components)`.
+    member
+        1 where a spot is in a section, else 0, `(n_spots, n_sections)`; each section has spots.
     """
     size, each = member.sum(axis=0), np.maximum(posterior.sum(axis=0), 1e-9)[:, None]
     both = posterior.T @ member  # (n_components, n_sections)
