@@ -32,6 +32,16 @@ class Described(NamedTuple):
     views: tuple[View, ...]  # of every window that the mixtures see, of the judged spots
     judged: np.ndarray | None  # numbers of the spots that mixtures are fitted to; None: all
 
+    def scores(self, view: View) -> np.ndarray:
+        """Scores of all spots in a view, `(n_spots, n_components)`.
+
+        Parameters
+        ----------
+        view
+            One of `views`.
+        """
+        return view.scores if self.judged is None else view.of_all(self.values, self.tissue)
+
 
 def counted(section: Section) -> Section:
     """The section with its counts in memory, checked; there are some.

@@ -41,13 +41,14 @@ def mean_posterior(
     """
     n_new = len(described.features) - len(code)
     total = np.zeros((n_new, int(code.max()) + 1))
-    for step, (window, view) in enumerate(described.views, 1):
-        rest = view
+    for step, view in enumerate(described.views, 1):
+        scores = described.scores(view).astype(np.float64, copy=False)
         if config.section_offsets:
-            rest = view - _offsets(view, described.tissue.section, code, config)[described.tissue.section]
-        total += _posterior(rest, code, config, device)
+            offsets = _offsets(scores, described.tissue.section, code, config)
+            scores = scores - offsets[described.tissue.section]
+        total += _posterior(scores, code, config, device)
         if progress is not None:
-            progress("labels", step, len(described.views), f"windows of {window} spots")
+            progress("labels", step, len(described.views), f"windows of {view.window} spots")
     return total / len(described.views)
 
 

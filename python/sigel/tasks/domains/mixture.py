@@ -166,7 +166,7 @@ class _Latest:
 
     def of(self, view: View) -> np.ndarray:
         if view.window != self._window:
-            self._scores = view.of_all(self._described.values, self._described.tissue)
+            self._scores = self._described.scores(view)
             self._window = view.window
         return self._scores
 

@@ -13,7 +13,7 @@ from sigel.config.domains import DomainConfig
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.labelled_inputs import classes_of
 from sigel.tasks.domains.labelled_posterior import mean_posterior
-from sigel.tasks.domains.windows import Tissue
+from sigel.tasks.domains.windows import Tissue, View
 
 PLAIN = DomainConfig(section_offsets=False, ridge=1e-9)
 
@@ -30,8 +30,10 @@ def clouds(n=400, d=5, k=4, apart=3.0, seed=0):
 def described(views, section):
     places = np.zeros((len(section), 2))
     empty = sparse.csr_matrix((len(section), 0))
-    named = tuple((window, view) for window, view in enumerate(views, 1))
-    return Described(Tissue(places, section), empty, np.array([]), 1, views[0], named)
+    named = tuple(
+        View(window, view, np.zeros((0, 0)), np.zeros((1, 0))) for window, view in enumerate(views, 1)
+    )
+    return Described(Tissue(places, section), empty, np.array([]), 1, views[0], named, None)
 
 
 @settings(max_examples=15, deadline=None)
