@@ -15,6 +15,7 @@ STAGES <- c(
   impute = "Imputed genes",
   gan = "Generator with a memory",
   windows = "Spots within their windows",
+  "number of domains" = "Numbers of domains, in halves",
   domains = "Domains",
   labels = "Labels by the reference",
   "other seeds" = "Domains at other seeds"

@@ -66,18 +66,22 @@ test_that("a second call leaves nothing of the first", {
   expect_equal(SeuratObject::Reductions(again), "sigeldomain")
 })
 
-test_that("the number of domains is chosen by BIC where none is given", {
+test_that("the number of domains is the largest that is found again where none is given", {
   skip_if_no_engine()
-  expect_warning(
-    done <- find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 5)),
-    "highest for one domain: 2 are returned.*Give `n.domains` if you know",
-    class = "sigel_warning"
+  done <- suppressWarnings(
+    find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 5)),
+    classes = "sigel_warning"
   )
   number <- domain_about(done)$number
-  expect_named(number, c("n.domains", "bic", "agreement"))
+  expect_named(number, c("n.domains", "found.again", "agreement", "bic"))
   expect_equal(number$n.domains, 1:5)
-  several <- number[-1, ]
-  expect_equal(nlevels(done$sigel_domain), several$n.domains[which.max(several$bic)])
+  found <- number$n.domains[number$found.again >= 0.75]
+  expect_equal(nlevels(done$sigel_domain), max(2, found))
+  expect_warning(
+    find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 2)),
+    "largest number tried|No number of domains is found again.*Give `n.domains` if you know",
+    class = "sigel_warning"
+  )
 })
 
 test_that("genes of the run are taken up", {

@@ -37,8 +37,8 @@ class DomainConfig(Settings):
     prior_neighbors
         Neighbours whose say that is, the spot included. Default 19: two rings.
     window
-        Of the description that is kept, which other methods than the mixture and the choice of the number
-        see: spots of a window, up to half of the smallest section. Default 7.
+        Of the description that is kept, which other methods than the mixture see: spots of a window, up to
+        half of the smallest section. Default 7.
     section_offsets
         Take from several sections what sets them apart as a whole, beyond the domains that they hold. Default
         True: nine sections of a heart gave 0.32 to 0.38 instead of 0.25; sections made by cutting one changed

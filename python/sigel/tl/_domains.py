@@ -51,9 +51,9 @@ def domains(
     adata
         Spots x genes, raw counts. Labels in `obs` are never read.
     n_domains
-        How many. Default None: the number of the highest BIC of mixtures of 2 to 15, in which overlapping
-        windows count once; the table, which begins with 1, is kept, and a warning tells where the BIC is
-        highest for 1 or for the last number tried.
+        How many. Default None: the largest number up to 15 of which every domain is found again in an
+        independent half of the counts; the table is kept, BIC beside it, and a warning tells where none is
+        found again, or the last number tried is. It takes some ten times as long.
     method
         `"mixture"` (default): Gaussian mixtures with one covariance, in which neighbours have a say; those of
         many windows, numbers of components and starts that agree with the others vote. `"leiden"`:
@@ -98,8 +98,8 @@ def domains(
         - `obs["sigel_domain_prob"]`: share of all partitions that agree (mixture; of more spots than
           `DomainConfig.max_spots` of those that vote), posterior (mclust), else NaN; NaN for spots that
           `refine` moved
-        - `obsm["X_sigel_domain"]`: what other methods than the mixture cluster spots by, and the number is
-          chosen by, float32 `(n_obs, n_components)`
+        - `obsm["X_sigel_domain"]`: what other methods than the mixture cluster spots by, float32
+          `(n_obs, n_components)`
         - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot there),
           `genes`, `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
 
@@ -131,9 +131,12 @@ def domains(
     most of them put it in (Dudoit and Fridlyand 2003). `sigel_domain_prob` is the share of all partitions
     that do.
 
-    Without `n_domains`, K is that of the highest BIC (Fraley and Raftery 2002) of mixtures without
-    neighbours of the features, with L the mean log-likelihood of a spot and N the number of spots over that
-    of a window::
+    Without `n_domains`, counts are dealt out to two halves, which are independent experiments on the same
+    tissue, and domains are found in each. K is the largest number of which each domain of one half has a
+    Jaccard index of 0.75 at least with one of the other half, the bound of a stable cluster (Hennig 2007).
+    Beside it stands the BIC (Fraley and Raftery 2002) of mixtures without neighbours of the features, with L
+    the mean log-likelihood of a spot and N the number of spots over that of a window; it takes more domains
+    than annotators do::
 
         BIC = 2 N L - (K - 1 + K d + d (d + 1) / 2) log N
 

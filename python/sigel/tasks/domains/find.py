@@ -68,8 +68,14 @@ def find_domains(
         When counts, places, genes or the number cannot be used.
     """
     check_number(n_domains, section.counts.shape[0])
-    described = describe_section(section, recipe, genes=genes, progress=progress)
-    return domains_of(described, n_domains, recipe, progress)
+    recipe = replace(recipe, device=resolve_device(recipe.device))
+    section = counted(section)
+    described = _described(section, recipe, genes, progress)
+    if n_domains is not None:
+        return domains_of(described, n_domains, recipe, progress)
+    number = domain_numbers(section, described, recipe.seed, recipe.config, recipe.device, progress)
+    warn_of_bounds(number)
+    return domains_of(described, best_number(number), recipe, progress)._replace(number=number)
 
 
 def describe_section(
@@ -92,7 +98,13 @@ def describe_section(
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    section = counted(section)
+    return _described(counted(section), recipe, genes, progress)
+
+
+def _described(
+    section: Section, recipe: Recipe, genes: Sequence[str] | None, progress: Progress | None
+) -> Described:
+    """Spots of a section whose counts are in memory and checked."""
     tissue = tissue_of(section)
     warn_of_empty(section.counts)
     names = measured_genes(section, tissue) if genes is None else named_genes(genes, section)
@@ -102,7 +114,7 @@ def describe_section(
 
 
 def domains_of(
-    described: Described, n_domains: int | None, recipe: Recipe, progress: Progress | None = None
+    described: Described, n_domains: int, recipe: Recipe, progress: Progress | None = None
 ) -> Domains:
     """Cluster described spots, refine them and number the domains by size.
 
@@ -111,17 +123,13 @@ def domains_of(
     described
         From `describe_section`.
     n_domains
-        How many; None: as many as BIC is highest for.
+        How many.
     recipe
         How domains are made.
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    recipe, number = replace(recipe, device=resolve_device(recipe.device)), None
-    if n_domains is None:
-        number = domain_numbers(described, recipe.seed, recipe.config, recipe.device)
-        n_domains = best_number(number)
-        warn_of_bounds(number)
+    recipe = replace(recipe, device=resolve_device(recipe.device))
     found = cluster(described, int(n_domains), recipe, progress)
     label, n_changed = np.unique(found.label, return_inverse=True)[1], 0
     prob = np.asarray(found.prob, dtype=np.float64)
@@ -136,7 +144,7 @@ def domains_of(
         described.genes,
         described.window,
         n_changed,
-        number,
+        None,
     )
 
 

@@ -22,7 +22,6 @@ from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.stats.partitions import in_order
 from sigel.tasks.domains.mixture_starts import fitted_to
-from sigel.tasks.domains.n_domains import best_number
 
 
 def labels_of(adata, key="sigel"):
@@ -369,45 +368,6 @@ def test_stability_of_spots_without_a_domain_is_refused(fresh):
     fresh.obs.loc[fresh.obs_names[:10], "sigel_domain"] = np.nan
     with pytest.raises(InputError, match=r"`key`.*10 spots without a domain"):
         sigel.tl.domain_stability(fresh, n_seeds=1, progress=False)
-
-
-# --- the number --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def wide():
-    """As many windows of 37 spots as their BIC needs: some 75."""
-    return planted_domains(60, 60, 3)
-
-
-def test_about_the_planted_number_is_found_and_its_table_kept(wide):
-    adata = find(wide.copy(), None, config={**FEW, "window": 37, "max_domains": 6})
-    about = adata.uns["sigel"]["domains"]
-    number = about["number"]
-    assert set(number) == {"n_domains", "bic", "agreement"}
-    assert number["n_domains"].tolist() == list(range(1, len(number["bic"]) + 1))
-    assert (number["agreement"] <= 1 + 1e-9).all()
-    several = number["n_domains"] > 1
-    assert about["n_domains"] == number["n_domains"][several][np.argmax(number["bic"][several])]
-    assert abs(about["n_domains"] - 3) <= 1
-    assert adata.obs["sigel_domain"].nunique() == about["n_domains"]
-
-
-def test_there_are_two_domains_at_least(small):
-    table = pd.DataFrame({"n_domains": [1, 2, 3], "bic": [9.0, 2.0, 1.0], "agreement": 1.0})
-    assert best_number(table) == 2
-    few = small[:60].copy()  # two windows
-    with pytest.warns(UserWarning, match="highest for one domain: 2 are returned"):
-        find(few, None, config={**FEW, "window": 30})
-    assert few.uns["sigel"]["domains"]["n_domains"] == 2
-
-
-def test_a_number_at_the_end_of_those_tried_is_warned_of(wide):
-    with pytest.warns(UserWarning, match="highest for 2 domains, the largest number tried"):
-        find(wide.copy(), None, config={**FEW, "max_domains": 2})
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        find(wide.copy(), None)
 
 
 # --- methods -----------------------------------------------------------------------------------------------
