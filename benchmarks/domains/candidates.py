@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -24,8 +24,8 @@ from sigel.tasks.domains.recipe import Recipe
 Answers = Callable[[int], dict[str, np.ndarray]]
 
 DEFAULT = DomainConfig()
-WINDOWS = ((7,), (19,), (1, 7, 19), DEFAULT.windows, (1, 7, 19, 37))
-COMPONENTS = ((20,), DEFAULT.components)
+WINDOWS = ((7,), (1, 7, 19), DEFAULT.windows, (1, 7, 19, 37))
+COMPONENTS = ((20,), (8, 12, 20), DEFAULT.components)
 PRIORS = (0.0, DEFAULT.prior)
 SHARES = (DEFAULT.agreeing, 1.0)
 PLAIN_WINDOWS, PLAIN_COMPONENTS = (1, 7, 19, 37), (10, 20)
@@ -72,15 +72,16 @@ def own_answers(given: Given) -> Answers:
     """
     most = int(np.bincount(given.section).min()) // 2
     windows = tuple(sorted({min(window, most) for each in WINDOWS for window in each}))
+    sizes = tuple(sorted({n for each in COMPONENTS for n in each}))
     several = "section" if given.section.max() > 0 else None
     section = Section.from_anndata(given.adata, section_key=several)
 
     def answers(seed: int) -> dict[str, np.ndarray]:
-        config = DomainConfig(windows=windows)
+        config = DomainConfig(windows=windows, components=sizes)
         described = describe_section(section, Recipe(config=config, seed=seed))
         made = {}
         for prior in PRIORS:
-            made |= _votes(described, given.n_domains, seed, DomainConfig(windows=windows, prior=prior))
+            made |= _votes(described, given.n_domains, seed, replace(config, prior=prior))
         return made
 
     return answers

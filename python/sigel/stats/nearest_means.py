@@ -14,8 +14,16 @@ TIE = 1e-6
 MOST_TIED = 24
 
 
+# Cells whose distances to their n-th nearest say what is usual.
+MOST_LOOKED_AT = 1000
+
+
 def mean_of_nearest(
-    coordinates: Num[np.ndarray, "cells axes"], n: int, cells: Int[np.ndarray, " some"] | None = None
+    coordinates: Num[np.ndarray, "cells axes"],
+    n: int,
+    cells: Int[np.ndarray, " some"] | None = None,
+    *,
+    reach: float = np.inf,
 ) -> Float32[sparse.csr_matrix | sparse.csr_array, "some cells"]:
     """Weights that replace each cell's value by the mean over the cells nearest to it, itself included.
 
@@ -29,6 +37,9 @@ def mean_of_nearest(
         Cells of a mean; all of them where there are fewer.
     cells
         Numbers of the cells whose means are wanted, `(n_some,)`; None: all.
+    reach
+        Cells farther away than so many times the usual distance to the n-th nearest don't count: of an island
+        only its own do. Default: all count.
 
     Returns
     -------
@@ -38,7 +49,7 @@ def mean_of_nearest(
     Notes
     -----
     A cell nearer than the n-th nearest weighs 1 / n; what these leave of n is shared out equally among the
-    cells that are as far as the n-th, within one part in a million.
+    cells that are as far as the n-th, within one part in a million. What is usual is the median over cells.
 
     Examples
     --------
@@ -61,12 +72,18 @@ def mean_of_nearest(
     last = distance[:, n - 1]
     tied = distance[:, -1] <= last * (1 + TIE) if n < n_cells else np.zeros(len(cells), bool)
     alone = ~tied
-    weights = np.full(int(alone.sum()) * n, 1 / n, np.float32)
-    parts = [_rows(weights, near[alone, :n].ravel(), n, n_cells)]
+    limit = np.inf
+    if np.isfinite(reach):
+        some = coordinates[:: max(1, n_cells // MOST_LOOKED_AT)]
+        usual = tree.query(some, n)[0][:, -1]
+        usual = usual[usual > 0]  # not of cells that lie one on the other
+        limit = reach * np.median(usual) if len(usual) else np.inf
+    weights = np.full((int(alone.sum()), n), 1 / n, np.float32)
+    parts = [_rows(weights, near[alone, :n], distance[alone, :n], limit, n_cells)]
     if tied.any():
         look = min(n + MOST_TIED, n_cells)
         distance, near = tree.query(at[tied], look, workers=torch.get_num_threads())
-        parts.append(_rows(_shared_out(distance, n).ravel(), near.ravel(), look, n_cells))
+        parts.append(_rows(_shared_out(distance, n), near, distance, limit, n_cells))
     # Whose cells are not tied come first: back to the order that is wanted.
     found = parts[0] if alone.all() else sparse.vstack(parts, "csr")
     if not (alone.all() or tied.all()):
@@ -84,7 +101,17 @@ def _shared_out(distance: np.ndarray, n: int) -> Float32[np.ndarray, "some look"
     return ((nearer + tied * share) / n).astype(np.float32)
 
 
-def _rows(weights: np.ndarray, near: np.ndarray, width: int, n_cells: int) -> sparse.csr_matrix:
-    """Rows of as many weights each."""
-    pointers = np.arange(0, len(near) + 1, width)
-    return sparse.csr_matrix((weights, near, pointers), shape=(len(pointers) - 1, n_cells))
+def _rows(
+    weights: Float32[np.ndarray, "some look"],
+    near: np.ndarray,
+    distance: np.ndarray,
+    limit: float,
+    n_cells: int,
+) -> sparse.csr_matrix:
+    """Rows of weights that add up to 1, without those of cells beyond a limit."""
+    if (distance[:, -1:] > limit).any():
+        weights = np.where(distance <= limit, weights, 0)
+        weights = weights / weights.sum(axis=1, keepdims=True)
+    n_rows, width = near.shape
+    pointers = np.arange(0, near.size + 1, width)
+    return sparse.csr_matrix((weights.ravel(), near.ravel(), pointers), shape=(n_rows, n_cells))

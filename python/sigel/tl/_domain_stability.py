@@ -14,6 +14,7 @@ from sigel.runtime.progress import shown
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import info_under, section_as_fitted
+from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -86,13 +87,14 @@ def domain_stability(
     keys = Keys(key)
     about = _about_under(adata, key)
     recipe = _recipe_again(about, method, device)
-    domain = _present_domain(adata, key, about)
+    within = spots_within(adata, told=False)
+    domain = _present_domain(adata, key, about, within)
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
     section, _ = section_as_fitted(adata, {}, **given)
     with shown(progress) as report:
         table, kept = stability.domain_stability(
-            section,
+            taken(section, within),
             domain,
             recipe,
             genes=[str(gene) for gene in about["genes"]],
@@ -103,7 +105,7 @@ def domain_stability(
     stored: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
     stored["domain"] = stored["domain"].astype(str)
     stored |= {name: np.asarray(value) for name, value in table.attrs.items()}
-    adata.obs[keys.domain_stability] = kept
+    adata.obs[keys.domain_stability] = for_all(kept, within)
     adata.uns[keys.info] = {**adata.uns[keys.info], "domains": {**about, "stability": stored}}
     return table
 
@@ -123,9 +125,10 @@ def _about_under(adata: AnnData, key: str) -> dict[str, Any]:
     return about
 
 
-def _present_domain(adata: AnnData, key: str, about: dict[str, Any]) -> np.ndarray:
+def _present_domain(adata: AnnData, key: str, about: dict[str, Any], within: np.ndarray | None) -> np.ndarray:
     """Domain of every spot as text, where there are several and the genes that they were found by."""
     domain = adata.obs[Keys(key).domain]
+    domain = domain if within is None else domain[within]
     if domain.isna().any():
         found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
         raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")

@@ -21,6 +21,7 @@ from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.labelled import Labelled
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import checked_key, info_under, section_as_fitted
+from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -49,7 +50,8 @@ def domains(
     Parameters
     ----------
     adata
-        Spots x genes, raw counts. Labels in `obs` are never read.
+        Spots x genes, raw counts. Labels in `obs` are never read; spots beside the tissue, where
+        `obs["in_tissue"]` is 0, take no part and get no domain.
     n_domains
         How many. Default None: the largest number up to 15 of which every domain is found again in an
         independent half of the counts; the table is kept, BIC beside it, and a warning tells where none is
@@ -157,9 +159,10 @@ def domains(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
     section, where = section_as_fitted(adata, info, layer, spatial_key, section_key)
+    within = spots_within(adata)
     with shown(progress) as report:
         found = find_domains(
-            section,
+            taken(section, within),
             n_domains,
             recipe,
             genes=genes,
@@ -167,7 +170,7 @@ def domains(
         )
     about = _about(found, recipe) | where
     about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
-    write_domains(adata, Keys(key_added), categories(found.label), found, about)
+    write_domains(adata, Keys(key_added), categories(found.label), found, about, within)
 
 
 def categories(label: np.ndarray) -> pd.Categorical:
@@ -202,7 +205,12 @@ def _about(found: Domains, recipe: Recipe) -> dict[str, Any]:
 
 
 def write_domains(
-    adata: AnnData, keys: Keys, label: pd.Categorical, found: Domains | Labelled, about: dict[str, Any]
+    adata: AnnData,
+    keys: Keys,
+    label: pd.Categorical,
+    found: Domains | Labelled,
+    about: dict[str, Any],
+    within: np.ndarray | None = None,
 ) -> None:
     """All that domains leave; the stability of domains that were there before goes.
 
@@ -216,11 +224,17 @@ def write_domains(
         Has `prob` and `features` of each spot.
     about
         How they were found.
+    within
+        Spots that these are of, from `spots_within`.
     """
+    if within is not None:
+        codes = np.full(len(within), -1)
+        codes[within] = label.codes
+        label = pd.Categorical.from_codes(codes, dtype=label.dtype)
     adata.obs[keys.domain] = label
-    adata.obs[keys.domain_prob] = found.prob
+    adata.obs[keys.domain_prob] = for_all(found.prob, within)
     adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
-    adata.obsm[keys.domain_features] = found.features
+    adata.obsm[keys.domain_features] = for_all(found.features, within)
     adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
 
 

@@ -21,6 +21,7 @@ from sigel.tasks.domains.labelled import Labelled, label_spots
 from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
 from sigel.tl._domains import settings_of, write_domains
 from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted
+from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,7 +52,8 @@ def label_domains(
     Parameters
     ----------
     adata
-        New sections of like tissue, spots x genes, raw counts.
+        New sections of like tissue, spots x genes, raw counts. Spots beside the tissue, where
+        `obs["in_tissue"]` is 0, take no part and get no label.
     reference
         Labelled sections, spots x genes, raw counts and coordinates; only read. Genes are matched by name.
         Spots without a label (missing, or `""`) teach nothing, but are tissue around others.
@@ -136,11 +138,17 @@ def label_domains(
     labelled = _reference_section(reference, key, reference_layer, spatial_key, reference_section_key)
     section, where = section_as_fitted(adata, info_under(adata, key), layer, spatial_key, section_key)
     known = label.astype(object).where(label.notna(), "").to_numpy(object)
+    beside, within = spots_within(reference, told=False), spots_within(adata)
+    if beside is not None:
+        labelled, known = taken(labelled, beside), known[beside]
+    section = taken(section, within)
     with shown(progress) as report:
         found = label_spots(section, labelled, known, settings, seed=seed, device=device, progress=report)
     about = _about(found, column, seed, settings) | where
     about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
-    write_domains(adata, Keys(key_added), pd.Categorical(found.label, label.cat.categories), found, about)
+    write_domains(
+        adata, Keys(key_added), pd.Categorical(found.label, label.cat.categories), found, about, within
+    )
 
 
 def _labels(reference: AnnData, column: str | None, key: str) -> tuple[pd.Series, str]:

@@ -10,6 +10,8 @@ from scipy import sparse
 
 from sigel.stats.nearest_means import mean_of_nearest
 
+# A window holds no spots farther away than so many times the usual: those of an island are its own.
+REACH = 3.0
 # Directions beyond those wanted, and rounds: axes of patterns are exact, those of noise are not.
 OVERSAMPLED = 20
 ITERATIONS = 8
@@ -79,13 +81,14 @@ class Tissue:
 
     def _nearest(self, n: int, spots: np.ndarray) -> sparse.csr_matrix:
         if self.n_sections == 1:
-            return mean_of_nearest(self.coordinates, n, spots)
+            return mean_of_nearest(self.coordinates, n, spots, reach=REACH)
         within = np.empty(len(self.section), int)  # number of each spot in its section
         blocks, order = [], []
         for k, part in enumerate(self.parts):
             within[part] = np.arange(len(part))
             order.append(np.flatnonzero(self.section[spots] == k))
-            blocks.append(mean_of_nearest(self.coordinates[part], n, within[spots[order[-1]]]))
+            inside = within[spots[order[-1]]]
+            blocks.append(mean_of_nearest(self.coordinates[part], n, inside, reach=REACH))
         found = sparse.csr_matrix(sparse.block_diag(blocks, "csr"))
         found.indices = np.concatenate(self.parts).astype(found.indices.dtype)[found.indices]
         found = found[np.argsort(np.concatenate(order), kind="stable")]

@@ -217,12 +217,17 @@ def test_the_search_finds_the_number_where_there_is_one_and_the_nearest_else(ste
 
 
 def refined_by_hand(labels, places, section, n):
-    """One spot at a time; distances that differ are needed."""
+    """One spot at a time, none heard from farther than three times the usual; distances must differ."""
     new = list(labels)
+    away = np.linalg.norm(places[:, None] - places, axis=2)
+    nth = np.array(
+        [np.sort(away[i, section == section[i]])[:n][-1] if n > 1 else 0 for i in range(len(labels))]
+    )
     for i in range(len(labels)):
-        others = [j for j in np.flatnonzero(section == section[i]) if j != i]
-        near = sorted(others, key=lambda j: np.linalg.norm(places[j] - places[i]))[: n - 1]
-        votes = [labels[j] for j in near]
+        inside = np.flatnonzero(section == section[i])
+        usual = nth[inside][nth[inside] > 0]
+        near = [j for j in sorted(inside, key=lambda j: away[i, j])[:n] if j != i]
+        votes = [labels[j] for j in near if away[i, j] <= 3 * np.median(usual)]
         for name in set(votes):
             if votes.count(name) > len(votes) / 2:
                 new[i] = name

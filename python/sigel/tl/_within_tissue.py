@@ -1,0 +1,71 @@
+"""Spots beside the tissue, which take no part in its domains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from sigel.errors import warn
+from sigel.images.section import Section
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+# Of Space Ranger, in all of its versions: 1 within, 0 beside.
+COLUMN = "in_tissue"
+
+
+def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
+    """Which spots lie within the tissue, `(n_obs,)`; None where nothing says that some do not.
+
+    Parameters
+    ----------
+    adata
+        A section, with `obs["in_tissue"]` or without.
+    told
+        Whether a warning says how many do not.
+    """
+    if COLUMN not in adata.obs:
+        return None
+    within = pd.to_numeric(adata.obs[COLUMN].astype(object), errors="coerce").to_numpy(float) != 0
+    if within.all() or not within.any():  # a column of zeros says nothing
+        return None
+    if told:
+        n = int((~within).sum())
+        warn(f"{n} of {len(within)} spots lie beside the tissue (obs['in_tissue'] is 0): they take no part.")
+    return within
+
+
+def taken(section: Section, within: np.ndarray | None) -> Section:
+    """The section of the spots within the tissue.
+
+    Parameters
+    ----------
+    section
+        All spots.
+    within
+        From `spots_within`.
+    """
+    if within is None:
+        return section
+    return (section if sparse.issparse(section.counts) else section.in_memory()).take(within)
+
+
+def for_all(values: np.ndarray, within: np.ndarray | None) -> np.ndarray:
+    """Values of all spots, NaN beside the tissue.
+
+    Parameters
+    ----------
+    values
+        Of the spots within, `(n_within, ...)`, text or floating numbers.
+    within
+        From `spots_within`.
+    """
+    if within is None:
+        return values
+    made = np.full((len(within), *values.shape[1:]), np.nan, dtype=values.dtype)
+    made[within] = values
+    return made
