@@ -197,6 +197,95 @@ def simulated_panel(
     return target, reference, hidden
 
 
+def simulated_cohort(
+    n_donors: tuple[int, int] = (4, 4),
+    n_changed: int = 24,
+    n_rows: int = 30,
+    n_cols: int = 30,
+    n_programmes: int = 6,
+    genes_per_programme: int = 40,
+    n_background_genes: int = 120,
+    median_counts: float = 3500.0,
+    fold: tuple[float, float] = (2.5, 8.0),
+    seed: int = 0,
+) -> list[AnnData]:
+    """Simulate one tissue in several donors of two conditions, with genes that change their place.
+
+    All is made as in `simulated_section`, cells instead of spots. The donors share the programmes; each has
+    its own cells, library sizes and noise, its section is turned at random and one side of it is lost, and
+    each gene has a level and a fold change of its own in each donor (log-normal, standard deviations 0.2).
+
+    Parameters
+    ----------
+    n_donors
+        Of the conditions `"control"` and `"case"`, at least 1 each.
+    n_changed
+        Genes that follow another programme in the cases, and as many whose level doubles there.
+    n_rows, n_cols, n_programmes, genes_per_programme, n_background_genes, median_counts, fold
+        As in `simulated_section`.
+    seed
+        Seed of the numpy generator; the same seed gives the same objects.
+
+    Returns
+    -------
+    list of AnnData
+        One for each donor, with `donor` and `condition` in `obs`, and `change` in `var`: `"pattern"`,
+        `"level"` or `"none"`; `var["programme"]` is that of the donor's condition.
+
+    Raises
+    ------
+    InputError
+        When an argument is out of range.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> sections = sigel.datasets.simulated_cohort((2, 2))
+    >>> [section.obs["condition"].iloc[0] for section in sections]
+    ['control', 'control', 'case', 'case']
+    """
+    arguments = dict(locals()) | {"lattice": "cells"}
+    _check(arguments)
+    if not (isinstance(n_donors, tuple | list) and len(n_donors) == 2):
+        raise InputError("n_donors", repr(n_donors), "two numbers of donors", "Use n_donors=(4, 4).")
+    for n in n_donors:
+        _check_whole("n_donors", n, 1)
+    _check_whole("n_changed", n_changed, 0)
+    if 2 * n_changed > n_programmes * genes_per_programme or (n_changed and n_programmes < 2):
+        found = f"{n_changed} of each kind, of {n_programmes * genes_per_programme} genes with a programme"
+        raise InputError("n_changed", found, "at most half of them", "Use fewer, or more genes.")
+    rng = np.random.default_rng(seed)
+    array, places = _places(n_rows, n_cols, "cells", rng)
+    tissue = _cut(array, places, rng)
+    names, programmes = _programmes(tissue, n_programmes, rng)
+    genes = _genes(names, genes_per_programme, n_background_genes, fold, rng)
+    code = genes["programme"].cat.codes.to_numpy()
+    drawn = rng.permutation(np.flatnonzero(code < n_programmes))[: 2 * n_changed]
+    change = np.full(len(genes), "none", dtype=object)
+    change[drawn[:n_changed]], change[drawn[n_changed:]] = "pattern", "level"
+    moved = code.copy()
+    moved[change == "pattern"] += rng.integers(1, max(n_programmes, 2), n_changed).astype(moved.dtype)
+    moved[change == "pattern"] %= n_programmes
+    sections = []
+    for donor, case in enumerate(np.repeat([False, True], n_donors)):
+        own = genes.assign(
+            programme=pd.Categorical.from_codes(moved if case else code, genes["programme"].cat.categories),
+            level=genes["level"] * np.exp(0.2 * rng.standard_normal(len(genes))),
+            fold=1 + (genes["fold"] - 1) * np.exp(0.2 * rng.standard_normal(len(genes))),
+        )
+        own["level"] *= np.where(case & (change == "level"), 2.0, 1.0)
+        own["level"] /= own["level"].sum()
+        kept = tissue.along(rng.uniform(0, 2 * np.pi)) < rng.uniform(0.6, 1.2)  # one side is lost
+        made = _observed(tissue.part(kept), _Shares(programmes[kept], own), arguments, rng)
+        angle = rng.uniform(0, 2 * np.pi)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        made.obsm["spatial"] = made.obsm["spatial"] @ turn.T
+        made.obs["donor"], made.obs["condition"] = f"D{donor + 1}", "case" if case else "control"
+        made.var["change"] = np.append(change, np.full(made.n_vars - len(genes), "none"))
+        sections.append(made)
+    return sections
+
+
 @dataclass(frozen=True)
 class _Tissue:
     """Spots on tissue: `array` (row, column), `spatial` (x, y); `u`, `v` from -1 to 1; `rim` 0 to 1."""

@@ -29,6 +29,8 @@ STAGES = (
     "number of domains",
     "map",
     "reference spots",
+    "labellings",
+    "equal levels",
 )
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import warn
@@ -16,6 +15,7 @@ from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.consensus import agreeing
 from sigel.stats.partitions import jaccard
+from sigel.stats.thinning import thinned_halves
 from sigel.tasks.domains.inputs import Described, describe
 from sigel.tasks.domains.mixture import partitions, vote
 from sigel.tasks.domains.mixture_starts import fitted_to
@@ -128,41 +128,6 @@ def warn_of_bounds(table: pd.DataFrame) -> None:
         return
     fix = "The table is kept with the domains. Give `n_domains` if you know how many there are."
     warn(f"{said} {fix}")
-
-
-def thinned_halves(
-    counts: sparse.csr_matrix, rng: np.random.Generator
-) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Each count in one of two halves, at random.
-
-    Parameters
-    ----------
-    counts
-        Spots x genes, not negative. What is left of a fraction beyond its whole part counts as one with that
-        probability.
-    rng
-        Deals them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scipy import sparse
-    >>> one, other = thinned_halves(sparse.csr_matrix([[4.0, 0.0, 7.0]]), np.random.default_rng(0))
-    >>> (one + other).toarray().tolist()
-    [[4.0, 0.0, 7.0]]
-    """
-    whole = np.floor(counts.data)
-    rest = counts.data - whole
-    if rest.any():
-        whole = whole + (rng.random(len(rest)) < rest)
-    first = rng.binomial(whole.astype(np.int64), 0.5)
-    made = []
-    for values in (first, whole - first):
-        half = counts.copy()
-        half.data = values.astype(np.float32)
-        half.eliminate_zeros()
-        made.append(half)
-    return made[0], made[1]
 
 
 def _fewer(config: DomainConfig, described: Described) -> DomainConfig:

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from anndata import AnnData
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import sparse
 
 from planted_tissue import find, planted_domains
-from sigel.tasks.domains.n_domains import best_number, thinned_halves, warn_of_bounds
+from sigel.tasks.domains.n_domains import best_number, warn_of_bounds
 
 FEW = {"windows": (1, 7), "components": (8,), "starts": 2, "max_domains": 4}
 
@@ -38,30 +36,6 @@ def test_bounds_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_bounds(table(1.0, 0.9, 0.9, 0.2))
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 999), fractions=st.booleans())
-def test_halves_add_up_to_the_counts_and_are_whole(seed, fractions):
-    rng = np.random.default_rng(seed)
-    x = rng.poisson(1.5, (40, 12)) + (rng.random((40, 12)) * 0.9 if fractions else 0)
-    counts = sparse.csr_matrix(x)
-    before = counts.copy()
-    one, other = (half.toarray() for half in thinned_halves(counts, rng))
-    assert (one % 1 == 0).all()
-    assert (other % 1 == 0).all()
-    assert min(one.min(), other.min()) >= 0
-    # A fraction is one more count, or none.
-    assert (one + other >= np.floor(x)).all()
-    assert (one + other <= np.ceil(x)).all()
-    assert (counts != before).nnz == 0
-
-
-def test_fractions_become_counts_that_are_right_on_average():
-    counts = sparse.csr_matrix(np.full((20_000, 1), 2.3))
-    one, other = thinned_halves(counts, np.random.default_rng(0))
-    assert one.mean() == pytest.approx(1.15, abs=0.02)
-    assert other.mean() == pytest.approx(1.15, abs=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Several sections of several donors: genes whose pattern changes between conditions."""

@@ -1,0 +1,275 @@
+"""Sections of several donors as a caller gives them, and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from sigel.errors import InputError, unknown_name
+from sigel.images.section import Called, Section, check_section, in_section, joined_genes, labels_of
+from sigel.stats.thinning import thinned_to
+from sigel.tasks.cohorts.donor_means import totals_of_sections
+from sigel.tl._within_tissue import spots_within, taken
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+# What callers give of each section: a column of `obs`, values in the order of the sections, or by name.
+Labels: TypeAlias = str | Sequence[Any] | Mapping[str, Any] | pd.Series
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Sections, named.
+
+    Parameters
+    ----------
+    names
+        Of the sections.
+    sections
+        Counts and places of each.
+    obs
+        Of the spots of each.
+    joined
+        Whether they were one object, in which a gene that a section lacks has zeros.
+    """
+
+    names: tuple[str, ...]
+    sections: tuple[Section, ...]
+    obs: tuple[pd.DataFrame, ...]
+    joined: bool
+
+    def named(self) -> Iterator[tuple[str, Section]]:
+        """Name and section."""
+        return zip(self.names, self.sections, strict=True)
+
+    @property
+    def genes(self) -> np.ndarray:
+        """Names of all genes, in the order of their first section."""
+        return joined_genes([section.genes for section in self.sections])[0]
+
+    def totals(self) -> np.ndarray:
+        """Counts of each gene in each section, `(n_sections, n_genes)`; NaN: not measured."""
+        genes, columns = joined_genes([section.genes for section in self.sections])
+        counts = []
+        for name, section in self.named():
+            with in_section(name):
+                held = section if sparse.issparse(section.counts) else section.in_memory()
+            counts.append(sparse.csr_matrix(held.counts.sum(axis=0)))
+        totals = totals_of_sections(counts, columns, len(genes))
+        return np.where(totals > 0, totals, np.nan) if self.joined else totals
+
+    def thinned(self, share: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, Section]]:
+        """Name and section, with a share of its counts.
+
+        Parameters
+        ----------
+        share
+            Of each gene that each section keeps, `(n_sections, n_genes)`, genes in the order of `genes`.
+        rng
+            Chooses.
+        """
+        columns = joined_genes([section.genes for section in self.sections])[1]
+        for row, place, (name, section) in zip(share, columns, self.named(), strict=True):
+            with in_section(name):
+                held = section.in_memory()
+            yield name, replace(held, counts=thinned_to(sparse.csr_matrix(held.counts), row[place], rng))
+
+    @property
+    def n_spots(self) -> np.ndarray:
+        """Spots of each section, `(n_sections,)`."""
+        return np.array([section.counts.shape[0] for section in self.sections])
+
+    def of_sections(self, given: Labels, argument: str) -> pd.Series:
+        """A value of each section.
+
+        Parameters
+        ----------
+        given
+            As the caller gave it.
+        argument
+            Its name, for messages.
+
+        Raises
+        ------
+        InputError
+            When there is not one value for each.
+        """
+        if isinstance(given, str):
+            return self._column(given, argument)
+        wanted = f"a value for each of the {len(self.names)} sections, or a column of obs"
+        known = ", ".join(map(repr, self.names))
+        if isinstance(given, Mapping | pd.Series) and not (
+            isinstance(given, pd.Series) and isinstance(given.index, pd.RangeIndex)
+        ):
+            by_name = {str(name): value for name, value in given.items()}
+            lost = [name for name in self.names if name not in by_name]
+            if lost:
+                raise InputError(
+                    argument, f"nothing for the section {lost[0]!r}", wanted, f"Sections: {known}."
+                )
+            values = [by_name[name] for name in self.names]
+            kind = given.dtype if isinstance(given, pd.Series) else None
+            return pd.Series(values, list(self.names), dtype=kind)
+        if isinstance(given, pd.Categorical | pd.Series):
+            values = pd.Series(given)
+        else:
+            try:
+                values = pd.Series(list(given))
+            except TypeError as error:
+                raise InputError(argument, repr(given)[:60], wanted, f"Sections: {known}.") from error
+        if len(values) != len(self.names):
+            raise InputError(argument, f"{len(values)} values", wanted, f"Sections: {known}.")
+        return values.set_axis(list(self.names))
+
+    def covariates(self, given: object) -> pd.DataFrame | None:
+        """What else sections differ by, a column each.
+
+        Parameters
+        ----------
+        given
+            A column of `obs`, several, a mapping of names to values of the sections, or a data frame.
+        """
+        if given is None:
+            return None
+        if isinstance(given, str):
+            given = [given]
+        if isinstance(given, pd.DataFrame):
+            return pd.DataFrame({name: self.of_sections(given[name], "covariates") for name in given})
+        if isinstance(given, Mapping):
+            return pd.DataFrame({str(key): self.of_sections(one, "covariates") for key, one in given.items()})
+        if isinstance(given, Sequence) and all(isinstance(one, str) for one in given):
+            return pd.DataFrame({one: self._column(one, "covariates") for one in given})
+        wanted = "columns of obs, a dict of values of the sections, or a data frame"
+        raise InputError("covariates", repr(given)[:60], wanted, 'For example covariates=["batch"].')
+
+    def _column(self, name: str, argument: str) -> pd.Series:
+        values, order = [], None
+        for section, obs in zip(self.names, self.obs, strict=True):
+            if name not in obs:
+                found = f"{unknown_name(name, obs)} in the section {section!r}"
+                raise InputError(argument, found, "a column of obs, or values", "See obs.columns.")
+            own = obs[name].dropna().unique()
+            if len(own) > 1:
+                found = f"{len(own)} values of {name!r} in the section {section!r}"
+                raise InputError(argument, found, "one for each section", "Name a column of whole sections.")
+            values.append(own[0] if len(own) else np.nan)
+            if isinstance(obs[name].dtype, pd.CategoricalDtype):
+                order = obs[name].cat.categories
+        kind = None
+        if order is not None and set(pd.Series(values).dropna()) <= set(order):
+            kind = pd.CategoricalDtype(order)
+        return pd.Series(values, list(self.names), dtype=kind)
+
+
+def cohort_of(
+    sections: object,
+    section_key: str | None,
+    layer: str | None,
+    spatial_key: str,
+) -> Cohort:
+    """What a caller gave, checked as far as it can be before counts are read.
+
+    Parameters
+    ----------
+    sections
+        A list of objects or of paths, a mapping of names to these, or one object with `section_key`.
+    section_key
+        Column of `obs` that tells the sections of one object apart, or names the section of each of a list.
+    layer, spatial_key
+        As in `Section.from_anndata`.
+    """
+    if isinstance(sections, anndata.AnnData):
+        return _of_one(sections, section_key, layer, spatial_key)
+    if isinstance(sections, Mapping):
+        names, given = [str(name) for name in sections], list(sections.values())
+    elif isinstance(sections, Sequence) and not isinstance(sections, str | bytes):
+        names, given = [], list(sections)
+    else:
+        wanted = "a list of AnnData or paths, or one AnnData with section_key"
+        raise InputError("sections", f"a {type(sections).__name__}", wanted, "Pass a list.")
+    _check_twice(given)
+    objects = [_read(one, k) for k, one in enumerate(given)]
+    if not names:
+        names = [
+            _name(one, path, section_key, k) for k, (one, path) in enumerate(zip(objects, given, strict=True))
+        ]
+    _check_names(names)
+    made = []
+    for name, adata in zip(names, objects, strict=True):
+        called = Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}")
+        section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, called=called)
+        made.append(taken(section, spots_within(adata)))
+    return Cohort(tuple(names), tuple(made), tuple(one.obs for one in objects), joined=False)
+
+
+def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_key: str) -> Cohort:
+    if section_key is None:
+        fix = "Name the column of obs that tells sections apart, or pass a list of sections."
+        raise InputError("section_key", "None for one object", "a column of obs", fix)
+    label = labels_of(adata, section_key)
+    section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
+    section = section if sparse.issparse(section.counts) else section.in_memory()
+    within = spots_within(adata)
+    within = np.ones(adata.n_obs, bool) if within is None else within
+    names = list(dict.fromkeys(label))
+    spots = [np.flatnonzero(within & (label == name)) for name in names]
+    parts = [
+        replace(
+            section.take(one),
+            called=Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}"),
+        )
+        for name, one in zip(names, spots, strict=True)
+    ]
+    _check_names(names)
+    return Cohort(tuple(names), tuple(parts), tuple(adata.obs.iloc[one] for one in spots), joined=True)
+
+
+def _read(given: object, k: int) -> AnnData:
+    if isinstance(given, str | Path):
+        if not Path(given).is_file():
+            found, fix = f"{str(given)!r}, which is no file", "Check the path."
+            raise InputError(f"sections[{k}]", found, "an .h5ad file", fix)
+        given = anndata.read_h5ad(given)
+    check_section(given, f"sections[{k}]")
+    return given  # type: ignore[return-value]
+
+
+def _name(adata: AnnData, given: object, section_key: str | None, k: int) -> str:
+    if section_key is not None:
+        names = list(dict.fromkeys(labels_of(adata, section_key)))
+        if len(names) != 1:
+            found = f"{len(names)} sections in sections[{k}].obs[{section_key!r}]"
+            raise InputError(
+                "section_key", found, "one in each object of a list", "Split it, or pass it alone."
+            )
+        return str(names[0])
+    return Path(given).stem if isinstance(given, str | Path) else str(k + 1)
+
+
+def _check_twice(given: list[object]) -> None:
+    for k, one in enumerate(given):
+        for other in given[:k]:
+            same = one is other or (
+                isinstance(one, str | Path) and isinstance(other, str | Path) and Path(one) == Path(other)
+            )
+            if same:
+                found = "a section that is given twice"
+                raise InputError(f"sections[{k}]", found, "each once", "Leave it out.")
+
+
+def _check_names(names: list[str]) -> None:
+    if len(names) < 2:
+        found = f"{len(names)} section{'s' * (len(names) != 1)}"
+        raise InputError("sections", found, "two or more", "Pass sections of two conditions at least.")
+    twice = [name for k, name in enumerate(names) if name in names[:k]]
+    if twice:
+        found = f"{twice[0]!r} for two sections"
+        raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")
