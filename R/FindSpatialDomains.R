@@ -9,7 +9,7 @@
 #' clustered. Which width of the window and how many components suit differs between
 #' tissues. With `method = "mixture"` Gaussian mixtures, in which neighbours have a say,
 #' are therefore fitted to windows of 1, 4, 7, 13 and 19 spots, to 12, 16, 20 and 30
-#' components, from 6 starts each, 120 partitions in all. The one that is most like all
+#' components, from 8 starts each, 160 partitions in all. The one that is most like all
 #' others and the fifth that is most like it vote. Other methods see windows of 7 spots.
 #'
 #' Windows do not cross to islands, parts that lie farther from the rest than three times
