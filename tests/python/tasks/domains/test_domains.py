@@ -58,7 +58,7 @@ def test_planted_domains_are_found_by_all_genes(tissue):
     about = adata.uns["sigel"]["domains"]
     assert about["genes"].tolist() == adata.var_names.tolist()
     assert DomainConfig.from_dict(json.loads(about["params"])) == DomainConfig()
-    votes = 120 * adata.obs["sigel_domain_prob"]  # five windows, three numbers of components, eight starts
+    votes = 160 * adata.obs["sigel_domain_prob"]  # five windows, four numbers of components, eight starts
     np.testing.assert_allclose(votes, votes.round(), atol=1e-9)
     assert "sigel_selected" not in adata.var
 
