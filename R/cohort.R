@@ -1,6 +1,6 @@
 # Sections of several donors, however they are given, and what is known of each. A cohort is a list of `names`, of
-# `sections` (each counts and places), of `meta` (meta data of the cells of each, or NULL), and of `joined`: whether they
-# were one object, in which a gene that a section lacks has zeros.
+# `sections` (each counts and places), of `meta` (meta data of the cells of each, or NULL), and of `joined`: whether
+# they were one object, in which a gene that a section lacks has zeros.
 
 # Sections out of one object; `labels`: the section of each cell.
 cohort_of_one <- function(counts, places, labels, meta = NULL) {
@@ -145,6 +145,8 @@ read_section <- function(object, assay, image, coordinates, layer, call) {
 speaking_of_section <- function(name, call, code) {
   tryCatch(code, sigel_input_error = function(error) {
     lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
+    # An object of a list is one section.
+    lines <- sub(paste0(" ", SECTIONS_TOGETHER), "", lines, fixed = TRUE)
     lines[1L] <- sub(": found ", sprintf(": found in the section \"%s\" ", name), lines[1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),
@@ -161,17 +163,23 @@ values_of_sections <- function(given, cohort, argument, call) {
     return(column_of_sections(given, cohort, argument, call))
   }
   n <- length(cohort$names)
-  wanted <- sprintf("a value for each of the %d sections, or the name of a column of the meta data", n)
-  lawful <- is.factor(given) || is.numeric(given) || is.character(given) || is.logical(given)
-  if (!lawful || !is.null(dim(given))) {
-    found <- if (is.null(given)) "nothing" else describe(given)
-    sigel_abort(argument, found, wanted, sprintf("Sections: %s.", some(cohort$names, 6L)), call)
+  found <- if (is.null(given)) {
+    "nothing"
+  } else if (!is_plain(given)) {
+    describe(given)
+  } else if (is.null(names(given)) && length(given) != n) {
+    sprintf("%d values", length(given))
   }
-  if (is.null(names(given)) && length(given) != n) {
-    found <- sprintf("%d value%s", length(given), if (length(given) == 1L) "" else "s")
+  if (!is.null(found)) {
+    wanted <- sprintf("a value for each of the %d sections, or the name of a column of the meta data", n)
     sigel_abort(argument, found, wanted, sprintf("Sections: %s.", some(cohort$names, 6L)), call)
   }
   unname(by_section(given, cohort$names, argument, call))
+}
+
+# Whether something is a vector of values.
+is_plain <- function(x) {
+  is.null(dim(x)) && (is.factor(x) || is.numeric(x) || is.character(x) || is.logical(x))
 }
 
 # A value of each section from a column of the meta data; a factor where the last of its factors knows all values.
