@@ -9,11 +9,16 @@
 #' clustered. Which width of the window and how many components suit differs between
 #' tissues. With `method = "mixture"` Gaussian mixtures, in which neighbours have a say,
 #' are therefore fitted to windows of 1, 4, 7, 13 and 19 spots, to 12, 16, 20 and 30
-#' components, from 6 starts each, 120 partitions in all. The one that is most like all
+#' components, from 8 starts each, 160 partitions in all. The one that is most like all
 #' others and the fifth that is most like it vote. Other methods see windows of 7 spots.
 #'
+#' Windows do not cross to islands, parts that lie farther from the rest than three times
+#' what their spots lie from one another. Spots beside the tissue are spots like others:
+#' leave them out first, as `Load10X_Spatial()` does.
+#'
 #' With `n.domains = NULL` counts are dealt out to two halves, independent experiments on
-#' the same tissue, and domains are found in each: the number is the largest of which
+#' the same tissue, and domains are found in each by mixtures, whatever the method: the
+#' number is the largest of which
 #' every domain is found again in the other half (a Jaccard index of 0.75 at least;
 #' Hennig 2007). It takes some ten times as long.
 #'

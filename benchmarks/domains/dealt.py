@@ -18,6 +18,7 @@ from benchmarks.domains.inputs import Given, components, spacing
 from benchmarks.domains.tissues import Labelled
 from benchmarks.harness.job import Job
 from benchmarks.harness.sections import read, there
+from sigel.stats.thinning import thinned_halves
 
 SOURCES = ("dlpfc_151674", "st_mousebrain_hippo1", "st_breast_layer2_full", "starmap_v1_BY3_1k")
 N_DOMAINS = 5
@@ -93,13 +94,14 @@ def dealt(source: anndata.AnnData, name: str, shape: str, depth: float, seed: in
     """
     rng = np.random.default_rng([seed, *name.encode(), *shape.encode()])
     counts = sparse.csr_matrix(source.X)
-    one, other = halves(counts, rng)
+    one, other = thinned_halves(counts, rng)
     kind = classes(source, one, rng)
     places = np.asarray(source.obsm["spatial"], dtype=float)[:, :2]
     domain = SHAPES[shape](_in_unit_square(places))
     domain = np.unique(domain, return_inverse=True)[1]
     pure = rng.random(len(domain)) < PURITY
-    wanted = np.where(pure, domain, rng.integers(N_DOMAINS, size=len(domain)))
+    other_class = (domain + rng.integers(1, N_DOMAINS, size=len(domain))) % N_DOMAINS
+    wanted = np.where(pure, domain, other_class)
     members = [np.flatnonzero(kind == k) for k in range(N_DOMAINS)]
     drawn = np.array([rng.choice(members[k]) for k in wanted])
     dealt_counts = other[drawn]
@@ -111,26 +113,6 @@ def dealt(source: anndata.AnnData, name: str, shape: str, depth: float, seed: in
     made = anndata.AnnData(dealt_counts, obs=obs, var=source.var[[]], obsm={"spatial": places})[seen].copy()
     title = f"{name}, {shape}" + (f", {depth:.0%} of counts" if depth < 1 else "")
     return Labelled(title, made, domain[seen].astype(str), name)
-
-
-def halves(
-    counts: sparse.csr_matrix, rng: np.random.Generator
-) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Each count in one of two halves, at random.
-
-    Parameters
-    ----------
-    counts
-        Spots x genes, raw.
-    rng
-        Deals them.
-    """
-    one = counts.copy()
-    one.data = rng.binomial(counts.data.astype(int), 0.5).astype(np.float64)
-    other = counts - one
-    for half in (one, other):
-        half.eliminate_zeros()
-    return one, sparse.csr_matrix(other)
 
 
 def classes(source: anndata.AnnData, counts: sparse.csr_matrix, rng: np.random.Generator) -> np.ndarray:

@@ -16,13 +16,14 @@ from sklearn.cluster import KMeans
 
 import sigel
 from benchmarks.domains.adjacent import SERIES, agreement_of_adjacent, matched
-from benchmarks.domains.dealt import dealt, dealt_sections, halves
+from benchmarks.domains.dealt import dealt, dealt_sections
 from benchmarks.domains.stages import METHODS, PEERS, QUICK_METHODS, apply, bare, hand_over
 from benchmarks.domains.tables import run_tissue
 from benchmarks.domains.tissues import DLPFC, FILES, Labelled, agreement, labelled, tissues
 from benchmarks.harness.job import Job
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import read, there
+from sigel.stats.thinning import thinned_halves
 
 N_SEEDS = 3
 BINS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -188,7 +189,7 @@ def _of_several_sections(job: Job) -> Iterable[Labelled]:
     if job.quick:
         whole = sigel.datasets.simulated_section(18, 18, 4, 30, 60, seed=job.seed)
         parts = [whole.copy(), whole.copy()]
-        for part, half in zip(parts, halves(whole.X, np.random.default_rng(job.seed)), strict=True):
+        for part, half in zip(parts, thinned_halves(whole.X, np.random.default_rng(job.seed)), strict=True):
             part.X = half
         made = anndata.concat(parts, label="section", keys=["a", "b"], index_unique="-")
         yield labelled("simulated", made, "region")
@@ -223,7 +224,7 @@ def calibration_rows(job: Job) -> list[Row]:
         given = bare(tissue.adata)
         several = "section" if "section" in given.obs else None
         found = []
-        for half in halves(sparse.csr_matrix(given.X), np.random.default_rng(job.seed)):
+        for half in thinned_halves(sparse.csr_matrix(given.X), np.random.default_rng(job.seed)):
             adata = given.copy()
             adata.X = half.astype(np.float32)
             sigel.tl.domains(adata, tissue.n_domains, section_key=several, seed=job.seed, progress=False)

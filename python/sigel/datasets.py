@@ -280,7 +280,9 @@ def simulated_cohort(
         angle = rng.uniform(0, 2 * np.pi)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         made.obsm["spatial"] = made.obsm["spatial"] @ turn.T
-        made.obs["donor"], made.obs["condition"] = f"D{donor + 1}", "case" if case else "control"
+        made.obs["donor"] = f"D{donor + 1}"
+        names_of_two = pd.CategoricalDtype(["control", "case"])
+        made.obs["condition"] = pd.Series("case" if case else "control", made.obs_names, dtype=names_of_two)
         made.var["change"] = np.append(change, np.full(made.n_vars - len(genes), "none"))
         sections.append(made)
     return sections

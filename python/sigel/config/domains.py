@@ -27,7 +27,7 @@ class DomainConfig(Settings):
         labelled sections any choice of these was as good (mean adjusted Rand index 0.54 to 0.55), and with 8
         among them the domains of a small section were others at every seed (0.49).
     starts
-        Mixtures from other starts for each window and number of components. Default 6, 120 partitions in
+        Mixtures from other starts for each window and number of components. Default 8, 160 partitions in
         all: on single starts the same description gives very different domains.
     agreeing
         Share of these partitions that vote: those most like the one that all others are most like. Default
@@ -58,7 +58,7 @@ class DomainConfig(Settings):
     target_sum: float | None = None
     windows: tuple[int, ...] = (1, 4, 7, 13, 19)
     components: tuple[int, ...] = (12, 16, 20, 30)
-    starts: int = 6
+    starts: int = 8
     agreeing: float = 0.2
     prior: float = 30.0
     prior_neighbors: int = 19

@@ -187,7 +187,7 @@ def shrunk_variances(
     >>> bool(prior_df > 50), bool(abs(found - 1).max() < 0.2)
     (True, True)
     """
-    floor = 1e-12 * max(float(variance.mean()), 1e-300)
+    floor = 1e-12 * max(float(np.median(variance)), 1e-300)
     e = np.log(np.maximum(variance, floor)) - special.digamma(df / 2) + np.log(df / 2)
     common, n_terms = np.full(len(e), e.mean()), 1
     if trend is not None and len(e) > 20:

@@ -12,18 +12,12 @@ from scipy.spatial import cKDTree
 # hexagonal lattice holds 12 at most within the scales in use.
 TIE = 1e-6
 MOST_TIED = 24
-
-
-# Cells whose distances to their n-th nearest say what is usual.
-MOST_LOOKED_AT = 1000
+# Cells handled at a time: of a lattice each looks at many others before the ties are settled.
+_BLOCK = 100_000
 
 
 def mean_of_nearest(
-    coordinates: Num[np.ndarray, "cells axes"],
-    n: int,
-    cells: Int[np.ndarray, " some"] | None = None,
-    *,
-    reach: float = np.inf,
+    coordinates: Num[np.ndarray, "cells axes"], n: int, cells: Int[np.ndarray, " some"] | None = None
 ) -> Float32[sparse.csr_matrix | sparse.csr_array, "some cells"]:
     """Weights that replace each cell's value by the mean over the cells nearest to it, itself included.
 
@@ -37,19 +31,17 @@ def mean_of_nearest(
         Cells of a mean; all of them where there are fewer.
     cells
         Numbers of the cells whose means are wanted, `(n_some,)`; None: all.
-    reach
-        Cells farther away than so many times the usual distance to the n-th nearest don't count: of an island
-        only its own do. Default: all count.
 
     Returns
     -------
     scipy.sparse.csr_matrix
         float32 `(n_some, n_cells)`; rows sum to 1. Cells as far as the last of the `n` share its weight.
+        Where more than 24 lie at one place, a cell may be left out of its own mean.
 
     Notes
     -----
     A cell nearer than the n-th nearest weighs 1 / n; what these leave of n is shared out equally among the
-    cells that are as far as the n-th, within one part in a million. What is usual is the median over cells.
+    cells that are as far as the n-th, within one part in a million.
 
     Examples
     --------
@@ -66,24 +58,25 @@ def mean_of_nearest(
             (np.ones(len(cells), np.float32), cells, np.arange(len(cells) + 1)), shape=(len(cells), n_cells)
         )
     tree = cKDTree(coordinates)
-    at = coordinates[cells]
-    distance, near = tree.query(at, min(n + 1, n_cells), workers=torch.get_num_threads())
+    starts = range(0, max(len(cells), 1), _BLOCK)
+    blocks = [_nearest(tree, coordinates[cells[start : start + _BLOCK]], n) for start in starts]
+    return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, "csr")
+
+
+def _nearest(tree: cKDTree, at: np.ndarray, n: int) -> sparse.csr_matrix:
+    """Rows of weights of the cells at some places."""
+    n_cells, workers = tree.n, torch.get_num_threads()
+    distance, near = tree.query(at, min(n + 1, n_cells), workers=workers)
     # Of cells equally far, as on a lattice, each gets its share: rounding must not choose among them.
-    last = distance[:, n - 1]
-    tied = distance[:, -1] <= last * (1 + TIE) if n < n_cells else np.zeros(len(cells), bool)
+    tied = np.zeros(len(at), bool)
+    if n < n_cells:
+        tied = distance[:, -1] <= distance[:, n - 1] * (1 + TIE)
     alone = ~tied
-    limit = np.inf
-    if np.isfinite(reach):
-        some = coordinates[:: max(1, n_cells // MOST_LOOKED_AT)]
-        usual = tree.query(some, n)[0][:, -1]
-        usual = usual[usual > 0]  # not of cells that lie one on the other
-        limit = reach * np.median(usual) if len(usual) else np.inf
     weights = np.full((int(alone.sum()), n), 1 / n, np.float32)
-    parts = [_rows(weights, near[alone, :n], distance[alone, :n], limit, n_cells)]
+    parts = [_rows(weights, near[alone, :n], n_cells)]
     if tied.any():
-        look = min(n + MOST_TIED, n_cells)
-        distance, near = tree.query(at[tied], look, workers=torch.get_num_threads())
-        parts.append(_rows(_shared_out(distance, n), near, distance, limit, n_cells))
+        distance, near = tree.query(at[tied], min(n + MOST_TIED, n_cells), workers=workers)
+        parts.append(_rows(_shared_out(distance, n), near, n_cells))
     # Whose cells are not tied come first: back to the order that is wanted.
     found = parts[0] if alone.all() else sparse.vstack(parts, "csr")
     if not (alone.all() or tied.all()):
@@ -102,16 +95,8 @@ def _shared_out(distance: np.ndarray, n: int) -> Float32[np.ndarray, "some look"
 
 
 def _rows(
-    weights: Float32[np.ndarray, "some look"],
-    near: np.ndarray,
-    distance: np.ndarray,
-    limit: float,
-    n_cells: int,
+    weights: Float32[np.ndarray, "some look"], near: Int[np.ndarray, "some look"], n_cells: int
 ) -> sparse.csr_matrix:
-    """Rows of weights that add up to 1, without those of cells beyond a limit."""
-    if (distance[:, -1:] > limit).any():
-        weights = np.where(distance <= limit, weights, 0)
-        weights = weights / weights.sum(axis=1, keepdims=True)
     n_rows, width = near.shape
     pointers = np.arange(0, near.size + 1, width)
     return sparse.csr_matrix((weights.ravel(), near.ravel(), pointers), shape=(n_rows, n_cells))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Float64, Int, Num, Shaped
 from scipy import sparse
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 
@@ -36,7 +39,10 @@ def kmeans(
     >>> kmeans(np.array([[0.0], [0.1], [9.0]]), 2, np.array([0, 1])).shape
     (2, 3)
     """
-    with threadpool_limits(1, "openmp"):  # three threads and more add in the order in which they finish
+    # Three threads and more add in the order in which they finish. Fewer distinct points than parts are no
+    # fault.
+    with threadpool_limits(1, "openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return np.stack([KMeans(n_parts, n_init=1, random_state=int(seed)).fit_predict(x) for seed in seeds])
 
 

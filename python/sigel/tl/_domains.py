@@ -75,9 +75,9 @@ def domains(
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
     section_key
-        Column of `obs` that tells several sections apart: one model for all, windows within each; what sets a
-        section apart as a whole, beyond the domains that it holds, is taken out
-        (`DomainConfig.section_offsets`).
+        Column of `obs` that tells several sections apart, by default that of the fit under `key`: one
+        model for all, windows within each; what sets a section apart as a whole, beyond the domains that
+        it holds, is taken out (`DomainConfig.section_offsets`).
     key
         `key_added` of `sigel.tl.embed`, whose layer and coordinates are taken up where it was called.
     key_added
@@ -114,7 +114,8 @@ def domains(
     Notes
     -----
     A spot is described by the mean of a window, the log-normalised counts x of the n nearest spots j of its
-    section, itself included, gene by gene::
+    section, itself included, gene by gene; windows do not cross to islands, parts that lie farther from the
+    rest than three times what their spots lie from one another::
 
         m_ig = sum_j x_jg / n
 
@@ -134,11 +135,11 @@ def domains(
     that do.
 
     Without `n_domains`, counts are dealt out to two halves, which are independent experiments on the same
-    tissue, and domains are found in each. K is the largest number of which each domain of one half has a
-    Jaccard index of 0.75 at least with one of the other half, the bound of a stable cluster (Hennig 2007).
-    Beside it stands the BIC (Fraley and Raftery 2002) of mixtures without neighbours of the features, with L
-    the mean log-likelihood of a spot and N the number of spots over that of a window; it takes more domains
-    than annotators do::
+    tissue, and domains are found in each by mixtures, whatever the method. K is the largest number of
+    which each domain of one half has a Jaccard index of 0.75 at least with one of the other half, the
+    bound of a stable cluster (Hennig 2007). Beside it stands the BIC (Fraley and Raftery 2002) of
+    mixtures without neighbours of the features, with L the mean log-likelihood of a spot and N the number
+    of spots over that of a window; it takes more domains than annotators do::
 
         BIC = 2 N L - (K - 1 + K d + d (d + 1) / 2) log N
 

@@ -60,6 +60,7 @@ def section_as_fitted(
 ) -> tuple[Section, dict[str, str]]:
     """The section or sections, and under which names their parts were found."""
     given = as_fitted(info, layer, spatial_key)
+    section_key = section_key or str(info.get("section_key", "")) or None
     section = Section.from_anndata(adata, **given, section_key=section_key)
     where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
     return section, where

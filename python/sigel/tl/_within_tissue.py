@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import warn
+from sigel.errors import InputError, warn
 from sigel.images.section import Section
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Of Space Ranger, in all of its versions: 1 within, 0 beside.
 COLUMN = "in_tissue"
+_WORDS = {"true": 1, "false": 0}
 
 
 def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
@@ -27,10 +29,23 @@ def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
         A section, with `obs["in_tissue"]` or without.
     told
         Whether a warning says how many do not.
+
+    Raises
+    ------
+    InputError
+        When the column holds something else.
     """
     if COLUMN not in adata.obs:
         return None
-    within = pd.to_numeric(adata.obs[COLUMN].astype(object), errors="coerce").to_numpy(float) != 0
+    column = adata.obs[COLUMN].astype(object)
+    words = column.map(lambda one: _WORDS.get(one.lower(), one) if isinstance(one, str) else one)
+    number = pd.to_numeric(words, errors="coerce")
+    unknown = column[number.isna()]
+    if len(unknown):
+        found = f"obs[{COLUMN!r}] with {unknown.iloc[0]!r}"
+        fix = f"Store 0 and 1 there, or leave the column out: del adata.obs[{COLUMN!r}]."
+        raise InputError("adata", found, "1 for spots within the tissue, 0 for those beside it", fix)
+    within = number.to_numpy(float) != 0
     if within.all() or not within.any():  # a column of zeros says nothing
         return None
     if told:
@@ -51,7 +66,9 @@ def taken(section: Section, within: np.ndarray | None) -> Section:
     """
     if within is None:
         return section
-    return (section if sparse.issparse(section.counts) else section.in_memory()).take(within)
+    if not sparse.issparse(section.counts):
+        section = section.in_memory(replace(section.called, section="adata", genes="adata", counts="layer"))
+    return section.take(within)
 
 
 def for_all(values: np.ndarray, within: np.ndarray | None) -> np.ndarray:

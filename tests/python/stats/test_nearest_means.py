@@ -53,19 +53,3 @@ def test_means_of_some_cells_are_those_of_all(seed, n, lattice):
     expected = (nearer + tied * (n - nearer.sum(axis=1, keepdims=True)) / tied.sum(axis=1, keepdims=True)) / n
     if n > 1:  # of one, the cell itself, whatever lies at the same place
         np.testing.assert_allclose(some.toarray(), expected, atol=1e-6)
-
-
-def test_an_island_keeps_to_itself_where_reach_is_limited():
-    mainland = np.stack(np.divmod(np.arange(100.0), 10), axis=1)
-    island = np.array([[40.0, 40.0], [41.0, 40.0], [40.0, 41.0]])
-    alone = np.array([[-60.0, 0.0]])
-    places = np.vstack([mainland, island, alone])
-    far, near = mean_of_nearest(places, 7), mean_of_nearest(places, 7, reach=3)
-    assert (far[:100] != near[:100]).nnz == 0  # corners reach no farther than usual
-    assert set(near[101].indices) == {100, 101, 102}
-    np.testing.assert_allclose(near[101].data, 1 / 3, rtol=1e-6)
-    assert set(near[103].indices) == {103}
-    assert set(far[103].indices) > {103}
-    np.testing.assert_allclose(np.asarray(near.sum(axis=1)).ravel(), 1, rtol=1e-6)
-    # What is usual does not hang on which means are asked for.
-    assert abs(mean_of_nearest(places, 7, np.array([101, 103]), reach=3) - near[[101, 103]]).max() == 0

@@ -17,6 +17,8 @@ from sigel.tasks.domains.windows import Tissue
 
 # Spots of a class at least: one tells nothing of how its class varies.
 LEAST_LABELLED = 2
+# Share of the smaller panel that both name, below which that is said.
+FEW_SHARED = 0.2
 # What a caller calls the labelled side, for messages.
 REFERENCE = Called(
     owner="reference",
@@ -59,7 +61,7 @@ def classes_of(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fix = "Name the column of obs that holds the labels: column=..."
         raise InputError("reference", found, "2 or more", fix)
     if len(kept) < len(names):
-        few = ", ".join(map(repr, names[size < LEAST_LABELLED]))
+        few = ", ".join(repr(str(name)) for name in names[size < LEAST_LABELLED])
         warn(f"A label that a single spot of the reference has is given to no other: {few}.")
     return kept, pd.Index(kept).get_indexer(known)
 
@@ -83,6 +85,7 @@ def side_by_side(reference: Section, section: Section) -> Section:
     genes = np.intersect1d(reference.genes.astype(str), section.genes.astype(str)).astype(object)
     if len(genes) < 2:
         raise _too_few(reference.genes, section.genes, len(genes))
+    _warn_of_few(reference.genes, section.genes, len(genes))
     counts, labels = [], []
     for name, one in (("reference", reference), ("section", section)):
         counts.append(one.counts[:, pd.Index(one.genes).get_indexer(genes)])
@@ -162,9 +165,26 @@ def warn_of_silent(counts: sparse.csr_matrix) -> None:
         )
 
 
+def _warn_of_few(theirs: np.ndarray, ours: np.ndarray, n_shared: int) -> None:
+    """Warn where names are shared by few genes, or would be by many more."""
+    n_alike, smaller = _alike(theirs, ours), min(len(theirs), len(ours))
+    if n_alike > 2 * n_shared:
+        warn(
+            f"{n_shared} genes are shared by name, {n_alike} would be if capitals were ignored: rename those "
+            "of one, or is it of another species? Labels rest on the shared ones."
+        )
+    elif n_shared < FEW_SHARED * smaller:
+        warn(f"Labels rest on {n_shared} shared genes, of {smaller} in the smaller panel.")
+
+
+def _alike(theirs: np.ndarray, ours: np.ndarray) -> int:
+    """Genes that would be shared if capitals were ignored."""
+    return len(np.intersect1d(np.char.upper(theirs.astype(str)), np.char.upper(ours.astype(str))))
+
+
 def _too_few(theirs: np.ndarray, ours: np.ndarray, n_shared: int) -> InputError:
     """The refusal of names that are not the same, with what may be wrong with them."""
-    n_alike = len(np.intersect1d(np.char.upper(theirs.astype(str)), np.char.upper(ours.astype(str))))
+    n_alike = _alike(theirs, ours)
     found = f"{n_shared} gene{'s' * (n_shared != 1)} that the new sections have, too"
     fix = f"Are both ids, or symbols? The new sections have {ours[0]!r}, the reference {theirs[0]!r}."
     if n_alike > n_shared:

@@ -74,6 +74,12 @@ def domain_numbers(
 
     n_spots = len(described.features)
     most = max(2, min(config.max_domains, n_spots // 10))
+    if (section.counts.data % 1 != 0).any():
+        warn(
+            "Halves of the counts are independent of each other only where these are raw counts: of "
+            "normalised values any number of domains is found again. Pass the layer of raw counts, or give "
+            "`n_domains`."
+        )
     few, rng = _fewer(config, described), stream(seed, "number of domains")
     halves = [
         # The same start for both: where many spots are judged on some, on the same.

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from sigel.stats.nearest_means import mean_of_nearest
 
-# A window holds no spots farther away than so many times the usual: those of an island are its own.
-REACH = 3.0
+# Spots hang together where one is among the other's nearest, and no farther away than so many times what
+# either has its third nearest at. What does not is an island, and a window does not cross to it.
+LINKED, REACH = 12, 3.0
 # Directions beyond those wanted, and rounds: axes of patterns are exact, those of noise are not.
 OVERSAMPLED = 20
 ITERATIONS = 8
@@ -79,21 +83,66 @@ class Tissue:
         self._means[n] = self._nearest(n, np.arange(len(self.section)))
         return self._means[n]
 
+    @cached_property
+    def _pieces(self) -> list[np.ndarray]:
+        """Spots of each island of each section, in order."""
+        made = []
+        for part in self.parts:
+            island = islands(self.coordinates[part])
+            order = np.argsort(island, kind="stable")
+            made += [part[one] for one in np.split(order, np.cumsum(np.bincount(island))[:-1])]
+        return made
+
     def _nearest(self, n: int, spots: np.ndarray) -> sparse.csr_matrix:
-        if self.n_sections == 1:
-            return mean_of_nearest(self.coordinates, n, spots, reach=REACH)
-        within = np.empty(len(self.section), int)  # number of each spot in its section
-        blocks, order = [], []
-        for k, part in enumerate(self.parts):
-            within[part] = np.arange(len(part))
-            order.append(np.flatnonzero(self.section[spots] == k))
-            inside = within[spots[order[-1]]]
-            blocks.append(mean_of_nearest(self.coordinates[part], n, inside, reach=REACH))
+        if len(self._pieces) == 1:
+            return mean_of_nearest(self.coordinates, n, spots)
+        within, piece_of = np.empty(len(self.section), int), np.empty(len(self.section), int)
+        for k, piece in enumerate(self._pieces):
+            within[piece], piece_of[piece] = np.arange(len(piece)), k
+        order = np.argsort(piece_of[spots], kind="stable")
+        ends = np.cumsum(np.bincount(piece_of[spots], minlength=len(self._pieces)))
+        blocks = [
+            mean_of_nearest(self.coordinates[piece], n, within[spots[asked]])
+            for piece, asked in zip(self._pieces, np.split(order, ends[:-1]), strict=True)
+        ]
         found = sparse.csr_matrix(sparse.block_diag(blocks, "csr"))
-        found.indices = np.concatenate(self.parts).astype(found.indices.dtype)[found.indices]
-        found = found[np.argsort(np.concatenate(order), kind="stable")]
+        found.indices = np.concatenate(self._pieces).astype(found.indices.dtype)[found.indices]
+        found = found[np.argsort(order)]
         found.sort_indices()
         return found
+
+
+def islands(coordinates: np.ndarray) -> np.ndarray:
+    """Number of the island that each spot of a section is on, from 0, `(n_spots,)`.
+
+    Parameters
+    ----------
+    coordinates
+        `(n_spots, 2)`, in any unit.
+
+    Notes
+    -----
+    Connected components of the spots and their 12 nearest, where a pair is linked that is no farther apart
+    than three times the larger of the two spots' distances to their third nearest: how densely spots lie may
+    differ between parts of the tissue, and a spot or two alone belong to what is nearest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> places = np.stack(np.divmod(np.arange(20.0), 5), axis=1)
+    >>> islands(np.vstack([places, places + 50])).tolist() == [0] * 20 + [1] * 20
+    True
+    """
+    n_spots = len(coordinates)
+    k = min(LINKED + 1, n_spots)
+    if k <= 4:
+        return np.zeros(n_spots, int)
+    distance, near = cKDTree(coordinates).query(coordinates, k, workers=torch.get_num_threads())
+    own = distance[:, 3]
+    linked = distance <= REACH * np.maximum(own[:, None], own[near])
+    row = np.repeat(np.arange(n_spots), linked.sum(axis=1))
+    graph = sparse.csr_matrix((np.ones(len(row), bool), (row, near[linked])), shape=(n_spots, n_spots))
+    return connected_components(graph, directed=False)[1]
 
 
 @dataclass(frozen=True)

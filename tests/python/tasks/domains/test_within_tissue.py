@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import sigel
 from planted_tissue import find, planted_domains
+from sigel.tasks.domains.windows import Tissue, islands
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +99,54 @@ def test_an_island_of_another_domain_than_the_shore_is_not_drowned():
     of_band = pd.crosstab(both.obs["region"], both.obs["sigel_domain"])
     own = both.obs["sigel_domain"][both.obs["part"] == "1"]
     assert (own == of_band.loc[bands[0]].idxmax()).mean() > 0.9
+
+
+def test_how_densely_cells_lie_is_no_border():
+    """A dense square, and beside it one of a fiftieth of the density; each has full windows."""
+    rng = np.random.default_rng(0)
+    dense, sparse_ = rng.uniform(0, 10, (1600, 2)), rng.uniform(0, 30, (300, 2)) + [10.5, 0]
+    places = np.vstack([dense, sparse_])
+    assert islands(places)[:1600].max() == 0
+    tissue = Tissue(places, np.zeros(1900, int))
+    seen = np.diff(tissue.means(19).indptr)
+    assert np.median(seen[1600:]) >= 19
+    assert (seen >= 19).mean() > 0.99
+
+
+def test_islands_are_what_lies_apart_and_single_spots_are_none():
+    mainland = np.stack(np.divmod(np.arange(400.0), 20), axis=1)
+    island = np.stack(np.divmod(np.arange(12.0), 4), axis=1) + [40.0, 0]
+    alone = np.array([[0.0, 60.0]])
+    found = islands(np.vstack([mainland, island, alone]))
+    assert len(set(found[:400])) == len(set(found[400:412])) == 1
+    assert found[0] != found[400]
+    assert found[412] == found[0]
+    tissue = Tissue(np.vstack([mainland, island, alone]), np.zeros(413, int))
+    means = tissue.means(19)
+    assert set(means[405].indices) == set(range(400, 412))
+    np.testing.assert_allclose(np.asarray(means.sum(axis=1)).ravel(), 1, rtol=1e-5)
+    some = np.array([411, 3, 412, 200, 400])
+    assert abs(Tissue(tissue.coordinates, tissue.section).means(19, some) - means[some]).max() == 0
+
+
+@pytest.mark.parametrize("text", [("True", "False"), ("true", "false"), ("1", "0"), ("TRUE", "FALSE")])
+def test_text_says_what_is_tissue(slide, text):
+    adata = slide.copy()
+    adata.obs["in_tissue"] = np.where(adata.obs["in_tissue"] == 1, *text)
+    with pytest.warns(UserWarning, match="80 of"):
+        find(adata, 3)
+
+
+def test_a_column_that_is_neither_is_refused(slide):
+    adata = slide.copy()
+    adata.obs["in_tissue"] = np.where(adata.obs["in_tissue"] == 1, "tissue", "glass")
+    with pytest.raises(sigel.errors.InputError, match=r"`adata`.*in_tissue.*'(glass|tissue)'"):
+        find(adata, 3)
+
+
+def test_refusals_name_what_the_caller_gave(slide):
+    adata = slide.copy()
+    adata.X = adata.X.toarray()
+    adata.X[0, 0] = -2
+    with pytest.warns(UserWarning, match="80 of"), pytest.raises(sigel.errors.InputError, match="`layer`"):
+        find(adata, 3)

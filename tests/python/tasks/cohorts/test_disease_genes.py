@@ -1,0 +1,201 @@
+"""Genes that change their place between conditions, found in simulated donors; and what is refused."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+import sigel
+from sigel.errors import InputError
+
+SIZE = {"n_changed": 8, "n_rows": 18, "n_cols": 18, "n_programmes": 4, "genes_per_programme": 24}
+SIZE |= {"n_background_genes": 40}
+
+
+def changed(sections, *given, **named):
+    return sigel.tl.disease_genes(sections, *given, **{"progress": False, "device": "cpu", **named})
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return sigel.datasets.simulated_cohort((3, 3), seed=1, **SIZE)
+
+
+@pytest.fixture(scope="module")
+def table(cohort):
+    return changed(cohort, "condition", donor="donor")
+
+
+def truth(cohort, table):
+    return cohort[0].var["change"].reindex(table.index)
+
+
+def test_planted_changes_come_first_and_changes_of_level_are_kept_apart(cohort, table):
+    change = truth(cohort, table)
+    assert (change.iloc[:8] == "pattern").all()
+    called = change[table["qval"] < 0.05]
+    assert (called == "pattern").sum() == 8
+    assert (called != "pattern").sum() <= 2
+    by_level = change[table["level_qval"] < 0.05]
+    assert (by_level == "level").sum() >= 6
+    assert (by_level != "level").sum() <= 2
+    rise = table["level_effect"][change == "level"]
+    assert rise.median() == pytest.approx(1, abs=0.3)  # they double
+    assert table["effect"][change == "pattern"].min() > 3 * table["effect"][change == "none"].median()
+
+
+def test_the_table_says_what_it_rests_on(cohort, table):
+    assert set(table.index) == set(cohort[0].var_names)
+    tested = table["status"] == "tested"
+    assert table["pval"].notna().equals(tested)
+    assert (table.loc[tested, "n_donors"] == 6).all()
+    assert not table["pval"].isna()[: tested.sum()].any()  # those first that were tested
+    assert table.attrs["n_labellings"] == 20
+    assert table.attrs["least_pval"] == pytest.approx(0.1)
+    calibration = pd.DataFrame(table.attrs["calibration"])
+    assert calibration["labelling"].iloc[0] == "as given"
+    assert len(calibration) == 10
+    assert calibration["n_called"].iloc[0] >= 8
+    assert calibration["ks"].iloc[1:].median() < 0.2
+
+
+def test_neighbours_gained_follow_the_programme_that_a_gene_has_joined(cohort, table):
+    programme = cohort[-1].var["programme"].astype(str)  # that of the cases
+    first = table.index[:8]
+    same = [np.mean(programme[table.loc[gene, "gained"].split(", ")] == programme[gene]) for gene in first]
+    assert np.mean(same) > 0.7
+
+
+def test_lists_paths_names_and_one_object_are_the_same_question(cohort, table, tmp_path):
+    paths = []
+    for k, section in enumerate(cohort):
+        paths.append(tmp_path / f"s{k}.h5ad")
+        section.write_h5ad(paths[-1])
+    values = [section.obs["condition"].iloc[0] for section in cohort]
+    condition = pd.Categorical(values, ["control", "case"])
+    by_path = changed(paths, condition)
+    pd.testing.assert_frame_equal(by_path, table)
+    names = {f"s{k}": section for k, section in enumerate(cohort)}
+    by_name = changed(names, pd.Series(condition, list(names)).iloc[::-1])
+    pd.testing.assert_frame_equal(by_name, table)
+    joined = ad.concat(names, label="slide", index_unique="-")
+    one = changed(joined, "condition", donor="donor", section_key="slide")
+    both = one["status"].eq("tested") & table["status"].reindex(one.index).eq("tested")
+    np.testing.assert_allclose(
+        one.loc[both, "pval"], table.loc[one.index[both], "pval"], rtol=1e-6, atol=1e-12
+    )
+
+
+def test_nothing_of_the_sections_is_changed(cohort):
+    before = [(s.X.copy(), list(s.obs), list(s.uns), list(s.varm)) for s in cohort]
+    changed(cohort, "condition")
+    for section, (x, *rest) in zip(cohort, before, strict=True):
+        assert (x != section.X).nnz == 0
+        assert [list(section.obs), list(section.uns), list(section.varm)] == rest
+
+
+def test_depth_that_differs_between_conditions_calls_nothing():
+    quiet = sigel.datasets.simulated_cohort((3, 3), seed=2, **SIZE | {"n_changed": 0})
+    rng = np.random.default_rng(0)
+    for section in quiet[3:]:
+        section.X.data = rng.binomial(section.X.data.astype(int), 0.35).astype(np.float32)
+        section.X.eliminate_zeros()
+    found = changed(quiet, "condition")
+    assert (found["qval"] < 0.05).sum() <= 2
+    assert (found["level_qval"] < 0.05).sum() <= 2
+
+
+def test_sections_of_one_donor_are_no_repeats(cohort):
+    """Each section twice, as if cut in two: twice the sections, no more donors."""
+    rng = np.random.default_rng(0)
+    halves = []
+    for k, section in enumerate(cohort):
+        left = rng.random(section.n_obs) < 0.5
+        for part in (section[left].copy(), section[~left].copy()):
+            part.obs["donor"] = f"D{k}"
+            halves.append(part)
+    found = changed(halves, "condition", donor="donor")
+    assert found["n_sections"].max() == 12
+    assert found["n_donors"].max() == 6
+    assert found.attrs["n_labellings"] == 20
+
+
+def test_a_gene_that_some_sections_lack_is_tested_by_the_others(cohort):
+    parts = [section.copy() for section in cohort]
+    gene = parts[0].var_names[3]
+    parts[0] = parts[0][:, parts[0].var_names != gene].copy()
+    found = changed(parts, "condition")
+    assert found.loc[gene, "n_donors"] <= 5
+    only_cases = [*(s[:, s.var_names != gene].copy() for s in parts[:3]), *parts[3:]]
+    found = changed(only_cases, "condition")
+    assert found.loc[gene, "status"] == "in too few donors"
+    assert np.isnan(found.loc[gene, "pval"])
+
+
+def test_one_donor_a_condition_gives_effects_and_no_p_values(cohort):
+    with pytest.warns(UserWarning, match="2 donors leave no degree of freedom.*effects are returned"):
+        found = changed([cohort[0], cohort[-1]], ["x", "y"])
+    assert found["pval"].isna().all()
+    assert found["effect"].notna().sum() > 50
+    change = cohort[0].var["change"].reindex(found.index)
+    assert (change.iloc[:16] == "pattern").sum() >= 6  # in the order of the effect
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"condition": ["a", "b"]}, r"`condition`.*2 values.*each of the 6 sections"),
+        ({"condition": "stage"}, r"`condition`.*'stage'.*column of obs"),
+        ({"condition": {"1": "a"}}, r"`condition`.*nothing for the section '2'"),
+        ({"condition": "condition", "donor": ["d"] * 6}, r"`donor`.*in 2 conditions.*paired=True"),
+        ({"condition": "condition", "covariates": 3}, r"`covariates`.*3"),
+        ({"condition": "region"}, r"`condition`.*values of 'region' in the section"),
+        ({"condition": 3}, r"`condition`.*3"),
+    ],
+)
+def test_what_is_not_known_of_each_section_is_refused(cohort, given, message):
+    with pytest.raises(InputError, match=message):
+        changed(cohort, **given)
+
+
+def test_sections_that_cannot_be_compared_are_refused(cohort, tmp_path):
+    with pytest.raises(InputError, match=r"`sections\[1\]`.*given twice"):
+        changed([cohort[0], cohort[0]], ["a", "b"])
+    with pytest.raises(InputError, match=r"`sections`.*1 section"):
+        changed([cohort[0]], ["a"])
+    with pytest.raises(InputError, match=r"`sections`.*int"):
+        changed(3, ["a"])
+    with pytest.raises(InputError, match=r"`sections\[0\]`.*no file"):
+        changed([tmp_path / "none.h5ad", cohort[0]], ["a", "b"])
+    with pytest.raises(InputError, match=r"`section_key`.*None for one object"):
+        changed(cohort[0], "condition")
+    other = cohort[1].copy()
+    other.var_names = [f"X{k}" for k in range(other.n_vars)]
+    with pytest.raises(InputError, match="genes"):
+        changed([cohort[0], other], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"n_donors": 3}, "`n_donors`"),
+        ({"n_donors": (0, 3)}, "`n_donors`"),
+        ({"n_changed": 10_000}, r"`n_changed`.*at most half"),
+    ],
+)
+def test_a_cohort_that_cannot_be_simulated_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        sigel.datasets.simulated_cohort(**given)
+
+
+def test_a_simulated_cohort_says_what_it_is():
+    one, two = (sigel.datasets.simulated_cohort((1, 2), seed=3, **SIZE) for _ in range(2))
+    assert [section.obs["donor"].iloc[0] for section in one] == ["D1", "D2", "D3"]
+    assert all((a.X != b.X).nnz == 0 for a, b in zip(one, two, strict=True))
+    control, case = one[0].var, one[1].var
+    moved = control["programme"].astype(str) != case["programme"].astype(str)
+    assert (moved == (control["change"] == "pattern")).all()
+    assert (control["change"] == "level").sum() == SIZE["n_changed"]
+    assert all(section.uns["simulated"] for section in one)
