@@ -17,15 +17,15 @@
 #'   `"none"`, not at all.
 #' @param assay Name of the assay.
 #' @return A list of Seurat objects, one for each donor and named by it (`"D1"`, `"D2"`,
-#'   ...), with `donor` and `condition` (`"control"` or `"case"`) in the cell metadata. The
-#'   truth is in the feature metadata: `change`, `"pattern"`, `"level"` or `"none"`, and
+#'   ...), with `donor` and `condition` (a factor, `"control"` before `"case"`) in the cell
+#'   metadata. The truth is in the feature metadata: `change`, `"pattern"`, `"level"` or `"none"`, and
 #'   `programme`, that of the donor's condition.
 #' @seealso [FindDiseaseGenes()]
 #' @examples
 #' if (sigel_available()) {
 #'   sections <- SimulateCohort(n.donors = c(2, 2), n.changed = 4, n.rows = 12,
 #'     n.cols = 12, n.programmes = 2, genes.per.programme = 20, n.background.genes = 20)
-#'   vapply(sections, function(section) section$condition[[1]], "")
+#'   vapply(sections, function(section) as.character(section$condition[[1]]), "")
 #' }
 #' @export
 SimulateCohort <- function(
@@ -58,6 +58,7 @@ SimulateCohort <- function(
     object <- simulated_object(one, assay, image, "SimulateCohort")
     truth <- data.frame(change = unlist(one$change), row.names = rownames(object))
     object[[assay]] <- SeuratObject::AddMetaData(object[[assay]], metadata = truth)
+    object$condition <- factor(object$condition, levels = unlist(one$conditions))
     object
   })
   stats::setNames(objects, vapply(objects, function(object) object$donor[[1L]], ""))

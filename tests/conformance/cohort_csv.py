@@ -29,6 +29,7 @@ def main(settings_file: str, folder: str) -> None:
     save("list", table)
     save("calibration", pd.DataFrame(table.attrs["calibration"]))
     joined = anndata.concat(sections, index_unique="_")
+    joined.obs["condition"] = pd.Categorical(joined.obs["condition"].astype(str), case["levels"])
     save("joined", sigel.tl.disease_genes(joined, "condition", section_key="donor", **common))
 
 

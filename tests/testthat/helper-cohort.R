@@ -30,6 +30,8 @@ merged_cohort <- function() {
   if (is.null(made$merged)) {
     sections <- small_cohort()
     made$merged <- merge(sections[[1]], sections[-1], add.cell.ids = names(sections))
+    # Seurat 4 makes text of a factor.
+    made$merged$condition <- factor(made$merged$condition, levels = c("control", "case"))
   }
   made$merged
 }

@@ -5,9 +5,11 @@ test_that("R and Python find the same genes that change between conditions", {
   python <- answers_of_python("cohort")
   case <- python$case
   sections <- do.call(SimulateCohort, c(with_dots(case$simulation), seed = case$simulation_seed))
-  condition <- factor(vapply(sections, function(one) one$condition[[1]], ""), levels = case$levels)
+  condition <- vapply(sections, function(one) as.character(one$condition[[1]]), "")
+  condition <- factor(condition, levels = case$levels)
   find <- function(object, ...) find_disease(object, ..., seed.use = case$seed)
   merged <- merge(sections[[1]], sections[-1], add.cell.ids = names(sections))
+  merged$condition <- factor(merged$condition, levels = case$levels)
   tables <- list(
     list = find(sections, condition, covariates = data.frame(batch = case$batch)),
     joined = find(merged, "condition", section = "donor")

@@ -95,7 +95,14 @@ def simulate_cohort(*, settings: dict[str, Any], seed: float) -> list[dict[str, 
     """
     given = with_lists(whole_numbers(settings), "n_donors")
     made = datasets.simulated_cohort(**given, seed=whole(seed))
-    return [_simulated(one) | {"change": one.var["change"].astype(str).tolist()} for one in made]
+    return [
+        _simulated(one)
+        | {
+            "change": one.var["change"].astype(str).tolist(),
+            "conditions": one.obs["condition"].cat.categories.tolist(),
+        }
+        for one in made
+    ]
 
 
 def read_h5ad(*, path: str) -> dict[str, Any]:
