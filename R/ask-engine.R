@@ -127,13 +127,15 @@ image_settings <- function(config, call) {
 ask_section <- function(name, section, arguments, verbose = FALSE, call = rlang::caller_env()) {
   # Before anything else speaks to Python: where there is none, this says so best.
   sigel_engine(call)
+  ask_engine(name, c(list(section = engine_pieces(section)), arguments), verbose, call)
+}
+
+# The same of whatever is in `arguments`.
+ask_engine <- function(name, arguments, verbose, call) {
   reporter <- progress_reporter(verbose)
   on.exit(close_progress(reporter), add = TRUE)
-  ours <- list(
-    section = engine_pieces(section),
-    progress = if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
-  )
-  sigel_call(name, c(ours, arguments), call)
+  progress <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
+  sigel_call(name, c(arguments, list(progress = progress)), call)
 }
 
 # A Python dict from a named list, whatever the names; NULL stays NULL.

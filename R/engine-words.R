@@ -33,6 +33,7 @@ ARGUMENTS <- local({
   list(
     simulate = simulation,
     simulate_panel = c(simulation, n_panel = "n.panel"),
+    simulate_cohort = c(simulation, n_donors = "n.donors", n_changed = "n.changed"),
     embed = c(
       section,
       n_dims = "n.dims",
@@ -71,6 +72,16 @@ ARGUMENTS <- local({
       similarity = "similarity",
       model = "model",
       path = "model",
+      seed = "seed.use"
+    ),
+    disease_genes = c(
+      section,
+      sections = "object",
+      section_key = "section",
+      condition = "condition",
+      donor = "donor",
+      covariates = "covariates",
+      paired = "paired",
       seed = "seed.use"
     ),
     gene_groups = c(
@@ -185,7 +196,13 @@ FIXES <- c(
   "Use `config = list(image = list(grid = \"continuous\"))`.",
 
   "Use min_size=1 or a larger max_size.",
-  "Use `min.size = 1` or a larger `max.size`."
+  "Use `min.size = 1` or a larger `max.size`.",
+
+  "Use n_donors=(4, 4).",
+  "Use `n.donors = c(4, 4)`.",
+
+  "Use paired=True, which compares each donor with itself, or check the labels.",
+  "Use `paired = TRUE`, which compares each donor with itself, or check the labels."
 )
 FIXES <- stats::setNames(FIXES[c(FALSE, TRUE)], FIXES[c(TRUE, FALSE)])
 

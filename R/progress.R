@@ -18,7 +18,8 @@ STAGES <- c(
   "number of domains" = "Numbers of domains, in halves",
   domains = "Domains",
   labels = "Labels by the reference",
-  "other seeds" = "Domains at other seeds"
+  "other seeds" = "Domains at other seeds",
+  labellings = "Other labellings of the donors"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

@@ -8,16 +8,18 @@ Everything is called by name. Arguments are called as in `sigel.tl`, where they 
 """
 
 from sigel.bridge._about import sitrep, version
+from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
 from sigel.bridge._embed import embed
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
 from sigel.bridge._patterns import pattern_genes
-from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_panel
+from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
 __all__ = [
+    "disease_genes",
     "domain_stability",
     "domains",
     "embed",
@@ -32,6 +34,7 @@ __all__ = [
     "select_genes",
     "similar_genes",
     "simulate",
+    "simulate_cohort",
     "simulate_panel",
     "sitrep",
     "spatial_genes",

@@ -11,7 +11,7 @@ import torch
 from scipy import sparse
 
 from sigel import datasets
-from sigel.bridge._pieces import names_of, pixels_of, section_of, whole, whole_numbers
+from sigel.bridge._pieces import names_of, pixels_of, section_of, whole, whole_numbers, with_lists
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
@@ -81,6 +81,28 @@ def simulate_panel(*, settings: dict[str, Any], seed: float) -> dict[str, dict[s
     """
     made = datasets.simulated_panel(**whole_numbers(settings), seed=whole(seed))
     return {name: _simulated(one) for name, one in zip(("target", "reference", "hidden"), made, strict=True)}
+
+
+def simulate_cohort(*, settings: dict[str, Any], seed: float) -> list[dict[str, Any]]:
+    """Sections of donors of two conditions in plain pieces; see `sigel.datasets.simulated_cohort`.
+
+    Parameters
+    ----------
+    settings
+        Arguments of `simulated_cohort`.
+    seed
+        Its seed.
+    """
+    given = with_lists(whole_numbers(settings), "n_donors")
+    made = datasets.simulated_cohort(**given, seed=whole(seed))
+    return [
+        _simulated(one)
+        | {
+            "change": one.var["change"].astype(str).tolist(),
+            "conditions": one.obs["condition"].cat.categories.tolist(),
+        }
+        for one in made
+    ]
 
 
 def read_h5ad(*, path: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,9 +13,8 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
-from sigel.images.section import Called, Section, check_section, in_section, joined_genes, labels_of
-from sigel.stats.thinning import thinned_to
-from sigel.tasks.cohorts.donor_means import totals_of_sections
+from sigel.images.section import Called, Section, check_section, labels_of
+from sigel.tasks.cohorts.find import Sections, check_names
 from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
@@ -27,65 +26,23 @@ Labels: TypeAlias = str | Sequence[Any] | Mapping[str, Any] | pd.Series
 
 @dataclass(frozen=True)
 class Cohort:
-    """Sections, named.
+    """Sections, named, and what is known of their spots.
 
     Parameters
     ----------
-    names
-        Of the sections.
-    sections
-        Counts and places of each.
+    held
+        Names, counts and places.
     obs
         Of the spots of each.
-    joined
-        Whether they were one object, in which a gene that a section lacks has zeros.
     """
 
-    names: tuple[str, ...]
-    sections: tuple[Section, ...]
+    held: Sections
     obs: tuple[pd.DataFrame, ...]
-    joined: bool
-
-    def named(self) -> Iterator[tuple[str, Section]]:
-        """Name and section."""
-        return zip(self.names, self.sections, strict=True)
 
     @property
-    def genes(self) -> np.ndarray:
-        """Names of all genes, in the order of their first section."""
-        return joined_genes([section.genes for section in self.sections])[0]
-
-    def totals(self) -> np.ndarray:
-        """Counts of each gene in each section, `(n_sections, n_genes)`; NaN: not measured."""
-        genes, columns = joined_genes([section.genes for section in self.sections])
-        counts = []
-        for name, section in self.named():
-            with in_section(name):
-                held = section if sparse.issparse(section.counts) else section.in_memory()
-            counts.append(sparse.csr_matrix(held.counts.sum(axis=0)))
-        totals = totals_of_sections(counts, columns, len(genes))
-        return np.where(totals > 0, totals, np.nan) if self.joined else totals
-
-    def thinned(self, share: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, Section]]:
-        """Name and section, with a share of its counts.
-
-        Parameters
-        ----------
-        share
-            Of each gene that each section keeps, `(n_sections, n_genes)`, genes in the order of `genes`.
-        rng
-            Chooses.
-        """
-        columns = joined_genes([section.genes for section in self.sections])[1]
-        for row, place, (name, section) in zip(share, columns, self.named(), strict=True):
-            with in_section(name):
-                held = section.in_memory()
-            yield name, replace(held, counts=thinned_to(sparse.csr_matrix(held.counts), row[place], rng))
-
-    @property
-    def n_spots(self) -> np.ndarray:
-        """Spots of each section, `(n_sections,)`."""
-        return np.array([section.counts.shape[0] for section in self.sections])
+    def names(self) -> tuple[str, ...]:
+        """Of the sections."""
+        return self.held.names
 
     def of_sections(self, given: Labels, argument: str) -> pd.Series:
         """A value of each section.
@@ -201,13 +158,13 @@ def cohort_of(
         names = [
             _name(one, path, section_key, k) for k, (one, path) in enumerate(zip(objects, given, strict=True))
         ]
-    _check_names(names)
+    check_names(names)
     made = []
     for name, adata in zip(names, objects, strict=True):
         called = Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}")
         section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, called=called)
         made.append(taken(section, spots_within(adata)))
-    return Cohort(tuple(names), tuple(made), tuple(one.obs for one in objects), joined=False)
+    return Cohort(Sections(tuple(names), tuple(made), joined=False), tuple(one.obs for one in objects))
 
 
 def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_key: str) -> Cohort:
@@ -228,8 +185,9 @@ def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_
         )
         for name, one in zip(names, spots, strict=True)
     ]
-    _check_names(names)
-    return Cohort(tuple(names), tuple(parts), tuple(adata.obs.iloc[one] for one in spots), joined=True)
+    check_names(names)
+    held = Sections(tuple(names), tuple(parts), joined=True)
+    return Cohort(held, tuple(adata.obs.iloc[one] for one in spots))
 
 
 def _read(given: object, k: int) -> AnnData:
@@ -263,13 +221,3 @@ def _check_twice(given: list[object]) -> None:
             if same:
                 found = "a section that is given twice"
                 raise InputError(f"sections[{k}]", found, "each once", "Leave it out.")
-
-
-def _check_names(names: list[str]) -> None:
-    if len(names) < 2:
-        found = f"{len(names)} section{'s' * (len(names) != 1)}"
-        raise InputError("sections", found, "two or more", "Pass sections of two conditions at least.")
-    twice = [name for k, name in enumerate(names) if name in names[:k]]
-    if twice:
-        found = f"{twice[0]!r} for two sections"
-        raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")

@@ -6,18 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import torch
 
 from sigel.config import ImageConfig
-from sigel.images import GeneImages
-from sigel.model.section_model import section_model
 from sigel.runtime.progress import shown
-from sigel.runtime.seeds import stream
-from sigel.tasks.cohorts.changed_genes import changed_genes
-from sigel.tasks.cohorts.design import design_of
-from sigel.tasks.cohorts.equal_levels import shares_to_keep
+from sigel.tasks.cohorts.find import find_changed_genes
 from sigel.tl._cohort import Labels, cohort_of
 from sigel.tl._fits import image_config
 
@@ -130,29 +124,17 @@ def disease_genes(
     {'pattern'}
     """
     cohort = cohort_of(sections, section_key, layer, spatial_key)
-    design = design_of(
-        cohort.of_sections(condition, "condition"),
-        None if donor is None else cohort.of_sections(donor, "donor"),
-        cohort.covariates(covariates),
-        paired=paired,
-    )
-    totals = cohort.totals()
-    share = shares_to_keep(totals, cohort.n_spots, design)
+    of_condition = cohort.of_sections(condition, "condition")
+    of_donor = None if donor is None else cohort.of_sections(donor, "donor")
     with shown(progress) as report:
-        sections_alike = cohort.thinned(share, stream(seed, "equal levels"))
-        images = GeneImages.from_sections(sections_alike, image_config(config, {}))
-        model = section_model(images, seed=seed, device=device, progress=report)
-        kept = images.kept
-        own = np.full((len(cohort.names), len(kept), model.config.n_dims), np.nan, dtype=np.float32)
-        own[:, kept] = model.section_representations
-        found = changed_genes(cohort.genes, own, totals, design, seed=seed, progress=report)
-    table = found.table
-    table.attrs = {
-        "calibration": {name: found.calibration[name].to_list() for name in found.calibration},
-        "n_labellings": found.n_labellings,
-        "least_pval": found.least_pval,
-        "inflation": found.inflation,
-        "levels": list(design.levels),
-        "seed": seed,
-    }
-    return table
+        return find_changed_genes(
+            cohort.held,
+            of_condition,
+            of_donor,
+            cohort.covariates(covariates),
+            paired=paired,
+            config=image_config(config, {}),
+            seed=seed,
+            device=device,
+            progress=report,
+        )

@@ -155,11 +155,12 @@ def labellings(design: Design, rng: np.random.Generator, most: int = MOST_LABELL
     Returns
     -------
     list
-        Of each the unit whose condition every unit takes, `(n_units,)`; the given one is not among them.
+        Of each the unit whose condition every unit takes, `(n_units,)`; the given one is not among them, nor
+        is one that follows from what else donors differ by.
     """
     n = len(design.units)
     if design.pairs is None and len(design.levels) == 2 and comb(n, n // 2) <= 20 * most:
-        every = _of_two(design)
+        every = [order for order in _of_two(design) if _tells(design, order)]
         return (
             every if len(every) <= most else [every[k] for k in rng.choice(len(every), most, replace=False)]
         )
@@ -169,7 +170,7 @@ def labellings(design: Design, rng: np.random.Generator, most: int = MOST_LABELL
         found.setdefault(_told(design, order), order)
         if len(found) > most:
             break
-    return list(found.values())[1:]
+    return [order for order in list(found.values())[1:] if _tells(design, order)]
 
 
 def n_labellings(design: Design) -> int | None:
@@ -203,6 +204,11 @@ def _of_two(design: Design) -> list[np.ndarray]:
         order[inside], order[~inside] = members[0], members[1]
         made.append(order)
     return made
+
+
+def _tells(design: Design, order: np.ndarray) -> bool:
+    """Whether a model can tell a labelling from all else that donors differ by."""
+    return bool(np.linalg.matrix_rank(design.with_condition(order)) == design.matrix.shape[1])
 
 
 def _told(design: Design, order: np.ndarray) -> bytes:

@@ -1,0 +1,230 @@
+#' Genes whose pattern changes between conditions
+#'
+#' Finds genes whose spatial pattern differs between conditions of donors, as disease
+#' and health, and those whose level does.
+#'
+#' @section How it works:
+#' All sections have one space of representations, in which each says where it sees a
+#' gene: among which other genes. A section that is turned, cropped or larger says the
+#' same, and nothing is registered. Counts are first thinned at random until each gene is
+#' as frequent in one condition as in the other, so that neither its level nor the depth
+#' is taken for a pattern.
+#'
+#' The donor is the unit: sections of one donor are averaged. A linear model of condition
+#' and covariates explains the representation of each gene, and a moderated F test
+#' (Smyth 2004), divided by what most genes show (an empirical null; Efron 2004), tests
+#' the condition. Other labellings of the donors should find nothing: the attribute
+#' `calibration` says whether they do. Where more than half of the genes change, that is
+#' taken for how donors differ. With one donor for each condition nothing tells a change
+#' from a difference of donors: effects are returned, p-values are NA.
+#'
+#' @param object Two or more sections of like tissue, raw counts: one Seurat object with an
+#'   image for each section, or with `section`; a list of Seurat objects, or of matrices,
+#'   genes x cells, with a list of `coordinates`, a section each, named or not; or one
+#'   assay or matrix with `section`. They may differ in size, orientation, depth, platform
+#'   and genes. In one object a gene without a count in a section is taken as not measured
+#'   there.
+#' @param condition Of each section: the name of a column of the meta data, or a vector
+#'   with a value for each section, named by section or in their order. Text and factors
+#'   are compared with the first (in the order of the levels, else of the alphabet);
+#'   numbers, where there are more than two of them, are a quantity.
+#' @param donor Of each section, likewise; NULL: each section is a donor of its own.
+#' @param covariates What else donors differ by, as age or batch: names of columns of the
+#'   meta data, or a data frame with a row for each section, named by section or in their
+#'   order.
+#' @param paired Whether donors are in several conditions, each compared with itself.
+#' @param section The name of the column of the meta data that tells the sections of one
+#'   object apart, or that names the section of each of a list; NULL: each image is a
+#'   section, and a list has its names. For a matrix or an assay, a vector with the
+#'   section of each cell.
+#' @param assay,layer,slot As in [RunSIGEL()], for all objects of a list, or for each.
+#' @param image,coordinates As in [RunSIGEL()]; of a list, for each of its objects.
+#' @param seed.use Seed. R's own random numbers are neither used nor changed.
+#' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
+#'   `"cuda"`.
+#' @param config Settings of the images, `list(image = list(...))` as in [RunSIGEL()].
+#' @param verbose Whether to show progress.
+#' @param ... Passed from method to method; anything unknown is an error.
+#' @return A data frame, one row a gene, the clearest change of pattern first; the object
+#'   is not changed:
+#'   * `gene`;
+#'   * `effect`: length of the change of the representation; 1 is the usual distance of two
+#'     genes;
+#'   * `stat`, `pval`, `qval`: moderated F of the change of pattern, its p-value, and that
+#'     after Benjamini and Hochberg;
+#'   * `level.effect`, `level.pval`, `level.qval`: change of the level, log2 (of several
+#'     conditions that of the last), apart from the pattern;
+#'   * `n.sections`, `n.donors`: that the row rests on;
+#'   * `gained`, `lost`: genes among the 20 with the most similar patterns in the last
+#'     condition only, and in the first only, the nearest first;
+#'   * `status`: `"tested"`, or why not.
+#'
+#'   Attributes: `calibration` (data frame of `labelling`, `ks`, the distance of the
+#'   p-values from uniform ones, `share.below.05` and `n.called` at q 0.05, of the labels
+#'   as given and of others), `n.labellings` and `least.pval` (how many there are of two
+#'   conditions, and the least p-value that a permutation of the labels could reach; NULL
+#'   where that is not counted), `inflation` (what the statistics were divided by) and
+#'   `levels` (conditions in their order).
+#' @seealso [SimulateCohort()], [RunSIGEL()], [FindSpatialGenes()]
+#' @examples
+#' if (sigel_available()) {
+#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 16,
+#'     n.cols = 16, n.programmes = 3, genes.per.programme = 20, n.background.genes = 30)
+#'   table <- FindDiseaseGenes(sections, "condition", donor = "donor", verbose = FALSE)
+#'   head(table[c("gene", "effect", "qval", "gained")])
+#' }
+#' @export
+FindDiseaseGenes <- function(object, condition, ...) {
+  UseMethod("FindDiseaseGenes", object)
+}
+
+#' @rdname FindDiseaseGenes
+#' @export
+FindDiseaseGenes.default <- function(
+  object,
+  condition,
+  donor = NULL,
+  covariates = NULL,
+  paired = FALSE,
+  section = NULL,
+  coordinates = NULL,
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindDiseaseGenes.default)), call = call)
+  plain <- plain_section(object, coordinates, NULL, call)
+  if (is.null(section)) {
+    fix <- "For several matrices give a list of them and a list of their `coordinates`."
+    sigel_abort("section", "nothing", "the section of each cell", fix, call)
+  }
+  labels <- section_labels(section, colnames(plain$counts), call)
+  cohort <- cohort_of_one(plain$counts, plain$places, unlist(labels))
+  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
+}
+
+#' @rdname FindDiseaseGenes
+#' @export
+FindDiseaseGenes.Assay <- function(
+  object,
+  condition,
+  coordinates = NULL,
+  layer = "counts",
+  slot = NULL,
+  ...
+) {
+  counts <- read_counts(object, slot %||% layer, rlang::current_env())
+  FindDiseaseGenes(counts, if (!missing(condition)) condition, coordinates = coordinates, ...)
+}
+
+# Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
+#' @rdname FindDiseaseGenes
+FindDiseaseGenes.StdAssay <- FindDiseaseGenes.Assay
+
+#' @rdname FindDiseaseGenes
+#' @export
+FindDiseaseGenes.Seurat <- function(
+  object,
+  condition,
+  donor = NULL,
+  covariates = NULL,
+  paired = FALSE,
+  section = NULL,
+  assay = NULL,
+  image = NULL,
+  coordinates = NULL,
+  layer = NULL,
+  slot = NULL,
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindDiseaseGenes.Seurat)), call = call)
+  assay <- choose_assay(object, assay, call)
+  cells <- colnames(object[[assay]])
+  if (is.null(section)) {
+    labels <- labels_of_images(object, cells, call)
+  } else {
+    check_string(section, "section", "Give the name of one column of the meta data.", call)
+    labels <- meta_columns(object, section, cells, "section", call)[[1L]]
+  }
+  labels <- unlist(section_labels(labels, cells, call))
+  places <- places_of(object, image, coordinates, cells, call, labels)
+  counts <- as_counts(read_counts(object[[assay]], slot %||% layer %||% "counts", call), "layer", call)
+  cohort <- cohort_of_one(counts, places, labels, object[[]][cells, , drop = FALSE])
+  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
+}
+
+#' @rdname FindDiseaseGenes
+#' @export
+FindDiseaseGenes.list <- function(
+  object,
+  condition,
+  donor = NULL,
+  covariates = NULL,
+  paired = FALSE,
+  section = NULL,
+  assay = NULL,
+  image = NULL,
+  coordinates = NULL,
+  layer = NULL,
+  slot = NULL,
+  seed.use = 0,
+  device = "auto",
+  config = list(),
+  verbose = TRUE,
+  ...
+) {
+  call <- rlang::current_env()
+  check_no_dots(..., known = names(formals(FindDiseaseGenes.list)), call = call)
+  cohort <- cohort_of_list(object, section, assay, image, coordinates, slot %||% layer, call)
+  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
+}
+
+# The table of a cohort; `given`: condition, donor, covariates and whether donors are paired.
+ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, call) {
+  names(given) <- c("condition", "donor", "covariates", "paired")
+  check_question(NULL, seed.use, device, verbose, call)
+  check_flag(given$paired, "paired", call)
+  condition <- values_of_sections(given$condition, cohort, "condition", call)
+  donor <- if (!is.null(given$donor)) values_of_sections(given$donor, cohort, "donor", call)
+  covariates <- covariates_of_sections(given$covariates, cohort, call)
+  sigel_engine(call)
+  arguments <- list(
+    sections = lapply(unname(cohort$sections), engine_pieces),
+    names = as.list(cohort$names),
+    joined = cohort$joined,
+    condition = as_section_values(condition),
+    donor = if (!is.null(donor)) as_section_values(donor),
+    covariates = as_py_dict(if (!is.null(covariates)) lapply(covariates, as_section_values)),
+    paired = given$paired,
+    settings = image_settings(config, call),
+    seed = seed.use,
+    device = device
+  )
+  as_disease_table(ask_engine("disease_genes", arguments, verbose, call))
+}
+
+# The engine's answer; what holds for all rows is in attributes.
+as_disease_table <- function(result) {
+  table <- engine_table(result$table)
+  rownames(table) <- table$gene
+  for (name in c("n.sections", "n.donors")) {
+    table[[name]] <- as.integer(table[[name]])
+  }
+  attr(table, "calibration") <- engine_table(result$calibration)
+  attr(table, "n.labellings") <- result$n_labellings
+  attr(table, "least.pval") <- result$least_pval
+  attr(table, "inflation") <- result$inflation
+  attr(table, "levels") <- as.character(unlist(result$levels))
+  table
+}

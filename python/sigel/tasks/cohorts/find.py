@@ -1,0 +1,152 @@
+"""Genes whose pattern changes between conditions, from the counts of sections to the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from sigel.config import ImageConfig
+from sigel.errors import InputError
+from sigel.images import GeneImages
+from sigel.images.section import Section, in_section, joined_genes
+from sigel.model.section_model import section_model
+from sigel.runtime.progress import Progress
+from sigel.runtime.seeds import stream
+from sigel.stats.thinning import thinned_to
+from sigel.tasks.cohorts.changed_genes import changed_genes
+from sigel.tasks.cohorts.design import design_of
+from sigel.tasks.cohorts.donor_means import totals_of_sections
+from sigel.tasks.cohorts.equal_levels import shares_to_keep
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Sections of a cohort, named.
+
+    Parameters
+    ----------
+    names
+        Of the sections.
+    sections
+        Counts and places of each.
+    joined
+        Whether they were one object, in which a gene that a section lacks has zeros.
+    """
+
+    names: tuple[str, ...]
+    sections: tuple[Section, ...]
+    joined: bool
+
+    def named(self) -> Iterator[tuple[str, Section]]:
+        """Name and section."""
+        return zip(self.names, self.sections, strict=True)
+
+    @property
+    def genes(self) -> np.ndarray:
+        """Names of all genes, in the order of their first section."""
+        return joined_genes([section.genes for section in self.sections])[0]
+
+    @property
+    def n_spots(self) -> np.ndarray:
+        """Spots of each section, `(n_sections,)`."""
+        return np.array([section.counts.shape[0] for section in self.sections])
+
+    def totals(self) -> np.ndarray:
+        """Counts of each gene in each section, `(n_sections, n_genes)`; NaN: not measured."""
+        genes, columns = joined_genes([section.genes for section in self.sections])
+        counts = []
+        for name, section in self.named():
+            with in_section(name):
+                held = section if sparse.issparse(section.counts) else section.in_memory()
+            counts.append(sparse.csr_matrix(held.counts.sum(axis=0)))
+        totals = totals_of_sections(counts, columns, len(genes))
+        return np.where(totals > 0, totals, np.nan) if self.joined else totals
+
+    def thinned(self, share: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, Section]]:
+        """Name and section, with a share of its counts.
+
+        Parameters
+        ----------
+        share
+            Of each gene that each section keeps, `(n_sections, n_genes)`, genes in the order of `genes`.
+        rng
+            Chooses.
+        """
+        columns = joined_genes([section.genes for section in self.sections])[1]
+        for row, place, (name, section) in zip(share, columns, self.named(), strict=True):
+            with in_section(name):
+                held = section.in_memory()
+            yield name, replace(held, counts=thinned_to(sparse.csr_matrix(held.counts), row[place], rng))
+
+
+def find_changed_genes(
+    sections: Sections,
+    condition: pd.Series,
+    donor: pd.Series | None,
+    covariates: pd.DataFrame | None,
+    *,
+    paired: bool,
+    config: ImageConfig,
+    seed: int,
+    device: str | torch.device,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Find genes whose pattern, or level, differs between conditions; see `sigel.tl.disease_genes`.
+
+    Parameters
+    ----------
+    sections
+        Counts and places.
+    condition, donor, covariates
+        Of each section, by its name.
+    paired, seed, device, progress
+        As in `sigel.tl.disease_genes`.
+    config
+        Settings of the images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `sigel.tl.disease_genes`, with its `attrs`.
+    """
+    design = design_of(condition, donor, covariates, paired=paired)
+    totals = sections.totals()
+    share = shares_to_keep(totals, sections.n_spots, design)
+    images = GeneImages.from_sections(sections.thinned(share, stream(seed, "equal levels")), config)
+    model = section_model(images, seed=seed, device=device, progress=progress)
+    kept = images.kept
+    own = np.full((len(sections.names), len(kept), model.config.n_dims), np.nan, dtype=np.float32)
+    own[:, kept] = model.section_representations
+    found = changed_genes(sections.genes, own, totals, design, seed=seed, progress=progress)
+    table = found.table
+    table.attrs = {
+        "calibration": {name: found.calibration[name].to_list() for name in found.calibration},
+        "n_labellings": found.n_labellings,
+        "least_pval": found.least_pval,
+        "inflation": found.inflation,
+        "levels": list(design.levels),
+        "seed": seed,
+    }
+    return table
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse fewer than two sections, and two of one name.
+
+    Parameters
+    ----------
+    names
+        Of the sections.
+    """
+    if len(names) < 2:
+        found = f"{len(names)} section{'s' * (len(names) != 1)}"
+        raise InputError("sections", found, "two or more", "Pass sections of two conditions at least.")
+    twice = [name for k, name in enumerate(names) if name in names[:k]]
+    if twice:
+        found = f"{twice[0]!r} for two sections"
+        raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")

@@ -1,0 +1,50 @@
+# Six simulated donors, made once, and genes that change between their conditions.
+small_cohort <- function() {
+  if (is.null(made$cohort)) {
+    made$cohort <- SimulateCohort(
+      n.donors = c(3, 3),
+      n.changed = 8,
+      n.rows = 16,
+      n.cols = 16,
+      n.programmes = 3,
+      genes.per.programme = 20,
+      n.background.genes = 30
+    )
+  }
+  made$cohort
+}
+
+find_disease <- function(object, ..., device = "cpu") {
+  FindDiseaseGenes(object, ..., device = device, verbose = FALSE)
+}
+
+disease_table <- function() {
+  if (is.null(made$disease)) {
+    made$disease <- find_disease(small_cohort(), "condition", donor = "donor")
+  }
+  made$disease
+}
+
+# All donors in one object.
+merged_cohort <- function() {
+  if (is.null(made$merged)) {
+    sections <- small_cohort()
+    made$merged <- merge(sections[[1]], sections[-1], add.cell.ids = names(sections))
+    # Seurat 4 makes text of a factor.
+    made$merged$condition <- factor(made$merged$condition, levels = c("control", "case"))
+  }
+  made$merged
+}
+
+# The same as matrices and tables of places.
+plain_cohort <- function() {
+  sections <- small_cohort()
+  list(
+    counts = lapply(sections, counts_of),
+    places = lapply(sections, function(object) {
+      image <- object[["section"]]
+      table <- SeuratObject::GetTissueCoordinates(image)
+      data.frame(x = table$x, y = table$y, row.names = table$cell)
+    })
+  )
+}
