@@ -61,7 +61,7 @@ SHAPES: dict[str, Shape] = {"layers": _layers, "nuclei": _nuclei, "rings": _ring
 
 
 def dealt_sections(job: Job) -> Iterator[Labelled]:
-    """Every source in every shape, at full depth and at a quarter in turn.
+    """Every source in two of the shapes, at full depth and at a quarter.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def dealt_sections(job: Job) -> Iterator[Labelled]:
         if not there(name):
             continue
         source = read(name)
-        for at, shape in enumerate(SHAPES):
-            yield dealt(source, name, shape, DEPTHS[(n + at) % len(DEPTHS)], job.seed)
+        for at, depth in enumerate(DEPTHS):
+            yield dealt(source, name, list(SHAPES)[(n + at) % len(SHAPES)], depth, job.seed)
 
 
 def dealt(source: anndata.AnnData, name: str, shape: str, depth: float, seed: int) -> Labelled:

@@ -41,7 +41,7 @@ ADJACENT = (
     "place, which agrees by smoothness alone."
 )
 SEVERAL = (
-    "Median ARI of each section by one model of all, and of the section alone; ten seeds, the number of "
+    "Median ARI of each section by one model of all, and of the section alone; five seeds, the number of "
     "domains that the section, or all of them, have."
 )
 CALIBRATION = (
@@ -162,7 +162,7 @@ def several_rows(job: Job) -> list[Row]:
     job
         The call.
     """
-    seeds = range(job.seed, job.seed + (2 if job.quick else 10))
+    seeds = range(job.seed, job.seed + (2 if job.quick else 5))
     rows: list[Row] = []
     for together in _of_several_sections(job):
         section = together.adata.obs["section"].astype(str).to_numpy()

@@ -97,8 +97,6 @@ QUICK_METHODS = (
     "37 spots, PCA, mixture",
     "19 spots, z-scored, PCA, mixture",
     SEURAT_LIKE,
-    "NichePCA, 10 neighbours",
-    BANKSY,
 )
 
 
