@@ -56,9 +56,9 @@ def fit_linear(
     able = (np.linalg.matrix_rank(gram, hermitian=True) == n_coefs) & (weight.sum(axis=0) >= n_coefs)
     unscaled = np.full_like(gram, np.nan)
     unscaled[able] = np.linalg.inv(gram[able])
-    moments = np.einsum("np,ngd->gpd", design, filled)
-    coefficients = np.einsum("gpq,gqd->gpd", unscaled, moments)
-    fitted = np.einsum("np,gpd->ngd", design, np.nan_to_num(coefficients))
+    moments = np.tensordot(design.T, filled, 1).transpose(1, 0, 2)  # (n_genes, n_coefs, n_dims)
+    coefficients = unscaled @ moments
+    fitted = np.tensordot(design, np.nan_to_num(coefficients).transpose(1, 0, 2), 1)
     residuals = np.where((there & able)[:, :, None], filled - fitted, 0.0)
     df = np.where(able, weight.sum(axis=0) - n_coefs, 0.0)
     return Fits(coefficients, unscaled, residuals, df)
@@ -87,8 +87,8 @@ def telling_directions(
     """
     used = fits.df > 0
     n_dims = centre.shape[1]
-    residuals = fits.residuals[:, used]
-    within = np.einsum("ngd,nge->de", residuals, residuals) / fits.df[used].sum()
+    residuals = fits.residuals[:, used].reshape(-1, n_dims)
+    within = residuals.T @ residuals / fits.df[used].sum()
     within += RIDGE * max(np.trace(within) / n_dims, 1e-300) * np.eye(n_dims)
     between = np.cov(centre[np.isfinite(centre).all(axis=1)].T).reshape(n_dims, n_dims)
     vectors = linalg.eigh(between, within)[1]  # by rising ratio

@@ -147,7 +147,7 @@ def test_what_r_makes_of_settings_is_understood(tissue):
     assert found["window"] == 4
     params = json.loads(found["params"])
     assert params["windows"] == [1]
-    assert params["components"] == [8, 12, 20]
+    assert params["components"] == [12, 16, 20, 30]
     assert params["target_sum"] == 500
     assert DomainConfig.from_dict(params).starts == 2
     with pytest.raises(ConfigError, match="start"):

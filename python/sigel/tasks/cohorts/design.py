@@ -12,7 +12,7 @@ import pandas as pd
 
 from sigel.errors import InputError
 
-MOST_LABELLINGS = 100
+MOST_LABELLINGS = 50
 
 
 @dataclass(frozen=True)
