@@ -205,6 +205,7 @@ test_that("an image and coordinates together are refused by every verb that take
   )
   attr(stability, "spots") <- stats::setNames(rep(1, ncol(domains)), colnames(domains))
   calls <- list(
+    FindDiseaseGenes = function(...) FindDiseaseGenes(run, "region", section = "region", ...),
     FindGeneGroupStability = function(...) FindGeneGroupStability(run, ...),
     FindPatternGenes = function(...) FindPatternGenes(run, "region", ...),
     FindSpatialDomainStability = function(...) FindSpatialDomainStability(domains, ...),
@@ -215,6 +216,7 @@ test_that("an image and coordinates together are refused by every verb that take
     GeneImagePlot = function(...) GeneImagePlot(run, gene, ...),
     ImputeGenes = function(...) ImputeGenes(panel, small_panel()$reference, ...),
     ImputedGenePlot = function(...) ImputedGenePlot(panel, rownames(panel[["sigel.imputed"]])[1L], ...),
+    LabelSpatialDomains = function(...) LabelSpatialDomains(run, domains, ...),
     PatternGenePlot = function(...) PatternGenePlot(run, patterns, ...),
     RunSIGEL = function(...) RunSIGEL(run, ...),
     SelectSpatialGenes = function(...) SelectSpatialGenes(run, ...),
