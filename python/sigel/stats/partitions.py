@@ -46,6 +46,23 @@ def kmeans(
         return np.stack([KMeans(n_parts, n_init=1, random_state=int(seed)).fit_predict(x) for seed in seeds])
 
 
+def members(part: Int[np.ndarray, " points"]) -> Float64[np.ndarray, "points parts"]:
+    """1 where a point is in a part, else 0.
+
+    Parameters
+    ----------
+    part
+        Of each point, from 0, `(n_points,)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> members(np.array([1, 0])).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    return np.eye(int(part.max()) + 1)[part]
+
+
 def jaccard(
     one: Int[np.ndarray, " points"], other: Int[np.ndarray, " points"]
 ) -> Float64[np.ndarray, "parts_of_one parts_of_other"]:

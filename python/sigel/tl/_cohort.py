@@ -15,6 +15,7 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import Called, Section, check_section, labels_of
 from sigel.tasks.cohorts.find import Sections, check_names
+from sigel.tl._sections import section_named
 from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
@@ -202,13 +203,7 @@ def _read(given: object, k: int) -> AnnData:
 
 def _name(adata: AnnData, given: object, section_key: str | None, k: int) -> str:
     if section_key is not None:
-        names = list(dict.fromkeys(labels_of(adata, section_key)))
-        if len(names) != 1:
-            found = f"{len(names)} sections in sections[{k}].obs[{section_key!r}]"
-            raise InputError(
-                "section_key", found, "one in each object of a list", "Split it, or pass it alone."
-            )
-        return str(names[0])
+        return section_named(adata, section_key, f"sections[{k}]")
     return Path(given).stem if isinstance(given, str | Path) else str(k + 1)
 
 

@@ -99,7 +99,7 @@ def given_sections(
             )
     names = [str(k + 1) for k in range(len(adata))]
     if section_key is not None:
-        names = [_name_in(one, section_key, k) for k, one in enumerate(adata)]
+        names = [section_named(one, section_key, f"adata[{k}]") for k, one in enumerate(adata)]
     _check_names(names, keys)
     for one, name in zip(adata, names, strict=True):
         _check_no_others(one, keys, [name] if len(names) > 1 else [])
@@ -118,14 +118,14 @@ def given_sections(
     return GivenSections(list(adata), sections, names if len(names) > 1 else None)
 
 
-def _name_in(adata: AnnData, section_key: str, k: int) -> str:
-    """The name of the one section that an object of a list holds."""
+def section_named(adata: AnnData, section_key: str, where: str) -> str:
+    """The name of the one section that an object of a list holds; `where`: what the caller calls it."""
     try:
         names = list(dict.fromkeys(labels_of(adata, section_key)))
     except InputError as error:
-        raise InputError(error.argument, f"{error.found} (in adata[{k}])", error.wanted, error.fix) from error
+        raise InputError(error.argument, f"{error.found} (in {where})", error.wanted, error.fix) from error
     if len(names) != 1:
-        found = f"{len(names)} sections in adata[{k}].obs[{section_key!r}]"
+        found = f"{len(names)} sections in {where}.obs[{section_key!r}]"
         fix = "Split it, or join all objects by anndata.concat(..., join='outer') and pass the one."
         raise InputError("section_key", found, "one section in each object of a list", fix)
     return str(names[0])

@@ -12,6 +12,7 @@ from sigel.errors import warn
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.moderated import Fits, Tests, fit_linear, moderated_f, telling_directions
+from sigel.stats.q_values import q_values
 from sigel.tasks.cohorts.company import gained_and_lost
 from sigel.tasks.cohorts.design import Design, labellings, n_labellings
 from sigel.tasks.cohorts.donor_means import levels_of_units, patterns_of_units
@@ -66,13 +67,13 @@ def changed_genes(
     """
     patterns = patterns_of_units(in_one_space(sections), design.unit_of_section)
     levels = levels_of_units(totals, design.unit_of_section)
-    there = np.isfinite(patterns).all(axis=2)
+    mean = _mean(patterns)
     table = pd.DataFrame(index=pd.Index(names, name="gene"))
     calibration = pd.DataFrame()
     if design.df > 0:
-        fits, tests = _tested(patterns, design.matrix, design, n_directions)
+        fits, tests = _tested(patterns, mean, design.matrix, design, n_directions)
         level_fits, level_tests = _levels_tested(levels, design)
-        calibration = _calibration(patterns, design, tests, n_directions, seed, progress)
+        calibration = _calibration(patterns, mean, design, tests, n_directions, seed, progress)
     else:
         warn(
             f"{len(design.units)} donors leave no degree of freedom to a model of {design.matrix.shape[1]} "
@@ -82,12 +83,12 @@ def changed_genes(
         fits, level_fits = fit_linear(patterns, design.matrix), fit_linear(levels[:, :, None], design.matrix)
         nothing = np.full(len(names), np.nan)
         tests = level_tests = Tests(nothing, nothing, np.nan, 1.0)
-    table["effect"] = _effect(fits, patterns, design)
-    table["stat"], table["pval"], table["qval"] = tests.stat, tests.pval, _qval(tests.pval)
+    table["effect"] = _effect(fits, mean, design)
+    table["stat"], table["pval"], table["qval"] = tests.stat, tests.pval, q_values(tests.pval)
     table["level_effect"] = level_fits.coefficients[:, design.tested[-1], 0]
-    table["level_pval"], table["level_qval"] = level_tests.pval, _qval(level_tests.pval)
+    table["level_pval"], table["level_qval"] = level_tests.pval, q_values(level_tests.pval)
     table["n_sections"] = np.isfinite(sections).all(axis=2).sum(axis=0)
-    table["n_donors"] = there.sum(axis=0)
+    table["n_donors"] = np.isfinite(patterns).all(axis=2).sum(axis=0)
     table["gained"], table["lost"] = _company(fits, design, names)
     known = np.isfinite(table["pval"]) if design.df > 0 else np.isfinite(table["effect"])
     seen = table["n_donors"] > 0
@@ -98,11 +99,10 @@ def changed_genes(
 
 
 def _tested(
-    patterns: np.ndarray, matrix: np.ndarray, design: Design, n_directions: int
+    patterns: np.ndarray, mean: np.ndarray, matrix: np.ndarray, design: Design, n_directions: int
 ) -> tuple[Fits, Tests]:
     fits = fit_linear(patterns, matrix)
-    with np.errstate(invalid="ignore"):
-        centre = np.where(fits.df[:, None] > 0, _mean(patterns), np.nan)
+    centre = np.where(fits.df[:, None] > 0, mean, np.nan)
     directions = telling_directions(fits, centre, n_directions)
     return fits, moderated_f(fits, design.tested, directions, empirical=True)
 
@@ -119,13 +119,12 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.where(size > 0, np.where(there, values, 0).sum(axis=0) / np.maximum(size, 1), np.nan)
 
 
-def _effect(fits: Fits, patterns: np.ndarray, design: Design) -> np.ndarray:
+def _effect(fits: Fits, mean: np.ndarray, design: Design) -> np.ndarray:
     """Length of the change over the usual distance of two genes, `(n_genes,)`.
 
     Of several coefficients the largest.
     """
     change = np.linalg.norm(fits.coefficients[:, design.tested], axis=2)  # (n_genes, n_tested)
-    mean = _mean(patterns)
     usual = np.sqrt(2 * np.nanvar(mean, axis=0).sum())
     return np.asarray(change.max(axis=1) / max(usual, 1e-12))
 
@@ -140,6 +139,7 @@ def _company(fits: Fits, design: Design, names: np.ndarray) -> tuple[np.ndarray,
 
 def _calibration(
     patterns: np.ndarray,
+    mean: np.ndarray,
     design: Design,
     given: Tests,
     n_directions: int,
@@ -150,7 +150,7 @@ def _calibration(
     others = labellings(design, stream(seed, "labellings"))
     rows = [_summary("as given", given.pval)]
     for step, order in enumerate(others, 1):
-        tests = _tested(patterns, design.with_condition(order), design, n_directions)[1]
+        tests = _tested(patterns, mean, design.with_condition(order), design, n_directions)[1]
         rows.append(_summary(f"labelling {step}", tests.pval))
         if progress is not None:
             progress("labellings", step, len(others), f"{int(rows[-1]['n_called'])} genes called")  # type: ignore[call-overload]
@@ -163,17 +163,8 @@ def _summary(name: str, pval: np.ndarray) -> dict[str, object]:
         "labelling": name,
         "ks": float(stats.kstest(known, "uniform").statistic) if len(known) else np.nan,
         "share_below_05": float((known < ALPHA).mean()) if len(known) else np.nan,
-        "n_called": int((_qval(known) < ALPHA).sum()),
+        "n_called": int((q_values(known) < ALPHA).sum()),
     }
-
-
-def _qval(pval: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg 1995, of the p-values there are."""
-    made = np.full(len(pval), np.nan)
-    known = np.isfinite(pval)
-    if known.any():
-        made[known] = stats.false_discovery_control(pval[known])
-    return made
 
 
 def _least(design: Design, n: int | None) -> float | None:

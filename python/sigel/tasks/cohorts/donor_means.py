@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
+from sigel.stats.partitions import members
+
 # Counts added to a gene in each section before logarithms, of a million.
 PRIOR = 0.5
 
@@ -28,7 +30,7 @@ def patterns_of_units(sections: np.ndarray, unit: np.ndarray) -> np.ndarray:
         `(n_units, n_genes, n_dims)`, NaN where none of the unit's sections has the gene.
     """
     there = np.isfinite(sections).all(axis=2)
-    member = np.eye(int(unit.max()) + 1)[unit]  # (n_sections, n_units)
+    member = members(unit)  # (n_sections, n_units)
     size = member.T @ there  # (n_units, n_genes)
     total = np.einsum("su,sgd->ugd", member, np.where(there[:, :, None], sections, 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -55,10 +57,8 @@ def levels_of_units(totals: np.ndarray, unit: np.ndarray) -> np.ndarray:
     -----
     Shares are of the genes that all sections measured. The median of ratios is that of Anders and Huber 2010.
     """
-    there = np.isfinite(totals)
-    member = np.eye(int(unit.max()) + 1)[unit]
-    counts = member.T @ np.where(there, totals, 0.0)  # (n_units, n_genes)
-    measured = (member.T @ there) > 0
+    counts, in_sections = totals_of_units(totals, unit)
+    measured = in_sections > 0
     library = counts[:, measured.all(axis=0)].sum(axis=1, keepdims=True)
     level = np.log2(counts / np.maximum(library, 1) * 1e6 + PRIOR)
     level[~measured] = np.nan
@@ -67,6 +67,28 @@ def levels_of_units(totals: np.ndarray, unit: np.ndarray) -> np.ndarray:
         middle = level[:, seen].mean(axis=0)
         level -= np.median(level[:, seen] - middle, axis=1, keepdims=True)
     return level
+
+
+def totals_of_units(
+    totals: np.ndarray, unit: np.ndarray, weight: np.ndarray | float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of each gene in each unit, and in how many of its sections the gene was measured.
+
+    Parameters
+    ----------
+    totals, unit
+        As in `levels_of_units`.
+    weight
+        What a section counts as, `(n_sections,)`, for example its spots; default 1.
+
+    Returns
+    -------
+    counts, measured
+        `(n_units, n_genes)` each.
+    """
+    there, member = np.isfinite(totals), members(unit)
+    of_section = there * np.broadcast_to(weight, len(totals))[:, None]
+    return member.T @ np.where(there, totals, 0.0), member.T @ of_section
 
 
 def totals_of_sections(

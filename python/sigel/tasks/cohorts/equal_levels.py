@@ -10,6 +10,7 @@ import numpy as np
 
 from sigel.stats.moderated import fit_linear
 from sigel.tasks.cohorts.design import Design
+from sigel.tasks.cohorts.donor_means import totals_of_units
 
 # Counts added to a gene in a unit before logarithms.
 PRIOR = 1.0
@@ -39,10 +40,7 @@ def shares_to_keep(totals: np.ndarray, n_spots: np.ndarray, design: Design) -> n
     The model of the design explains the logarithm of a gene's counts for each spot; what the condition adds
     in a unit, over the least that it adds in any, is taken away.
     """
-    there = np.isfinite(totals)
-    member = np.eye(int(design.unit_of_section.max()) + 1)[design.unit_of_section]
-    counts = member.T @ np.where(there, totals, 0.0)  # (n_units, n_genes)
-    spots = member.T @ (there * n_spots[:, None])
+    counts, spots = totals_of_units(totals, design.unit_of_section, n_spots)  # (n_units, n_genes)
     with np.errstate(divide="ignore", invalid="ignore"):
         level = np.where(spots > 0, np.log((counts + PRIOR) / spots), np.nan)
     fits = fit_linear(level[:, :, None], design.matrix)

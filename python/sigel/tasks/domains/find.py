@@ -40,7 +40,7 @@ class Domains(NamedTuple):
     genes: np.ndarray  # (n_used,) names of the genes used
     window: int  # spots that the features describe a spot by
     n_changed: int  # spots that refinement gave to another domain
-    number: pd.DataFrame | None  # on what ground the number was chosen
+    number: pd.DataFrame | None = None  # on what ground the number was chosen
 
 
 def find_domains(
@@ -144,7 +144,6 @@ def domains_of(
         described.genes,
         described.window,
         n_changed,
-        None,
     )
 
 

@@ -221,7 +221,7 @@ def _within_sections(config: DomainConfig, tissue: Tissue, *, views: bool) -> li
 
     In wider ones all its spots would be alike. Defaults give way, others are refused.
     """
-    most = max(1, int(np.bincount(tissue.section).min()) // 2)
+    most = tissue.widest
     usual = DomainConfig()
     for name, given, default in (
         ("window", (config.window,), (usual.window,)),

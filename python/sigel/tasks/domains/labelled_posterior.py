@@ -8,6 +8,7 @@ import torch
 from sigel.config.domains import DomainConfig
 from sigel.nn.mixture.tied_gaussian import maximise
 from sigel.runtime.progress import Progress
+from sigel.stats.partitions import members
 from sigel.tasks.domains.inputs import Described
 from sigel.tasks.domains.section_offsets import MOST_ROUNDS, TOLERANCE, shrunk_offsets
 
@@ -63,7 +64,7 @@ def _posterior(
     taught = view[: len(code)][known]
     centre = taught.mean(axis=0)
     x, new = (torch.from_numpy(one - centre).to(device) for one in (taught, view[len(code) :]))
-    member = torch.from_numpy(_member(code[known])).to(device)
+    member = torch.from_numpy(members(code[known])).to(device)
     return maximise(x, member[:, None], config.ridge).posterior(new)[:, 0].cpu().numpy()
 
 
@@ -76,7 +77,7 @@ def _offsets(view: np.ndarray, section: np.ndarray, code: np.ndarray, config: Do
     n_reference, known = len(code), np.flatnonzero(code >= 0)
     new = np.arange(n_reference, len(view))
     taken = np.concatenate([known, new])
-    member, labelled = _member(section[taken]), _member(code[known])
+    member, labelled = members(section[taken]), members(code[known])
     first = np.unique(section[known])
     offset = np.zeros((member.shape[1], view.shape[1]))
     offset[first] = shrunk_offsets(view[known], labelled, member[: len(known)][:, first])
@@ -88,8 +89,3 @@ def _offsets(view: np.ndarray, section: np.ndarray, code: np.ndarray, config: Do
         if moved < TOLERANCE:
             break
     return offset
-
-
-def _member(code: np.ndarray) -> np.ndarray:
-    """1 where a point is in a class, else 0, `(n_points, n_classes)`."""
-    return np.eye(int(code.max()) + 1)[code]

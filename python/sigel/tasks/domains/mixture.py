@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -90,12 +91,14 @@ def mixture(
         return vote(found.label, chosen, n_domains)
     # Of many spots each partition takes long, so that few vote, and all of them only where they were judged.
     voters = np.sort(chosen[:MOST_VOTERS])  # those of a window one after the other
-    hear, scores, whole = _Neighbours(described, config, device), _Latest(described), []
-    for at in voters:
-        fit = fits[at // config.starts]
-        one = fit.mixtures.of([int(at % config.starts)])
-        x = scores.of(fit.view)[:, : fit.n_components]
-        whole.append(_labels(x, one, fit.view.window, hear))
+    hear, whole = _Neighbours(described, config, device), []
+    for window, of_window in groupby(voters, lambda at: fits[at // config.starts].view.window):
+        numbers = list(of_window)
+        scores = described.scores(fits[numbers[0] // config.starts].view)
+        for at in numbers:
+            fit = fits[at // config.starts]
+            one = fit.mixtures.of([int(at % config.starts)])
+            whole.append(_labels(scores[:, : fit.n_components], one, window, hear))
     voted = consensus(np.concatenate(whole), n_domains)
     return Vote(voted.label, voted.agreement)
 
@@ -155,20 +158,6 @@ def _partitions(
     windows = np.repeat([fit.view.window for fit in fits], config.starts)
     n_components = np.repeat([fit.n_components for fit in fits], config.starts)
     return fits, Partitions(np.concatenate(labels), windows, n_components)
-
-
-class _Latest:
-    """Scores of all spots in a view; those of the view that was asked for last are kept."""
-
-    def __init__(self, described: Described) -> None:
-        self._described = described
-        self._window, self._scores = 0, np.zeros(0)
-
-    def of(self, view: View) -> np.ndarray:
-        if view.window != self._window:
-            self._scores = self._described.scores(view)
-            self._window = view.window
-        return self._scores
 
 
 def _descriptions(described: Described, config: DomainConfig) -> Iterator[tuple[View, int]]:

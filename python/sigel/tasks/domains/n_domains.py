@@ -138,10 +138,9 @@ def warn_of_bounds(table: pd.DataFrame) -> None:
 
 def _fewer(config: DomainConfig, described: Described) -> DomainConfig:
     """Fewer mixtures, of fewer components."""
-    most = max(1, int(np.bincount(described.tissue.section).min()) // 2)
     return replace(
         config,
-        windows=tuple(sorted({min(window, most) for window in config.windows})),
+        windows=tuple(sorted({min(window, described.tissue.widest) for window in config.windows})),
         components=tuple(n for n in COMPONENTS if n <= max(config.components)) or config.components[:1],
         starts=min(STARTS, config.starts),
         window=described.window,

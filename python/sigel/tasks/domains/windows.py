@@ -44,6 +44,11 @@ class Tissue:
         """How many sections."""
         return int(self.section.max()) + 1
 
+    @property
+    def widest(self) -> int:
+        """Spots of the widest window that makes sense: half of the smallest section."""
+        return max(1, int(np.bincount(self.section).min()) // 2)
+
     def name(self, k: int) -> str | None:
         """Of a section among several, for messages; None where there is one only.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 from torch import Tensor
 
 from sigel.errors import InputError
@@ -20,6 +19,7 @@ from sigel.runtime.seeds import check_seed
 from sigel.stats.kernel import RasterKernel
 from sigel.stats.null_images import Null, check_null
 from sigel.stats.permutation_test import permutation_test
+from sigel.stats.q_values import q_values
 from sigel.stats.stabilised_residuals import Residuals
 from sigel.tasks.spatial_genes.score import spatial_score
 
@@ -126,12 +126,8 @@ def with_ranks(table: pd.DataFrame) -> pd.DataFrame:
     table
         With `pval` and `statistic`; NaN where a gene was not tested.
     """
-    tested = table["pval"].notna().to_numpy()
-    qval = np.full(len(table), np.nan)
-    if tested.any():
-        qval[tested] = stats.false_discovery_control(table["pval"].to_numpy()[tested])
     rank = table["statistic"].rank(ascending=False, method="first")
-    return table.assign(qval=qval, rank=rank)[list(COLUMNS)]
+    return table.assign(qval=q_values(table["pval"].to_numpy(float)), rank=rank)[list(COLUMNS)]
 
 
 def _tested(
