@@ -11,6 +11,7 @@ from sigel.bridge._about import sitrep, version
 from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
 from sigel.bridge._embed import embed
+from sigel.bridge._gene_interactions import gene_interactions
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
 from sigel.bridge._patterns import pattern_genes
@@ -25,6 +26,7 @@ __all__ = [
     "embed",
     "gene_groups",
     "gene_images",
+    "gene_interactions",
     "group_enrichment",
     "group_stability",
     "impute",

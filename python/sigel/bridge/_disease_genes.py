@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sigel.bridge._pieces import gene_columns, names_of, section_of, whole, whole_numbers
+from sigel.bridge._pieces import cohort_of_pieces, gene_columns, names_of, whole, whole_numbers
 from sigel.config import ImageConfig
-from sigel.images.section import Called
 from sigel.runtime.progress import Progress
-from sigel.tasks.cohorts.find import Sections, check_names, find_changed_genes
+from sigel.tasks.cohorts.find import find_changed_genes
 
 
 def disease_genes(
@@ -53,15 +51,11 @@ def disease_genes(
     dict
         `table`, columns as lists, `gene` among them, and what its `attrs` are there.
     """
-    names = names_of(names)
-    check_names(names)
-    made = tuple(
-        replace(section_of(pieces), called=Called(owner=f"section {name!r}"))
-        for name, pieces in zip(names, sections, strict=True)
-    )
+    held = cohort_of_pieces(sections, names, joined=joined)
+    names = list(held.names)
     columns = {name: _series(column, names) for name, column in (covariates or {}).items()}
     table = find_changed_genes(
-        Sections(tuple(names), made, joined=joined),
+        held,
         _series(condition, names),
         None if donor is None else _series(donor, names),
         pd.DataFrame(columns) if columns else None,

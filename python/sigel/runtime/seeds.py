@@ -31,6 +31,9 @@ STAGES = (
     "reference spots",
     "labellings",
     "equal levels",
+    "gene pairs",
+    "known pairs",
+    "gene weights",
 )
 
 

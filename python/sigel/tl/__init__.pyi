@@ -2,6 +2,7 @@ from ._disease_genes import disease_genes as disease_genes
 from ._domain_stability import domain_stability as domain_stability
 from ._domains import domains as domains
 from ._embed import embed as embed
+from ._gene_interactions import gene_interactions as gene_interactions
 from ._gene_selection import select_genes as select_genes
 from ._groups import gene_groups as gene_groups
 from ._groups import group_enrichment as group_enrichment

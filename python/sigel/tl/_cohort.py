@@ -132,6 +132,7 @@ def cohort_of(
     section_key: str | None,
     layer: str | None,
     spatial_key: str,
+    least: int = 2,
 ) -> Cohort:
     """What a caller gave, checked as far as it can be before counts are read.
 
@@ -143,9 +144,13 @@ def cohort_of(
         Column of `obs` that tells the sections of one object apart, or names the section of each of a list.
     layer, spatial_key
         As in `Section.from_anndata`.
+    least
+        How many sections there must be; where one is enough, an object without `section_key` is one.
     """
     if isinstance(sections, anndata.AnnData):
-        return _of_one(sections, section_key, layer, spatial_key)
+        if section_key is not None or least > 1:
+            return _of_one(sections, section_key, layer, spatial_key)
+        sections = [sections]
     if isinstance(sections, Mapping):
         names, given = [str(name) for name in sections], list(sections.values())
     elif isinstance(sections, Sequence) and not isinstance(sections, str | bytes):
@@ -159,7 +164,7 @@ def cohort_of(
         names = [
             _name(one, path, section_key, k) for k, (one, path) in enumerate(zip(objects, given, strict=True))
         ]
-    check_names(names)
+    check_names(names, least)
     made = []
     for name, adata in zip(names, objects, strict=True):
         called = Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}")

@@ -135,15 +135,19 @@ def find_changed_genes(
     return table
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Refuse fewer than two sections, and two of one name.
+def check_names(names: Sequence[str], least: int = 2) -> None:
+    """Refuse too few sections, and two of one name.
 
     Parameters
     ----------
     names
         Of the sections.
+    least
+        How many there must be.
     """
-    if len(names) < 2:
+    if not names:
+        raise InputError("sections", "no section", "one or more", "Pass a section.")
+    if len(names) < least:
         found = f"{len(names)} section{'s' * (len(names) != 1)}"
         raise InputError("sections", found, "two or more", "Pass sections of two conditions at least.")
     twice = [name for k, name in enumerate(names) if name in names[:k]]

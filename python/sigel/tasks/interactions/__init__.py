@@ -1,0 +1,1 @@
+"""Pairs of genes: which belong together, by their pictures over sections."""
