@@ -17,6 +17,7 @@ from pathlib import Path
 # Idle threads sleep: spinning ones slow everything down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from benchmarks.cohorts.tables import cohorts
 from benchmarks.domains.judges import domain_judges
 from benchmarks.domains.left_out import left_out
 from benchmarks.domains.tables import domains
@@ -35,7 +36,7 @@ from benchmarks.representations.tables import agreement, ceiling, stability
 from benchmarks.spatial_genes.tables import spatial
 from benchmarks.speed.tables import speed
 
-# Representations first, then genes and time, then tissues; every name is a file of results.
+# Representations first, then genes and time, then tissues and cohorts; every name is a file of results.
 BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "agreement": agreement,
     "panels": panels,
@@ -55,6 +56,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "domains": domains,
     "domain_settings": left_out,
     "domain_judges": domain_judges,
+    "cohorts": cohorts,
 }
 
 

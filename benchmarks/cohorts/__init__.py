@@ -1,0 +1,1 @@
+"""Genes that change between conditions of donors, and genes that belong together."""
