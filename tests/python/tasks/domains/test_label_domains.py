@@ -199,6 +199,17 @@ def test_genes_that_one_lacks_are_left_out(fresh, old):
     assert agreed(adata) > 0.8
 
 
+def test_a_stored_zero_of_the_reference_is_a_zero(fresh, old):
+    dense = old.X.toarray()
+    dense[:, 0] = 0
+    plain, stored = copied(old, X=sparse.csr_matrix(dense)), old.copy()
+    stored.X.data = dense[old.X.nonzero()]
+    by_plain, by_stored = (label(fresh.copy(), one, column="region") for one in (plain, stored))
+    assert "G0" not in by_stored.uns["sigel"]["domains"]["genes"]
+    assert np.array_equal(by_stored.obsm["X_sigel_domain"], by_plain.obsm["X_sigel_domain"])
+    assert stored.X.nnz == old.X.nnz
+
+
 def test_counts_that_only_one_has_do_not_change_the_libraries(fresh, old, labelled):
     extra = ad.AnnData(np.full((old.n_obs, 1), 1e4, np.float32), var=pd.DataFrame(index=["MALAT1"]))
     extra.obs_names = old.obs_names
