@@ -21,6 +21,7 @@ from sigel.tasks.domains.labelled import Labelled, label_spots
 from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
 from sigel.tl._domains import settings_of, write_domains
 from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted
+from sigel.tl._views import check_not_part_of_file
 from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def label_domains(
     """
     began = time.perf_counter()
     key_added = checked_key(key, key_added)
+    check_not_part_of_file(adata)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     settings = settings_of(config)
     if reference is adata:

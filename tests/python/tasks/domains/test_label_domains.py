@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import anndata as ad
 import matplotlib as mpl
@@ -245,6 +246,27 @@ def test_objects_on_disk_are_labelled_as_those_in_memory(fresh, old, labelled, t
     adata, reference = (ad.read_h5ad(tmp_path / f"{name}.h5ad", backed="r") for name in ("new", "old"))
     label(adata, reference, column="region")
     assert adata.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+
+
+def test_a_view_is_labelled_without_a_warning_and_its_parent_is_left_alone(fresh, old, labelled):
+    parent, reference = fresh.copy(), old[:]
+    before, view = content(parent), parent[:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        label(view, reference, column="region")
+    assert view.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+    assert content(parent) == before
+    assert reference.is_view
+
+
+def test_a_view_of_a_backed_object_is_refused_before_any_work(fresh, old, tmp_path):
+    fresh.write_h5ad(tmp_path / "fresh.h5ad")
+    view = ad.read_h5ad(tmp_path / "fresh.h5ad", backed="r")[:, :40]
+    with pytest.raises(InputError, match=r"`adata`: found a view of a backed object.*adata\.to_memory\(\)"):
+        label(view, old, column="region")
+    with pytest.raises(InputError, match=r"`adata`: found a view of a backed object"):
+        find(view)
+    assert view.is_view
 
 
 def test_labels_are_written_and_read(labelled, old, tmp_path):
