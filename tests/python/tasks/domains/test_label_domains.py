@@ -240,6 +240,18 @@ def test_layers_coordinates_and_keys_are_those_that_are_named(fresh, old, labell
     assert agreed(adata) > 0.85
 
 
+def test_places_may_stand_under_different_keys(fresh, old, labelled):
+    reference = old.copy()
+    reference.obsm["xy"] = reference.obsm.pop("spatial")
+    reference.obs = reference.obs[["region"]]
+    adata = label(fresh.copy(), reference, column="region", reference_spatial_key="xy")
+    assert np.array_equal(adata.obsm["X_sigel_domain"], labelled.obsm["X_sigel_domain"])
+    adata.obsm["places"] = adata.obsm.pop("spatial")
+    label(adata, reference, column="region", spatial_key="places", reference_spatial_key="xy")
+    assert adata.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+    assert adata.uns["sigel"]["domains"]["spatial_key"] == "places"
+
+
 def test_objects_on_disk_are_labelled_as_those_in_memory(fresh, old, labelled, tmp_path):
     for name, adata in (("new", fresh), ("old", old)):
         adata.write_h5ad(tmp_path / f"{name}.h5ad")
