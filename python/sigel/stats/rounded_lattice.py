@@ -34,15 +34,16 @@ def rounding_slack(coordinates: Num[np.ndarray, "cells axes"], tree: cKDTree | N
     two distances differ by `2 sqrt(u_x^2 + u_y^2)` at most. The unit is the greatest common divisor of the
     steps between the values of an axis. Cells that lie irregularly have distances of their own, however they
     were rounded: places are a lattice where the three nearest of more than half are equally far by that
-    measure.
+    measure. Rings of nearly the same distance run into each other where the spacing is small: from corners,
+    those at 3.46 and 3.61 times the spacing below some 40 units.
 
     Examples
     --------
     >>> import numpy as np
     >>> row, column = (one.ravel() for one in np.mgrid[:9, :9])
     >>> lattice = 50 * np.column_stack([column + 0.5 * (row % 2), row * np.sqrt(3) / 2])
-    >>> rounding_slack(lattice), round(rounding_slack(np.round(lattice)), 2)
-    (0.0, 2.83)
+    >>> rounding_slack(lattice), rounding_slack(np.round(lattice))  # x is whole as it is
+    (0.0, 2.0)
     """
     if len(coordinates) <= _NEAREST:
         return 0.0
