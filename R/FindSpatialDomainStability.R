@@ -70,6 +70,8 @@ FindSpatialDomainStability <- function(
   layer <- layer %||% about$layer
   reduction <- about$reduction %||% sub("_domain$", "", cluster.name)
   seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call)
+  everyone <- seen$cells
+  seen <- take_within(seen, within_tissue(object, seen$cells, call, told = FALSE))
   domains <- all_domains(domains$domain[seen$cells], call)
   sigel_engine(call)
   # The seeds that the engine takes, in its order.
@@ -96,7 +98,8 @@ FindSpatialDomainStability <- function(
     ask_section("domain_stability", section, arguments, verbose, call)
   })
   table <- stability_table(result, "domain")
-  attr(table, "spots") <- stats::setNames(as.double(result$spots), seen$cells)
+  spots <- as.double(result$spots)[match(everyone, seen$cells)]
+  attr(table, "spots") <- stats::setNames(spots, everyone)
   table
 }
 

@@ -13,8 +13,8 @@
 #' others and the fifth that is most like it vote. Other methods see windows of 7 spots.
 #'
 #' Windows do not cross to islands, parts that lie farther from the rest than three times
-#' what their spots lie from one another. Spots beside the tissue are spots like others:
-#' leave them out first, as `Load10X_Spatial()` does.
+#' what their spots lie from one another. Spots beside the tissue, for which the meta data
+#' of a Seurat object has 0 in `in_tissue`, take no part and get NA.
 #'
 #' With `n.domains = NULL` counts are dealt out to two halves, independent experiments on
 #' the same tissue, and domains are found in each by mixtures, whatever the method: the
@@ -191,6 +191,7 @@ FindSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
+  seen <- take_within(seen, within_tissue(object, seen$cells, call))
   found <- speaking_for(call, {
     FindSpatialDomains(
       seen$counts,
@@ -257,15 +258,16 @@ print.sigel_domains <- function(x, ...) {
   invisible(x)
 }
 
-# Meta data and reduction of the domains, so that nothing of an earlier call stays.
+# Meta data and reduction of the domains, so that nothing of an earlier call stays; NA for spots that took no part.
 add_domains <- function(object, found, assay, cluster.name) {
-  metadata <- data.frame(found$domain, found$prob, row.names = names(found$domain))
+  rows <- match(colnames(object), names(found$domain))
+  metadata <- data.frame(found$domain[rows], found$prob[rows], row.names = colnames(object))
   names(metadata) <- domain_columns(cluster.name)
   object <- put_columns(object, metadata)
   name <- domain_reduction(cluster.name)
   key <- paste0(toupper(gsub("[^[:alnum:]]", "", name)), "_")
-  embeddings <- found$features
-  colnames(embeddings) <- paste0(key, seq_len(ncol(embeddings)))
+  embeddings <- found$features[rows, , drop = FALSE]
+  dimnames(embeddings) <- list(colnames(object), paste0(key, seq_len(ncol(embeddings))))
   object[[name]] <- SeuratObject::CreateDimReducObject(
     embeddings = embeddings,
     assay = assay,

@@ -27,7 +27,8 @@
 #' change them, so that [FindSpatialDomainStability()] refuses them.
 #'
 #' @param object The new sections, of like tissue: a Seurat object, an assay, or a matrix
-#'   of raw counts, genes x cells, sparse or dense.
+#'   of raw counts, genes x cells, sparse or dense. Spots beside the tissue, for which the
+#'   meta data of a Seurat object has 0 in `in_tissue`, take no part and get NA.
 #' @param reference The labelled sections: a Seurat object, or a list of `counts` (raw
 #'   counts, genes x cells), `coordinates` (as for `object`, with the array positions in
 #'   it or beside it as `lattice`), `domain` (a label for each cell, named by cell or in
@@ -170,6 +171,7 @@ LabelSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
+  seen <- take_within(seen, within_tissue(object, seen$cells, call))
   found <- speaking_for(call, {
     LabelSpatialDomains(
       seen$counts,
@@ -232,7 +234,7 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
     sigel_abort("reference.column", describe(column), wanted, fix, call)
   }
   if (!column %in% names(object[[]])) {
-    near <- c(columns_of_domains(object), nearest_names(column, names(object[[]])))
+    near <- c(nearest_names(column, names(object[[]])), columns_of_domains(object))
     fix <- if (length(near)) {
       sprintf("Use `reference.column = \"%s\"`.", near[1L])
     } else {
@@ -243,7 +245,7 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
     sigel_abort(argument, found, if (given) wanted else "a section with domains", fix, call)
   }
   about <- about_domains(object, column)
-  speaking_of_reference(NULL, call, {
+  speaking_of_reference(NULL, call, own = "section", {
     seen <- domain_section(
       object,
       assay %||% about$assay,
@@ -254,6 +256,7 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
       about$reduction %||% "sigel",
       call
     )
+    seen <- take_within(seen, within_tissue(object, seen$cells, call, told = FALSE))
     list(
       counts = seen$counts,
       places = places_from_table(seen$coordinates, seen$cells, call),

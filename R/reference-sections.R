@@ -104,18 +104,23 @@ no_places <- function(found, give, call) {
   sigel_abort("reference", found, wanted, fix, call)
 }
 
-# Refusals inside `code` are about the reference, by its number where there are several.
-speaking_of_reference <- function(number, call, code) {
+# Refusals inside `code` are about the reference, by its number where there are several. `own`: arguments that it has
+# beside the usual ones, with "reference." before them.
+speaking_of_reference <- function(number, call, code, own = NULL) {
   tryCatch(code, sigel_input_error = function(error) {
     argument <- error$argument
-    ours <- if (argument %in% c("assay", "layer", "image")) paste0("reference.", argument) else "reference"
+    ours <- if (argument %in% c("assay", "layer", "image", own)) {
+      paste0("reference.", argument)
+    } else {
+      "reference"
+    }
     found <- if (is.null(number)) "found " else sprintf("found in reference %d ", number)
     lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
     lines[1L] <- sub("^`[^`]+`: found ", sprintf("`%s`: %s", ours, found), lines[1L])
     lines[1L] <- gsub("`(image|coordinates)`(?= or|,)", "`reference.\\1`", lines[1L], perl = TRUE)
     # The lines after the first say what to do.
     lines[-1L] <- gsub("\\bobject\\b", "reference", lines[-1L])
-    lines[-1L] <- gsub("`(assay|layer|image) =", "`reference.\\1 =", lines[-1L])
+    lines[-1L] <- gsub("`(assay|layer|image|section) =", "`reference.\\1 =", lines[-1L])
     lines[-1L] <- gsub("give `coordinates`", "give `reference.coordinates`", lines[-1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),

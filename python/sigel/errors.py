@@ -96,6 +96,24 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=outermost + 2)
 
 
+def span(least: int, most: int, words: str = "") -> str:
+    """Words for a range of whole numbers; of a range of one, the number.
+
+    Parameters
+    ----------
+    least, most
+        Its ends.
+    words
+        What stands before a range, but not before a single number.
+
+    Examples
+    --------
+    >>> span(2, 9), span(2, 2), span(2, 9, "a whole number from ")
+    ('2 to 9', '2', 'a whole number from 2 to 9')
+    """
+    return f"{words}{least} to {most}" if least < most else str(least)
+
+
 def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
     """Words for a name that is not there, with the nearest spellings of those that are.
 

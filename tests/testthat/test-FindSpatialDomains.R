@@ -333,3 +333,42 @@ test_that("the object with its domains saves, loads and subsets", {
   expect_equal(part$sigel_domain, done$sigel_domain[some])
   expect_equal(domain_about(part), domain_about(done))
 })
+
+test_that("spots beside the tissue take no part and get no domain", {
+  skip_if_no_engine()
+  section <- regions_section()
+  beside <- colnames(section)[c(3, 20:30)]
+  within <- !colnames(section) %in% beside
+  alone <- find_quietly(subset(section, cells = colnames(section)[within]))
+  for (column in list(as.integer(within), within, factor(within), ifelse(within, "TRUE", "FALSE"))) {
+    section$in_tissue <- column
+    expect_warning(
+      done <- find_quietly(section),
+      sprintf("12 of %d spots lie beside the tissue", ncol(section)),
+      class = "sigel_warning"
+    )
+    expect_setequal(colnames(done)[is.na(done$sigel_domain)], beside)
+    expect_true(all(is.na(done$sigel_domain_prob[!within])))
+    expect_identical(as.character(done$sigel_domain[within]), as.character(alone$sigel_domain))
+  }
+  found <- SeuratObject::Embeddings(done[["sigeldomain"]])
+  expect_identical(rownames(found), colnames(done))
+  expect_equal(unname(is.na(found[, 1])), !within)
+  stability <- FindSpatialDomainStability(done, n.seeds = 1, device = "cpu", verbose = FALSE)
+  expect_equal(sum(stability$n.spots), sum(within))
+  expect_equal(unname(is.na(attr(stability, "spots"))), !within)
+  skip_without("ggplot2")
+  expect_s3_class(SpatialDomainPlot(done), "ggplot")
+})
+
+test_that("a column that tells no spots apart says nothing, and one of something else is refused", {
+  skip_if_no_engine()
+  section <- regions_section()
+  for (value in 0:1) {
+    section$in_tissue <- value
+    expect_no_warning(done <- find_quietly(section))
+    expect_false(anyNA(done$sigel_domain))
+  }
+  section$in_tissue <- "glass"
+  expect_refused(find_quietly(section), "object", "\"in_tissue\" with \"glass\"", object = section)
+})

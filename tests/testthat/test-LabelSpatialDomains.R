@@ -141,6 +141,34 @@ test_that("genes are matched by name", {
   expect_gt(rand_index(found$domain, parts$new$region), 0.6)
 })
 
+test_that("the nearest column is suggested, also beside those of domains", {
+  skip_if_no_engine()
+  parts <- odd_and_even()
+  old <- find_quietly(parts$old, cluster.name = "layers")
+  wrong <- function(column) label_quietly(parts$new, old, reference.column = column)
+  expect_refused(wrong("regoin"), "reference.column", "reference.column = \"region\"")
+  expect_refused(wrong("nothinglikeit"), "reference.column", "reference.column = \"layers\"")
+})
+
+test_that("spots beside the tissue take no part and get no label", {
+  skip_if_no_engine()
+  parts <- odd_and_even()
+  beside <- list(new = colnames(parts$new)[5:14], old = colnames(parts$old)[1:12])
+  for (side in names(beside)) {
+    parts[[side]]$in_tissue <- as.integer(!colnames(parts[[side]]) %in% beside[[side]])
+  }
+  expect_warning(
+    done <- label_quietly(parts$new, parts$old, reference.column = "region"),
+    sprintf("10 of %d spots lie beside the tissue", ncol(parts$new)),
+    class = "sigel_warning"
+  )
+  expect_setequal(colnames(done)[is.na(done$sigel_domain)], beside$new)
+  inside <- lapply(parts, function(one) subset(one, subset = in_tissue == 1))
+  alone <- label_quietly(inside$new, inside$old, reference.column = "region")
+  expect_equal(domain_about(alone)$n.labelled, domain_about(done)$n.labelled)
+  expect_identical(as.character(done$sigel_domain[colnames(alone)]), as.character(alone$sigel_domain))
+})
+
 test_that("labels are drawn, and have no stability", {
   skip_if_no_engine()
   done <- labelled_section()
@@ -174,7 +202,9 @@ test_that("what cannot be used is refused and the object stays as it was", {
   region <- function(argument, ...) refused(argument, reference.column = "region", ...)
   region("reference.assay", reference.assay = "RNA", say = "Spatial")
   region("reference.image", reference.image = "slice1")
-  region("reference", reference.section = "nosuchcolumn")
+  region("reference.section", reference.section = "nosuchcolumn", say = "`names(reference[[]])`")
+  region("reference.section", reference.section = "regoin", say = "Did you mean \"region\"?")
+  region("reference.section", reference.section = 3, say = "one string")
   region("section", section = "nosuchcolumn")
   region("layer", layer = "tpm")
   region("seed.use", seed.use = -1)

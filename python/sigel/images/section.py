@@ -34,6 +34,8 @@ class Called:
         Arguments that a refusal is about.
     spots
         What a row is.
+    unnamed
+        What is read where no layer is named, for messages; `""`: a layer that is not there any more.
     """
 
     owner: str = "object"
@@ -43,6 +45,7 @@ class Called:
     layer: str = "layer"
     places: str = "coordinates"
     spots: str = "spots"
+    unnamed: str = "X"
 
 
 @dataclass(frozen=True, eq=False)
@@ -429,7 +432,8 @@ def values_of(adata: AnnData, layer: str | None, called: Called | None = None) -
     called = called or Called()
     if layer is not None and not (isinstance(layer, str) and layer in adata.layers):
         known = ", ".join(map(repr, adata.layers)) or "none"
-        fix = f"There are: {known}. Leave it out for X."
+        instead = f"Leave it out for {called.unnamed}." if called.unnamed else "Put it back, or name another."
+        fix = f"There are: {known}. {instead}"
         raise InputError(called.layer, repr(layer), f"a layer of the {called.owner}", fix)
     values = adata.X if layer is None else adata.layers[layer]
     if values is None:

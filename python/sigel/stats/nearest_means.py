@@ -8,6 +8,8 @@ from jaxtyping import Float32, Int, Num
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from sigel.stats.rounded_lattice import rounding_slack
+
 # Distances that differ by a smaller share are equal. So many equal ones are looked for at most: a ring of a
 # hexagonal lattice holds 12 at most within the scales in use.
 TIE = 1e-6
@@ -41,7 +43,8 @@ def mean_of_nearest(
     Notes
     -----
     A cell nearer than the n-th nearest weighs 1 / n; what these leave of n is shared out equally among the
-    cells that are as far as the n-th, within one part in a million.
+    cells that are as far as the n-th, within one part in a million. On a lattice whose coordinates were
+    rounded, as those of Visium to whole pixels, within what rounding makes of equal distances.
 
     Examples
     --------
@@ -59,24 +62,25 @@ def mean_of_nearest(
         )
     tree = cKDTree(coordinates)
     starts = range(0, max(len(cells), 1), _BLOCK)
-    blocks = [_nearest(tree, coordinates[cells[start : start + _BLOCK]], n) for start in starts]
+    slack = rounding_slack(coordinates, tree)
+    blocks = [_nearest(tree, coordinates[cells[start : start + _BLOCK]], n, slack) for start in starts]
     return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, "csr")
 
 
-def _nearest(tree: cKDTree, at: np.ndarray, n: int) -> sparse.csr_matrix:
-    """Rows of weights of the cells at some places."""
+def _nearest(tree: cKDTree, at: np.ndarray, n: int, slack: float) -> sparse.csr_matrix:
+    """Rows of weights of the cells at some places; distances that differ by `slack` are equal."""
     n_cells, workers = tree.n, torch.get_num_threads()
     distance, near = tree.query(at, min(n + 1, n_cells), workers=workers)
     # Of cells equally far, as on a lattice, each gets its share: rounding must not choose among them.
     tied = np.zeros(len(at), bool)
     if n < n_cells:
-        tied = distance[:, -1] <= distance[:, n - 1] * (1 + TIE)
+        tied = distance[:, -1] <= distance[:, n - 1] + np.maximum(distance[:, n - 1] * TIE, slack)
     alone = ~tied
     weights = np.full((int(alone.sum()), n), 1 / n, np.float32)
     parts = [_rows(weights, near[alone, :n], n_cells)]
     if tied.any():
         distance, near = tree.query(at[tied], min(n + MOST_TIED, n_cells), workers=workers)
-        parts.append(_rows(_shared_out(distance, n), near, n_cells))
+        parts.append(_rows(_shared_out(distance, n, slack), near, n_cells))
     # Whose cells are not tied come first: back to the order that is wanted.
     found = parts[0] if alone.all() else sparse.vstack(parts, "csr")
     if not (alone.all() or tied.all()):
@@ -86,10 +90,11 @@ def _nearest(tree: cKDTree, at: np.ndarray, n: int) -> sparse.csr_matrix:
     return found
 
 
-def _shared_out(distance: np.ndarray, n: int) -> Float32[np.ndarray, "some look"]:
+def _shared_out(distance: np.ndarray, n: int, slack: float) -> Float32[np.ndarray, "some look"]:
     """Weights of cells by falling nearness, of which those as far as the n-th share what is left."""
     last = distance[:, n - 1 : n]
-    nearer, tied = distance < last * (1 - TIE), abs(distance - last) <= last * TIE
+    equal = np.maximum(last * TIE, slack)
+    nearer, tied = distance < last - equal, abs(distance - last) <= equal
     share = (n - nearer.sum(axis=1, keepdims=True)) / np.maximum(tied.sum(axis=1, keepdims=True), 1)
     return ((nearer + tied * share) / n).astype(np.float32)
 

@@ -14,6 +14,7 @@ from sigel.runtime.progress import shown
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import info_under, section_as_fitted
+from sigel.tl._views import check_not_part_of_file, make_own
 from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def domain_stability(
     >>> bool(table["stability"].between(0, 1).all())
     True
     """
+    check_not_part_of_file(adata)
     keys = Keys(key)
     about = _about_under(adata, key)
     recipe = _recipe_again(about, method, device)
@@ -105,6 +107,7 @@ def domain_stability(
     stored: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
     stored["domain"] = stored["domain"].astype(str)
     stored |= {name: np.asarray(value) for name, value in table.attrs.items()}
+    make_own(adata)
     adata.obs[keys.domain_stability] = for_all(kept, within)
     adata.uns[keys.info] = {**adata.uns[keys.info], "domains": {**about, "stability": stored}}
     return table

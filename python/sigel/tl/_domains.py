@@ -21,6 +21,7 @@ from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.labelled import Labelled
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import checked_key, info_under, section_as_fitted
+from sigel.tl._views import check_not_part_of_file, make_own
 from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def domains(
     """
     began = time.perf_counter()
     key_added = checked_key(key, key_added)
+    check_not_part_of_file(adata)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     info = info_under(adata, key)
     settings = settings_of(config)
@@ -232,6 +234,7 @@ def write_domains(
         codes = np.full(len(within), -1)
         codes[within] = label.codes
         label = pd.Categorical.from_codes(codes, dtype=label.dtype)
+    make_own(adata)
     adata.obs[keys.domain] = label
     adata.obs[keys.domain_prob] = for_all(found.prob, within)
     adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])

@@ -16,6 +16,7 @@ from sigel.keys import Keys, check_key
 from sigel.runtime.progress import shown
 from sigel.tasks.embedding import Embedding, embed_section
 from sigel.tl._sections import given_sections
+from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -191,6 +192,7 @@ def _write(adata: AnnData, keys: Keys, result: Embedding, where: dict[str, Any])
     """All that `embed` leaves, and where counts and coordinates lay."""
     group = pd.Categorical(result.group, categories=result.model.group_names).remove_unused_categories()
     info = adata.uns.get(keys.info, {})
+    make_own(adata)
     for name in info.get("sections", []):  # of an earlier fit
         adata.varm.pop(keys.section(str(name)), None)
     adata.varm[keys.representation] = result.representations

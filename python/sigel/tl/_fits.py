@@ -13,7 +13,7 @@ import torch
 from sigel.config import ImageConfig, SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.section import Section, check_section
+from sigel.images.section import Called, Section, check_section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.tasks.domains.gene_selection import Known
@@ -51,6 +51,14 @@ def as_fitted(info: Mapping[str, Any], layer: str | None, spatial_key: str | Non
     }
 
 
+def unnamed_layer(adata: AnnData, info: Mapping[str, Any]) -> str:
+    """Words for the layer that is read where none is named, from what a fit left."""
+    layer = info.get("layer")
+    if not layer:
+        return "X"
+    return repr(str(layer)) if layer in adata.layers else ""
+
+
 def section_as_fitted(
     adata: AnnData,
     info: dict[str, Any],
@@ -61,7 +69,8 @@ def section_as_fitted(
     """The section or sections, and under which names their parts were found."""
     given = as_fitted(info, layer, spatial_key)
     section_key = section_key or str(info.get("section_key", "")) or None
-    section = Section.from_anndata(adata, **given, section_key=section_key)
+    called = Called(places=f"adata.obsm[{given['spatial_key']!r}]", unnamed=unnamed_layer(adata, info))
+    section = Section.from_anndata(adata, **given, section_key=section_key, called=called)
     where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
     return section, where
 

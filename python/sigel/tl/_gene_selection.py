@@ -12,6 +12,7 @@ from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import gene_selection
 from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_as_fitted
+from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -119,6 +120,7 @@ def select_genes(
             progress=report,
         )
     keys = Keys(key_added)
+    make_own(adata)
     adata.var[keys.selected] = table["selected"].to_numpy()
     adata.var[keys.weight] = table["weight"].to_numpy()
     return table

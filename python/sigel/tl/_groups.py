@@ -19,6 +19,7 @@ from sigel.tasks.gene_groups.gene_sets import GeneSets
 from sigel.tasks.gene_groups.grouping import PresentGroups, describe_groups, regroup
 from sigel.tasks.gene_groups.stability import group_stability as stability
 from sigel.tl._fits import as_fitted, groups_under
+from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
     import torch
@@ -133,6 +134,7 @@ def gene_groups(
     # What was found about the groups before is not about these.
     info = {name: value for name, value in info.items() if name != "stability"}
     group = pd.Categorical(made.group, categories=made.names).remove_unused_categories()
+    make_own(adata)
     if new.base != keys.base:
         adata.varm[new.representation] = adata.varm[keys.representation].copy()
         if keys.status in adata.var:
@@ -308,5 +310,6 @@ def group_stability(
     kept: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns}
     kept["group"] = kept["group"].astype(str)
     kept |= {"ari": table.attrs["ari"], "seeds": np.array(table.attrs["seeds"])}
+    make_own(adata)
     adata.uns[keys.info] = {**info, "stability": kept}
     return table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,8 @@ from sigel.runtime.provenance import provenance
 from sigel.tasks.domains.labelled import Labelled, label_spots
 from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
 from sigel.tl._domains import settings_of, write_domains
-from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted
+from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted, unnamed_layer
+from sigel.tl._views import check_not_part_of_file
 from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def label_domains(
     layer: str | None = None,
     reference_layer: str | None = None,
     spatial_key: str | None = None,
+    reference_spatial_key: str | None = None,
     section_key: str | None = None,
     reference_section_key: str | None = None,
     key: str = "sigel",
@@ -58,9 +62,12 @@ def label_domains(
         Labelled sections, spots x genes, raw counts and coordinates; only read. Genes are matched by name.
         Spots without a label (missing, or `""`) teach nothing, but are tissue around others.
     layer, spatial_key
-        As in `sigel.tl.domains`; `spatial_key` is that of both where it is given.
+        As in `sigel.tl.domains`.
     reference_layer
         Layer of the reference with its counts. Default: that of its domains, else of its fit, else `X`.
+    reference_spatial_key
+        Key in `reference.obsm` of its coordinates. Default: `spatial_key` where that is given, else that of
+        its domains, else of its fit, else `"spatial"`.
     section_key
         Column of `adata.obs` that tells several new sections apart. Default None: one section.
     reference_section_key
@@ -129,13 +136,16 @@ def label_domains(
     """
     began = time.perf_counter()
     key_added = checked_key(key, key_added)
+    check_not_part_of_file(adata)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     settings = settings_of(config)
     if reference is adata:
         fix = "Copy the labelled spots first, for example reference=adata[labelled].copy()."
         raise InputError("reference", "adata itself", "another object: labels are written to adata", fix)
     label, column = _labels(reference, column, key)
-    labelled = _reference_section(reference, key, reference_layer, spatial_key, reference_section_key)
+    with _about_the_places(spatial_key, reference_spatial_key):
+        places = spatial_key if reference_spatial_key is None else reference_spatial_key
+        labelled = _reference_section(reference, key, reference_layer, places, reference_section_key)
     section, where = section_as_fitted(adata, info_under(adata, key), layer, spatial_key, section_key)
     known = label.astype(object).where(label.notna(), "").to_numpy(object)
     beside, within = spots_within(reference, told=False), spots_within(adata)
@@ -181,10 +191,25 @@ def _reference_section(
     with about_the_reference():
         info = info_under(reference, key)
         of_domains = info.get("domains", {})
-        given = as_fitted(info | {k: of_domains[k] for k in WHERE if k in of_domains}, layer, spatial_key)
+        info |= {name: of_domains[name] for name in WHERE if name in of_domains}
+        given = as_fitted(info, layer, spatial_key)
         section_key = section_key or str(of_domains.get("section_key", "")) or None
-        called = replace(REFERENCE, places=f"reference.obsm[{given['spatial_key']!r}]")
+        places, unnamed = f"reference.obsm[{given['spatial_key']!r}]", unnamed_layer(reference, info)
+        called = replace(REFERENCE, places=places, unnamed=unnamed)
         return Section.from_anndata(reference, **given, section_key=section_key, called=called)
+
+
+@contextmanager
+def _about_the_places(spatial_key: str | None, own: str | None) -> Iterator[None]:
+    """What is refused of the places of the reference is said of the key that named them."""
+    try:
+        yield
+    except InputError as error:
+        if error.argument != "spatial_key":
+            raise
+        argument = "spatial_key" if own is None and spatial_key is not None else "reference_spatial_key"
+        fix = error.fix.replace("spatial_key", "reference_spatial_key")
+        raise InputError(argument, error.found, error.wanted, fix) from error
 
 
 def _about(found: Labelled, column: str, seed: int, settings: DomainConfig) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sigel.images.counts import SpotRows
 from sigel.images.section import Called, Section, check_section, joined_genes, labels_of
 from sigel.keys import Keys
 from sigel.tasks.embedding import Embedding
+from sigel.tl._views import check_not_part_of_file
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -82,7 +83,7 @@ def given_sections(
 ) -> GivenSections:
     """What a caller of `embed` gave, checked as far as it can be before counts are read."""
     if not isinstance(adata, list | tuple):
-        _check_not_part_of_file(adata, "adata")
+        check_not_part_of_file(adata, "adata")
         section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, section_key=section_key)
         labels = [] if section.labels is None else list(dict.fromkeys(section.labels))
         _check_names(labels, keys)
@@ -92,7 +93,7 @@ def given_sections(
         raise InputError("adata", "an empty list", "an AnnData, or a list of some", "Pass the object itself.")
     for k, one in enumerate(adata):
         check_section(one, f"adata[{k}]")
-        _check_not_part_of_file(one, f"adata[{k}]")
+        check_not_part_of_file(one, f"adata[{k}]")
         if any(one is other for other in adata[:k]):
             raise InputError(
                 f"adata[{k}]", "an object that the list holds twice", "each once", "Leave it out."
@@ -138,14 +139,6 @@ def _check_names(names: Sequence[str], keys: Keys) -> None:
     if twice:
         found = f"{twice[0]!r} for two sections"
         raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")
-
-
-def _check_not_part_of_file(adata: AnnData, argument: str) -> None:
-    """Refuse a part of an object on disk: nothing can be written to it."""
-    check_section(adata, argument)
-    if adata.isbacked and adata.is_view:
-        fix = f"Read it first: {argument} = {argument}.to_memory()."
-        raise InputError(argument, "a view of a backed object", "an object that keys can be written to", fix)
 
 
 def _check_no_others(adata: AnnData, keys: Keys, names: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from sigel.runtime.progress import shown
 from sigel.stats.null_images import Null
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 from sigel.tl._fits import as_fitted, image_config, info_under, model_of
+from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -157,6 +158,7 @@ def spatial_genes(
             device=device,
             progress=report,
         )
+    make_own(adata)
     for column in WRITTEN:
         values = table[column].to_numpy()
         adata.var[Keys(key).spatial(column)] = pd.Categorical(values) if column == "status" else values

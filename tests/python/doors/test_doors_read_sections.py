@@ -138,7 +138,7 @@ def without_counts(adata):
         (without_counts, {}, r"layer`.*an empty X.*layer=\"counts\""),
         (None, {"layer": "raw"}, "layer`.*'raw'.*There are: 'counts'"),
         (None, {"spatial_key": "place"}, "`spatial_key`.*'place'.*'spatial'"),
-        (without_places, {}, "`spatial_key`.*keys in obsm: "),
+        (without_places, {}, "spatial_key`.*keys in obsm: "),
         (with_places(lose_a_place), {}, r"1 of \d+ (spots|cells) without finite coordinates"),
         (twice_a_name, {}, "duplicated names, for example 'Gene0002'"),
         (lambda adata: adata._inplace_subset_obs([]), {}, "0 (spots|cells)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import anndata
 import numpy as np
@@ -54,6 +55,23 @@ def test_results_stand_under_their_keys_in_the_order_of_the_object(section):
     assert info["provenance"]["seed"] == 0
     stages = ["eigenimages", "pretrain", "pretrain", "groups", "refine", "refine"]
     assert list(info["history"]["stage"]) == stages
+
+
+@pytest.mark.parametrize("verb", ["embed", "gene_groups", "spatial_genes", "select_genes"])
+def test_keys_are_written_to_a_view_and_not_to_its_parent(section, verb):
+    if verb == "gene_groups":
+        embed(section)
+    before, view = (list(section.var), list(section.varm), list(section.uns)), section[:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", anndata.ImplicitModificationWarning)
+        if verb == "embed":
+            embed(view)
+        elif verb == "gene_groups":
+            sigel.tl.gene_groups(view, n_groups=2, key_added="coarse")
+        else:
+            getattr(sigel.tl, verb)(view, config=SMALL["image"], progress=False)
+    assert set(view.var) > set(before[0])
+    assert (list(section.var), list(section.varm), list(section.uns)) == before
 
 
 def test_spot_embedding_is_the_weighted_mean_of_the_genes(section):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, span
 from sigel.images.section import Section
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
@@ -168,6 +168,6 @@ def check_number(n_domains: object, n_spots: int) -> None:
     whole = isinstance(n_domains, int | np.integer) and not isinstance(n_domains, bool)
     if n_domains is not None and not (whole and 2 <= n_domains <= n_spots // 10):  # type: ignore[operator]
         most = n_spots // 10
-        wanted = f"a whole number from 2 to {most}, a tenth of the spots, or None"
+        wanted = span(2, most, "a whole number from ") + ", a tenth of the spots, or None"
         fix = f"Use n_domains={min(7, most)}, or None to have it chosen."
         raise InputError("n_domains", repr(n_domains), wanted, fix)

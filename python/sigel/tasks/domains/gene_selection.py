@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, span, unknown_name
 from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import check_seed
@@ -147,7 +147,7 @@ def check_choice(share: float, n_genes: int | None, balance: float, n: int) -> N
     whole = isinstance(n_genes, int | np.integer) and not isinstance(n_genes, bool)
     if n_genes is not None and not (whole and 1 <= n_genes <= n):
         fix = "Leave it out for a share of every group."
-        raise InputError("n_genes", repr(n_genes), f"a whole number from 1 to {n}", fix)
+        raise InputError("n_genes", repr(n_genes), span(1, n, "a whole number from "), fix)
 
 
 def _is_number(value: object) -> bool:

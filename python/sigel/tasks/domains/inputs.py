@@ -44,7 +44,7 @@ class Described(NamedTuple):
 
 
 def counted(section: Section) -> Section:
-    """The section with its counts in memory, checked; there are some.
+    """The section with its counts in memory, checked; there are some, and no stored zeros among them.
 
     Parameters
     ----------
@@ -57,8 +57,13 @@ def counted(section: Section) -> Section:
         When names or values cannot be used, or there are no counts.
     """
     section = section.in_memory(replace(section.called, section="adata", genes="adata", counts="layer"))
-    if not section.counts.data.any():
+    counts = section.counts
+    if not counts.data.any():
         raise InputError("layer", "no count", "raw counts", "Pass the layer of raw counts.")
+    if not counts.data.all():  # a stored zero is a zero; the caller keeps his
+        counts = counts.copy()
+        counts.eliminate_zeros()
+        section = replace(section, counts=counts)
     return section
 
 
@@ -145,7 +150,7 @@ def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
     InputError
         When there are fewer than 2.
     """
-    found = np.diff(sparse.csc_matrix(section.counts).indptr) > 0
+    found = np.asarray(section.counts.sum(axis=0)).ravel() > 0
     for part in tissue.parts if tissue.n_sections > 1 else []:
         found &= np.asarray(section.counts[part].sum(axis=0)).ravel() > 0
     if found.sum() < 2:

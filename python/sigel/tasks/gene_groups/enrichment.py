@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.stats import false_discovery_control, hypergeom
 
-from sigel.errors import InputError
+from sigel.errors import InputError, span
 from sigel.tasks.gene_groups.gene_sets import GeneSets, check_sets, membership
 
 
@@ -118,9 +118,9 @@ def _of_size(
     size = np.diff(member.indptr)
     right = np.flatnonzero((size >= least) & (size <= most))
     if not len(right):
-        found = f"no set of that size ({len(terms)} sets with {size.min()} to {size.max()} measured genes)"
+        found = f"no set of that size ({len(terms)} sets with {span(size.min(), size.max())} measured genes)"
         fix = "Use min_size=1 or a larger max_size."
-        raise InputError("gene_sets", found, f"sets with {least} to {most} of the measured genes", fix)
+        raise InputError("gene_sets", found, f"sets with {span(least, most)} of the measured genes", fix)
     return member[right], terms[right]
 
 

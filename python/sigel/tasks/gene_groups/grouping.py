@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from sigel.config import SIGELConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, span
 from sigel.keys import NO_PATTERN, group_names
 from sigel.nn.mixture.n_groups import best_number, mixture_of, tried_numbers
 from sigel.nn.mixture.t_mixture import TMixture
@@ -208,7 +208,7 @@ def _check_number(n_groups: object, resolution: object, n_genes: int) -> None:
     if n_groups is not None:
         whole = isinstance(n_groups, Integral) and not isinstance(n_groups, bool)
         if not (whole and 1 <= n_groups <= n_genes):  # type: ignore[operator]
-            wanted = f"a whole number from 1 to {n_genes}, the number of genes with a pattern"
+            wanted = span(1, n_genes, "a whole number from ") + ", the number of genes with a pattern"
             fix = "Or use resolution=2 for about twice as many."
             raise InputError("n_groups", repr(n_groups), wanted, fix)
         return

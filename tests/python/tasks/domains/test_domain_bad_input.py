@@ -217,7 +217,9 @@ def test_spots_without_counts_are_warned_of(fresh):
 
 def test_the_fix_for_a_number_is_a_number_that_works(fresh):
     few = fresh[:25].copy()
-    with pytest.raises(InputError, match=r"found 7; wanted .* from 2 to 2.*Use n_domains=2,"):
+    with pytest.raises(
+        InputError, match=r"found 7; wanted 2, a tenth of the spots, or None.*Use n_domains=2,"
+    ):
         find(few, 7)
     find(few, 2)
 

@@ -124,6 +124,23 @@ def test_a_gene_absent_from_one_of_two_sections_is_left_out(halves):
     assert set(names) - measured(slide) == {"G7", *lost}
 
 
+@pytest.mark.parametrize("section_key", [None, "slide"])
+def test_a_stored_zero_is_a_zero(sections, section_key):
+    dense = sections.X.toarray()
+    dense[(sections.obs["slide"] == "b").to_numpy() if section_key else slice(None), 0] = 0
+    plain, stored = sections.copy(), sections.copy()
+    plain.X = sparse.csr_matrix(dense)
+    stored.X.data = dense[sections.X.nonzero()]
+    before = (stored.X.data.copy(), stored.X.indices.copy())
+    for adata in (plain, stored):
+        find(adata, 3, section_key=section_key)
+    assert "G0" not in stored.uns["sigel"]["domains"]["genes"]
+    assert stored.obs["sigel_domain"].tolist() == plain.obs["sigel_domain"].tolist()
+    assert np.array_equal(stored.obsm["X_sigel_domain"], plain.obsm["X_sigel_domain"])
+    assert np.array_equal(stored.X.data, before[0])
+    assert np.array_equal(stored.X.indices, before[1])
+
+
 def test_genes_that_no_two_sections_share_are_refused(halves):
     odd = halves.var_names[::2]
     apart = without(without(halves, odd, "left"), halves.var_names[1::2], "right")

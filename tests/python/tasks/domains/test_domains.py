@@ -227,9 +227,13 @@ def test_a_view_and_a_file_on_disk_give_what_the_object_in_memory_gives(fresh, t
     on_disk = ad.read_h5ad(tmp_path / "tissue.h5ad", backed="r")
     find(on_disk, 2)
     view = fresh[:, :]
+    before = content(fresh)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a view becomes an object of its own
+        warnings.simplefilter("error")
         find(view, 2)
+        sigel.tl.domain_stability(view[:], n_seeds=1, progress=False)
+    assert not view.is_view
+    assert content(fresh) == before
     find(fresh, 2)
     np.testing.assert_array_equal(labels_of(on_disk), labels_of(fresh))
     np.testing.assert_array_equal(labels_of(view), labels_of(fresh))

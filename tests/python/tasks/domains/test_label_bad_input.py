@@ -52,6 +52,10 @@ def refused(adata, reference, words, **arguments):
         ({"layer": "raw"}, "`layer`: .*'raw'"),
         ({"reference_layer": "raw"}, "`reference_layer`: .*'raw'; wanted a layer of the reference"),
         ({"spatial_key": "xy"}, r"`spatial_key`: .*no obsm\['xy'\] in the reference"),
+        ({"spatial_key": "xy"}, "Store x and y there or pass reference_spatial_key"),
+        ({"reference_spatial_key": "xy"}, r"`reference_spatial_key`: .*no obsm\['xy'\] in the reference"),
+        ({"reference_spatial_key": 3}, r"`reference_spatial_key`: "),
+        ({"reference_layer": "X"}, r"`reference_layer`: .*'X'.*There are: none\. Leave it out for X\."),
         ({"section_key": "slide"}, "`section_key`: .*'slide'"),
         ({"reference_section_key": "slide"}, r"`reference_section_key`: .*reference\.obs"),
         ({"key": "a/b"}, "`key`"),
@@ -64,6 +68,26 @@ def refused(adata, reference, words, **arguments):
 )
 def test_arguments_that_make_no_sense_are_refused(fresh, old, arguments, words):
     refused(fresh, old, words, **arguments)
+
+
+def test_what_is_read_without_a_layer_is_named(fresh, old):
+    old.layers["counts"], old.layers["other"] = old.X.copy(), old.X.copy()
+    find(old, 2, layer="counts")
+    words = r"`reference_layer`: found 'X'.*There are: 'counts', 'other'\. Leave it out for 'counts'\."
+    refused(fresh, old, words, reference_layer="X")
+    del old.layers["counts"]
+    words = r"`reference_layer`: found 'counts'.*There are: 'other'\. Put it back, or name another\."
+    refused(fresh, old, words)
+    label(fresh, old, reference_layer="other")
+    fresh.uns["sigel"]["layer"] = "other"
+    fresh.layers["other"] = fresh.X.copy()
+    refused(fresh, old, r"`layer`: found 'X'.*Leave it out for 'other'\.", layer="X", reference_layer="other")
+
+
+def test_places_of_the_reference_that_are_not_there_are_refused_as_its_own(fresh, old):
+    del old.obsm["spatial"]
+    old.obs = old.obs[["region"]]
+    refused(fresh, old, r"`reference_spatial_key`: found no obsm\['spatial'\] in the reference")
 
 
 def test_unknown_settings_are_refused(fresh, old):

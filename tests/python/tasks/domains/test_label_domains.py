@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import anndata as ad
 import matplotlib as mpl
@@ -199,6 +200,17 @@ def test_genes_that_one_lacks_are_left_out(fresh, old):
     assert agreed(adata) > 0.8
 
 
+def test_a_stored_zero_of_the_reference_is_a_zero(fresh, old):
+    dense = old.X.toarray()
+    dense[:, 0] = 0
+    plain, stored = copied(old, X=sparse.csr_matrix(dense)), old.copy()
+    stored.X.data = dense[old.X.nonzero()]
+    by_plain, by_stored = (label(fresh.copy(), one, column="region") for one in (plain, stored))
+    assert "G0" not in by_stored.uns["sigel"]["domains"]["genes"]
+    assert np.array_equal(by_stored.obsm["X_sigel_domain"], by_plain.obsm["X_sigel_domain"])
+    assert stored.X.nnz == old.X.nnz
+
+
 def test_counts_that_only_one_has_do_not_change_the_libraries(fresh, old, labelled):
     extra = ad.AnnData(np.full((old.n_obs, 1), 1e4, np.float32), var=pd.DataFrame(index=["MALAT1"]))
     extra.obs_names = old.obs_names
@@ -228,12 +240,45 @@ def test_layers_coordinates_and_keys_are_those_that_are_named(fresh, old, labell
     assert agreed(adata) > 0.85
 
 
+def test_places_may_stand_under_different_keys(fresh, old, labelled):
+    reference = old.copy()
+    reference.obsm["xy"] = reference.obsm.pop("spatial")
+    reference.obs = reference.obs[["region"]]
+    adata = label(fresh.copy(), reference, column="region", reference_spatial_key="xy")
+    assert np.array_equal(adata.obsm["X_sigel_domain"], labelled.obsm["X_sigel_domain"])
+    adata.obsm["places"] = adata.obsm.pop("spatial")
+    label(adata, reference, column="region", spatial_key="places", reference_spatial_key="xy")
+    assert adata.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+    assert adata.uns["sigel"]["domains"]["spatial_key"] == "places"
+
+
 def test_objects_on_disk_are_labelled_as_those_in_memory(fresh, old, labelled, tmp_path):
     for name, adata in (("new", fresh), ("old", old)):
         adata.write_h5ad(tmp_path / f"{name}.h5ad")
     adata, reference = (ad.read_h5ad(tmp_path / f"{name}.h5ad", backed="r") for name in ("new", "old"))
     label(adata, reference, column="region")
     assert adata.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+
+
+def test_a_view_is_labelled_without_a_warning_and_its_parent_is_left_alone(fresh, old, labelled):
+    parent, reference = fresh.copy(), old[:]
+    before, view = content(parent), parent[:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        label(view, reference, column="region")
+    assert view.obs["sigel_domain"].tolist() == labelled.obs["sigel_domain"].tolist()
+    assert content(parent) == before
+    assert reference.is_view
+
+
+def test_a_view_of_a_backed_object_is_refused_before_any_work(fresh, old, tmp_path):
+    fresh.write_h5ad(tmp_path / "fresh.h5ad")
+    view = ad.read_h5ad(tmp_path / "fresh.h5ad", backed="r")[:, :40]
+    with pytest.raises(InputError, match=r"`adata`: found a view of a backed object.*adata\.to_memory\(\)"):
+        label(view, old, column="region")
+    with pytest.raises(InputError, match=r"`adata`: found a view of a backed object"):
+        find(view)
+    assert view.is_view
 
 
 def test_labels_are_written_and_read(labelled, old, tmp_path):

@@ -72,6 +72,20 @@ def test_turning_scaling_and_moving_the_tissue_change_no_window(angle, scale, sh
         assert abs(difference).max() < 1e-5
 
 
+@pytest.mark.parametrize("angle", [0, 0.03, 0.7])
+@pytest.mark.parametrize("spacing", [50, 137.6])
+def test_windows_of_a_lattice_in_whole_pixels_are_those_of_the_exact_one(angle, spacing):
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    places = spacing * lattice(20, 20).coordinates @ turn
+    holes = np.random.default_rng(0).random(400) > 0.1
+    island = spacing * (lattice(4, 5).coordinates + [40, 0]) @ turn
+    places = np.vstack([places[holes], island]) + 1234.5
+    section = np.zeros(len(places), int)
+    exact, rounded = Tissue(places, section), Tissue(np.round(places), section)
+    for n in DomainConfig().windows:
+        assert abs(exact.means(n) - rounded.means(n)).max() < 1e-6
+
+
 # --- components --------------------------------------------------------------------------------------------
 
 
