@@ -17,6 +17,7 @@ from pathlib import Path
 # Idle threads sleep: spinning ones slow everything down where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from benchmarks.cohorts.interactions import interactions
 from benchmarks.cohorts.tables import cohorts
 from benchmarks.domains.judges import domain_judges
 from benchmarks.domains.left_out import left_out
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "domain_settings": left_out,
     "domain_judges": domain_judges,
     "cohorts": cohorts,
+    "interactions": interactions,
 }
 
 

@@ -65,7 +65,7 @@ def pseudobulk(sections: list[anndata.AnnData], condition: np.ndarray, seed: int
     sections, condition, seed
         As in `Way`.
     """
-    counts = np.array([np.asarray(one.X.sum(axis=0)).ravel() for one in sections])
+    counts = np.array([np.asarray(one.X.sum(axis=0), dtype=float).ravel() for one in sections])
     level = np.log2(counts / counts.sum(axis=1, keepdims=True) * 1e6 + 0.5)
     found = stats.ttest_ind(level[condition == 0], level[condition == 1], equal_var=False)
     return Answer(np.nan_to_num(np.abs(found.statistic)), found.pvalue)
@@ -88,7 +88,7 @@ def by_domain(sections: list[anndata.AnnData], condition: np.ndarray, seed: int)
     n_sections, n_domains = len(sections), domain.max() + 1
     cell = section * n_domains + domain
     member = sparse.csr_matrix((np.ones(len(cell)), (cell, np.arange(len(cell)))))
-    counts = np.asarray((member @ joined.X).todense())
+    counts = np.asarray((member @ joined.X).todense(), dtype=float)
     size = counts.sum(axis=1)
     used = np.flatnonzero(size > 0)
     level = np.log2((counts[used] + 0.5) / (size[used, None] + 1) * 1e6)
