@@ -61,11 +61,12 @@
 #'
 #'   Attributes: `calibration` (data frame of `labelling`, `ks`, the distance of the
 #'   p-values from uniform ones, `share.below.05` and `n.called` at q 0.05, of the labels
-#'   as given and of others), `n.labellings` and `least.pval` (how many there are of two
+#'   as given and of others; see [CalibrationPlot()]), `n.labellings` and `least.pval` (how many there are of two
 #'   conditions, and the least p-value that a permutation of the labels could reach; NULL
-#'   where that is not counted), `inflation` (what the statistics were divided by) and
-#'   `levels` (conditions in their order).
-#' @seealso [SimulateCohort()], [RunSIGEL()], [FindSpatialGenes()]
+#'   where that is not counted), `inflation` (what the statistics were divided by),
+#'   `levels` (conditions in their order) and `map` (data frame of `gene` and where it lies
+#'   in the first condition and in the last, for [GeneChangePlot()]).
+#' @seealso [DiseaseGenePlot()], [GeneChangePlot()], [SimulateCohort()]
 #' @examples
 #' if (sigel_available()) {
 #'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 16,
@@ -147,18 +148,7 @@ FindDiseaseGenes.Seurat <- function(
 ) {
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindDiseaseGenes.Seurat)), call = call)
-  assay <- choose_assay(object, assay, call)
-  cells <- colnames(object[[assay]])
-  if (is.null(section)) {
-    labels <- labels_of_images(object, cells, call)
-  } else {
-    check_string(section, "section", "Give the name of one column of the meta data.", call)
-    labels <- meta_columns(object, section, cells, "section", call)[[1L]]
-  }
-  labels <- unlist(section_labels(labels, cells, call))
-  places <- places_of(object, image, coordinates, cells, call, labels)
-  counts <- as_counts(read_counts(object[[assay]], slot %||% layer %||% "counts", call), "layer", call)
-  cohort <- cohort_of_one(counts, places, labels, object[[]][cells, , drop = FALSE])
+  cohort <- cohort_of_seurat(object, section, assay, image, coordinates, slot %||% layer, call)
   given <- list(if (!missing(condition)) condition, donor, covariates, paired)
   ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
 }
@@ -222,6 +212,7 @@ as_disease_table <- function(result) {
     table[[name]] <- as.integer(table[[name]])
   }
   attr(table, "calibration") <- engine_table(result$calibration)
+  attr(table, "map") <- engine_table(result$map)
   attr(table, "n.labellings") <- result$n_labellings
   attr(table, "least.pval") <- result$least_pval
   attr(table, "inflation") <- result$inflation

@@ -214,17 +214,6 @@ cell_panel <- function(places, value, kind, palette, size, bar) {
     )
 }
 
-# From the first to the 99th percentile, so that a few cells do not stretch the scale.
-colour_limits <- function(values) {
-  limits <- unname(stats::quantile(values, c(0.01, 0.99)))
-  if (diff(limits) > 0) {
-    return(limits)
-  }
-  # The percentiles are the same where a gene is seen in fewer than one cell in a hundred.
-  limits <- range(values)
-  if (diff(limits) > 0) limits else limits[1L] + c(-0.5, 0.5)
-}
-
 places_of_imputed <- function(object, image, coordinates, cells, call) {
   if (is.null(coordinates) && !inherits(object, "Seurat")) {
     wanted <- "a data frame with columns x and y, and the cells as row names"

@@ -19,6 +19,22 @@ cohort_of_one <- function(counts, places, labels, meta = NULL) {
   )
 }
 
+# Sections that are one Seurat object, each an image or what a column of the meta data says.
+cohort_of_seurat <- function(object, section, assay, image, coordinates, layer, call) {
+  assay <- choose_assay(object, assay, call)
+  cells <- colnames(object[[assay]])
+  if (is.null(section)) {
+    labels <- labels_of_images(object, cells, call)
+  } else {
+    check_string(section, "section", "Give the name of one column of the meta data.", call)
+    labels <- meta_columns(object, section, cells, "section", call)[[1L]]
+  }
+  labels <- unlist(section_labels(labels, cells, call))
+  places <- places_of(object, image, coordinates, cells, call, labels)
+  counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
+  cohort_of_one(counts, places, labels, object[[]][cells, , drop = FALSE])
+}
+
 # Where each image shows a section: the name of its image for each cell.
 labels_of_images <- function(object, cells, call) {
   images <- SeuratObject::Images(object)

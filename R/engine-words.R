@@ -84,6 +84,16 @@ ARGUMENTS <- local({
       paired = "paired",
       seed = "seed.use"
     ),
+    disease_gene = c(
+      section,
+      sections = "object",
+      section_key = "section",
+      condition = "condition",
+      donor = "donor",
+      gene = "feature",
+      frame = "frame",
+      domain_key = "group.by"
+    ),
     gene_groups = c(
       n_groups = "n.groups",
       resolution = "resolution",
@@ -155,6 +165,9 @@ FIXES <- c(
 
   "Do both name genes alike? See target.var_names[:5] and reference.var_names[:5].",
   "Do both name genes alike? See `head(rownames(object))` and `head(rownames(reference))`.",
+
+  "Find domains of all sections together, for example by section_key of sigel.tl.domains.",
+  "Find domains of all sections together, for example by `section` of `FindSpatialDomains()`.",
 
   "Leave levels out, or turn the column into text: adata.obs[...].astype(str).astype(\"category\").",
   "Leave `levels` out, or turn the column into text by `as.character()`.",

@@ -89,9 +89,15 @@ fill_pixels <- function(values) {
   )
 }
 
+# From the first to the 99th percentile, so that a few cells do not stretch the scale.
 colour_limits <- function(values) {
   limits <- unname(stats::quantile(values, c(0.01, 0.99)))
-  if (diff(limits) <= 0) limits[1L] + c(-0.5, 0.5) else limits
+  if (diff(limits) > 0) {
+    return(limits)
+  }
+  # The percentiles are the same where a gene is seen in fewer than one cell in a hundred.
+  limits <- range(values)
+  if (diff(limits) > 0) limits else limits[1L] + c(-0.5, 0.5)
 }
 
 # Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`, a

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from sigel.bridge._pieces import cohort_of_pieces, gene_columns, names_of, whole, whole_numbers
+from sigel.bridge._cohort import cohort_of, series_of
+from sigel.bridge._pieces import gene_columns, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.cohorts.find import find_changed_genes
@@ -49,15 +49,15 @@ def disease_genes(
     Returns
     -------
     dict
-        `table`, columns as lists, `gene` among them, and what its `attrs` are there.
+        `table`, columns as lists, `gene` among them, and what its `attrs` are there; `map` has columns, too.
     """
-    held = cohort_of_pieces(sections, names, joined=joined)
+    held = cohort_of(sections, names, joined=joined)
     names = list(held.names)
-    columns = {name: _series(column, names) for name, column in (covariates or {}).items()}
+    columns = {name: series_of(column, names) for name, column in (covariates or {}).items()}
     table = find_changed_genes(
         held,
-        _series(condition, names),
-        None if donor is None else _series(donor, names),
+        series_of(condition, names),
+        None if donor is None else series_of(donor, names),
         pd.DataFrame(columns) if columns else None,
         paired=paired,
         config=ImageConfig.from_dict(whole_numbers(settings)),
@@ -66,15 +66,3 @@ def disease_genes(
         progress=progress,
     )
     return {"table": gene_columns(table), **table.attrs}
-
-
-def _series(given: Mapping[str, Any], names: list[str]) -> pd.Series:
-    """A value of each section; whole numbers of R are doubles."""
-    values, levels = given["values"], given.get("levels")
-    if isinstance(values, np.ndarray):
-        numbers = np.asarray(values, dtype=np.float64).reshape(-1)
-        is_whole = np.isfinite(numbers).all() and (numbers == np.round(numbers)).all()
-        return pd.Series(numbers.astype(np.int64) if is_whole else numbers, names)
-    text = [value or None for value in names_of(values)]
-    kind = object if levels is None else pd.CategoricalDtype(names_of(levels))
-    return pd.Series(text, names, dtype=kind)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigel.bridge._pieces import cohort_of_pieces, columns, names_of, whole, whole_numbers
+from sigel.bridge._cohort import cohort_of
+from sigel.bridge._pieces import columns, names_of, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.interactions.find import find_interactions
@@ -50,7 +51,7 @@ def gene_interactions(
         `table`, columns as lists, and what its `attrs` are there.
     """
     table = find_interactions(
-        cohort_of_pieces(sections, names, joined=joined, least=1),
+        cohort_of(sections, names, joined=joined, least=1),
         pairs=_pairs(pairs),
         genes=None if genes is None else names_of(genes),
         partners_of=None if partners_of is None else names_of(partners_of),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.canvas import near_each_other
-from sigel.images.section import Called, Section
+from sigel.images.section import Section
 from sigel.model import SIGEL
-from sigel.tasks.cohorts.find import Sections, check_names
 
 
 def section_of(pieces: Mapping[str, Any]) -> Section:
@@ -41,31 +39,6 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
         array,
         None if labels is None else np.asarray(names_of(labels), dtype=object),
     )
-
-
-def cohort_of_pieces(
-    sections: Sequence[Mapping[str, Any]], names: Sequence[str], *, joined: bool, least: int = 2
-) -> Sections:
-    """Sections of a cohort as they cross from R.
-
-    Parameters
-    ----------
-    sections
-        The pieces of each, as in `section_of`.
-    names
-        Of the sections.
-    joined
-        Whether they were one object, in which a gene that a section lacks has zeros.
-    least
-        How many there must be.
-    """
-    called = names_of(names)
-    check_names(called, least)
-    made = tuple(
-        replace(section_of(pieces), called=Called(owner=f"section {name!r}"))
-        for name, pieces in zip(called, sections, strict=True)
-    )
-    return Sections(tuple(called), made, joined=joined)
 
 
 def _spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:

@@ -1,4 +1,4 @@
-"""Pictures of gene images, groups, imputed genes, domains, the map of genes, the training; needs matplotlib.
+"""Pictures of gene images, groups, imputed genes, domains, cohorts, the training; needs matplotlib.
 
 Every function returns its figure and leaves showing or saving it to the caller.
 """

@@ -1,6 +1,9 @@
+from ._disease_calibration import disease_calibration as disease_calibration
+from ._disease_gene import disease_gene as disease_gene
 from ._domain_confusion import domain_confusion as domain_confusion
 from ._domains import domain_stability as domain_stability
 from ._domains import domains as domains
+from ._gene_changes import gene_changes as gene_changes
 from ._group_page import group_page as group_page
 from ._groups import gene_groups as gene_groups
 from ._history import history as history

@@ -10,6 +10,7 @@ from sigel.errors import InputError
 from sigel.images.section import check_section
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
+from sigel.pl._names_beside import name_beside
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -78,7 +79,7 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     ax.margins(0.04)
     order = np.argsort(np.where(shown, found["rank"], np.inf), kind="stable")
     first = [gene for gene in order[:n_labels] if shown[gene] and np.isfinite(found["rank"][gene])]
-    _name(ax, adata.var_names.to_numpy()[first], effect[first], height[first])
+    name_beside(ax, adata.var_names.to_numpy()[first], effect[first], height[first])
     return figure
 
 
@@ -104,26 +105,3 @@ def _dots(ax: Axes, x: np.ndarray, y: np.ndarray, shown: np.ndarray, called: np.
         (called, _CALLED, f"q < {CALLED:g}"),
     ):
         ax.scatter(x[genes], y[genes], color=shade, label=f"{name}: {int(genes.sum())}", **style)
-
-
-def _name(ax: Axes, names: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """Names in a column beside the axes, each with a line to its dot, so that none covers another."""
-    low, high = ax.get_ylim()
-    at = (y - low) / (high - low)  # share of the height of the axes
-    order = np.argsort(-at, kind="stable")
-    step = min(0.055, 1.0 / max(len(names), 1))
-    free = 1.0
-    for rank, gene in enumerate(order):
-        rest = (len(order) - 1 - rank) * step  # room that the names below need
-        place = max(min(float(at[gene]), free), rest)
-        free = place - step
-        ax.annotate(
-            names[gene],
-            (x[gene], y[gene]),
-            xytext=(1.02, place),
-            textcoords="axes fraction",
-            fontsize=9,
-            fontstyle="italic",
-            va="center",
-            arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkA": 1, "relpos": (0, 0.5)},
-        )

@@ -87,6 +87,26 @@ class Cohort:
             raise InputError(argument, f"{len(values)} values", wanted, f"Sections: {known}.")
         return values.set_axis(list(self.names))
 
+    def of_spots(self, column: str, argument: str) -> list[pd.Series]:
+        """A column of `obs` in each section.
+
+        Parameters
+        ----------
+        column
+            Its name.
+        argument
+            Of which that is the value, for messages.
+
+        Raises
+        ------
+        InputError
+            When a section does not have it.
+        """
+        return [
+            self._own(column, section, obs, argument)
+            for section, obs in zip(self.names, self.obs, strict=True)
+        ]
+
     def covariates(self, given: object) -> pd.DataFrame | None:
         """What else sections differ by, a column each.
 
@@ -111,20 +131,25 @@ class Cohort:
     def _column(self, name: str, argument: str) -> pd.Series:
         values, order = [], None
         for section, obs in zip(self.names, self.obs, strict=True):
-            if name not in obs:
-                found = f"{unknown_name(name, obs)} in the section {section!r}"
-                raise InputError(argument, found, "a column of obs, or values", "See obs.columns.")
-            own = obs[name].dropna().unique()
+            column = self._own(name, section, obs, argument)
+            own = column.dropna().unique()
             if len(own) > 1:
                 found = f"{len(own)} values of {name!r} in the section {section!r}"
                 raise InputError(argument, found, "one for each section", "Name a column of whole sections.")
             values.append(own[0] if len(own) else np.nan)
-            if isinstance(obs[name].dtype, pd.CategoricalDtype):
-                order = obs[name].cat.categories
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                order = column.cat.categories
         kind = None
         if order is not None and set(pd.Series(values).dropna()) <= set(order):
             kind = pd.CategoricalDtype(order)
         return pd.Series(values, list(self.names), dtype=kind)
+
+    @staticmethod
+    def _own(column: str, section: str, obs: pd.DataFrame, argument: str) -> pd.Series:
+        if not isinstance(column, str) or column not in obs:
+            found = f"{unknown_name(column, obs)} in the section {section!r}"
+            raise InputError(argument, found, "a column of obs, or values", "See obs.columns.")
+        return obs[column]
 
 
 def cohort_of(
@@ -165,12 +190,14 @@ def cohort_of(
             _name(one, path, section_key, k) for k, (one, path) in enumerate(zip(objects, given, strict=True))
         ]
     check_names(names, least)
-    made = []
+    made, obs = [], []
     for name, adata in zip(names, objects, strict=True):
         called = Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}")
         section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, called=called)
-        made.append(taken(section, spots_within(adata)))
-    return Cohort(Sections(tuple(names), tuple(made), joined=False), tuple(one.obs for one in objects))
+        within = spots_within(adata)
+        made.append(taken(section, within))
+        obs.append(adata.obs if within is None else adata.obs[within])
+    return Cohort(Sections(tuple(names), tuple(made), joined=False), tuple(obs))
 
 
 def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_key: str) -> Cohort:

@@ -87,7 +87,8 @@ def disease_genes(
         `attrs`: `calibration` (columns of a table: `ks`, the distance of the p-values from uniform ones,
         `share_below_05` and `n_called` at q 0.05, of the labels as given and of others, which should find
         nothing), `n_labellings`, `least_pval` (the least p-value that a permutation of the labels could
-        reach), `inflation` (what the statistics were divided by), `levels`.
+        reach), `inflation` (what the statistics were divided by), `levels`, `map` (columns of a table:
+        `gene`, and where it lies in the first condition and in the last, for `sigel.pl.gene_changes`).
 
     Raises
     ------

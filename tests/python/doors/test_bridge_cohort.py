@@ -93,3 +93,58 @@ def test_simulated_donors_cross_with_their_truth():
     made = bridge.simulate_cohort(settings=settings, seed=1.0)
     assert [one["obs"]["condition"][0] for one in made] == ["control", "case", "case"]
     assert made[0]["change"].count("pattern") == 8
+
+
+def seen(sections, **arguments):
+    """The picture of one gene as R asks for it by default."""
+    usual = {
+        "names": [f"D{k + 1}" for k in range(len(sections))],
+        "joined": False,
+        "gene": "Gene0001",
+        "condition": {"values": CONDITION, "levels": ["control", "case"]},
+        "settings": {},
+    }
+    made = [pieces(section, lattice=False) | {"lattice": None} for section in sections]
+    return bridge.disease_gene(sections=made, **{**usual, **arguments})
+
+
+def test_panels_of_a_gene_cross_by_condition_and_donor(cohort):
+    lacking = [*cohort[:3], cohort[3][:, 1:].copy()]
+    donor = {"values": ["P2", "P1", "Q", "Q"]}
+    answer = seen(lacking, donor=donor, gene=cohort[0].var_names[0])
+    assert [one["title"] for one in answer["panels"]] == ["P1, D2", "P2, D1", "Q, D3", "Q, D4"]
+    assert answer["panels"][2]["heading"] == "case  (2 sections, 1 donor)"
+    assert answer["panels"][3]["values"] is None
+    for one in answer["panels"][:3]:
+        assert len(one["values"]) == len(one["row"]) == len(one["col"]) == len(one["x"]) == len(one["y"])
+    every = np.concatenate([one["values"] for one in answer["panels"][:3]])
+    assert answer["limits"] == pytest.approx(tuple(np.quantile(every, [0.01, 0.99])))
+
+
+def test_means_on_one_frame_and_levels_in_domains_cross(cohort):
+    flat = []
+    for k, section in enumerate(cohort):
+        one = section.copy()
+        one.obsm["spatial"] = np.random.default_rng(k).uniform(0, 100, (one.n_obs, 2))
+        flat.append(one)
+    answer = seen(flat, frame="shared")
+    assert [one["title"] for one in answer["panels"]] == ["control", "case"]
+    first, second = (one["values"] for one in answer["panels"])
+    assert [one["title"] for one in answer["differences"]] == ["case minus control"]
+    np.testing.assert_allclose(answer["differences"][0]["values"], second - first)
+    labels = [["a", "b", ""] * section.n_obs for section in cohort]
+    domains = [
+        {"values": own[: len(section)], "levels": ["b", "a"]}
+        for own, section in zip(labels, cohort, strict=True)
+    ]
+    table = seen(cohort, domains=domains)
+    assert table["domains"] == ["b", "a"]
+    assert table["conditions"] == ["control", "case"]
+    assert sorted(table["table"]) == ["condition", "domain", "donor", "level"]
+    assert len(table["table"]["level"]) == 8
+
+
+def test_a_gene_that_no_section_has_is_refused_with_the_nearest(cohort):
+    with pytest.raises(InputError, match="nearest: 'Gene0001'") as refused:
+        seen(cohort, gene="gene0001")
+    assert refused.value.argument == "gene"

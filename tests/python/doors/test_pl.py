@@ -404,9 +404,12 @@ ALL = {
 
 # Pictures of answers, with tests of their own.
 ELSEWHERE = {
+    "disease_calibration",
+    "disease_gene",
     "domain_confusion",
     "domain_stability",
     "domains",
+    "gene_changes",
     "group_page",
     "group_stability",
     "imputation_accuracy",

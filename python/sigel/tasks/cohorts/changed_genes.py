@@ -13,6 +13,7 @@ from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.moderated import Fits, Tests, fit_linear, moderated_f, telling_directions
 from sigel.stats.q_values import q_values
+from sigel.tasks.cohorts.change_map import change_map
 from sigel.tasks.cohorts.company import gained_and_lost
 from sigel.tasks.cohorts.design import Design, labellings, n_labellings
 from sigel.tasks.cohorts.donor_means import levels_of_units, patterns_of_units
@@ -34,6 +35,7 @@ class Changes(NamedTuple):
     n_labellings: int | None
     least_pval: float | None
     inflation: float
+    map: dict[str, list]  # from `change_map`, genes in the order of the table
 
 
 def changed_genes(
@@ -89,13 +91,15 @@ def changed_genes(
     table["level_pval"], table["level_qval"] = level_tests.pval, q_values(level_tests.pval)
     table["n_sections"] = np.isfinite(sections).all(axis=2).sum(axis=0)
     table["n_donors"] = np.isfinite(patterns).all(axis=2).sum(axis=0)
-    table["gained"], table["lost"] = _company(fits, design, names)
+    first, last = _ends(fits, design)
+    table["gained"], table["lost"] = gained_and_lost(first, last, names, np.arange(len(names)))
     known = np.isfinite(table["pval"]) if design.df > 0 else np.isfinite(table["effect"])
     seen = table["n_donors"] > 0
     table["status"] = np.select([known, seen], [TESTED if design.df > 0 else "not tested", TOO_FEW], NOT_SEEN)
     order = np.lexsort((-table["effect"].fillna(-1), -table["stat"].fillna(-1)))
     n = n_labellings(design)
-    return Changes(table.iloc[order], calibration, n, _least(design, n), tests.inflation)
+    places = change_map(names[order], first[order], last[order])
+    return Changes(table.iloc[order], calibration, n, _least(design, n), tests.inflation, places)
 
 
 def _tested(
@@ -129,12 +133,17 @@ def _effect(fits: Fits, mean: np.ndarray, design: Design) -> np.ndarray:
     return np.asarray(change.max(axis=1) / max(usual, 1e-12))
 
 
-def _company(fits: Fits, design: Design, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours gained and lost from the first condition to the last, or from low to high."""
-    base = fits.coefficients[:, 0]
+def _ends(fits: Fits, design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """Representations in the first condition and in the last, or at low and high, of the mean donor else.
+
+    `(n_genes, n_dims)` each; NaN where not estimable.
+    """
+    else_ = design.matrix.mean(axis=0)
+    else_[design.tested] = 0.0
+    base = np.einsum("c,gcd->gd", else_, fits.coefficients)
     change = fits.coefficients[:, design.tested[-1]]
     low, high = (0.0, 1.0) if design.levels else (-1.0, 1.0)
-    return gained_and_lost(base + low * change, base + high * change, names, np.arange(len(names)))
+    return base + low * change, base + high * change
 
 
 def _calibration(

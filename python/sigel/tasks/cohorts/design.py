@@ -89,20 +89,15 @@ def design_of(
         When something is missing, donors are in two conditions without `paired`, or covariates leave nothing
         to the condition.
     """
-    donor = pd.Series(condition.index, condition.index) if donor is None else donor
-    for argument, column in (("condition", condition), ("donor", donor)):
-        if column.isna().any():
-            found = f"no value for the section {column.index[column.isna().argmax()]!r}"
-            raise InputError(argument, found, "one for each section", "Leave that section out.")
+    donor = donors_of(condition, donor)
     numeric = is_numeric(condition)
-    donor = donor.astype(str)
     value = condition.astype(float) if numeric else condition.astype(str)
     _check_donors(value, donor, paired=paired)
     key = donor + " / " + value.astype(str) if paired else donor
     code, units = pd.factorize(key)
     first = pd.Series(np.arange(len(code))).groupby(code).first().to_numpy()
     of_unit = value.to_numpy()[first]
-    levels = () if numeric else tuple(_levels(condition))
+    levels = () if numeric else tuple(levels_of(condition))
     if not numeric and len(levels) < 2:
         found = f"one condition, {levels[0]!r}" if levels else "no condition"
         raise InputError("condition", found, "two or more", "Add sections of another, or check the labels.")
@@ -124,6 +119,27 @@ def design_of(
     return Design(np.asarray(units), code, of_unit, levels, matrix, np.arange(1, 1 + n_tested), pairs)
 
 
+def donors_of(condition: pd.Series, donor: pd.Series | None) -> pd.Series:
+    """The donor of each section as text, after it was checked that nothing is missing.
+
+    Parameters
+    ----------
+    condition, donor
+        As in `design_of`.
+
+    Raises
+    ------
+    InputError
+        When a section lacks its condition or its donor.
+    """
+    donor = pd.Series(condition.index, condition.index) if donor is None else donor
+    for argument, column in (("condition", condition), ("donor", donor)):
+        if column.isna().any():
+            found = f"no value for the section {column.index[column.isna().argmax()]!r}"
+            raise InputError(argument, found, "one for each section", "Leave that section out.")
+    return donor.astype(str)
+
+
 def is_numeric(condition: pd.Series) -> bool:
     """Whether a condition is a quantity: numbers, of which there are more than two.
 
@@ -138,6 +154,19 @@ def is_numeric(condition: pd.Series) -> bool:
         and not pd.api.types.is_bool_dtype(kind)
         and condition.nunique() > 2
     )
+
+
+def levels_of(condition: pd.Series) -> list[str]:
+    """Conditions that occur, in their order.
+
+    Parameters
+    ----------
+    condition
+        Of each section.
+    """
+    if isinstance(condition.dtype, pd.CategoricalDtype):
+        return [str(one) for one in condition.cat.categories if (condition == one).any()]
+    return [str(one) for one in sorted(condition.unique())]
 
 
 def labellings(design: Design, rng: np.random.Generator, most: int = MOST_LABELLINGS) -> list[np.ndarray]:
@@ -233,13 +262,6 @@ def _check_donors(value: pd.Series, donor: pd.Series, *, paired: bool) -> None:
     if paired and (several < 2).all():
         fix = "Leave it out."
         raise InputError("paired", "donors that are in one condition each", "donors in several", fix)
-
-
-def _levels(condition: pd.Series) -> list[str]:
-    """Conditions that occur, in their order."""
-    if isinstance(condition.dtype, pd.CategoricalDtype):
-        return [str(one) for one in condition.cat.categories if (condition == one).any()]
-    return [str(one) for one in sorted(condition.unique())]
 
 
 def _dummies(of_unit: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:

@@ -130,6 +130,7 @@ def find_changed_genes(
         "least_pval": found.least_pval,
         "inflation": found.inflation,
         "levels": list(design.levels),
+        "map": found.map,
         "seed": seed,
     }
     return table
