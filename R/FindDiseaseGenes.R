@@ -57,7 +57,10 @@
 #'   * `n.sections`, `n.donors`: that the row rests on;
 #'   * `gained`, `lost`: genes among the 20 with the most similar patterns in the last
 #'     condition only, and in the first only, the nearest first;
-#'   * `status`: `"tested"`, or why not.
+#'   * `status`: `"tested"`, or why not;
+#'   * `kept.pval`, `kept.qval`, with one section of each of two conditions: small where the gene
+#'     lies where it did, more nearly than random pictures of its own spatial spectrum
+#'     (surrogates) would. A large one says that it moved, or has no place that both share.
 #'
 #'   Attributes: `calibration` (data frame of `labelling`, `ks`, the distance of the
 #'   p-values from uniform ones, `share.below.05` and `n.called` at q 0.05, of the labels

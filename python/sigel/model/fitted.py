@@ -352,7 +352,7 @@ class SIGEL:
                 fix = "Make the images with config=model.config.image."
                 raise InputError("images", f"{name}={theirs!r}", f"{name}={mine!r} as in training", fix)
 
-    def encode(self, batches: Iterable[View], raster: Raster) -> np.ndarray:
+    def encode(self, batches: Iterable[View], raster: Raster, *, section: int | None = None) -> np.ndarray:
         """Representations of images that no section holds, such as null images or a drawn pattern.
 
         Parameters
@@ -361,6 +361,9 @@ class SIGEL:
             Images with their noise and amplitude, as `ImageViews` makes them; `(n, n_pixels)` each.
         raster
             Grid of their pixels.
+        section
+            Of a model of several sections: the number of the one that the images are of. They are then read
+            as images of their genes there.
 
         Returns
         -------
@@ -372,6 +375,8 @@ class SIGEL:
         NotFittedError
             Before `fit`.
         """
+        if section is not None:
+            return self._encoded(batches, raster, section)
         return self._encoded((view._replace(gene=None) for view in batches), raster)
 
     def _encoded(self, batches: Iterable[View], raster: Raster, section: int | None = None) -> np.ndarray:

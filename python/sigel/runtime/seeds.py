@@ -34,6 +34,7 @@ STAGES = (
     "gene pairs",
     "known pairs",
     "gene weights",
+    "surrogates",
 )
 
 

@@ -83,6 +83,8 @@ def disease_genes(
         - `gained`, `lost`: genes among the 20 with the most similar patterns in the last condition only, and
           in the first only, the nearest first
         - `status`: `"tested"`, or why not
+        - `kept_pval`, `kept_qval`: where there is one section of each of two conditions: small where the gene
+          lies where it did, more nearly than random pictures of its own spatial spectrum would
 
         `attrs`: `calibration` (columns of a table: `ks`, the distance of the p-values from uniform ones,
         `share_below_05` and `n_called` at q 0.05, of the labels as given and of others, which should find
@@ -114,7 +116,11 @@ def disease_genes(
     change, that is taken for how donors differ.
 
     With one donor for each condition nothing tells a change from a difference of donors: effects are
-    returned, and p-values are NaN.
+    returned, and p-values are NaN. With one section each, surrogates tell which genes kept their place: 20 of
+    each section's picture, of its power spectrum and with random phases (Theiler et al. 1992), are read as
+    the picture is, and `kept_pval` is the chance that one of them lies as near to where the other section has
+    the gene. A gene with a strong pattern and a large `kept_pval` has moved, or never had a place that two
+    sections share; which of the two, one section each cannot say.
 
     Examples
     --------

@@ -14,14 +14,17 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.section import Section, in_section, joined_genes
+from sigel.images.tensors import ImageViews
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
-from sigel.runtime.seeds import stream
+from sigel.runtime.seeds import stream, torch_stream
+from sigel.stats.q_values import q_values
 from sigel.stats.thinning import thinned_to
 from sigel.tasks.cohorts.changed_genes import changed_genes
 from sigel.tasks.cohorts.design import design_of
 from sigel.tasks.cohorts.donor_means import totals_of_sections
 from sigel.tasks.cohorts.equal_levels import shares_to_keep
+from sigel.tasks.cohorts.kept_places import kept_places
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,12 @@ def find_changed_genes(
     own[:, kept] = model.section_representations
     found = changed_genes(sections.genes, own, totals, design, seed=seed, progress=progress)
     table = found.table
+    if len(sections.names) == len(design.levels) == len(design.units) == 2:
+        views, generator = ImageViews(images, model.device), torch_stream(seed, "surrogates")
+        kept_pval = np.full(len(kept), np.nan)
+        kept_pval[kept] = kept_places(model, views, own[:, kept], generator, progress)
+        near = pd.DataFrame({"kept_pval": kept_pval, "kept_qval": q_values(kept_pval)}, sections.genes)
+        table[list(near)] = near.reindex(table.index)
     table.attrs = {
         "calibration": {name: found.calibration[name].to_list() for name in found.calibration},
         "n_labellings": found.n_labellings,

@@ -199,3 +199,19 @@ def test_a_simulated_cohort_says_what_it_is():
     assert (moved == (control["change"] == "pattern")).all()
     assert (control["change"] == "level").sum() == SIZE["n_changed"]
     assert all(section.uns["simulated"] for section in one)
+
+
+def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place(cohort):
+    two = [cohort[0], cohort[3]]
+    with pytest.warns(UserWarning, match="no degree of freedom"):
+        found = changed(two, ["control", "disease"])
+    assert found["pval"].isna().all()
+    change = truth(cohort, found)
+    shaped = cohort[0].var["programme"].reindex(found.index) != "background"
+    stayed = found["kept_qval"][(change == "none") & shaped]
+    assert (stayed < 0.05).mean() > 0.7
+    assert (found["kept_qval"][change == "pattern"] < 0.05).mean() < 0.2
+    flat = found["kept_pval"][~shaped & (change == "none")]
+    assert 0.2 < flat.mean() < 0.8
+    # With more sections repeats tell, and surrogates are not asked.
+    assert "kept_pval" not in changed(cohort, "condition", donor="donor")
