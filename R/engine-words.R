@@ -84,6 +84,17 @@ ARGUMENTS <- local({
       paired = "paired",
       seed = "seed.use"
     ),
+    # Genes are those whose pairs are asked about; the object's own names were checked before.
+    gene_interactions = c(
+      replace(section, "genes", "features"),
+      sections = "object",
+      section_key = "section",
+      pairs = "pairs",
+      partners_of = "partners.of",
+      n = "n",
+      known = "known",
+      seed = "seed.use"
+    ),
     gene_groups = c(
       n_groups = "n.groups",
       resolution = "resolution",

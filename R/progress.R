@@ -19,7 +19,8 @@ STAGES <- c(
   domains = "Domains",
   labels = "Labels by the reference",
   "other seeds" = "Domains at other seeds",
-  labellings = "Other labellings of the donors"
+  labellings = "Other labellings of the donors",
+  "pairs alike" = "Pairs of genes alike"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

@@ -207,6 +207,7 @@ test_that("an image and coordinates together are refused by every verb that take
   calls <- list(
     FindDiseaseGenes = function(...) FindDiseaseGenes(run, "region", section = "region", ...),
     FindGeneGroupStability = function(...) FindGeneGroupStability(run, ...),
+    FindGeneInteractions = function(...) FindGeneInteractions(run, partners.of = gene, ...),
     FindPatternGenes = function(...) FindPatternGenes(run, "region", ...),
     FindSpatialDomainStability = function(...) FindSpatialDomainStability(domains, ...),
     FindSpatialDomains = function(...) FindSpatialDomains(run, ...),

@@ -240,9 +240,9 @@ def documented_parameters(doc: str) -> set[str]:
 def test_doors_take_options_by_name(name):
     """After the object only arguments without a default may go by position, such as the genes of a query.
 
-    The levels of a pattern go with its regions, and are left out where the regions are numbers; pairs of genes
-    are what is asked about, if no genes are; the number of domains is what is asked for, and left out where
-    it shall be chosen.
+    The levels of a pattern go with its regions, and are left out where the regions are numbers; pairs of
+    genes are what is asked about, if no genes are; the number of domains is what is asked for, and left out
+    where it shall be chosen.
     """
     first, *others = inspect.signature(PUBLIC[name]).parameters.values()
     lawful = {("sigel.tl.pattern_genes", "levels"), ("sigel.tl.domains", "n_domains")}
