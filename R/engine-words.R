@@ -95,6 +95,7 @@ ARGUMENTS <- local({
       known = "known",
       seed = "seed.use"
     ),
+    write_network = c(table = "table", path = "file"),
     gene_groups = c(
       n_groups = "n.groups",
       resolution = "resolution",

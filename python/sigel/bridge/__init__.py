@@ -14,6 +14,7 @@ from sigel.bridge._embed import embed
 from sigel.bridge._gene_interactions import gene_interactions
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
+from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
@@ -41,4 +42,5 @@ __all__ = [
     "sitrep",
     "spatial_genes",
     "version",
+    "write_network",
 ]
