@@ -95,6 +95,7 @@ ARGUMENTS <- local({
       known = "known",
       seed = "seed.use"
     ),
+    gene_pair = c(section, gene_a = "features", gene_b = "features"),
     write_network = c(table = "table", path = "file"),
     gene_groups = c(
       n_groups = "n.groups",

@@ -12,6 +12,7 @@ from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
 from sigel.bridge._embed import embed
 from sigel.bridge._gene_interactions import gene_interactions
+from sigel.bridge._gene_pair import gene_pair
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
 from sigel.bridge._network import write_network
@@ -28,6 +29,7 @@ __all__ = [
     "gene_groups",
     "gene_images",
     "gene_interactions",
+    "gene_pair",
     "group_enrichment",
     "group_stability",
     "impute",
