@@ -1,14 +1,17 @@
 #' Genes like given genes
 #'
 #' Finds the genes whose spatial pictures are most like those of the genes given,
-#' by the cosine of their representations, and says for each whether it is more
-#' alike than genes of the same expression level are by chance.
+#' by the cosine of their representations, beside what genes of the same expression
+#' level reach.
 #'
 #' Similarity is the cosine of two representations after the mean of all genes is
 #' taken off, so that 0 is what two unrelated genes have. Chance is the similarity
 #' to the query of the 200 genes nearest in expression level to the gene found.
 #' Strong genes resemble one another, because their pictures have little noise;
-#' compared with genes of its own level a gene gains nothing by being strong.
+#' compared with genes of its own level a gene gains nothing by being strong. That is
+#' about one query: of any, one gene in twenty has a `pval` of 0.05 or less, whether
+#' they belong together or not. `FindGeneInteractions(partners.of = )` holds each pair
+#' against all pairs of genes alike in level and pattern strength.
 #'
 #' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
@@ -30,11 +33,8 @@
 #'   `rank`, 1 is the nearest; `similarity`; `random.mean` and `random.95`, the
 #'   mean and the 95 percent quantile of the similarity of genes of the same level;
 #'   `pval`, the share of those that are at least as similar (with the gene itself
-#'   counted among them); `above.random`, whether `similarity` is above
-#'   `random.95`; and `group`. Genes that are truly alike are among those compared
-#'   with, so about one gene in twenty is above, whatever the query: where it no
-#'   longer is, one random gene in twenty is as alike. The genes given are left out of what is found.
-#' @seealso [SimilarGenePlot()], [FindPatternGenes()], [FindGeneGroups()]
+#'   counted among them); and `group`. The genes given are left out of what is found.
+#' @seealso [FindGeneInteractions()], [SimilarGenePlot()], [FindPatternGenes()], [FindGeneGroups()]
 #' @examples
 #' if (sigel_available()) {
 #'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,

@@ -55,10 +55,10 @@ check_positive <- function(x, argument, fix, call) {
 }
 
 # Names of genes; whether there are such genes is another question.
-check_gene_names <- function(features, fix, call, wanted = "names of genes") {
+check_gene_names <- function(features, fix, call, wanted = "names of genes", argument = "features") {
   if (!is.character(features) || !length(features) || anyNA(features)) {
     found <- if (is.null(features)) "nothing" else describe(features)
-    sigel_abort("features", found, wanted, fix, call)
+    sigel_abort(argument, found, wanted, fix, call)
   }
 }
 

@@ -35,6 +35,27 @@ cohort_of_seurat <- function(object, section, assay, image, coordinates, layer, 
   cohort_of_one(counts, places, labels, object[[]][cells, , drop = FALSE])
 }
 
+# The same where one section is enough; `labels`: as `section_labels` gives them, NULL for one.
+sections_or_one <- function(counts, places, labels) {
+  if (is.null(labels)) {
+    return(list(
+      names = "1",
+      sections = list(list(counts = counts, places = places)),
+      meta = list(NULL),
+      joined = FALSE
+    ))
+  }
+  cohort_of_one(counts, places, unlist(labels))
+}
+
+# Names of the images that show any of the cells.
+images_of_cells <- function(object, cells) {
+  Filter(
+    function(name) any(SeuratObject::Cells(image_of(object, name)) %in% cells),
+    SeuratObject::Images(object)
+  )
+}
+
 # Where each image shows a section: the name of its image for each cell.
 labels_of_images <- function(object, cells, call) {
   images <- SeuratObject::Images(object)
@@ -63,7 +84,7 @@ cohort_of_list <- function(objects, section, assay, image, coordinates, layer, c
     } else {
       "an empty list"
     }
-    fix <- "Give a list of sections of two conditions at least."
+    fix <- "Give a list of sections, an object or a matrix each."
     sigel_abort("object", found, "Seurat objects or matrices of counts", fix, call)
   }
   names <- names_of_sections(objects, section, call)

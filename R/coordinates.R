@@ -189,12 +189,7 @@ choose_image <- function(object, image, cells, call) {
     }
     return(image)
   }
-  shows_cells <- vapply(
-    images,
-    function(name) any(SeuratObject::Cells(image_of(object, name)) %in% cells),
-    logical(1L)
-  )
-  images <- images[shows_cells]
+  images <- images_of_cells(object, cells)
   if (!length(images)) {
     if (all(LATTICE %in% names(object[[]]))) {
       by_hand <- "The meta data hold array positions: `coordinates = object[[c(\"array_row\", \"array_col\")]]`."

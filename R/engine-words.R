@@ -94,6 +94,19 @@ ARGUMENTS <- local({
       frame = "frame",
       domain_key = "group.by"
     ),
+    # Genes are those whose pairs are asked about; the object's own names were checked before.
+    gene_interactions = c(
+      replace(section, "genes", "features"),
+      sections = "object",
+      section_key = "section",
+      pairs = "pairs",
+      partners_of = "partners.of",
+      n = "n",
+      known = "known",
+      seed = "seed.use"
+    ),
+    gene_pair = c(section, gene_a = "features", gene_b = "features"),
+    write_network = c(table = "table", path = "file"),
     gene_groups = c(
       n_groups = "n.groups",
       resolution = "resolution",

@@ -20,7 +20,8 @@ STAGES <- c(
   labels = "Labels by the reference",
   "other seeds" = "Domains at other seeds",
   labellings = "Other labellings of the donors",
-  surrogates = "Surrogates of each picture"
+  surrogates = "Surrogates of each picture",
+  "pairs alike" = "Pairs of genes alike"
 )
 
 # What the engine calls after every step; NULL where nothing is to be shown.

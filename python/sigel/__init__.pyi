@@ -1,4 +1,5 @@
 from . import datasets as datasets
+from . import io as io
 from . import pl as pl
 from . import tl as tl
 

@@ -1,4 +1,4 @@
-"""The Python door's answers to cohort.json, as CSV files: genes that change between conditions.
+"""The Python door's answers to cohort.json, as CSV files: genes that change, and pairs of genes.
 
 Usage: python cohort_csv.py cohort.json folder
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import anndata
@@ -30,6 +31,19 @@ def main(settings_file: str, folder: str) -> None:
     save("calibration", pd.DataFrame(table.attrs["calibration"]))
     joined = anndata.concat(sections, index_unique="_")
     joined.obs["condition"] = pd.Categorical(joined.obs["condition"].astype(str), case["levels"])
+    programme = sections[0].var["programme"]
+    genes = [programme.index[programme == one] for one in case["programmes"]]
+    known = pd.DataFrame([pair for own in genes for pair in combinations(own, 2)])
+    questions = {
+        "partners": (sections, {"partners_of": case["partners_of"], "n": case["n"]}),
+        "pairs_joined": (joined, {"genes": case["genes"], "section_key": "donor"}),
+        "pairs_one": (sections[0], {"genes": case["genes"]}),
+        "known": (sections, {"pairs": known[:9], "known": known}),
+    }
+    for name, (given, options) in questions.items():
+        found = sigel.tl.gene_interactions(given, **options, **common)
+        save(name, found.rename_axis("row"))
+        save(f"{name}_attrs", pd.DataFrame([found.attrs]))
     save("joined", sigel.tl.disease_genes(joined, "condition", section_key="donor", **common))
 
 

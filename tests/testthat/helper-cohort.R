@@ -48,3 +48,13 @@ plain_cohort <- function() {
     })
   )
 }
+
+find_pairs <- function(object, ..., device = "cpu") {
+  FindGeneInteractions(object, ..., device = device, verbose = FALSE)
+}
+
+# All pairs of genes of each programme, as known ones; `truth`: the programme of each gene.
+pairs_of_programmes <- function(truth, programmes = setdiff(unique(truth), "background")) {
+  pairs <- lapply(programmes, function(one) t(utils::combn(names(truth)[truth == one], 2)))
+  do.call(rbind, pairs)
+}

@@ -207,6 +207,7 @@ test_that("an image and coordinates together are refused by every verb that take
   calls <- list(
     FindDiseaseGenes = function(...) FindDiseaseGenes(run, "region", section = "region", ...),
     FindGeneGroupStability = function(...) FindGeneGroupStability(run, ...),
+    FindGeneInteractions = function(...) FindGeneInteractions(run, partners.of = gene, ...),
     FindPatternGenes = function(...) FindPatternGenes(run, "region", ...),
     FindSpatialDomainStability = function(...) FindSpatialDomainStability(domains, ...),
     FindSpatialDomains = function(...) FindSpatialDomains(run, ...),
@@ -214,6 +215,7 @@ test_that("an image and coordinates together are refused by every verb that take
     GeneGroupPage = function(...) GeneGroupPage(run, 1, method = "pca", ...),
     GeneGroupPlot = function(...) GeneGroupPlot(run, ...),
     GeneImagePlot = function(...) GeneImagePlot(run, gene, ...),
+    GenePairPlot = function(...) GenePairPlot(run, c(gene, "Gene0002"), ...),
     ImputeGenes = function(...) ImputeGenes(panel, small_panel()$reference, ...),
     ImputedGenePlot = function(...) ImputedGenePlot(panel, rownames(panel[["sigel.imputed"]])[1L], ...),
     LabelSpatialDomains = function(...) LabelSpatialDomains(run, domains, ...),

@@ -13,8 +13,10 @@ from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
 from sigel.bridge._embed import embed
 from sigel.bridge._gene_interactions import gene_interactions
+from sigel.bridge._gene_pair import gene_pair
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
+from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
@@ -29,6 +31,7 @@ __all__ = [
     "gene_groups",
     "gene_images",
     "gene_interactions",
+    "gene_pair",
     "group_enrichment",
     "group_stability",
     "impute",
@@ -43,4 +46,5 @@ __all__ = [
     "sitrep",
     "spatial_genes",
     "version",
+    "write_network",
 ]

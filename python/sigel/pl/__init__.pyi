@@ -4,6 +4,7 @@ from ._domain_confusion import domain_confusion as domain_confusion
 from ._domains import domain_stability as domain_stability
 from ._domains import domains as domains
 from ._gene_changes import gene_changes as gene_changes
+from ._gene_pair import gene_pair as gene_pair
 from ._group_page import group_page as group_page
 from ._groups import gene_groups as gene_groups
 from ._history import history as history

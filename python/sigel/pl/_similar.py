@@ -65,8 +65,8 @@ def similar_genes(
     Returns
     -------
     matplotlib.figure.Figure
-        The figure; not shown. The query is bold; below each found gene stands its similarity, grey where
-        it is not above that of random genes of the same expression. Each query begins a row.
+        The figure; not shown. The query is bold; below each found gene stands its similarity. Each query
+        begins a row.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def similar_genes(
     pyplot()
     check_at_least_one(n=n, ncols=ncols)
     check_cmap(cmap)
-    needed = {"query", "gene", "rank", "similarity", "above_random"}
+    needed = {"query", "gene", "rank", "similarity"}
     if not isinstance(table, pd.DataFrame) or not needed <= set(table.columns) or table.empty:
         fix = "Pass what sigel.tl.similar_genes returned."
         raise InputError("table", "another table, or no row", f"columns {', '.join(sorted(needed))}", fix)
@@ -105,9 +105,6 @@ def similar_genes(
     figure = grid_figure(images.raster, len(rows), n_cols, width=2.0, title=0.45, beside=0.8)
     limits, label = limits_of(values), scale_label(images)
     draw_grid(figure, images.raster, rows, n_cols, limits=limits, cmap=cmap, label=label)
-    if not table["above_random"].all():
-        note = "grey: not above the similarity of random genes of the same expression"
-        figure.supxlabel(note, fontsize=8, color="0.4")
     return figure
 
 
@@ -116,8 +113,7 @@ def _panels(asked: list[str], found: pd.DataFrame, images: Iterator[np.ndarray])
     for gene in asked:
         yield Panel(next(images), f"{gene}\nquery", {"fontweight": "bold"})
     for one in found.itertuples():
-        shade = "black" if one.above_random else "0.55"
-        yield Panel(next(images), f"{one.gene}\n{one.similarity:.2f}", {"color": shade})
+        yield Panel(next(images), f"{one.gene}\n{one.similarity:.2f}", {})
 
 
 def _names(query: str, images: GeneImages) -> list[str]:

@@ -64,8 +64,8 @@ def similar_genes(
     pandas.DataFrame
         Columns `query` (with `"mean"` all names), `gene`, `rank`, `similarity`, `random_mean` and
         `random_95` (mean and 95 % quantile over the matched genes), `pval` (share of matched genes at
-        least as similar, the found gene counted among them), `above_random`
-        (`similarity > random_95`), `group` where there are groups. `attrs["queries"]`: the names.
+        least as similar, the found gene counted among them), `group` where there are groups.
+        `attrs["queries"]`: the names.
 
     Raises
     ------
@@ -102,7 +102,6 @@ def similar_genes(
             "random_mean": found.random_mean.ravel(),
             "random_95": found.random_95.ravel(),
             "pval": found.pval.ravel(),
-            "above_random": (found.similarity > found.random_95).ravel(),
         }
     )
     if groups is not None:

@@ -174,7 +174,7 @@ def cohort_of(
     """
     if isinstance(sections, anndata.AnnData):
         if section_key is not None or least > 1:
-            return _of_one(sections, section_key, layer, spatial_key)
+            return _of_one(sections, section_key, layer, spatial_key, least)
         sections = [sections]
     if isinstance(sections, Mapping):
         names, given = [str(name) for name in sections], list(sections.values())
@@ -200,7 +200,9 @@ def cohort_of(
     return Cohort(Sections(tuple(names), tuple(made), joined=False), tuple(obs))
 
 
-def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_key: str) -> Cohort:
+def _of_one(
+    adata: AnnData, section_key: str | None, layer: str | None, spatial_key: str, least: int
+) -> Cohort:
     if section_key is None:
         fix = "Name the column of obs that tells sections apart, or pass a list of sections."
         raise InputError("section_key", "None for one object", "a column of obs", fix)
@@ -218,7 +220,7 @@ def _of_one(adata: AnnData, section_key: str | None, layer: str | None, spatial_
         )
         for name, one in zip(names, spots, strict=True)
     ]
-    check_names(names)
+    check_names(names, least)
     held = Sections(tuple(names), tuple(parts), joined=True)
     return Cohort(held, tuple(adata.obs.iloc[one] for one in spots))
 

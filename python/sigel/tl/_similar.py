@@ -27,7 +27,7 @@ def similar_genes(
     key: str = "sigel",
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Genes whose images mean most nearly the same as those of some genes, and where to stop.
+    """Genes whose images mean most nearly the same as those of some genes.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def similar_genes(
     genes
         Name of an embedded gene, or several.
     n
-        Genes found for each query; 20 by default, which is more than usually lie above random ones.
+        Genes found for each query; 20 by default.
     combine
         `"mean"` (default): the genes nearest to the mean of those given, for a set that belongs together.
         `"each"`: those nearest to each.
@@ -53,10 +53,8 @@ def similar_genes(
         A row for each found gene, nearest first: `query`, `gene`, `rank`; `similarity`, the cosine of
         representations centred on the mean of all genes, -1 to 1; `random_mean` and `random_95`, mean and
         95 % quantile of the similarity that 200 other genes of the same mean expression reach; `pval`, the
-        share of those that are at least as similar (the found gene counted, so never 0); `above_random`,
-        whether `similarity > random_95`: where it no longer is, one random gene in twenty is as alike, be
-        it by chance or because the pattern is that common; `group`, where there are groups.
-        `attrs["queries"]` holds the genes asked about, which are left out.
+        share of those that are at least as similar (the found gene counted, so never 0); `group`, where
+        there are groups. `attrs["queries"]` holds the genes asked about, which are left out.
 
     Raises
     ------
@@ -68,7 +66,10 @@ def similar_genes(
     -----
     With u_g the representation of gene g less the mean of all, at length 1, and m the mean of u over the
     genes asked about, the similarity of g is `u_g . m / |m|`. If b of M genes of the same expression are at
-    least as similar as the one that was found, `pval = (b + 1) / (M + 1)` (Phipson and Smyth 2010).
+    least as similar as the one that was found, `pval = (b + 1) / (M + 1)` (Phipson and Smyth 2010). It is
+    about one query: of any, one gene in twenty has a `pval` of 0.05 or less, whether they belong together or
+    not. `sigel.tl.gene_interactions(partners_of=...)` holds each pair against all pairs of genes alike in
+    level and pattern strength.
 
     Nearest representations as in Genome Biology 2025, 26:287; the centre and the comparison with genes of the
     same expression are this package's.

@@ -148,3 +148,66 @@ def test_a_gene_that_no_section_has_is_refused_with_the_nearest(cohort):
     with pytest.raises(InputError, match="nearest: 'Gene0001'") as refused:
         seen(cohort, gene="gene0001")
     assert refused.value.argument == "gene"
+
+
+PAIRS = [("Gene0001", "Gene0002"), ("Gene0003", "Gene0031"), ("Gene0040", "Gene0005"), ("Gene0001", "Absent")]
+
+
+def scored(sections, **arguments):
+    """The same for pairs of genes."""
+    usual = {"names": [f"D{k + 1}" for k in range(len(sections))], "joined": False, "n": 20.0}
+    usual |= {"settings": {}, "seed": 2.0, "device": "cpu"}
+    made = [pieces(section, lattice=False) | {"lattice": None} for section in sections]
+    return bridge.gene_interactions(sections=made, **{**usual, **arguments})
+
+
+def of_columns(pairs):
+    first, second = zip(*pairs, strict=True)
+    return {"gene_a": list(first), "gene_b": list(second)}
+
+
+@pytest.mark.parametrize(
+    ("n_sections", "asked", "options"),
+    [
+        (1, {"pairs": of_columns(PAIRS)}, {"pairs": PAIRS}),
+        (2, {"genes": ["Gene0001", "Gene0002", "Gene0044"]}, {"genes": ["Gene0001", "Gene0002", "Gene0044"]}),
+        (2, {"partners_of": "Gene0001", "n": 4.0}, {"partners_of": "Gene0001", "n": 4}),
+    ],
+)
+def test_both_doors_score_pairs_alike(cohort, n_sections, asked, options):
+    answer = scored(cohort[:n_sections], **asked)
+    table = sigel.tl.gene_interactions(cohort[:n_sections], **options, seed=2, device="cpu", progress=False)
+    pd.testing.assert_frame_equal(pd.DataFrame(answer["table"]), table, rtol=1e-6)
+    for name, value in table.attrs.items():
+        assert answer[name] == pytest.approx(value), name
+
+
+def test_both_doors_learn_the_same_from_labelled_pairs(cohort):
+    programme = cohort[0].var["programme"]
+    shaped = [programme.index[programme == one][:12] for one in ("layer", "blob", "ring")]
+    known = [(one, other) for own in shaped for one in own for other in own if one < other]
+    others = list(zip(np.repeat(shaped[0], 12), np.tile(shaped[1], 12), strict=True))
+    label = np.repeat([1.0, 0.0], [len(known), len(others)])
+    answer = scored(cohort[:2], known=of_columns(known + others) | {"label": label})
+    table = pd.DataFrame(known + others, columns=["gene_a", "gene_b"]).assign(label=label)
+    found = sigel.tl.gene_interactions(cohort[:2], known=table, seed=2, device="cpu", progress=False)
+    np.testing.assert_allclose(answer["table"]["prob"], found["prob"], rtol=1e-5)
+    assert answer["auroc"] == pytest.approx(found.attrs["auroc"])
+    assert (answer["n_known"], answer["n_positive"]) == (len(label), len(known))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument", "text"),
+    [
+        ({}, "pairs", "nothing"),
+        ({"genes": "Gene0001"}, "genes", "1 names"),
+        ({"partners_of": ["Gene0001", "Gne0002"]}, "partners_of", "Gene0002"),
+        ({"pairs": of_columns(PAIRS) | {"label": np.array([1.0, 0, 2, 1])}}, "pairs", "other values"),
+        ({"known": of_columns(PAIRS)}, "known", "50 or more"),
+        ({"genes": ["Gene0001", "Gene0002"], "n": 2.5}, "n", "a whole number"),
+    ],
+)
+def test_pairs_that_cannot_be_used_are_refused(cohort, arguments, argument, text):
+    with pytest.raises(InputError, match=text) as refused:
+        scored(cohort[:1], **arguments)
+    assert refused.value.argument == argument

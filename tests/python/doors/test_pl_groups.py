@@ -87,15 +87,12 @@ def test_each_query_begins_a_row(fitted):
     assert [ax.get_subplotspec().rowspan.start for ax in queries] == [0, 2]
 
 
-def test_genes_that_are_not_above_random_ones_are_grey_and_the_figure_says_so(fitted):
-    table = sigel.tl.similar_genes(fitted, "Gene0001", n=4)
-    table["above_random"] = [True, True, False, False]
-    figure = pl.similar_genes(fitted, table)
-    shades = [ax.title.get_color() for ax in panels(figure)[1:]]
-    assert shades == ["black", "black", "0.55", "0.55"]
-    assert any(text.startswith("grey") for text in words(figure))
-    table["above_random"] = True
-    assert not any(text.startswith("grey") for text in words(pl.similar_genes(fitted, table)))
+def test_all_found_genes_are_named_alike_with_their_similarity(fitted):
+    table = sigel.tl.similar_genes(fitted, "Gene0001", n=9)
+    drawn = panels(pl.similar_genes(fitted, table))[1:]
+    wanted = [f"{gene}\n{one:.2f}" for gene, one in zip(table["gene"], table["similarity"], strict=True)]
+    assert [ax.get_title() for ax in drawn] == wanted
+    assert len({(ax.title.get_color(), ax.title.get_fontweight()) for ax in drawn}) == 1
 
 
 def test_a_table_that_is_no_answer_is_refused(fitted):

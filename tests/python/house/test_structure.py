@@ -194,7 +194,8 @@ def public() -> dict[str, object]:
     found: dict[str, object] = {}
     import sigel.pl
 
-    doors = {"sigel": sigel, "sigel.tl": sigel.tl, "sigel.pl": sigel.pl, "sigel.datasets": sigel.datasets}
+    doors = {"sigel": sigel, "sigel.tl": sigel.tl, "sigel.pl": sigel.pl, "sigel.io": sigel.io}
+    doors |= {"sigel.datasets": sigel.datasets}
     for door, module in doors.items():
         names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
         for name in names:

@@ -22,7 +22,7 @@ def loaded_by(code: str) -> set[str]:
 
 def test_importing_the_package_loads_nothing_heavy():
     assert not loaded_by("import sigel")
-    assert not loaded_by("import sigel\nsigel.__version__, sigel.tl, sigel.pl, dir(sigel)")
+    assert not loaded_by("import sigel\nsigel.__version__, sigel.tl, sigel.pl, sigel.io, dir(sigel)")
 
 
 @pytest.mark.parametrize("code", ["sigel.tl.embed", "sigel.SIGEL", "sigel.datasets.simulated_section"])
@@ -33,7 +33,7 @@ def test_drawing_is_loaded_by_drawing_alone(code):
 def test_every_name_that_is_promised_can_be_had():
     code = (
         "import sigel\n"
-        "for door in (sigel, sigel.tl, sigel.pl):\n"
+        "for door in (sigel, sigel.tl, sigel.pl, sigel.io):\n"
         "    assert all(getattr(door, name) is not None for name in door.__all__), door\n"
         "    assert set(door.__all__) <= set(dir(door)), door"
     )

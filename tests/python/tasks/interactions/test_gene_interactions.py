@@ -88,6 +88,7 @@ def test_one_section_one_object_of_several_and_the_same_twice(sections: list[ann
     pairs = [(sections[0].var_names[1], sections[0].var_names[k]) for k in range(2, 30)]
     one = ask(sections[0], pairs)
     pd.testing.assert_frame_equal(one, ask([sections[0]], pairs))
+    pd.testing.assert_frame_equal(one, ask(sections[0], pairs, section_key="donor"))
     joined = anndata.concat(sections[:2], index_unique="_")
     together = ask(joined, pairs, section_key="donor")
     apart = ask(sections[:2], pairs)

@@ -1,0 +1,1 @@
+from ._network import write_network as write_network
