@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sigel.nn.encoder.covariance import FOLDS, Batches, fit_covariance
-from sigel.nn.encoder.part_posterior import part_posterior
+from sigel.nn.encoder.part_posterior import Part, each_posterior, part_of, part_posterior
 from sigel.nn.encoder.patches import Patches
 from sigel.nn.encoder.subspace import signed
 
@@ -18,6 +18,10 @@ from sigel.nn.encoder.subspace import signed
 MIN_STRENGTH = 0.02
 # Rounding must not turn the sign of what the other genes leave of the prior.
 LEAST_LEFT = 0.02
+# Decompositions kept for sets of sections: those of one section and every fold, and the most usual sets.
+PARTS_KEPT = 32
+# Images of the same fold and sections from which a decomposition is worth its time.
+IMAGES_ALIKE = 16
 
 
 class Eigenimages(nn.Module):
@@ -97,6 +101,8 @@ class Eigenimages(nn.Module):
             self.register_buffer("fold", torch.full((n_genes + 1,), FOLDS))
         self._laid: tuple[Patches, Tensor, float] | None = None
         self._grams: Tensor | None = None
+        self._parts: dict[tuple[int, ...], Part] = {}  # by fold and sections, the first made first
+        self._seen: dict[int, Tensor] = {}  # by fold
 
     def on(self, grid: Patches) -> tuple[Float[Tensor, "cells rank"], float]:
         """Eigenimages on the patches of a grid, `(n_patches * patch_size ** 2, rank)`.
@@ -280,14 +286,42 @@ class Eigenimages(nn.Module):
         """Posterior means of images that some sections lack, a fold and set of sections at a time."""
         if self._grams is None or self._grams.device != self.basis.device:
             self._grams = torch.stack([self.basis[part].T @ self.basis[part] for part in grid.parts])
+            self._parts.clear()
+            self._seen.clear()
         filtered = torch.empty_like(scores)
         fold = self.fold[-1].expand(len(scores)) if gene is None else self.fold[gene]
-        kinds, kind = torch.cat([fold[:, None], there], dim=1).unique(dim=0, return_inverse=True)
-        for k, (prior, *sections) in enumerate(kinds.tolist()):
+        kinds, kind, size = torch.cat([fold[:, None], there], dim=1).unique(
+            dim=0, return_inverse=True, return_counts=True
+        )
+        many = size >= IMAGES_ALIKE
+        for k in many.nonzero().flatten().tolist():
             rows = kind == k
-            gram = self._grams[torch.tensor(sections, dtype=torch.bool)].sum(dim=0)
-            filtered[rows] = part_posterior(gram, self.roots[prior], scores[rows], noise[rows])
+            part = self._part(tuple(kinds[k].tolist()))
+            filtered[rows] = part_posterior(part, scores[rows], noise[rows])
+        few = ~many[kind]
+        for prior in fold[few].unique().tolist():
+            rows = few & (fold == prior)
+            root, seen = self.roots[prior], self._seen_by(prior)
+            filtered[rows] = each_posterior(seen, root, there[rows], scores[rows], noise[rows])
         return filtered
+
+    def _part(self, kind: tuple[int, ...]) -> Part:
+        """The pixels of some sections, decomposed; `kind`: the fold, then whether each section is there."""
+        assert self._grams is not None
+        if kind not in self._parts:
+            gram = self._grams[torch.tensor(kind[1:], dtype=torch.bool)].sum(dim=0)
+            if len(self._parts) == PARTS_KEPT:
+                del self._parts[next(iter(self._parts))]
+            self._parts[kind] = part_of(gram, self.roots[kind[0]])
+        return self._parts[kind]
+
+    def _seen_by(self, prior: int) -> Float[Tensor, "n_sections rank rank"]:
+        """`R G R` of each section, R the root of the covariance without a fold."""
+        assert self._grams is not None
+        if prior not in self._seen:
+            root = self.roots[prior].double()
+            self._seen[prior] = root @ self._grams.double() @ root
+        return self._seen[prior]
 
     def picture(
         self, coordinates: Float[Tensor, "batch n_dims"], length: Float[Tensor, "batch 1"], grid: Patches
