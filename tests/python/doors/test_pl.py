@@ -417,7 +417,7 @@ ELSEWHERE = {
     "pattern_genes",
     "similar_genes",
     "spatial_genes",
-}
+, "gene_pair"}
 
 
 def test_all_pictures_are_listed():
