@@ -410,6 +410,7 @@ ELSEWHERE = {
     "domain_stability",
     "domains",
     "gene_changes",
+    "gene_pair",
     "group_page",
     "group_stability",
     "imputation_accuracy",
@@ -417,7 +418,7 @@ ELSEWHERE = {
     "pattern_genes",
     "similar_genes",
     "spatial_genes",
-, "gene_pair"}
+}
 
 
 def test_all_pictures_are_listed():
