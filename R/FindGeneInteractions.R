@@ -161,7 +161,9 @@ FindGeneInteractions.Seurat <- function(
   labels <- section_labels(labels, cells, call)
   places <- places_of(object, image, coordinates, cells, call, labels)
   counts <- as_counts(read_counts(object[[assay]], slot %||% layer %||% "counts", call), "layer", call)
-  cohort <- sections_or_one(counts, places, labels)
+  seen <- within_tissue_of(object, counts, places, call)
+  labels <- if (is.null(seen$within) || is.null(labels)) labels else unlist(labels)[seen$within]
+  cohort <- sections_or_one(seen$counts, seen$places, labels)
   ask_gene_interactions(cohort, asked, seed.use, device, config, verbose, call)
 }
 

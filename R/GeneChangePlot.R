@@ -34,7 +34,11 @@ GeneChangePlot <- function(table, n.label = 15) {
   others <- map[!map$gene %in% called$gene, , drop = FALSE]
   levels <- attr(table, "levels")
   ends <- if (length(levels)) levels[c(1L, length(levels))] else c("low", "high")
-  told <- sprintf("%d of %d genes called (q < 0.05)", nrow(called), nrow(map))
+  told <- if (all(is.na(map$qval))) {
+    sprintf("%d genes, not tested: no repeats of a condition", nrow(map))
+  } else {
+    sprintf("%d of %d genes called (q < 0.05)", nrow(called), nrow(map))
+  }
   if (nrow(called)) {
     told <- sprintf("%s; arrows from %s to %s", told, ends[1L], ends[2L])
   }

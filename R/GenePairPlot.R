@@ -49,6 +49,9 @@ GenePairPlot <- function(
   assay <- choose_assay(object, assay, call)
   counts <- as_counts(read_counts(object[[assay]], layer, call), "layer", call)
   places <- places_of(object, image, coordinates, colnames(counts), call)
+  seen <- within_tissue_of(object, counts, places, call, told = FALSE)
+  counts <- seen$counts
+  places <- seen$places
   arguments <- list(gene_a = features[[1L]], gene_b = features[[2L]])
   found <- ask_section("gene_pair", list(counts = counts, places = places), arguments, call = call)
   spots <- sections_side_by_side(places, factor(rep("", ncol(counts))))

@@ -24,6 +24,9 @@
 WriteGeneNetwork <- function(table, file) {
   call <- rlang::current_env()
   table <- if (!missing(table)) table
+  if (is.data.frame(table) && !nrow(table)) {
+    sigel_abort("table", "no row", "pairs that were tested", "Choose rows less strictly.", call)
+  }
   check_table(table, c("gene.a", "gene.b", "similarity"), "FindGeneInteractions", call)
   file <- if (!missing(file)) file
   check_string(file, "file", "For example `file = \"network.graphml\"`.", call)

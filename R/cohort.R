@@ -32,7 +32,9 @@ cohort_of_seurat <- function(object, section, assay, image, coordinates, layer, 
   labels <- unlist(section_labels(labels, cells, call))
   places <- places_of(object, image, coordinates, cells, call, labels)
   counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
-  cohort_of_one(counts, places, labels, object[[]][cells, , drop = FALSE])
+  seen <- within_tissue_of(object, counts, places, call)
+  labels <- if (is.null(seen$within)) labels else labels[seen$within]
+  cohort_of_one(seen$counts, seen$places, labels, object[[]][seen$cells, , drop = FALSE])
 }
 
 # The same where one section is enough; `labels`: as `section_labels` gives them, NULL for one.
@@ -173,7 +175,8 @@ read_section <- function(object, assay, image, coordinates, layer, call) {
     counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
     cells <- colnames(counts)
     places <- places_of(object, image, coordinates, cells, call)
-    return(list(counts = counts, places = places, meta = object[[]][cells, , drop = FALSE]))
+    seen <- within_tissue_of(object, counts, places, call)
+    return(list(counts = seen$counts, places = seen$places, meta = object[[]][seen$cells, , drop = FALSE]))
   }
   c(plain_section(object, coordinates, NULL, call), list(meta = NULL))
 }
@@ -219,9 +222,9 @@ is_plain <- function(x) {
   is.null(dim(x)) && (is.factor(x) || is.numeric(x) || is.character(x) || is.logical(x))
 }
 
-# A value of each section from a column of the meta data; a factor where the last of its factors knows all values.
+# A value of each section from a column of the meta data; a factor where one of its factors knows all values.
 column_of_sections <- function(column, cohort, argument, call) {
-  levels <- NULL
+  orders <- list()
   values <- lapply(seq_along(cohort$names), function(k) {
     meta <- cohort$meta[[k]]
     name <- cohort$names[[k]]
@@ -242,14 +245,14 @@ column_of_sections <- function(column, cohort, argument, call) {
       sigel_abort(argument, found, "one for each section", "Name a column of whole sections.", call)
     }
     if (is.factor(own)) {
-      levels <<- levels(own)
+      orders[[length(orders) + 1L]] <<- levels(own)
       own <- as.character(own)
     }
     if (length(own)) own else NA
   })
   values <- unlist(values)
-  ordered <- !is.null(levels) && all(is.na(values) | values %in% levels)
-  if (ordered) factor(values, levels = levels) else values
+  levels <- Find(function(one) all(is.na(values) | values %in% one), orders)
+  if (!is.null(levels)) factor(values, levels = levels) else values
 }
 
 # What else sections differ by, as a named list; NULL: nothing.

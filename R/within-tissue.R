@@ -39,6 +39,16 @@ within_tissue <- function(object, cells, call, told = TRUE) {
   within
 }
 
+# Counts and places of the cells of an object that lie within the tissue, and `cells`, their names.
+within_tissue_of <- function(object, counts, places, call, told = TRUE) {
+  within <- within_tissue(object, colnames(counts), call, told)
+  if (!is.null(within)) {
+    counts <- counts[, within, drop = FALSE]
+    places <- lapply(places, function(table) if (!is.null(table)) table[within, , drop = FALSE])
+  }
+  list(counts = counts, places = places, cells = colnames(counts), within = within)
+}
+
 # What domain_section() made, of the spots within the tissue.
 take_within <- function(seen, within) {
   if (is.null(within)) {

@@ -122,7 +122,7 @@ test_that("what cannot be used is refused in R's words", {
   expect_refused(find_disease(sections[1], "condition"), "object", "1 section; wanted two or more")
   expect_refused(find_disease(list(), "condition"), "object", "an empty list")
   expect_refused(find_disease(list(1, 2), "condition"), "object", "in place 1 of the list")
-  expect_refused(find_disease(stats::setNames(sections, rep("a", 6)), CONDITION), "section", "two sections")
+  expect_refused(find_disease(stats::setNames(sections, rep("a", 6)), CONDITION), "object", "two sections")
   expect_error(find_disease(sections, "condition", donors = "donor"), "Did you mean `donor`", fixed = TRUE)
   one <- sections[[1]]
   expect_refused(find_disease(one, "condition"), "section", "one image", object = one)

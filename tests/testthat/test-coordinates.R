@@ -205,6 +205,7 @@ test_that("an image and coordinates together are refused by every verb that take
   )
   attr(stability, "spots") <- stats::setNames(rep(1, ncol(domains)), colnames(domains))
   calls <- list(
+    DiseaseGenePlot = function(...) DiseaseGenePlot(run, gene, "region", section = "region", ...),
     FindDiseaseGenes = function(...) FindDiseaseGenes(run, "region", section = "region", ...),
     FindGeneGroupStability = function(...) FindGeneGroupStability(run, ...),
     FindGeneInteractions = function(...) FindGeneInteractions(run, partners.of = gene, ...),

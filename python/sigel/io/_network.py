@@ -72,6 +72,8 @@ def _edges(table: object) -> pd.DataFrame:
         )
         wanted = f"columns {', '.join((*_ENDS, 'similarity'))}"
         raise InputError("table", found, wanted, "Pass what sigel.tl.gene_interactions returned.")
+    if table[list(_ENDS)].isna().any(axis=None):
+        raise InputError("table", "missing names of genes", "two names in each row", "Use table.dropna().")
     told = table[np.isfinite(table["similarity"].to_numpy(dtype=float))]
     if told.empty:
         found = f"{len(table)} rows, none with a similarity"

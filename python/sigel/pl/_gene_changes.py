@@ -77,6 +77,8 @@ def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = N
     first, last = levels or ("low", "high")
     told = f"{len(called)} of {len(places)} genes called (q < {CALLED:g})"
     told += f"; arrows from {first} to {last}" if len(called) else ""
+    if places["qval"].isna().all():
+        told = f"{len(places)} genes, not tested: no repeats of a condition"
     ax.set_title(told, fontsize=10, parse_math=False)
     ax.set_xlabel("across: PC 1 of the patterns, up: PC 2", fontsize=9, color="0.3")
     ax.set_xticks([])

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigel.images.section import Section
+from sigel.errors import InputError
+from sigel.images.section import Section, check_section
 from sigel.pl._base import check_cmap, pyplot
 from sigel.pl._colours import Shades
 from sigel.pl._tissue import draw_parts, grid_of, parts_of
@@ -68,7 +69,9 @@ def gene_pair(
 
     plt = pyplot()
     check_cmap(cmap)
-    given = as_fitted(info_under(adata, key), layer, spatial_key)
+    info = info_under(adata, key)
+    _check_one_section(adata, str(info.get("section_key", "")))
+    given = as_fitted(info, layer, spatial_key)
     section = Section.from_anndata(adata, **given)
     within = spots_within(adata, told=False)
     if within is not None:
@@ -95,3 +98,11 @@ def gene_pair(
         bar.set_label(label, fontsize=8)
         bar.ax.tick_params(labelsize=8)
     return figure
+
+
+def _check_one_section(adata: AnnData, section_key: str) -> None:
+    check_section(adata, "adata")
+    if section_key in adata.obs and (n := adata.obs[section_key].nunique()) > 1:
+        name = adata.obs[section_key].iloc[0]
+        fix = f"Choose one: adata[adata.obs[{section_key!r}] == {name!r}]."
+        raise InputError("adata", f"{n} sections", "one section", fix)

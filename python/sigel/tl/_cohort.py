@@ -129,7 +129,7 @@ class Cohort:
         raise InputError("covariates", repr(given)[:60], wanted, 'For example covariates=["batch"].')
 
     def _column(self, name: str, argument: str) -> pd.Series:
-        values, order = [], None
+        values, orders = [], []
         for section, obs in zip(self.names, self.obs, strict=True):
             column = self._own(name, section, obs, argument)
             own = column.dropna().unique()
@@ -138,10 +138,11 @@ class Cohort:
                 raise InputError(argument, found, "one for each section", "Name a column of whole sections.")
             values.append(own[0] if len(own) else np.nan)
             if isinstance(column.dtype, pd.CategoricalDtype):
-                order = column.cat.categories
-        kind = None
-        if order is not None and set(pd.Series(values).dropna()) <= set(order):
-            kind = pd.CategoricalDtype(order)
+                orders.append(column.cat.categories)
+        # A part of an object has lost the categories that it lacks: the first section that knows all values.
+        wanted = set(pd.Series(values).dropna())
+        order = next((one for one in orders if wanted <= set(one)), None)
+        kind = None if order is None else pd.CategoricalDtype(order)
         return pd.Series(values, list(self.names), dtype=kind)
 
     @staticmethod
@@ -230,7 +231,11 @@ def _read(given: object, k: int) -> AnnData:
         if not Path(given).is_file():
             found, fix = f"{str(given)!r}, which is no file", "Check the path."
             raise InputError(f"sections[{k}]", found, "an .h5ad file", fix)
-        given = anndata.read_h5ad(given)
+        try:
+            given = anndata.read_h5ad(given)
+        except OSError as error:
+            found, fix = f"{str(given)!r}, which cannot be read ({error})", "Write it anew."
+            raise InputError(f"sections[{k}]", found, "an .h5ad file", fix) from error
     check_section(given, f"sections[{k}]")
     return given  # type: ignore[return-value]
 
@@ -245,7 +250,9 @@ def _check_twice(given: list[object]) -> None:
     for k, one in enumerate(given):
         for other in given[:k]:
             same = one is other or (
-                isinstance(one, str | Path) and isinstance(other, str | Path) and Path(one) == Path(other)
+                isinstance(one, str | Path)
+                and isinstance(other, str | Path)
+                and Path(one).resolve() == Path(other).resolve()
             )
             if same:
                 found = "a section that is given twice"

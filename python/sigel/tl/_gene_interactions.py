@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def gene_interactions(
     pairs
         Pairs that are asked about, for example of ligand and receptor: a data frame with the columns
         `gene_a` and `gene_b`, or else its first two columns; a list of two names each; or the path of a
-        table (`.csv`, else with tabs). Each pair once, whichever gene comes first.
+        table with a row of column names (`.csv`, else with tabs). Each pair once, whichever gene comes first.
     genes
         Instead: genes all of whose pairs are asked about, for a network of them.
     partners_of
@@ -113,7 +114,7 @@ def gene_interactions(
     >>> len(table)
     5
     """
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
         raise InputError("n", repr(n), "a whole number >= 1", "Use n=20.")
     cohort = cohort_of(sections, section_key, layer, spatial_key, least=1)
     with shown(progress) as report:
@@ -122,7 +123,7 @@ def gene_interactions(
             pairs=pairs,
             genes=genes,
             partners_of=partners_of,
-            n=n,
+            n=int(n),
             known=known,
             config=image_config(config, {}),
             seed=seed,

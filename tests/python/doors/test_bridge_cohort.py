@@ -72,7 +72,7 @@ def test_a_labelling_that_follows_from_a_covariate_is_left_out(cohort):
         ({"condition": {"values": np.array([0, np.nan, 1, 1])}}, "condition", "'D2'"),
         ({"donor": {"values": ["a", "b", "a", "b"]}}, "donor", "in 2 conditions"),
         ({"covariates": {"side": {"values": CONDITION}}}, "covariates", "'side'"),
-        ({"names": ["a", "a", "b", "c"]}, "section_key", "for two sections"),
+        ({"names": ["a", "a", "b", "c"]}, "sections", "for two sections"),
     ],
 )
 def test_what_cannot_be_used_is_refused(cohort, arguments, argument, text):
@@ -202,7 +202,7 @@ def test_both_doors_learn_the_same_from_labelled_pairs(cohort):
         ({}, "pairs", "nothing"),
         ({"genes": "Gene0001"}, "genes", "1 names"),
         ({"partners_of": ["Gene0001", "Gne0002"]}, "partners_of", "Gene0002"),
-        ({"pairs": of_columns(PAIRS) | {"label": np.array([1.0, 0, 2, 1])}}, "pairs", "other values"),
+        ({"known": of_columns(PAIRS) | {"label": np.array([1.0, 0, 2, 1])}}, "known", "other values"),
         ({"known": of_columns(PAIRS)}, "known", "50 or more"),
         ({"genes": ["Gene0001", "Gene0002"], "n": 2.5}, "n", "a whole number"),
     ],

@@ -246,7 +246,10 @@ def test_without_called_genes_there_is_no_arrow(table):
     none.attrs = table.attrs
     ax = pl.gene_changes(none)
     assert not arrows(ax)
-    assert ax.get_title().startswith("0 of ")
+    assert "not tested" in ax.get_title()
+    few = table.assign(qval=0.5)
+    few.attrs = table.attrs
+    assert pl.gene_changes(few).get_title().startswith("0 of ")
 
 
 # --- calibration -------------------------------------------------------------------------------------------

@@ -166,7 +166,8 @@ def levels_of(condition: pd.Series) -> list[str]:
     """
     if isinstance(condition.dtype, pd.CategoricalDtype):
         return [str(one) for one in condition.cat.categories if (condition == one).any()]
-    return [str(one) for one in sorted(condition.unique())]
+    values = condition.unique()
+    return sorted(map(str, values)) if condition.dtype == object else [str(one) for one in sorted(values)]
 
 
 def labellings(design: Design, rng: np.random.Generator, most: int = MOST_LABELLINGS) -> list[np.ndarray]:
@@ -213,7 +214,7 @@ def n_labellings(design: Design) -> int | None:
     if len(design.levels) != 2:
         return None
     if design.pairs is not None:
-        return int(2 ** (design.pairs.max() + 1))
+        return int(2 ** (np.bincount(design.pairs) > 1).sum())  # a donor of one condition has one labelling
     return comb(len(design.units), int((design.condition == design.levels[0]).sum()))
 
 

@@ -119,6 +119,7 @@ def find_changed_genes(
     """
     design = design_of(condition, donor, covariates, paired=paired)
     totals = sections.totals()
+    check_copies(sections, totals)
     share = shares_to_keep(totals, sections.n_spots, design)
     images = GeneImages.from_sections(sections.thinned(share, stream(seed, "equal levels")), config)
     model = section_model(images, seed=seed, device=device, progress=progress)
@@ -145,6 +146,24 @@ def find_changed_genes(
     return table
 
 
+def check_copies(sections: Sections, totals: np.ndarray) -> None:
+    """Refuse two sections of the same counts: a copy is no donor of its own.
+
+    Parameters
+    ----------
+    sections
+        Names, counts and places.
+    totals
+        From `Sections.totals`.
+    """
+    rows = [(int(n), row.tobytes()) for n, row in zip(sections.n_spots, totals, strict=True)]
+    twice = [k for k, row in enumerate(rows) if row in rows[:k]]
+    if twice:
+        first, last = sections.names[rows.index(rows[twice[0]])], sections.names[twice[0]]
+        found = f"the same counts for {first!r} and {last!r}"
+        raise InputError("sections", found, "each section once", "Leave one of them out.")
+
+
 def check_names(names: Sequence[str], least: int = 2) -> None:
     """Refuse too few sections, and two of one name.
 
@@ -163,4 +182,5 @@ def check_names(names: Sequence[str], least: int = 2) -> None:
     twice = [name for k, name in enumerate(names) if name in names[:k]]
     if twice:
         found = f"{twice[0]!r} for two sections"
-        raise InputError("section_key", found, "a name of its own for each", "Rename one of them.")
+        fix = "Give each a name of its own, for example by the names of what holds them."
+        raise InputError("sections", found, "a name of its own for each", fix)

@@ -74,6 +74,8 @@ def see_gene(sections: Sections, gene: str) -> SeenGene:
     InputError
         When no section has it.
     """
+    if not isinstance(gene, str):
+        raise InputError("gene", repr(gene)[:60], "the name of one gene", "Draw one at a time.")
     genes, columns = joined_genes([section.genes for section in sections.sections])
     at = np.flatnonzero(genes == gene)
     if not len(at):

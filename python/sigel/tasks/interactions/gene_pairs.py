@@ -36,6 +36,9 @@ def pairs_of(given: Pairs, argument: str) -> pd.DataFrame:
         When there are no two columns of names, or `label` is not 0 and 1.
     """
     table = _read(given, argument)
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise InputError(argument, f"two columns {twice!r}", "columns of different names", "Rename one.")
     columns = list(NAMES) if set(NAMES) <= set(table.columns) else list(table.columns[:2])
     wanted = "pairs of names of genes"
     if len(columns) < 2 or not len(table):
@@ -43,15 +46,22 @@ def pairs_of(given: Pairs, argument: str) -> pd.DataFrame:
         raise InputError(argument, found, wanted, "Give a table of two columns.")
     made = table[columns].set_axis(list(NAMES), axis=1)
     for name, column in zip(columns, made, strict=True):
-        if not made[column].map(lambda one: isinstance(one, str)).all():
+        if not all(isinstance(one, str) for one in made[column]):
             found = f"the column {name!r}, in which not all is text"
             fix = f"Choose the columns: {argument}=table[[first, second]]."
+            if made[column].isna().any():
+                found, fix = f"missing names in the column {name!r}", f"Leave them out: {argument}.dropna()."
             raise InputError(argument, found, wanted, fix)
-    if "label" in table and "label" not in columns:
+    if argument == "known" and "label" in table and "label" not in columns:
         made["label"] = _labels(table["label"], argument)
     first, second = (made[name].to_numpy(dtype=str) for name in NAMES)
     swap = first > second
     ordered = pd.DataFrame({"a": np.where(swap, second, first), "b": np.where(swap, first, second)})
+    if "label" in made:
+        n_labels = made["label"].groupby([ordered["a"].to_numpy(), ordered["b"].to_numpy()]).nunique()
+        if (n_labels > 1).any():
+            found = f"{' and '.join(n_labels.idxmax())} with the label 1 and the label 0"
+            raise InputError(argument, found, "one label for each pair", "Keep one of the rows.")
     return made[~ordered.duplicated().to_numpy()].reset_index(drop=True)
 
 
@@ -109,7 +119,10 @@ def named(genes: Iterable[str] | str, known: np.ndarray, argument: str, least: i
     InputError
         When one is unknown, or there are too few.
     """
-    names = list(dict.fromkeys([genes] if isinstance(genes, str) else genes))
+    given = [genes] if isinstance(genes, str) else list(genes) if isinstance(genes, Iterable) else [None]
+    if not all(isinstance(one, str) for one in given):
+        raise InputError(argument, repr(genes)[:60], "names of genes", "See var_names.")
+    names = list(dict.fromkeys(given))
     if len(names) < least:
         found, wanted = f"{len(names)} names", f"{least} or more names of genes"
         raise InputError(argument, found, wanted, "Name more genes.")
@@ -128,7 +141,11 @@ def _read(given: Any, argument: str) -> pd.DataFrame:
         if not path.is_file():
             fix = "Check the path; a single pair is [(first, second)]."
             raise InputError(argument, f"{str(given)!r}, which is no file", "a table of pairs", fix)
-        return pd.read_csv(path, sep="," if path.name.endswith((".csv", ".csv.gz")) else "\t")
+        try:
+            return pd.read_csv(path, sep="," if path.name.endswith((".csv", ".csv.gz")) else "\t")
+        except ValueError as error:  # nothing in it, no text, or no table
+            fix = "Write a table with a row of names and two columns."
+            raise InputError(argument, f"{str(given)!r} ({error})", "a table of pairs", fix) from error
     try:
         pairs = [tuple(pair) for pair in given]
     except TypeError as error:
@@ -141,6 +158,7 @@ def _read(given: Any, argument: str) -> pd.DataFrame:
 def _labels(column: pd.Series, argument: str) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
     if not np.isin(values, (0, 1)).all():
-        found = "a column 'label' with other values"
-        raise InputError(argument, found, "1 for a pair that belongs together, 0 for one that does not", "")
+        other = column[~np.isin(values, (0, 1))].iloc[0]
+        found, fix = f"a column 'label' with other values, as {other!r}", "Leave the column out, or mend it."
+        raise InputError(argument, found, "1 for a pair that belongs together, 0 for one that does not", fix)
     return values.astype(int)

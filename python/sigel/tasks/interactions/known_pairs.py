@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ N_FOLDS = 5
 PENALTY = 0.1
 LEAST_PAIRS = 50
 MOST_TRIES = 20
+PAIRS_AT_A_TIME = 50_000
 
 
 class Learnt(NamedTuple):
@@ -97,8 +99,8 @@ def learn_from_pairs(
     seen &= genes.known[asked[0]] & genes.known[asked[1]]
     c, d = asked[0][seen], asked[1][seen]
     fold = rng.integers(N_FOLDS, size=len(genes.there))
-    score, of_asked = _scores(features(genes, a, b), y, features(genes, c, d), (fold, a, b, c, d))
-    alone, _ = _scores(level_features(genes, a, b), y, None, (fold, a, b, c, d))
+    score, of_asked = _scores(genes, features, fold, (a, b, y), (c, d))
+    alone, _ = _scores(genes, level_features, fold, (a, b, y), (c[:0], d[:0]))
     told = np.isfinite(score)
     prob = np.full(len(asked[0]), np.nan)
     calibrated = LogisticRegression().fit(score[told, None], y[told])
@@ -181,11 +183,16 @@ def _codes(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
 
 
 def _scores(
-    x: np.ndarray, y: np.ndarray, asked: np.ndarray | None, places: tuple[np.ndarray, ...]
+    genes: GeneVectors,
+    describe: Callable[[GeneVectors, np.ndarray, np.ndarray], np.ndarray],
+    fold: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray, np.ndarray],
+    asked: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the known pairs and of those asked about, by models that saw neither gene."""
-    fold, a, b, c, d = places
-    score, of_asked = np.full(len(y), np.nan), np.full(len(c), np.nan)
+    a, b, y = known
+    x = describe(genes, a, b)
+    score, of_asked = np.full(len(y), np.nan), np.full(len(asked[0]), np.nan)
     for i in range(N_FOLDS):
         for j in range(i, N_FOLDS):
             train = ~np.isin(fold[a], (i, j)) & ~np.isin(fold[b], (i, j))
@@ -193,8 +200,17 @@ def _scores(
                 continue
             model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1000))
             model.fit(x[train], y[train])
-            for values, made, one, other in ((x, score, a, b), (asked, of_asked, c, d)):
-                own = (np.minimum(fold[one], fold[other]) == i) & (np.maximum(fold[one], fold[other]) == j)
-                if values is not None and own.any():
-                    made[own] = model.decision_function(values[own])
+            own = _between(fold, a, b, i, j)
+            if own.any():
+                score[own] = model.decision_function(x[own])
+            # What many pairs are described by is made a part at a time.
+            rows = np.flatnonzero(_between(fold, *asked, i, j))
+            for part in np.array_split(rows, -(-len(rows) // PAIRS_AT_A_TIME)) if len(rows) else []:
+                described = describe(genes, asked[0][part], asked[1][part])
+                of_asked[part] = model.decision_function(described)
     return score, of_asked
+
+
+def _between(fold: np.ndarray, a: np.ndarray, b: np.ndarray, i: int, j: int) -> np.ndarray:
+    """Pairs of a gene of fold i and one of fold j, i up to j."""
+    return (np.minimum(fold[a], fold[b]) == i) & (np.maximum(fold[a], fold[b]) == j)

@@ -215,3 +215,48 @@ def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place
     assert 0.2 < flat.mean() < 0.8
     # With more sections repeats tell, and surrogates are not asked.
     assert "kept_pval" not in changed(cohort, "condition", donor="donor")
+
+
+def test_genes_whose_pictures_are_unrelated_did_not_keep_a_place():
+    """Smooth fields and noise, drawn in each section on its own: surrogates are as near as they are."""
+    sections = sigel.datasets.simulated_cohort((1, 1), seed=2, **SIZE)
+    made = []
+    for k, section in enumerate(sections):
+        rng = np.random.default_rng(k)
+        at = np.asarray(section.obsm["spatial"], dtype=float)
+        at = (at - at.min(axis=0)) / np.ptp(at, axis=0).max()
+        waves = rng.normal(size=(80, 2, 6)) * 5
+        phase = rng.uniform(0, 2 * np.pi, (80, 1, 6))
+        field = np.cos(np.einsum("sx,gxw->gsw", at, waves) + phase).sum(axis=2)
+        field[60:] = 0
+        depth = np.asarray(section.X.sum(axis=1)).ravel()
+        counts = rng.poisson(3 * np.exp(0.6 * field) * depth / depth.mean()).T
+        extra = ad.AnnData(
+            counts.astype(np.float32), obs=section.obs, obsm={"spatial": section.obsm["spatial"]}
+        )
+        extra.var_names = [f"unrelated{g}" for g in range(80)]
+        joined = ad.concat([section, extra], axis=1, merge="first")
+        made.append(joined)
+    with pytest.warns(UserWarning, match="no degree of freedom"):
+        found = changed(made, ["control", "disease"])
+    unrelated = found["kept_pval"][found.index.str.startswith("unrelated")]
+    assert (unrelated < 0.05).mean() < 0.15
+    assert (unrelated < 0.001).sum() <= 1
+    assert 0.35 < unrelated.mean() < 0.65
+
+
+def test_a_copy_of_a_section_is_no_donor(cohort):
+    with pytest.raises(InputError, match="the same counts for '1' and '2'") as error:
+        changed([cohort[0], cohort[0].copy(), cohort[3], cohort[4]], ["a", "a", "b", "b"])
+    assert error.value.argument == "sections"
+
+
+@pytest.mark.parametrize("lost", [0, 2, 5])
+def test_conditions_keep_their_order_where_a_section_lost_its_categories(cohort, lost):
+    """A part of an object knows only its own category."""
+    from sigel.tl._cohort import cohort_of
+
+    sections = [one.copy() for one in cohort]
+    sections[lost].obs["condition"] = sections[lost].obs["condition"].cat.remove_unused_categories()
+    found = cohort_of(sections, None, None, "spatial").of_sections("condition", "condition")
+    assert found.cat.categories.tolist() == ["control", "case"]

@@ -64,6 +64,12 @@ def test_pairs_come_as_a_table_a_list_or_a_file_each_once(tmp_path: Path) -> Non
         ("nowhere.csv", "no file"),
         (3, "3"),
         (pd.DataFrame({"gene_a": ["A"], "gene_b": ["B"], "label": [2]}), "other values"),
+        (
+            pd.DataFrame({"gene_a": ["A", "B"], "gene_b": ["B", "A"], "label": [1, 0]}),
+            "A and B with the label",
+        ),
+        (pd.DataFrame({"gene_a": ["A", None], "gene_b": ["B", "C"]}), "missing names"),
+        (pd.DataFrame([["A", "B"]], columns=["gene", "gene"]), "two columns 'gene'"),
     ],
 )
 def test_what_is_no_pairs_is_refused(wrong: object, found: str) -> None:
@@ -171,3 +177,8 @@ def test_too_few_known_pairs_are_refused() -> None:
     first = np.full(80, -1)
     with pytest.raises(InputError, match="0 pairs that belong together"):
         learn_from_pairs(genes, (first, first), None, (first, first), np.random.default_rng(0))
+
+
+def test_a_label_means_nothing_where_pairs_are_asked_about_and_factors_are_text() -> None:
+    table = pd.DataFrame({"ligand": pd.Categorical(["A", "A"]), "receptor": ["B", "C"], "label": ["x", "y"]})
+    assert pairs_of(table, "pairs").to_numpy().tolist() == [["A", "B"], ["A", "C"]]
