@@ -104,7 +104,7 @@ FindGeneInteractions.default <- function(
   asked <- asked_pairs(pairs, features, partners.of, n, known, call)
   plain <- plain_section(object, coordinates, NULL, call)
   labels <- section_labels(section, colnames(plain$counts), call)
-  cohort <- sections_or_one(plain$counts, plain$places, labels)
+  cohort <- sections_or_one(plain$counts, plain$places, unlist(labels))
   ask_gene_interactions(cohort, asked, seed.use, device, config, verbose, call)
 }
 
@@ -150,20 +150,7 @@ FindGeneInteractions.Seurat <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindGeneInteractions.Seurat)), call = call)
   asked <- asked_pairs(pairs, features, partners.of, n, known, call)
-  assay <- choose_assay(object, assay, call)
-  cells <- colnames(object[[assay]])
-  labels <- if (!is.null(section)) {
-    check_string(section, "section", "Give the name of one column of the meta data.", call)
-    meta_columns(object, section, cells, "section", call)[[1L]]
-  } else if (is.null(image) && length(images_of_cells(object, cells)) > 1L) {
-    labels_of_images(object, cells, call)
-  }
-  labels <- section_labels(labels, cells, call)
-  places <- places_of(object, image, coordinates, cells, call, labels)
-  counts <- as_counts(read_counts(object[[assay]], slot %||% layer %||% "counts", call), "layer", call)
-  seen <- within_tissue_of(object, counts, places, call)
-  labels <- if (is.null(seen$within) || is.null(labels)) labels else unlist(labels)[seen$within]
-  cohort <- sections_or_one(seen$counts, seen$places, labels)
+  cohort <- cohort_of_seurat(object, section, assay, image, coordinates, slot %||% layer, call, one = TRUE)
   ask_gene_interactions(cohort, asked, seed.use, device, config, verbose, call)
 }
 

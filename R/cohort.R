@@ -19,35 +19,36 @@ cohort_of_one <- function(counts, places, labels, meta = NULL) {
   )
 }
 
-# Sections that are one Seurat object, each an image or what a column of the meta data says.
-cohort_of_seurat <- function(object, section, assay, image, coordinates, layer, call) {
+# Sections that are one Seurat object, each an image or what a column of the meta data says. `one`: whether one section
+# is enough; all cells then are one where `image` names it, or no two images show them.
+cohort_of_seurat <- function(object, section, assay, image, coordinates, layer, call, one = FALSE) {
   assay <- choose_assay(object, assay, call)
   cells <- colnames(object[[assay]])
-  if (is.null(section)) {
-    labels <- labels_of_images(object, cells, call)
-  } else {
+  labels <- if (!is.null(section)) {
     check_string(section, "section", "Give the name of one column of the meta data.", call)
-    labels <- meta_columns(object, section, cells, "section", call)[[1L]]
+    meta_columns(object, section, cells, "section", call)[[1L]]
+  } else if (!one || is.null(image) && length(images_of_cells(object, cells)) > 1L) {
+    labels_of_images(object, cells, call)
   }
   labels <- unlist(section_labels(labels, cells, call))
   places <- places_of(object, image, coordinates, cells, call, labels)
   counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
   seen <- within_tissue_of(object, counts, places, call)
   labels <- if (is.null(seen$within)) labels else labels[seen$within]
-  cohort_of_one(seen$counts, seen$places, labels, object[[]][seen$cells, , drop = FALSE])
+  sections_or_one(seen$counts, seen$places, labels, object[[]][seen$cells, , drop = FALSE])
 }
 
-# The same where one section is enough; `labels`: as `section_labels` gives them, NULL for one.
-sections_or_one <- function(counts, places, labels) {
+# The same where one section is enough; `labels`: NULL for one.
+sections_or_one <- function(counts, places, labels, meta = NULL) {
   if (is.null(labels)) {
     return(list(
       names = "1",
       sections = list(list(counts = counts, places = places)),
-      meta = list(NULL),
+      meta = list(meta),
       joined = FALSE
     ))
   }
-  cohort_of_one(counts, places, unlist(labels))
+  cohort_of_one(counts, places, labels, meta)
 }
 
 # Names of the images that show any of the cells.

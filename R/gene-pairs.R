@@ -51,7 +51,7 @@ engine_pairs <- function(given, argument, call) {
   )
   made <- lapply(columns, function(column) names_of_pairs(table[[column]], column, argument, call))
   names(made) <- c("gene_a", "gene_b")
-  if ("label" %in% setdiff(names(table), columns)) {
+  if (argument == "known" && "label" %in% setdiff(names(table), columns)) {
     # What is no number is the engine's to refuse.
     label <- table[["label"]]
     label <- if (is.logical(label)) label else as.character(label)

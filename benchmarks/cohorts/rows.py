@@ -49,11 +49,10 @@ def ours(sections: list[anndata.AnnData], condition: np.ndarray, seed: int) -> A
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        names = [("control", "case")[one] for one in condition]
-        labels = np.array(names, dtype=object)
-        table = sigel.tl.disease_genes(
-            sections, _ordered(labels), seed=seed, device="cpu", progress=False
-        ).reindex(sections[0].var_names)
+        found = sigel.tl.disease_genes(
+            sections, condition.astype(str), seed=seed, device="cpu", progress=False
+        )
+    table = found.reindex(sections[0].var_names)
     return Answer(table["stat"].fillna(0).to_numpy(), table["pval"].to_numpy())
 
 
@@ -156,11 +155,6 @@ WAYS: dict[str, Way] = {
     "image correlation": image_correlation,
     "PCA of images, distance": pca_distance,
 }
-
-
-def _ordered(labels: np.ndarray) -> list[str]:
-    """Conditions whose alphabet is their order."""
-    return [{"control": "a control", "case": "b case"}[one] for one in labels]
 
 
 def _images(sections: list[anndata.AnnData]) -> np.ndarray:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from sigel.bridge._cohort import cohort_of, series_of
-from sigel.bridge._pieces import columns, whole_numbers
+from sigel.bridge._pieces import columns, pixels_on, whole_numbers
 from sigel.config import ImageConfig
-from sigel.images.raster import Raster
+from sigel.stats.scaling import shown_limits
 from sigel.tasks.cohorts.gene_by_domain import gene_by_domain
 from sigel.tasks.cohorts.gene_panels import gene_panels
-from sigel.tasks.cohorts.one_gene import level_limits
 from sigel.tasks.cohorts.shared_frame import mean_images
 
 
@@ -58,7 +59,7 @@ def disease_gene(
     config = ImageConfig.from_dict(whole_numbers(settings))
     if frame == "shared":
         found = mean_images(*given, config)
-        pixels, first = _pixels(found.raster), found.conditions[0]
+        pixels, first = pixels_on(found.raster), found.conditions[0]
         means = [
             {"title": name, "heading": str(n), "values": values, **pixels}
             for name, n, values in zip(found.conditions, found.n_donors, found.means, strict=True)
@@ -67,23 +68,13 @@ def disease_gene(
             {"title": f"{name} minus {first}", "heading": "", "values": values, **pixels}
             for name, values in zip(found.conditions[1:], found.differences, strict=True)
         ]
-        return {"panels": means, "differences": differences, "limits": level_limits(list(found.means))}
+        return {"panels": means, "differences": differences, "limits": shown_limits(found.means)}
     panels = [(block.heading, panel) for block in gene_panels(*given, config) for panel in block.panels]
     measured = [panel.values for _, panel in panels if panel.values is not None]
     return {
         "panels": [
-            {"title": panel.title, "heading": heading, "values": panel.values, **_pixels(panel.raster)}
+            {"title": panel.title, "heading": heading, "values": panel.values, **pixels_on(panel.raster)}
             for heading, panel in panels
         ],
-        "limits": level_limits(measured),
-    }
-
-
-def _pixels(raster: Raster) -> dict[str, Any]:
-    places = raster.coordinates()
-    return {
-        "row": raster.rows.tolist(),
-        "col": raster.cols.tolist(),
-        "x": places[:, 0],
-        "y": places[:, 1],
+        "limits": shown_limits(np.concatenate(measured)),
     }

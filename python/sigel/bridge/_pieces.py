@@ -13,6 +13,7 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.canvas import near_each_other
+from sigel.images.raster import Raster
 from sigel.images.section import Section
 from sigel.model import SIGEL
 
@@ -107,13 +108,17 @@ def pixels_of(images: GeneImages) -> dict[str, Any]:
     Several sections lie nearer each other than on their canvas, fit for a picture.
     """
     raster = near_each_other(images.raster)
+    return {**pixels_on(raster), "shape": list(raster.shape)}
+
+
+def pixels_on(raster: Raster) -> dict[str, Any]:
+    """`row` and `col` of the pixels of a grid, their `x` and `y` on the section."""
     places = raster.coordinates()
     return {
         "row": raster.rows.tolist(),
         "col": raster.cols.tolist(),
         "x": places[:, 0],
         "y": places[:, 1],
-        "shape": list(raster.shape),
     }
 
 

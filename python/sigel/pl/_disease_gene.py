@@ -13,9 +13,9 @@ from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.pl._base import check_at_least_one, check_cmap, draw_pixels, pyplot
 from sigel.pl._disease_gene_means import draw_domains, draw_means
+from sigel.stats.scaling import shown_limits
 from sigel.tasks.cohorts.gene_by_domain import gene_by_domain
 from sigel.tasks.cohorts.gene_panels import Block, Panel, gene_panels
-from sigel.tasks.cohorts.one_gene import level_limits
 from sigel.tasks.cohorts.shared_frame import mean_images
 from sigel.tl._cohort import Labels, cohort_of
 from sigel.tl._fits import image_config
@@ -112,7 +112,7 @@ def _draw_sections(blocks: list[Block], gene: str, ncols: int, cmap: str) -> Fig
     """A block of rows for each condition, beside them the colour bar."""
     panels = [panel for block in blocks for panel in block.panels]
     n_cols = min(ncols, max(len(block.panels) for block in blocks))
-    limits = level_limits([panel.values for panel in panels if panel.values is not None])
+    limits = shown_limits(np.concatenate([panel.values for panel in panels if panel.values is not None]))
     height = _WIDTH * float(np.median([_ratio(panel) for panel in panels]))
     n_rows = [math.ceil(len(block.panels) / n_cols) for block in blocks]
     tall = [n * (height + _TITLE) + _HEADING for n in n_rows]

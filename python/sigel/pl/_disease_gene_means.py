@@ -9,7 +9,7 @@ import pandas as pd
 
 from sigel.pl._base import draw_pixels, panel_shape, pyplot
 from sigel.pl._colours import colours_of
-from sigel.tasks.cohorts.one_gene import level_limits
+from sigel.stats.scaling import shown_limits
 from sigel.tasks.cohorts.shared_frame import MeanImages
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def draw_means(found: MeanImages, gene: str, cmap: str, scale: str) -> Figure:
     axes = figure.subplots(n_rows, n_cols, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
+    limits = shown_limits(found.means)
     for ax, title, values in zip(axes.flat, titles, found.means, strict=False):
-        drawn = draw_pixels(ax, found.raster, values, level_limits(list(found.means)), cmap)
+        drawn = draw_pixels(ax, found.raster, values, limits, cmap)
         ax.set_title(title, fontsize=10, parse_math=False)
     first = axes[0, :n]
     figure.colorbar(drawn, ax=list(first), shrink=0.7, aspect=20, pad=0.02).set_label(scale, fontsize=8)

@@ -36,15 +36,3 @@ def bins_of_genes(
         for column, own in enumerate(np.array_split(within, k)):
             bins[own] = row * k + column
     return bins
-
-
-def members_of_bins(bins: np.ndarray) -> list[np.ndarray]:
-    """Numbers of the genes of each bin, in order.
-
-    Parameters
-    ----------
-    bins
-        As `bins_of_genes` returns them.
-    """
-    order = np.argsort(bins, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(bins))[:-1])

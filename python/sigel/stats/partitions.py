@@ -46,6 +46,24 @@ def kmeans(
         return np.stack([KMeans(n_parts, n_init=1, random_state=int(seed)).fit_predict(x) for seed in seeds])
 
 
+def points_of_parts(part: Int[np.ndarray, " points"]) -> list[Int[np.ndarray, " own"]]:
+    """Numbers of the points of each part, in order.
+
+    Parameters
+    ----------
+    part
+        Of each point, from 0, `(n_points,)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [own.tolist() for own in points_of_parts(np.array([1, 0, 1]))]
+    [[1], [0, 2]]
+    """
+    order = np.argsort(part, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(part))[:-1])
+
+
 def members(part: Int[np.ndarray, " points"]) -> Float64[np.ndarray, "points parts"]:
     """1 where a point is in a part, else 0.
 

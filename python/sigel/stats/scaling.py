@@ -61,6 +61,28 @@ def divisor(sd: Float[np.ndarray, " columns"]) -> Float[np.ndarray, " columns"]:
     return np.where(sd > LEAST_SPREAD, sd, 1.0)
 
 
+def shown_limits(values: np.ndarray) -> tuple[float, float]:
+    """Ends of a colour scale that a few extreme values do not stretch: the 1 and the 99 % quantile.
+
+    Parameters
+    ----------
+    values
+        Any shape; values that are not finite do not count. Where fewer than one in a hundred differ from the
+        others, the scale is all there is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shown_limits(np.arange(101.0)), shown_limits(np.zeros(3))
+    ((1.0, 99.0), (0.0, 1.0))
+    """
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, (0.01, 0.99))
+    if not high > low:
+        low, high = known.min(), known.max()
+    return float(low), float(high if high > low else low + 1.0)
+
+
 def centred(representations: Float[np.ndarray, "n dims"]) -> Float[np.ndarray, "n dims"]:
     """Unit vectors of representations `(n, d)` about the mean of all: the product of two is a similarity."""
     return unit_vectors(representations - representations.mean(axis=0))

@@ -16,7 +16,7 @@ from sigel.stats.q_values import q_values
 from sigel.tasks.cohorts.change_map import change_map
 from sigel.tasks.cohorts.company import gained_and_lost
 from sigel.tasks.cohorts.design import Design, labellings, n_labellings
-from sigel.tasks.cohorts.donor_means import levels_of_units, patterns_of_units
+from sigel.tasks.cohorts.donor_means import levels_of_units, mean_of_those_there, patterns_of_units
 from sigel.tasks.cohorts.one_space import in_one_space
 
 # Directions of the space of representations that are tested: those in which genes differ most for what donors
@@ -69,7 +69,7 @@ def changed_genes(
     """
     patterns = patterns_of_units(in_one_space(sections), design.unit_of_section)
     levels = levels_of_units(totals, design.unit_of_section)
-    mean = _mean(patterns)
+    mean = mean_of_those_there(patterns)
     table = pd.DataFrame(index=pd.Index(names, name="gene"))
     calibration = pd.DataFrame()
     if design.df > 0:
@@ -113,14 +113,7 @@ def _tested(
 
 def _levels_tested(levels: np.ndarray, design: Design) -> tuple[Fits, Tests]:
     fits = fit_linear(levels[:, :, None], design.matrix)
-    return fits, moderated_f(fits, design.tested, trend=np.nan_to_num(_mean(levels[:, :, None])[:, 0]))
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over units that have a gene, `(n_genes, n_dims)`; NaN where none has."""
-    there = np.isfinite(values)
-    size = there.sum(axis=0)
-    return np.where(size > 0, np.where(there, values, 0).sum(axis=0) / np.maximum(size, 1), np.nan)
+    return fits, moderated_f(fits, design.tested, trend=np.nan_to_num(mean_of_those_there(levels)))
 
 
 def _effect(fits: Fits, mean: np.ndarray, design: Design) -> np.ndarray:

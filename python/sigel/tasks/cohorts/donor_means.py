@@ -91,6 +91,19 @@ def totals_of_units(
     return member.T @ np.where(there, totals, 0.0), member.T @ of_section
 
 
+def mean_of_those_there(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of the values that there are; NaN where there is none.
+
+    Parameters
+    ----------
+    values
+        For example of units, `(n_units, ...)`; NaN: not there.
+    """
+    there = np.isfinite(values)
+    size = there.sum(axis=0)
+    return np.where(size > 0, np.where(there, values, 0).sum(axis=0) / np.maximum(size, 1), np.nan)
+
+
 def totals_of_sections(
     counts: Sequence[sparse.csr_matrix], columns: Sequence[np.ndarray], n: int
 ) -> np.ndarray:

@@ -15,6 +15,7 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.section import Section, in_section, joined_genes
 from sigel.images.tensors import ImageViews
+from sigel.model import SIGEL
 from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream, torch_stream
@@ -123,9 +124,7 @@ def find_changed_genes(
     share = shares_to_keep(totals, sections.n_spots, design)
     images = GeneImages.from_sections(sections.thinned(share, stream(seed, "equal levels")), config)
     model = section_model(images, seed=seed, device=device, progress=progress)
-    kept = images.kept
-    own = np.full((len(sections.names), len(kept), model.config.n_dims), np.nan, dtype=np.float32)
-    own[:, kept] = model.section_representations
+    kept, own = images.kept, seen_by_sections(model, images)
     found = changed_genes(sections.genes, own, totals, design, seed=seed, progress=progress)
     table = found.table
     if len(sections.names) == len(design.levels) == len(design.units) == 2:
@@ -144,6 +143,23 @@ def find_changed_genes(
         "seed": seed,
     }
     return table
+
+
+def seen_by_sections(model: SIGEL, images: GeneImages) -> np.ndarray:
+    """What each section alone says of every gene, `(n_sections, n_genes, n_dims)`; NaN: nothing.
+
+    Parameters
+    ----------
+    model
+        Fitted to the images.
+    images
+        Of one section or several; genes without an image count.
+    """
+    several = len(model.section_representations) > 0
+    found = model.section_representations if several else model.representations[None]
+    own = np.full((len(found), len(images.kept), model.config.n_dims), np.nan, dtype=np.float32)
+    own[:, images.kept] = found
+    return own
 
 
 def check_copies(sections: Sections, totals: np.ndarray) -> None:

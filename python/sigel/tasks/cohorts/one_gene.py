@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,18 +122,3 @@ def by_number(name: str) -> tuple[object, ...]:
     """
     head = name.rstrip("0123456789")
     return head, int(name[len(head) :] or -1), name
-
-
-def level_limits(values: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Colour limits of all panels that a few extreme pixels do not stretch.
-
-    Parameters
-    ----------
-    values
-        Of each panel.
-    """
-    every = np.concatenate([one.ravel() for one in values])
-    low, high = np.quantile(every[np.isfinite(every)], [0.01, 0.99])
-    if low == high:  # a gene that is seen in fewer than one pixel in a hundred
-        low, high = np.nanmin(every), np.nanmax(every)
-    return float(low), float(high) if high > low else float(low) + 1.0

@@ -14,6 +14,7 @@ from sigel.images.raster import Raster, rasterise, spacing_of
 from sigel.images.section import in_section
 from sigel.images.tensors import SHOWN
 from sigel.tasks.cohorts.design import donors_of, is_numeric
+from sigel.tasks.cohorts.donor_means import mean_of_those_there
 from sigel.tasks.cohorts.find import Sections
 from sigel.tasks.cohorts.one_gene import conditions_in_order, see_gene
 
@@ -83,7 +84,10 @@ def mean_images(
             values = seen.level(at, pixel, raster.n_pixels)
             values[np.bincount(pixel, minlength=raster.n_pixels) == 0] = np.nan
             units.setdefault((condition[name], donor[name]), []).append(_smoothed(values, raster))
-    by_condition = [[_mean(own) for (one, _), own in units.items() if one == level] for level in conditions]
+    by_condition = [
+        [mean_of_those_there(np.stack(own)) for (one, _), own in units.items() if one == level]
+        for level in conditions
+    ]
     empty = [level for level, own in zip(conditions, by_condition, strict=True) if not own]
     if empty:
         found = f"{gene!r}, which no section of {empty[0]!r} has"
@@ -91,7 +95,7 @@ def mean_images(
     shown = np.all([np.isfinite(own).mean(axis=0) >= 0.5 for own in by_condition], axis=0)
     if not shown.any():
         raise InputError("frame", "sections that share no place", "sections of one frame", "Use frame='own'.")
-    means = np.stack([_mean(own)[shown] for own in by_condition])
+    means = np.stack([mean_of_those_there(np.stack(own))[shown] for own in by_condition])
     return MeanImages(_part(raster, shown), conditions, [len(own) for own in by_condition], means)
 
 
@@ -129,13 +133,6 @@ def _smoothed(values: np.ndarray, raster: Raster) -> np.ndarray:
     around = np.divide(raster.neighbors @ filled, weight, out=filled.copy(), where=weight > 0)
     mixed = np.where(there, (1 - SHOWN) * filled + SHOWN * around, around)
     return np.where(there | (weight > 0.5), mixed, np.nan)
-
-
-def _mean(own: list[np.ndarray]) -> np.ndarray:
-    stacked = np.stack(own)
-    there = np.isfinite(stacked)
-    n = there.sum(axis=0)
-    return np.where(n > 0, np.where(there, stacked, 0).sum(axis=0) / np.maximum(n, 1), np.nan)
 
 
 def _part(raster: Raster, shown: np.ndarray) -> Raster:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from sigel.stats.nearest_means import mean_of_nearest
+from sigel.stats.partitions import points_of_parts
 
 # Spots hang together where one is among the other's nearest, and no farther away than so many times what
 # either has its third nearest at. What does not is an island, and a window does not cross to it.
@@ -64,8 +65,7 @@ class Tissue:
     @cached_property
     def parts(self) -> list[np.ndarray]:
         """Spots of each section, in order."""
-        order = np.argsort(self.section, kind="stable")
-        return np.split(order, np.cumsum(np.bincount(self.section))[:-1])
+        return points_of_parts(self.section)
 
     @cached_property
     def _means(self) -> dict[int, sparse.csr_matrix]:
@@ -93,9 +93,7 @@ class Tissue:
         """Spots of each island of each section, in order."""
         made = []
         for part in self.parts:
-            island = islands(self.coordinates[part])
-            order = np.argsort(island, kind="stable")
-            made += [part[one] for one in np.split(order, np.cumsum(np.bincount(island))[:-1])]
+            made += [part[own] for own in points_of_parts(islands(self.coordinates[part]))]
         return made
 
     def _nearest(self, n: int, spots: np.ndarray) -> sparse.csr_matrix:

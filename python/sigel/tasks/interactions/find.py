@@ -16,7 +16,7 @@ from sigel.model.section_model import section_model
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.q_values import q_values
-from sigel.tasks.cohorts.find import Sections
+from sigel.tasks.cohorts.find import Sections, seen_by_sections
 from sigel.tasks.interactions.gene_pairs import NAMES, Pairs, pairs_among, pairs_of, pairs_with
 from sigel.tasks.interactions.known_pairs import Learnt, learn_from_pairs
 from sigel.tasks.interactions.similar_pairs import GeneVectors, compared_pairs
@@ -133,14 +133,10 @@ def vectors_of(
         ((name, section.in_memory()) for name, section in sections.named()), config
     )
     model = section_model(images, seed=seed, device=device, progress=progress)
-    kept = images.kept
-    own = np.full((len(sections.names), len(kept), model.config.n_dims), np.nan, dtype=np.float32)
-    several = len(sections.names) > 1
-    own[:, kept] = model.section_representations if several else model.representations[None]
     share = totals / np.maximum(np.nansum(totals, axis=1, keepdims=True), 1)
     measured = np.maximum(np.isfinite(share).sum(axis=0), 1)
     level = np.log(np.nansum(share, axis=0) / measured + 1e-9)
-    return GeneVectors.of_sections(own, level)
+    return GeneVectors.of_sections(seen_by_sections(model, images), level)
 
 
 def _asked(

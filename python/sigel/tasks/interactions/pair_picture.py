@@ -8,14 +8,12 @@ import numpy as np
 
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import Section
-from sigel.stats.scaling import log_normalised
+from sigel.stats.scaling import log_normalised, shown_limits
 from sigel.tasks.domains.windows import Tissue
 
 TARGET_SUM = 1e4
 # A spot and its ring of neighbours on a hexagonal lattice.
 N_NEAREST = 7
-# Quantiles that count as low and as high: single spots at a ragged edge would stretch the scale.
-LOW, HIGH = 0.01, 0.99
 
 
 class PairPicture(NamedTuple):
@@ -30,7 +28,7 @@ class PairPicture(NamedTuple):
         Geometric mean of the two, each as its place between its limits, 0 to 1: 1 only where both are high,
         0 where one is low, `(n_spots,)`.
     limits
-        Of `first` and of `second`: their 1 and 99 % quantiles.
+        Of `first` and of `second`, from `shown_limits`: single spots at an edge would stretch a scale.
     """
 
     first: np.ndarray
@@ -70,15 +68,7 @@ def picture_of_pair(
     places = held.places(columns=(2, 3))[:, :2]
     tissue = Tissue(places, np.zeros(len(places), dtype=int))
     values = (tissue.means(N_NEAREST) @ log_normalised(chosen, library, TARGET_SUM)).toarray()
-    limits = [_limits(one) for one in values.T]
+    limits = [shown_limits(one) for one in values.T]
     low, high = np.transpose(limits)
     together = np.sqrt(np.prod(np.clip((values - low) / (high - low), 0.0, 1.0), axis=1))
     return PairPicture(values[:, 0], values[:, 1], together, (limits[0], limits[1]))
-
-
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    """What counts as low and as high; where a gene is seen in fewer spots than that, all there is."""
-    low, high = np.quantile(values, (LOW, HIGH))
-    if not high > low:
-        low, high = values.min(), values.max()
-    return float(low), float(high if high > low else low + 1.0)

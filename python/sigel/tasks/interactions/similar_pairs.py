@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sigel.runtime.progress import Progress
-from sigel.stats.alike_genes import bins_of_genes, members_of_bins
+from sigel.stats.alike_genes import bins_of_genes
+from sigel.stats.partitions import points_of_parts
 from sigel.stats.scaling import unit_vectors
 
 
@@ -136,7 +137,7 @@ def compared_pairs(
     known = np.flatnonzero(genes.known)
     place = np.full(len(genes.there), -1)
     place[known] = bins_of_genes(genes.level[known], genes.strength[known], rng)
-    members = [known[own] for own in members_of_bins(place[known])]
+    members = [known[own] for own in points_of_parts(place[known])]
     within = np.zeros(len(place), dtype=np.int64)  # of a gene among those of its bin
     for own in members:
         within[own] = np.arange(len(own))

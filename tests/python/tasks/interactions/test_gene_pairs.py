@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sigel.errors import InputError
-from sigel.stats.alike_genes import bins_of_genes, members_of_bins
+from sigel.stats.alike_genes import bins_of_genes
+from sigel.stats.partitions import points_of_parts
 from sigel.tasks.interactions.gene_pairs import pairs_among, pairs_of, pairs_with
 from sigel.tasks.interactions.known_pairs import features, learn_from_pairs, rewired
 from sigel.tasks.interactions.similar_pairs import GeneVectors, compared_pairs
@@ -32,7 +33,7 @@ def test_bins_hold_genes_of_like_level_and_none_is_small(n_genes: int, seed: int
     rng = np.random.default_rng(seed)
     level, strength = rng.normal(size=n_genes), rng.normal(size=n_genes)
     bins = bins_of_genes(level, strength, rng, size=50)
-    members = members_of_bins(bins)
+    members = points_of_parts(bins)
     assert sorted(np.concatenate(members)) == list(range(n_genes))
     assert min(map(len, members)) >= min(n_genes, 40)
     k = int(np.sqrt(len(members)))
