@@ -288,6 +288,20 @@ class GeneImages:
             present=None if alone else present,
         )
 
+    def section(self, k: int) -> GeneImages:
+        """Images of one of several sections alone; of genes that it lacks they are empty.
+
+        Parameters
+        ----------
+        k
+            Its number.
+        """
+        part = self.raster.parts[k]
+        counts, depth = self.counts[:, part].tocsr(), self.depth[part]
+        return replace(
+            self, counts=counts, depth=depth, raster=self.raster.section(k), sections=(), present=None
+        )
+
     def take(self, rows: Shaped[np.ndarray, " n"]) -> GeneImages:
         """Images of some genes alone, on the same grid and with the depth of the whole section.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -64,6 +64,28 @@ class Raster:
     def parts(self) -> tuple[slice, ...]:
         """Tissue pixels of each section."""
         return tuple(map(slice, self.starts, (*self.starts[1:], self.n_pixels)))
+
+    def section(self, k: int) -> Raster:
+        """The grid of one section alone, in the units of the whole.
+
+        Parameters
+        ----------
+        k
+            Its number.
+        """
+        part = self.parts[k]
+        # An even number of rows up, as rows of a hexagonal lattice alternate.
+        low = int(self.rows[part].min()) // 2 * 2
+        here = (self.pixel_of_spot >= part.start) & (self.pixel_of_spot < part.stop)
+        return replace(
+            self,
+            shape=(int(self.rows[part].max()) + 1 - low, self.shape[1]),
+            rows=self.rows[part] - low,
+            cols=self.cols[part],
+            pixel_of_spot=self.pixel_of_spot[here] - part.start,
+            affine=self.affine @ np.array([[1.0, 0.0, low], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+            starts=(0,),
+        )
 
     @property
     def n_pixels(self) -> int:

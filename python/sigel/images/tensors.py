@@ -61,11 +61,15 @@ class ImageViews:
         self.config: ImageConfig = images.config
         self.device = torch.device(device)
         self.integer = images.integer
+        self._images = images
+        self._alone: tuple[int, ImageViews] | None = None  # the section that was last asked for
         counts = self._counts = images.counts
         self.n_genes, self.n_pixels = counts.shape
         self._indptr = torch.from_numpy(counts.indptr.astype(np.int64)).to(self.device)
-        self._indices = torch.from_numpy(counts.indices.astype(np.int64)).to(self.device)
-        self._data = torch.from_numpy(counts.data.astype(np.float32)).to(self.device)
+        # As they are: of many sections, copies of them would be most of what a fit needs.
+        self._indices = torch.from_numpy(np.require(counts.indices, requirements="W")).to(self.device)
+        data = np.require(counts.data, dtype=np.float32, requirements="W")
+        self._data = torch.from_numpy(data).to(self.device)
         self._factor = torch.from_numpy(_pixel_factor(images)).to(self.device)
         depth = images.depth / max(images.depth.sum(), 1e-12)
         self._depth_share = torch.from_numpy(depth.astype(np.float32)).to(self.device)
@@ -139,12 +143,13 @@ class ImageViews:
         section
             Its number.
         """
-        row, pixel, count = self._take(rows)
-        image, amplitude = self._finish(len(rows), row, pixel, count, 1.0)
-        noise, only, part = self._noise_of(image), torch.zeros_like(image), self.parts[section]
-        only[:, part] = image[:, part]
-        at = slice(section, section + 1)
-        return View(only, noise[:, at], amplitude[:, at], rows.to(self.device))
+        if self._alone is None or self._alone[0] != section:
+            self._alone = section, ImageViews(self._images.section(section), self.device)
+        row, pixel, count = self._alone[1]._take(rows)
+        image, amplitude = self._alone[1]._finish(len(rows), row, pixel, count, 1.0)
+        laid = torch.zeros(len(rows), self.n_pixels, device=self.device)
+        laid[:, self.parts[section]] = image
+        return View(laid, self._alone[1]._noise_of(image), amplitude, rows.to(self.device))
 
     def batches(self, size: int = 512, rows: Int[Tensor, " n"] | None = None) -> Iterator[View]:
         """Images of genes in their order, at most `size` at a time.
@@ -342,7 +347,7 @@ class ImageViews:
         row = torch.repeat_interleave(torch.arange(len(rows), device=self.device), length)
         first = torch.cumsum(length, 0) - length
         entry = torch.arange(len(row), device=self.device) - first[row] + start[row]
-        return row, self._indices[entry], self._data[entry]
+        return row, self._indices[entry].long(), self._data[entry]
 
     def _finish(
         self,

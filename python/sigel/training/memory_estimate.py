@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sigel.config import EncoderConfig, SIGELConfig, TrainConfig
-from sigel.nn.encoder.covariance import FOLDS, SMOOTH_MODES
+from sigel.nn.encoder.covariance import FOLDS, MOST_MODES, SMOOTH_MODES
 
 # What importing the libraries and starting their threads, or a GPU's workspaces, adds to a process.
 LIBRARIES = 360_000_000
@@ -77,7 +77,7 @@ def memory_needed(config: SIGELConfig, size: FitSize) -> dict[str, int]:
         What stays all the time:
 
         - `libraries`: fixed
-        - `counts`: pixel (int64) and count (float32) of each entry, where each gene begins
+        - `counts`: pixel (int32) and count (float32) of each entry, where each gene begins
         - `eigenimages`: of the fitted model, `(n_pixels + n_genes) * rank` float32, with roots of the
           covariance of several sections, and two copies where it is trained; and as laid on patches
         - `weights`: of the transformer, with gradients, two moments and three copies
@@ -103,7 +103,7 @@ def memory_needed(config: SIGELConfig, size: FitSize) -> dict[str, int]:
     eigen = encoder.start == "eigen"
     always = {
         "libraries": LIBRARIES,
-        "counts": size.n_counts * (_DOUBLE + _FLOAT) + (n_genes + 1) * _DOUBLE,
+        "counts": size.n_counts * 2 * _FLOAT + (n_genes + 1) * _DOUBLE,
         "eigenimages": _eigenimages(encoder, size) if eigen else 0,
         "weights": int(_n_weights(config, n_pixels, size.n_patches) * _FLOAT * 7) if encoder.branch else 0,
         "representations": n_genes * (config.n_dims + groups) * _DOUBLE * 6
@@ -163,16 +163,18 @@ def _eigenimages(encoder: EncoderConfig, size: FitSize) -> int:
 def _covariance(encoder: EncoderConfig, size: FitSize) -> int:
     """Fitting the eigenimages."""
     rank = min(encoder.rank, size.n_genes, size.n_pixels)
-    modes = min(SMOOTH_MODES * size.n_sections, size.n_pixels)
+    modes = min(SMOOTH_MODES * size.n_sections, MOST_MODES, size.n_pixels)
     span = min(rank + modes, size.n_pixels)
     # The eigenimages of each section, spread out, and what is kept of them; then iterates and their products,
-    # or the basis, the same turned back, and both in double precision.
-    pixels = 3 * rank * size.n_sections + max(7 * span, 9 * (rank + 16))
+    # or the basis, the same turned back, and what that is made of.
+    pixels = 3 * rank + max(6 * span, 9 * (rank + 16))
     # Smooth images on the whole grid of a section, spread along its rows and its columns.
     grid = 4 * (size.n_grid or size.n_pixels) * (modes + 16)
+    # Products of columns, their eigenvectors, and the same for the genes of other folds.
+    square = 8 * span**2 * _DOUBLE
     # What each gene contributes, as it is, without noise, and while that is taken off.
     genes = size.n_genes * span * (_FLOAT + 4 * _DOUBLE)
-    return (size.n_pixels * pixels + grid) * _FLOAT + genes
+    return (size.n_pixels * pixels + grid) * _FLOAT + square + genes
 
 
 def _shuffling(images: float, size: FitSize) -> dict[str, float]:

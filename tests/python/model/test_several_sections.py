@@ -224,3 +224,17 @@ def test_the_smooth_prior_of_one_section_says_nothing_of_another():
     assert float(covariance[:48, 48:].abs().max()) < 1e-4
     alone, of_one = smooth_modes(places[:48], 48, torch.Generator().manual_seed(0))
     assert torch.allclose(covariance[:48, :48], (of_one * alone) @ of_one.T, atol=1e-3)
+
+
+def test_a_section_alone_has_the_images_that_it_has_among_others(tissue):
+    sections, _ = tissue
+    images = GeneImages.from_sections(zip("ABC", sections, strict=False), config().image)
+    views, rows = ImageViews(images), torch.arange(0, images.n_genes, 7)
+    whole = views.view(rows).image
+    for k, part in enumerate(views.parts):
+        seen = views.section_view(rows, k)
+        torch.testing.assert_close(seen.image[:, part], whole[:, part], rtol=0, atol=1e-5)
+        assert seen.image.count_nonzero() == seen.image[:, part].count_nonzero()
+        alone = images.raster.section(k)
+        assert alone.n_pixels == part.stop - part.start
+        np.testing.assert_allclose(alone.coordinates(), images.raster.coordinates()[part])

@@ -102,7 +102,7 @@ def test_larger_batches_and_more_eigenimages_never_need_less(changes, size, more
 def test_each_part_follows_what_it_is_made_of():
     parts = memory_needed(SIGELConfig(), FitSize(**SIZE))
     counts = memory_needed(SIGELConfig(), FitSize(**(SIZE | {"n_counts": 2 * SIZE["n_counts"]})))["counts"]
-    assert counts - parts["counts"] == 12 * SIZE["n_counts"]
+    assert counts - parts["counts"] == 8 * SIZE["n_counts"]
     assert parts["libraries"] == LIBRARIES
     linear = memory_needed(made({"encoder": {"branch": False}}), FitSize(**SIZE))
     assert linear["weights"] == linear["tokens"] == linear["pooled"] == 0

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from sigel.nn.encoder.first_signal import FirstSignal
 from sigel.nn.encoder.smooth_modes import smooth_modes
-from sigel.nn.encoder.subspace import leading, signed
+from sigel.nn.encoder.subspace import leading, leading_each, signed
 
 # Smooth images of a section that the covariance is made of, beside eigenimages.
 SMOOTH_MODES = 128
+# The same of all sections together: of more than these the model keeps the leading `rank` alone.
+MOST_MODES = 1024
 SWEEPS = 5
 # Parts of the genes of several sections, each of which is read by what the others say.
 FOLDS = 10
@@ -95,32 +98,27 @@ def fit_covariance(
 
     draw: dict[str, Any] = {"sweeps": SWEEPS, "generator": generator, "like": positions}
     images, sure = _eigenimages(batches, noise, n_genes, parts, rank, sharp, **draw)
-    spread_out = spread(images)
-    kept = spread_out + (images - spread_out) * sure  # what b makes of each eigenimage, (n_pixels, k)
-
-    def transposed(x: Tensor) -> Tensor:
-        """A'x, where b = A x of an image x."""
-        back = adjoint(x)
-        return back - images @ (images.T @ back) + images @ (kept.T @ x)
-
-    leads = kept
-    if len(parts) > 1:  # where those of all sections together lead
-
-        def times(x: Tensor) -> Tensor:
-            x = _second_moment(batches, transposed(x))
-            inside = images.T @ x
-            return kept @ inside + spread(x - images @ inside)
-
-        leads = leading(times, n_pixels, min(rank, n_genes, n_pixels), **draw)[1]
-    amount, modes = smooth_modes(positions, SMOOTH_MODES * len(parts), generator, parts)
+    signal = FirstSignal(images, sure, spread, adjoint, parts)
+    if len(parts) == 1:
+        leads = signal.kept
+    else:  # where those of all sections together lead
+        leads = leading(
+            lambda x: signal(_second_moments(batches, [signal.transposed(x)])[0]),
+            n_pixels,
+            min(rank, n_genes, n_pixels),
+            **draw,
+        )[1]
+    n_modes = min(SMOOTH_MODES * len(parts), MOST_MODES, n_pixels)
+    amount, modes = smooth_modes(positions, n_modes, generator, parts)
     basis = torch.linalg.qr(torch.cat([leads, modes], dim=1))[0]  # (n_pixels, span)
     # b = B'A x, so that rows of x are multiplied by A'B.
-    back = transposed(basis)  # (n_pixels, span)
+    back = signal.transposed(basis)  # (n_pixels, span)
     own = torch.cat([image @ back for image, *_ in batches()])  # (n_genes, span)
 
-    evidence, inner = own.double(), back.double()
-    raw = evidence
-    _, turn, left = _without_noise(raw.T @ raw / n_genes, inner, noise)
+    blank = _gram(back) * noise  # what noise alone gives, (span, span)
+    evidence = own.double()
+    raw, moment = evidence, evidence.T @ evidence
+    _, turn, left = _without_noise(moment / n_genes, blank)
     evidence = (evidence @ turn) * left @ turn.T
     shown = evidence.T @ evidence / n_genes
 
@@ -140,7 +138,9 @@ def fit_covariance(
         fold = torch.randperm(n_genes, generator=generator) % min(FOLDS, n_genes)
         turn = turn * sign.double()
         kept_out = [
-            turn.T @ _of_others(raw, fold == j, inner, noise, prior, prior_genes) @ turn
+            turn.T
+            @ _of_others(moment, raw[(fold == j).to(raw.device)], n_genes, blank, prior, prior_genes)
+            @ turn
             for j in fold.unique()
         ]
         without = torch.stack(kept_out).to(basis)
@@ -154,15 +154,17 @@ def fit_covariance(
     )
 
 
-def _second_moment(
-    batches: Batches, x: Float[Tensor, "n_part k"], part: slice = slice(None)
-) -> Float[Tensor, "n_part k"]:
-    """Mean of `image (image' x)` over the genes, on some pixels."""
-    total, n = torch.zeros_like(x), 0
+def _second_moments(
+    batches: Batches, blocks: Sequence[Tensor], parts: Sequence[slice] = (slice(None),)
+) -> list[Tensor]:
+    """Mean of `image (image' x)` over the genes, on the pixels of each part; x `(n_part, k)` of each."""
+    totals, n = [torch.zeros_like(x) for x in blocks], 0
     for image, *_ in batches():
-        seen = image[:, part]
-        total, n = total + seen.T @ (seen @ x), n + len(image)
-    return total / n
+        n += len(image)
+        for total, x, part in zip(totals, blocks, parts, strict=True):
+            seen = image[:, part]
+            total += seen.T @ (seen @ x)
+    return [total / n for total in totals]
 
 
 def _eigenimages(
@@ -175,51 +177,51 @@ def _eigenimages(
     *,
     like: Tensor,
     **draw: Any,
-) -> tuple[Float[Tensor, "n_pixels k"], Float[Tensor, " k"]]:
-    """Leading eigenimages of each section, 0 on the others, and how sharp each may stay, from 0 to 1.
+) -> tuple[Float[Tensor, "n_pixels k"], Float[Tensor, "n_sections k"]]:
+    """Leading eigenimages of each section on its own pixels, and how sharp each may stay, from 0 to 1.
 
     Each section has its own: one of all together would hold noise of one gene in all of them.
     """
-    found, sure = [], []
-    for part in parts:
-        pixels = like[part]
-        values, images = leading(
-            lambda x, part=part: _second_moment(batches, x, part),  # type: ignore[misc]
-            len(pixels),
-            min(rank, n_genes, len(pixels)),
-            like=like,
-            **draw,
-        )
-        sharpness = (2 * squared_cosines(values / noise, len(pixels) / n_genes) - 1).clamp_min(0)
-        sharpness[sharp:] = 0
-        laid = images.new_zeros(len(like), images.shape[1])
-        laid[part] = images
-        found.append(laid)
-        sure.append(sharpness)
-    return torch.cat(found, dim=1), torch.cat(sure)
+    sizes = [len(like[part]) for part in parts]
+    k = min(rank, n_genes, max(sizes))
+    found = leading_each(lambda blocks: _second_moments(batches, blocks, parts), sizes, k, like=like, **draw)
+    images, sure = like.new_zeros(len(like), k), like.new_zeros(len(parts), k)
+    for row, part, size, (values, own) in zip(sure, parts, sizes, found, strict=True):
+        images[part, : len(values)] = own
+        row[: len(values)] = (2 * squared_cosines(values / noise, size / n_genes) - 1).clamp_min(0)
+    sure[:, sharp:] = 0
+    return images, sure
+
+
+def _gram(columns: Float[Tensor, "n_pixels span"]) -> Float[Tensor, "span span"]:
+    """Products of columns in double precision, without a copy of them all in it."""
+    total = torch.zeros(columns.shape[1], columns.shape[1], dtype=torch.float64, device=columns.device)
+    for rows in columns.split(4096):
+        total += rows.double().T @ rows.double()
+    return total
 
 
 def _without_noise(
-    shown: Float[Tensor, "span span"], inner: Float[Tensor, "n_pixels span"], noise: float
+    shown: Float[Tensor, "span span"], blank: Float[Tensor, "span span"]
 ) -> tuple[Float[Tensor, " span"], Float[Tensor, "span span"], Float[Tensor, " span"]]:
     """Variance along the eigenvectors, these, and the root of its share that is no noise."""
     variance, turn = torch.linalg.eigh(shown)
-    chance = (turn * (inner.T @ (inner @ turn))).sum(dim=0) * noise
+    chance = (turn * (blank @ turn)).sum(dim=0)
     return variance, turn, ((variance - chance).clamp_min(0) / variance.clamp_min(1e-12)).sqrt()
 
 
 def _of_others(
-    raw: Float[Tensor, "n_genes span"],
-    mine: Bool[Tensor, " n_genes"],
-    inner: Float[Tensor, "n_pixels span"],
-    noise: float,
+    moment: Float[Tensor, "span span"],
+    mine: Float[Tensor, "n_mine span"],
+    n_genes: int,
+    blank: Float[Tensor, "span span"],
     prior: Float[Tensor, "span span"],
     prior_genes: float,
 ) -> Float[Tensor, "span span"]:
-    """The covariance of signals, as it is without some genes."""
-    others = raw[~mine.to(raw.device)]
-    variance, turn, left = _without_noise(others.T @ others / len(others), inner, noise)
-    weight = prior_genes / (prior_genes + len(others))
+    """The covariance of signals, as it is without some genes, from the sum over all of them."""
+    n_others = n_genes - len(mine)
+    variance, turn, left = _without_noise((moment - mine.T @ mine) / n_others, blank)
+    weight = prior_genes / (prior_genes + n_others)
     return weight * prior + (1 - weight) * (turn * (variance * left.square())) @ turn.T
 
 

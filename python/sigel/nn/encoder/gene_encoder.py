@@ -78,16 +78,17 @@ class GeneEncoder(nn.Module):
         grid
             Where pixels and patches lie.
         section
-            The one section that the images are seen in, of several; they are 0 on all others. None: all.
+            The one section that the images are seen in, of several; what they are on others does not count.
+            None: all.
         """
-        patches = grid.split(image)  # (batch, n_patches, patch pixels)
-        parts, keep = [], None
         if section is not None:
-            keep = grid.in_sections[:, section].nonzero()[:, 0].expand(len(image), -1)  # (batch, kept)
+            grid = grid.of_sections[section]
+        patches = grid.split(image)  # (batch, n_patches, patch pixels)
+        parts = []
         if self.eigen is not None:
             parts.append(self.eigen(patches, noise, amplitude, gene, grid, section=section)[0])
         if self.mae is not None and (torch.is_grad_enabled() or not parts or not self.mae.is_silent):
-            parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid, keep), grid, keep)))
+            parts.append(self.mae.head(self.mae.pool(self.mae.tokens(patches, grid), grid)))
         return self._on_sphere(torch.stack(parts).sum(dim=0))
 
     def masked(

@@ -91,6 +91,15 @@ class Patches:
         counted = torch.nn.functional.one_hot(section, len(self.parts)) * self.inside[..., None]
         return counted.sum(dim=1)
 
+    @cached_property
+    def of_sections(self) -> tuple[Patches, ...]:
+        """The patches of each section, of images that still are on all pixels."""
+        if len(self.parts) == 1:
+            return (self,)
+        mine = [there.nonzero()[:, 0] for there in self.in_sections.T]
+        tensors = ("index", "inside", "position")
+        return tuple(replace(self, **{name: getattr(self, name)[rows] for name in tensors}) for rows in mine)
+
     @property
     def patch_size(self) -> int:
         """Side of a patch in pixels."""

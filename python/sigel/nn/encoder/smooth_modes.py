@@ -42,17 +42,29 @@ def smooth_modes(
     nothing of another. On a grid it is a product of one kernel for the rows and one for the columns, so that
     no matrix of pixels by pixels is ever made.
     """
-    n_pixels = len(positions)
-    smooth = [_covariance(positions[part]) for part in parts]
-
-    def times(x: Tensor) -> Tensor:
-        found = [one(x[part]) for one, part in zip(smooth, parts, strict=True)]
-        return found[0] if len(found) == 1 else torch.cat(found)
-
-    values, modes = leading(
-        times, n_pixels, min(n_modes, n_pixels), sweeps=SWEEPS, generator=generator, like=positions
-    )
-    return values.clamp_min(0), modes
+    # Of several, twice the share of each: one of more pixels has more of those that lead.
+    most = n_modes if len(parts) == 1 else 2 * -(-n_modes // len(parts))
+    found = [
+        leading(
+            _covariance(positions[part]),
+            len(positions[part]),
+            min(most, len(positions[part])),
+            sweeps=SWEEPS,
+            generator=generator,
+            like=positions,
+        )
+        for part in parts
+    ]
+    value = torch.cat([values for values, _ in found])
+    lead = value.argsort(descending=True, stable=True)[:n_modes]
+    modes, begin = positions.new_zeros(len(positions), len(lead)), 0
+    place = torch.full((len(value),), -1, device=value.device)
+    place[lead] = torch.arange(len(lead), device=value.device)
+    for part, (values, own) in zip(parts, found, strict=True):
+        at = place[begin : begin + len(values)]
+        begin += len(values)
+        modes[part, at[at >= 0]] = own[:, at >= 0]
+    return value[lead].clamp_min(0), modes
 
 
 def _covariance(positions: Float[Tensor, "n_pixels 2"]) -> Callable[[Tensor], Tensor]:

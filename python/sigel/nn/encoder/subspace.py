@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -43,14 +44,49 @@ def leading(
     Subspace iteration from a random start and Rayleigh and Ritz's projection (Halko, Martinsson and Tropp
     2011, SIAM Review 53:217).
     """
-    block = torch.randn(n, min(k + extra, n), generator=generator).to(like)  # (n, k + extra)
+    draw: dict[str, Any] = {"sweeps": sweeps, "generator": generator, "like": like, "extra": extra}
+    return leading_each(lambda blocks: [times(blocks[0])], [n], k, **draw)[0]
+
+
+def leading_each(
+    times: Callable[[list[Tensor]], list[Tensor]],
+    sizes: Sequence[int],
+    k: int,
+    *,
+    sweeps: int,
+    generator: torch.Generator,
+    like: Tensor,
+    extra: int = 16,
+) -> list[tuple[Float[Tensor, " k"], Float[Tensor, "n k"]]]:
+    """The same of several operators that one sweep over the data serves.
+
+    Parameters
+    ----------
+    times
+        Columns for each operator to what each makes of its own.
+    sizes
+        Size of each.
+    k
+        How many of each; fewer of those that are smaller.
+    sweeps, generator, like, extra
+        As in `leading`.
+    """
+    starts = [torch.randn(n, min(k + extra, n), generator=generator).to(like) for n in sizes]
+    blocks = bases = starts  # (n, k + extra) of each
     for _ in range(sweeps):
-        basis = torch.linalg.qr(block)[0]
-        block = times(basis)
-    inner = (basis.T @ block).double()  # (k + extra, k + extra)
+        bases = [torch.linalg.qr(block)[0] for block in blocks]
+        blocks = times(bases)
+    return [_ritz(basis, block, k) for basis, block in zip(bases, blocks, strict=True)]
+
+
+def _ritz(
+    basis: Float[Tensor, "n m"], block: Float[Tensor, "n m"], k: int
+) -> tuple[Float[Tensor, " k"], Float[Tensor, "n k"]]:
+    """Eigenvalues and eigenvectors within the span of a basis, from what the operator makes of it."""
+    inner = (basis.T @ block).double()  # (m, m)
     values, turn = torch.linalg.eigh((inner + inner.T) / 2)
     k = min(k, len(values))
-    return values.flip(0)[:k].to(like.dtype), signed(basis @ turn.flip(1)[:, :k].to(like.dtype))
+    return values.flip(0)[:k].to(basis.dtype), signed(basis @ turn.flip(1)[:, :k].to(basis.dtype))
 
 
 def signed(columns: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:

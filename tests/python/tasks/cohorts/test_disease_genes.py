@@ -97,14 +97,15 @@ def test_nothing_of_the_sections_is_changed(cohort):
 
 
 def test_depth_that_differs_between_conditions_calls_nothing():
-    quiet = sigel.datasets.simulated_cohort((3, 3), seed=2, **SIZE | {"n_changed": 0})
-    rng = np.random.default_rng(0)
-    for section in quiet[3:]:
-        section.X.data = rng.binomial(section.X.data.astype(int), 0.35).astype(np.float32)
-        section.X.eliminate_zeros()
-    found = changed(quiet, "condition")
-    assert (found["qval"] < 0.05).sum() <= 2
-    assert (found["level_qval"] < 0.05).sum() <= 2
+    called = []
+    for seed in (2, 3, 4):  # of one cohort alone, three of its genes are called by chance now and then
+        quiet = sigel.datasets.simulated_cohort((3, 3), seed=seed, **SIZE | {"n_changed": 0})
+        rng = np.random.default_rng(0)
+        for section in quiet[3:]:
+            section.X.data = rng.binomial(section.X.data.astype(int), 0.35).astype(np.float32)
+            section.X.eliminate_zeros()
+        called.append((changed(quiet, "condition")[["qval", "level_qval"]] < 0.05).sum())
+    assert (np.mean(called, axis=0) <= 1.5).all(), called
 
 
 def test_sections_of_one_donor_are_no_repeats(cohort):
