@@ -65,10 +65,10 @@ def open_matrix(folder: Path, names: tuple[str, ...]) -> FeatureMatrix:
 
 def _open_hdf5(path: Path) -> FeatureMatrix:
     with opened_hdf5(path, _HDF5) as file:
-        if "matrix" not in file or "features" not in file["matrix"]:
+        group = file.get("matrix")
+        if not (isinstance(group, h5py.Group) and isinstance(group.get("features"), h5py.Group)):
             found = f"{path.name!r} with {', '.join(file) or 'nothing in it'}"
             raise InputError("path", found, _HDF5, "Take the file that the platform's own software wrote.")
-        group = file["matrix"]
         cells = _texts(group["barcodes"])
         names, kinds = _texts(group["features/name"]), _texts(group["features/feature_type"])
         features = _features(_texts(group["features/id"]), names, kinds)

@@ -36,17 +36,21 @@ def check_within(file: h5py.File, path: Path) -> None:
     file, path
         It, and where it is.
     """
-    outside: list[str] = []
-
-    def look(name: str, link: object) -> None:
-        if isinstance(link, h5py.ExternalLink):
-            outside.append(name)
-        elif isinstance(link, h5py.HardLink):
-            one = file[name]
-            if isinstance(one, h5py.Dataset) and (one.is_virtual or one.external):
-                outside.append(name)
-
-    file.visititems_links(look)
-    if outside:
-        found = f"{path.name!r}, whose {outside[0]!r} lies in another file"
-        raise InputError("path", found, "a file that holds all of it", "Write it anew as one file.")
+    groups, seen = [""], set()
+    while groups:
+        within = groups.pop()
+        group = file[within] if within else file
+        for name in group:
+            link, full = group.get(name, getlink=True), f"{within}/{name}".lstrip("/")
+            if isinstance(link, h5py.HardLink):
+                one = group[name]
+                address = h5py.h5o.get_info(one.id).addr
+                if isinstance(one, h5py.Group) and address not in seen:
+                    groups.append(full)
+                seen.add(address)
+                outside = isinstance(one, h5py.Dataset) and bool(one.is_virtual or one.external)
+            else:
+                outside = isinstance(link, h5py.ExternalLink)
+            if outside:
+                found = f"{path.name!r}, whose {full!r} lies in another file"
+                raise InputError("path", found, "a file that holds all of it", "Write it anew as one file.")

@@ -41,9 +41,9 @@ def paired(folder: Path, platform: str, counts: str, cells: str, ends: tuple[str
         for path in sorted(folder.glob(f"*{word}*")):
             end = next((end for end in ends if path.name.endswith(end)), None)
             if end is not None and path.is_file():
-                rest = path.name.removesuffix(end).replace(word, "\0", 1)
+                rest = path.name.removesuffix(end).replace(word, "/", 1)
                 found.setdefault(rest, {}).setdefault(kind, path)
-    names = {rest: rest.replace("\0", "").strip("_-. ") for rest in found}
+    names = {rest: rest.replace("/", "").strip("_-. ") for rest in found}
     single = name_of(folder)
     named = {rest: (name or single) if len(found) > 1 else single for rest, name in names.items()}
     return [Source(platform, named[rest], folder, files) for rest, files in found.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sigel.errors import InputError
 from sigel.io._anndata_files import read_h5ad, read_zarr
@@ -12,6 +12,7 @@ from sigel.io._cosmx import open_cosmx
 from sigel.io._folders import sources_in
 from sigel.io._merscope import open_merscope
 from sigel.io._opened import Opened, assembled
+from sigel.io._pictures import Pictures
 from sigel.io._several import together
 from sigel.io._sources import Options, Source, check_options
 from sigel.io._spatialdata import read_object, read_spatialdata
@@ -118,13 +119,32 @@ def read(
     if hasattr(path, "tables") and hasattr(path, "shapes"):
         check_options(options, "spatialdata")
         return read_object(path, options)
-    samples = {source.sample: adata for source, adata in read_samples(path, platform, sample, options)}
-    return next(iter(samples.values())) if len(samples) == 1 else together(samples)
+    return joined(read_samples(path, platform, sample, options))
+
+
+class Sample(NamedTuple):
+    """One sample that was read."""
+
+    source: Source
+    adata: AnnData
+    pictures: Pictures
+
+
+def joined(samples: Sequence[Sample]) -> AnnData:
+    """Samples as one AnnData; of one, its own.
+
+    Parameters
+    ----------
+    samples
+        At least one.
+    """
+    made = {one.source.sample: one.adata for one in samples}
+    return samples[0].adata if len(samples) == 1 else together(made)
 
 
 def read_samples(
     path: object, platform: str | None, sample: str | Sequence[str] | None, options: Options
-) -> list[tuple[Source, AnnData]]:
+) -> list[Sample]:
     """Each sample by itself.
 
     Parameters
@@ -142,10 +162,11 @@ def read_samples(
         raise InputError(
             "path", f"two samples named {twice!r}", "names of their own", "Read them one by one."
         )
-    return [(source, _one(source, options)) for source in sources]
+    return [_one(source, options) for source in sources]
 
 
-def _one(source: Source, options: Options) -> AnnData:
-    if source.platform in OPENERS:
-        return assembled(OPENERS[source.platform](source, options), images=options.images)
-    return _READERS[source.platform](source, options)
+def _one(source: Source, options: Options) -> Sample:
+    if source.platform not in OPENERS:
+        return Sample(source, _READERS[source.platform](source, options), Pictures())
+    opened = OPENERS[source.platform](source, options)
+    return Sample(source, assembled(opened, images=options.images), opened.pictures)

@@ -20,7 +20,7 @@ from sigel.runtime.requires import requires
 # What readers of others say of a file that is cut off or is something else.
 FAULTS = (
     *(OSError, EOFError, zlib.error, SyntaxError),
-    *(ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError),
+    *(ValueError, KeyError, IndexError, TypeError, RuntimeError),
 )
 
 

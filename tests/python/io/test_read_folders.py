@@ -9,6 +9,7 @@ import pytest
 
 import sigel
 from platform_folders import GENES, cosmx, merscope, visium, xenium
+from sigel import bridge
 from sigel.errors import InputError
 
 MAKERS = {"visium": visium, "xenium": xenium, "merscope": merscope, "cosmx": cosmx}
@@ -137,3 +138,24 @@ def test_nothing_is_written_beside_what_is_read(tmp_path):
     adata = sigel.io.read(tmp_path)
     assert np.isfinite(adata.obsm["spatial"]).all()
     assert before == sorted((one.name, one.stat().st_mtime_ns) for one in tmp_path.rglob("*"))
+
+
+def test_the_door_for_r_gives_the_same_pieces(tmp_path):
+    for name in ("a", "b"):
+        visium(tmp_path / name, kinds=["Gene Expression"] * 4 + ["Antibody Capture"])
+    adata = sigel.io.read(tmp_path, off_tissue=True)
+    found = bridge.read_section(path=str(tmp_path), settings={"off_tissue": True})
+    assert found["sample"] == ["a"] * 12 + ["b"] * 12
+    assert found["gene_ids"] == adata.var["gene_ids"].tolist()
+    assert found["cells"] == adata.obs_names.tolist()
+    assert np.array_equal(found["coordinates"], adata.obsm["spatial"])
+    other = found["others"]["Antibody Capture"]
+    assert (other["dim"], other["genes"]) == ([1, 24], ["Plp1"])
+    assert other["x"].sum() == adata.obsm["other_features"].sum()
+    assert found["pictures"]["b"]["path"] == str(tmp_path / "b" / "spatial" / "tissue_lowres_image.png")
+    assert found["pictures"]["b"]["scales"] == adata.uns["spatial"]["b"]["scalefactors"]
+    one = bridge.read_section(path=str(tmp_path), sample="b", platform="visium")
+    assert one["sample"] is None
+    assert len(one["cells"]) == 9
+    with pytest.raises(InputError, match="`bin_size`"):
+        bridge.read_section(path=str(tmp_path), bin_size=8.0)
