@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,11 +92,26 @@ def read_zarr(source: Source, options: Options) -> AnnData:
     source, options
         Where, and how.
     """
-    requires("zarr", "path", f"{source.path.name!r}, a zarr folder")
+    zarr = requires("zarr", "path", f"{source.path.name!r}, a zarr folder")
     import anndata
 
-    with reading(source.path, ZARR):
+    with reading(source.path, ZARR), warnings.catch_warnings():
+        # What will be written by default some day is nothing to a reader.
+        warnings.filterwarnings("ignore", message=".*zarr v[23]|.*[Cc]onsolidated metadata")
+        _check_chunks(zarr.open_group(str(source.path), mode="r"), source.path, options)
         return arranged(anndata.io.read_zarr(source.path), options)
+
+
+def _check_chunks(group: Any, path: Path, options: Options) -> None:
+    """Refuse sparse counts of which files are lost: zarr would read zeros, of which they hold none."""
+    name = "raw/X" if options.raw else "X" if options.layer is None else f"layers/{options.layer}"
+    if f"{name}/data" not in group:
+        return
+    values = group[f"{name}/data"]
+    lost = int(values.nchunks - values.nchunks_initialized)
+    if lost:
+        found = f"{path.name!r}, which lacks {lost} of {int(values.nchunks)} pieces of {name}"
+        raise InputError("path", found, "a whole store", "Copy or download it anew.")
 
 
 def _check_store(group: Any, path: Path, wanted: str) -> None:

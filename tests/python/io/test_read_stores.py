@@ -136,6 +136,16 @@ def test_a_broken_zarr_folder_is_named(adata, tmp_path):
         sigel.io.read(path)
 
 
+def test_a_zarr_folder_that_lost_counts_is_no_folder_of_zeros(adata, tmp_path):
+    path = store(adata, tmp_path / "one.zarr")
+    pieces = [one for one in (path / "X" / "data").rglob("*") if one.name[0].isdigit()]
+    for one in pieces:
+        one.unlink()
+    with pytest.raises(InputError, match=r"'one.zarr', which lacks 1 of 1 pieces of X"):
+        sigel.io.read(path)
+    assert sigel.io.read(path, layer="counts").shape == (6, 4)
+
+
 # --- SpatialData -----------------------------------------------------------------------------------------
 
 
