@@ -77,7 +77,7 @@ model_of_run <- function(object, model, section, call) {
 # Refuses what is no section at all, before anything else is asked of it.
 check_object <- function(object, call) {
   fix <- if (is.character(object)) {
-    "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for an .h5ad file."
+    "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
   } else if (is.list(object) && !is.data.frame(object)) {
     "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
   } else if (length(dim(object)) != 2L) {

@@ -107,6 +107,14 @@ ARGUMENTS <- local({
     ),
     gene_pair = c(section, gene_a = "features", gene_b = "features"),
     write_network = c(table = "table", path = "file"),
+    read_section = c(
+      path = "path",
+      sample = "sample",
+      platform = "platform",
+      table = "table",
+      off_tissue = "off.tissue",
+      bin_size = "bin.size"
+    ),
     gene_groups = c(
       n_groups = "n.groups",
       resolution = "resolution",
@@ -259,6 +267,8 @@ PHRASES <- c(
     EXTRA,
     "\"SpaGCN\", \"setuptools<81\""
   ),
+  "Install it: pip install \"sigel\\[read\\]\"" = sprintf(EXTRA, "\"pyarrow\", \"zarr\""),
+  "\\bLeave (bin|off)_(size|tissue) out\\b" = "Leave `\\1.\\2` out",
   # What was found, and what would do, as Python writes values; what stands in quotes is the user's own. A whole number
   # of R is one with a fraction in Python.
   "\\ba dict\\b" = "a named list",

@@ -9,6 +9,10 @@ from sigel.errors import InputError
 
 # `uns` key of a section of imputed genes.
 IMPUTATION = "sigel_imputation"
+# `obsm` and `uns` key of a section that was read: features that are no genes, and their names.
+OTHER_FEATURES = "other_features"
+# `obs` column of samples that were read together.
+SAMPLE = "sample"
 # Name of the group of genes without a pattern, beside "1", "2", "3", ... of the others.
 NO_PATTERN = "no pattern"
 

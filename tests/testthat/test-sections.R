@@ -19,7 +19,7 @@ test_that("files that are not there are refused", {
 test_that("files that are no h5ad are refused, and the reason is told", {
   skip_if_no_engine()
   file <- withr::local_tempfile(fileext = ".h5ad", lines = "gene,cell,count")
-  expect_refused(ReadSection(file), "path", basename(file), "write_h5ad")
+  expect_refused(ReadSection(file), "path", basename(file), "cannot be read", "Is it whole?")
   error <- expect_error(ReadSection(file), class = "sigel_input_error")
   expect_no_match(conditionMessage(error), "unexpected")
   expect_equal(rlang::call_name(conditionCall(error)), "ReadSection")

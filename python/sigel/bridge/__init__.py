@@ -18,7 +18,8 @@ from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
 from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
-from sigel.bridge._section import gene_images, read_h5ad, simulate, simulate_cohort, simulate_panel
+from sigel.bridge._read import read_section
+from sigel.bridge._section import gene_images, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
@@ -37,7 +38,7 @@ __all__ = [
     "impute",
     "label_domains",
     "pattern_genes",
-    "read_h5ad",
+    "read_section",
     "select_genes",
     "similar_genes",
     "simulate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,48 +104,50 @@ def simulate_cohort(*, settings: dict[str, Any], seed: float) -> list[dict[str, 
     ]
 
 
-def read_h5ad(*, path: str) -> dict[str, Any]:
-    """An h5ad file in plain pieces, counts as in `X`.
-
-    Parameters
-    ----------
-    path
-        The file.
-    """
-    import anndata
-
-    if not Path(path).is_file():
-        raise InputError("path", repr(path), "an .h5ad file", "Check the path.")
-    return _pieces(anndata.read_h5ad(path))
-
-
 def _simulated(adata: Any) -> dict[str, Any]:
-    return _pieces(adata) | {
+    return pieces_of(adata) | {
         "programme": adata.var["programme"].astype(str).tolist(),
         "region": adata.obs["region"].astype(str).tolist(),
     }
 
 
-def _pieces(adata: Any) -> dict[str, Any]:
-    if adata.X is None:
-        raise InputError("path", "a file without X", "raw counts in X", "Write the counts to X first.")
-    matrix = sparse.csr_matrix(adata.X, copy=True)  # spots x genes by rows is genes x cells by columns
-    matrix.sum_duplicates()  # sorts, too: R wants increasing indices
-    if matrix.nnz > np.iinfo(np.int32).max:
-        fix = "Read it in Python, or take fewer spots or genes."
-        raise InputError("path", f"{matrix.nnz} counts above zero", "fewer than 2^31, R's limit", fix)
+def pieces_of(adata: Any) -> dict[str, Any]:
+    """A section as it crosses to R.
+
+    Parameters
+    ----------
+    adata
+        With counts in `X`.
+    """
     spatial = adata.obsm.get("spatial")
     lattice = lattice_of(adata)
-    return {
-        "i": matrix.indices.astype(np.int32),
-        "p": matrix.indptr.astype(np.int32),
-        "x": matrix.data.astype(np.float64),
-        "dim": [matrix.shape[1], matrix.shape[0]],
+    return matrix_pieces(adata.X) | {
         "genes": [str(name) for name in adata.var_names],
         "cells": [str(name) for name in adata.obs_names],
         "coordinates": None if spatial is None else _plane(spatial),
         "lattice": None if lattice is None else lattice.astype(np.float64),
         "obs": {str(name): _column(adata.obs[name]) for name in adata.obs.columns},
+    }
+
+
+def matrix_pieces(values: Any) -> dict[str, Any]:
+    """Slots of a dgCMatrix, genes x spots.
+
+    Parameters
+    ----------
+    values
+        Spots x genes.
+    """
+    matrix = sparse.csr_matrix(values, copy=True)  # spots x genes by rows is genes x spots by columns
+    matrix.sum_duplicates()  # sorts, too: R wants increasing indices
+    if matrix.nnz > np.iinfo(np.int32).max:
+        fix = "Read it in Python, or take fewer spots or genes."
+        raise InputError("path", f"{matrix.nnz} counts above zero", "fewer than 2^31, R's limit", fix)
+    return {
+        "i": matrix.indices.astype(np.int32),
+        "p": matrix.indptr.astype(np.int32),
+        "x": matrix.data.astype(np.float64),
+        "dim": [matrix.shape[1], matrix.shape[0]],
     }
 
 

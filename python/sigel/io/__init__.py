@@ -1,4 +1,4 @@
-"""Files that other programs read."""
+"""Files and folders of other programs: read, and written."""
 
 import lazy_loader
 

@@ -10,12 +10,15 @@ from sigel.errors import MissingPackageError
 
 # Package as it is imported, and the extra of this distribution that brings it.
 EXTRAS = {
+    "PIL": "read",
     "SpaGCN": "spagcn",
     "igraph": "leiden",
     "louvain": "spagcn",
     "matplotlib": "plot",
+    "pyarrow": "read",
     "rich": "progress",
     "rpy2": "mclust",
+    "zarr": "read",
 }
 
 

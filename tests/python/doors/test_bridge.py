@@ -101,7 +101,7 @@ def test_simulated_sections_and_files_come_as_the_same_pieces(small, tmp_path):
     settings = {"n_rows": 12.0, "n_cols": 13.0, "n_programmes": 2.0, "genes_per_programme": 10.0}
     made = bridge.simulate(settings={**settings, "n_background_genes": 12.0}, seed=3.0)
     small.write_h5ad(tmp_path / "section.h5ad")
-    read = bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
+    read = bridge.read_section(path=str(tmp_path / "section.h5ad"))
     for found in (made, read):
         matrix = sparse.csc_matrix((found["x"], found["i"], found["p"]), shape=found["dim"])
         assert (matrix.T != small.X).nnz == 0
@@ -115,7 +115,7 @@ def test_simulated_sections_and_files_come_as_the_same_pieces(small, tmp_path):
 
 def test_a_missing_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="`path`"):
-        bridge.read_h5ad(path=str(tmp_path / "no.h5ad"))
+        bridge.read_section(path=str(tmp_path / "no.h5ad"))
 
 
 def test_sitrep_tells_what_runs():
@@ -133,7 +133,7 @@ def test_files_with_unsorted_or_repeated_indices_come_sorted(small, tmp_path):
         (adata.X.data[reverse], adata.X.indices[reverse], adata.X.indptr), shape=adata.shape
     )
     adata.write_h5ad(tmp_path / "section.h5ad")
-    read = bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
+    read = bridge.read_section(path=str(tmp_path / "section.h5ad"))
     within = np.ones(len(read["i"]) - 1, dtype=bool)
     within[read["p"][1:-1] - 1] = False
     assert (np.diff(read["i"].astype(int))[within] > 0).all()
@@ -149,7 +149,7 @@ def test_files_that_r_cannot_use_are_refused(small, tmp_path, case):
         adata.X = None
     adata.write_h5ad(tmp_path / "section.h5ad")
     with pytest.raises(InputError, match="`path`"):
-        bridge.read_h5ad(path=str(tmp_path / "section.h5ad"))
+        bridge.read_section(path=str(tmp_path / "section.h5ad"))
 
 
 def test_the_mean_image_is_that_of_the_genes_named(seen):
