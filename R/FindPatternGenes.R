@@ -300,7 +300,8 @@ PatternGenePlot <- function(
     made$reduction %||% "sigel",
     made$config,
     call,
-    section = section
+    section = section,
+    told = FALSE
   )
   counts <- read_counts(object[[seen$assay]], seen$layer, call)
   plain <- plain_section(counts, seen$coordinates, seen$features, call)

@@ -69,9 +69,8 @@ FindSpatialDomainStability <- function(
   method <- method_again(method, about, call)
   layer <- layer %||% about$layer
   reduction <- about$reduction %||% sub("_domain$", "", cluster.name)
-  seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call)
-  everyone <- seen$cells
-  seen <- take_within(seen, within_tissue(object, seen$cells, call, told = FALSE))
+  seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call, told = FALSE)
+  everyone <- colnames(object[[seen$assay]])
   domains <- all_domains(domains$domain[seen$cells], call)
   sigel_engine(call)
   # The seeds that the engine takes, in its order.

@@ -191,7 +191,6 @@ FindSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
-  seen <- take_within(seen, within_tissue(object, seen$cells, call))
   found <- speaking_for(call, {
     FindSpatialDomains(
       seen$counts,

@@ -5,8 +5,8 @@
 #'
 #' The first two pictures are `log1p` of counts per 10,000, a mean over the 7 nearest spots, each
 #' gene from the 1 to the 99 % quantile of its own. The third is the geometric mean of the two on
-#' these scales: 1 only where both are high, 0 where one is low. Seurat keeps the spots within the
-#' tissue alone, so that all spots of the object are drawn.
+#' these scales: 1 only where both are high, 0 where one is low. Spots beside the tissue, where
+#' the meta data have 0 in `in_tissue`, are left out.
 #'
 #' @param object A Seurat object with one section.
 #' @param features Names of two genes.

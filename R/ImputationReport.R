@@ -134,13 +134,15 @@ imputation_of <- function(object, assay, call) {
   # Tables of 0.5.0 have underscores.
   misc <- lapply(misc, function(part) if (is.data.frame(part)) dotted(part) else part)
   tables <- c("lower", "upper", names(IMPUTED_TABLES))
+  values <- assay_values(object)
   c(
-    list(values = assay_values(object)),
+    list(values = values),
     misc[intersect(tables, names(misc))],
     list(
       genes = data.frame(gene = rownames(object), genes, row.names = rownames(object)),
       report = misc[setdiff(names(misc), tables)],
-      cells = colnames(object)
+      # Those beside the tissue have no values.
+      cells = colnames(object)[!is.na(values[1L, ])]
     )
   )
 }

@@ -26,7 +26,9 @@
 #' nowhere exactly zero unless `config$zeros` asks for it. Cells without counts get
 #' each gene's mean and the widest interval, and a warning tells how many they are.
 #'
-#' For a Seurat object they become the `data` of a new assay without counts. No
+#' For a Seurat object they become the `data` of a new assay without counts, NA for
+#' cells beside the tissue, where the meta data have 0 in `in_tissue`: these take no
+#' part, neither of the target nor of a reference. No
 #' other assay is changed, and the default assay stays what it was. Feature
 #' metadata of the new assay:
 #' \describe{
@@ -215,7 +217,9 @@ ImputeGenes.Seurat <- function(
   check_flag(verbose, "verbose", call)
   replaces <- check_assay_name(object, assay.name, assay, call)
   check_all_cells(object, assay, call)
-  places <- places_of(object, image, coordinates, colnames(object[[assay]]), call)
+  cells <- colnames(object[[assay]])
+  places <- places_of(object, image, coordinates, cells, call)
+  seen <- cells_within(object, cells, places, NULL, call)
   references <- reference_sections(
     if (!missing(reference)) reference,
     reference.assay,
@@ -228,7 +232,7 @@ ImputeGenes.Seurat <- function(
     ImputeGenes(
       object[[assay]],
       reference = references,
-      coordinates = table_of_places(places),
+      coordinates = seen$coordinates,
       layer = layer,
       features = features,
       method = method,

@@ -171,7 +171,6 @@ LabelSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
-  seen <- take_within(seen, within_tissue(object, seen$cells, call))
   found <- speaking_for(call, {
     LabelSpatialDomains(
       seen$counts,
@@ -254,9 +253,9 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
       coordinates,
       layer %||% about$layer,
       about$reduction %||% "sigel",
-      call
+      call,
+      told = FALSE
     )
-    seen <- take_within(seen, within_tissue(object, seen$cells, call, told = FALSE))
     list(
       counts = seen$counts,
       places = places_from_table(seen$coordinates, seen$cells, call),

@@ -17,6 +17,10 @@
 #' Genes detected in few spots, mitochondrial genes and spike-ins are left out;
 #' `sigel.status` says why for every gene that was.
 #'
+#' Cells beside the tissue, where the meta data of a Seurat object have 0 in
+#' `in_tissue`, take no part, here and in all other functions, which say how many
+#' they are. What has a value for each cell has NA for them.
+#'
 #' @section What is written:
 #' * the reduction `object[["sigel"]]`: `Loadings()` holds the representations,
 #'   embedded genes x dimensions; `Embeddings()` holds for each spot the mean
@@ -161,13 +165,12 @@ RunSIGEL.default <- function(
     check_string(checkpoint, "checkpoint", "Give the path of a folder, or NULL.", call)
     checkpoint <- path.expand(checkpoint)
   }
-  counts <- select_features(as_counts(object, call = call), features, call)
-  places <- places_from_table(coordinates, colnames(counts), call)
-  labels <- section_labels(section, colnames(counts), call)
+  plain <- plain_section(object, coordinates, features, call)
+  plain$labels <- section_labels(section, colnames(plain$counts), call)
 
   result <- ask_section(
     "embed",
-    list(counts = counts, places = places, labels = labels),
+    plain,
     list(
       settings = as_settings(settings),
       seed = seed.use,
@@ -178,7 +181,7 @@ RunSIGEL.default <- function(
     verbose,
     call
   )
-  as_reduction(result, counts, assay %||% "RNA", reduction.key)
+  as_reduction(result, plain$counts, assay %||% "RNA", reduction.key)
 }
 
 #' @rdname RunSIGEL
@@ -228,13 +231,14 @@ RunSIGEL.Seurat <- function(
     labels <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
   places <- places_of(object, image, coordinates, cells, call, labels)
+  seen <- cells_within(object, cells, places, labels, call)
   given <- c(if (!missing(n.dims)) list(n.dims = n.dims), if (!missing(n.groups)) list(n.groups = n.groups))
   reduction <- speaking_for(call, {
     rlang::inject(RunSIGEL(
       object[[assay]],
-      coordinates = table_of_places(places),
+      coordinates = seen$coordinates,
       assay = assay,
-      section = labels,
+      section = seen$section,
       features = features,
       !!!given,
       layer = layer,
@@ -249,6 +253,8 @@ RunSIGEL.Seurat <- function(
       checkpoint = checkpoint
     ))
   })
+  embeddings <- t(for_all_cells(t(SeuratObject::Embeddings(reduction)), cells))
+  methods::slot(reduction, "cell.embeddings") <- embeddings
   SeuratObject::Misc(reduction, slot = "layer") <- slot %||% layer
   if (!is.null(section)) {
     SeuratObject::Misc(reduction, slot = "section") <- section

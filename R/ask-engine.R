@@ -12,7 +12,8 @@ asked_results <- function(object, reduction, new.name, call) {
   if (known || reduction != "sigel" && !new.name) sigel_results(object, reduction, call)
 }
 
-# What a question takes up from a Seurat object, and whether its images are those of the run.
+# What a question takes up from a Seurat object, and whether its images are those of the run. `told`: whether a warning
+# says how many cells lie beside the tissue.
 asked_section <- function(
   object,
   assay,
@@ -25,7 +26,8 @@ asked_section <- function(
   call,
   model = NULL,
   new.name = FALSE,
-  section = NULL
+  section = NULL,
+  told = TRUE
 ) {
   results <- asked_results(object, reduction, new.name, call)
   run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
@@ -38,10 +40,11 @@ asked_section <- function(
     section <- meta_columns(object, section, cells, "section", call)[[1L]]
   }
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, section))
+  seen <- cells_within(object, cells, places, section, call, told)
   of_run <- identical(assay, run_assay) && is.null(features) && is.null(config)
   if (of_run) {
-    seen <- SeuratObject::Misc(results)$features$gene
-    features <- intersect(seen, rownames(object[[assay]]))
+    known <- SeuratObject::Misc(results)$features$gene
+    features <- intersect(known, rownames(object[[assay]]))
     sigel_engine(call)
     # A model that was named has settings of its own, which the engine takes up.
     config <- if (is.null(model)) list(image = settings_of_run(results, "image"))
@@ -49,12 +52,12 @@ asked_section <- function(
   list(
     assay = assay,
     layer = layer,
-    cells = cells,
-    coordinates = table_of_places(places),
+    cells = seen$cells,
+    coordinates = seen$coordinates,
     features = features,
     config = config,
-    section = section,
-    of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, section)
+    section = seen$section,
+    of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, seen$section)
   )
 }
 
@@ -97,6 +100,10 @@ plain_section <- function(object, coordinates, features, call) {
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
   }
   counts <- select_features(counts, features, call)
+  if (isTRUE(attr(coordinates, "checked")) && nrow(coordinates) < ncol(counts)) {
+    # Cells within the tissue.
+    counts <- counts[, rownames(coordinates), drop = FALSE]
+  }
   list(counts = counts, places = places_from_table(coordinates, colnames(counts), call))
 }
 

@@ -91,7 +91,8 @@ domain_section <- function(
   reduction,
   call,
   features = NULL,
-  config = NULL
+  config = NULL,
+  told = TRUE
 ) {
   seen <- asked_section(
     object,
@@ -104,10 +105,15 @@ domain_section <- function(
     config,
     call,
     new.name = TRUE,
-    section = section
+    section = section,
+    told = told
   )
   counts <- as_counts(read_counts(object[[seen$assay]], seen$layer, call), "layer", call)
-  seen$counts <- mark_checked(select_features(counts, seen$features, call))
+  counts <- select_features(counts, seen$features, call)
+  if (length(seen$cells) < ncol(counts)) {
+    counts <- counts[, seen$cells, drop = FALSE]
+  }
+  seen$counts <- mark_checked(counts)
   seen
 }
 

@@ -109,7 +109,7 @@ add_imputed_assay <- function(object, imputed, source, layer, name) {
     }
     x
   }
-  values <- renamed(imputed$values)
+  values <- for_all_cells(renamed(imputed$values), colnames(object[[source]]))
   # Assay5, and the function that makes one, exist only in SeuratObject 5, which cannot make one of a single feature.
   assay <- if (inherits(object[[source]], "StdAssay") && nrow(values) > 1L) {
     getExportedValue("SeuratObject", "CreateAssay5Object")(data = methods::as(values, "CsparseMatrix"))

@@ -124,7 +124,8 @@ gene_pixels <- function(
     layer,
     call,
     c(features, unlist(average)),
-    one = TRUE
+    one = TRUE,
+    told = FALSE
   )
   arguments <- list(
     settings = settings_of_run(results, "image"),

@@ -70,7 +70,9 @@ section_of_object <- function(object, assay, layer, image, coordinates, call) {
   if (is.null(coordinates) && is.null(image) && !length(SeuratObject::Images(object))) {
     no_places("an object without an image", "`reference.coordinates`", call)
   }
-  checked_section(counts, places_of(object, image, coordinates, colnames(counts), call))
+  places <- places_of(object, image, coordinates, colnames(counts), call)
+  seen <- within_tissue_of(object, counts, places, call)
+  checked_section(seen$counts, seen$places)
 }
 
 section_of_list <- function(pieces, call) {

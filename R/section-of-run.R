@@ -1,7 +1,7 @@
 # The section of a run: its counts and places out of a Seurat object, its settings, and tables of the engine.
 
 # Counts as the run under `results` (or NULL) was given them, the place of every cell, and the section of each where the
-# run was of several. With `one` an image that is named stands for its own cells.
+# run was of several; all of the cells within the tissue. With `one` an image that is named stands for its own cells.
 section_of_run <- function(
   object,
   results,
@@ -11,7 +11,8 @@ section_of_run <- function(
   layer,
   call,
   features = NULL,
-  one = FALSE
+  one = FALSE,
+  told = TRUE
 ) {
   counts <- counts_of_run(object, results, assay, layer, call, features)
   if (one && !is.null(image) && is.null(coordinates) && !is.null(column_of_run(results))) {
@@ -23,7 +24,12 @@ section_of_run <- function(
   cells <- colnames(counts)
   labels <- if (is.null(image)) labels_of_run(object, results, cells, call)
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, labels))
-  list(counts = counts, places = places, labels = labels)
+  seen <- within_tissue_of(object, counts, places, call, told)
+  list(
+    counts = seen$counts,
+    places = seen$places,
+    labels = if (is.null(seen$within)) labels else labels[seen$within]
+  )
 }
 
 # The column of the meta data that told the sections of the run apart; NULL where there was one section.

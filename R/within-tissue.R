@@ -1,4 +1,4 @@
-# Spots beside the tissue, which take no part in its domains.
+# Spots beside the tissue, which take no part in anything.
 
 # The column of Space Ranger: 1 within, 0 beside.
 IN_TISSUE <- "in_tissue"
@@ -49,14 +49,26 @@ within_tissue_of <- function(object, counts, places, call, told = TRUE) {
   list(counts = counts, places = places, cells = colnames(counts), within = within)
 }
 
-# What domain_section() made, of the spots within the tissue.
-take_within <- function(seen, within) {
-  if (is.null(within)) {
-    return(seen)
+# Cells of an object with their `coordinates`, one table, and `section`: those within the tissue. What is handed on
+# with that table is cut to its cells, see plain_section().
+cells_within <- function(object, cells, places, section, call, told = TRUE) {
+  within <- within_tissue(object, cells, call, told)
+  coordinates <- table_of_places(places)
+  if (!is.null(within)) {
+    coordinates <- mark_checked(coordinates[within, , drop = FALSE])
+    cells <- cells[within]
+    section <- section[within]
   }
-  seen$cells <- seen$cells[within]
-  seen$counts <- mark_checked(seen$counts[, within, drop = FALSE])
-  seen$coordinates <- mark_checked(seen$coordinates[within, , drop = FALSE])
-  seen$section <- seen$section[within]
-  seen
+  list(cells = cells, coordinates = coordinates, section = section)
+}
+
+# Columns of all cells out of those of the cells within the tissue, NA beside it.
+for_all_cells <- function(values, cells) {
+  beside <- setdiff(cells, colnames(values))
+  if (!length(beside)) {
+    return(values)
+  }
+  names <- list(rownames(values), beside)
+  nothing <- matrix(NA_real_, nrow(values), length(beside), dimnames = names)
+  cbind(values, nothing)[, cells, drop = FALSE]
 }

@@ -27,7 +27,8 @@ class SpotRows:
           h5ad or zarr file), stored by spots (CSR);
         - an HDF5 or zarr array, which is dense;
         - a dask array in blocks of spots, as `anndata.experimental.read_elem_lazy` makes it: a block
-          is computed at a time.
+          is computed at a time;
+        - another `SpotRows`.
     values
         Stored values of a chunk, about; a dense chunk has that many in all. Default 2^23: 64 MB. Blocks of
         dask are taken as they are.
@@ -47,8 +48,13 @@ class SpotRows:
     """
 
     shape: tuple[int, int]
+    _bounds: np.ndarray
+    _read: _Reader
 
     def __init__(self, counts: Any, *, values: int = CHUNK_VALUES) -> None:
+        if isinstance(counts, SpotRows):
+            self._bounds, self._read, self.shape = counts._bounds, counts._read, counts.shape
+            return
         libraries = _libraries_of(counts)
         if "dask" in libraries:
             self._bounds, self._read = _of_dask(counts)
@@ -87,6 +93,28 @@ class SpotRows:
             return sparse.csr_matrix(parts, shape=(own.shape[0], n_genes))
 
         found._read, found.shape = read, (int(begin[-1]), n_genes)
+        return found
+
+    @classmethod
+    def some(cls, counts: Any, spots: np.ndarray | slice) -> SpotRows:
+        """Counts of some of the spots, in their order, read as those of all are.
+
+        Parameters
+        ----------
+        counts
+            As in the constructor.
+        spots
+            Which, a mask `(n_spots,)` or their rising numbers.
+        """
+        rows, found = cls(counts), cls.__new__(cls)
+        at = np.arange(rows.shape[0])[spots]
+        found._bounds = np.unique(np.searchsorted(at, rows._bounds))
+
+        def read(start: int, stop: int) -> Any:
+            first, last = int(at[start]), int(at[stop - 1]) + 1
+            return rows._read(first, last)[at[start:stop] - first]
+
+        found._read, found.shape = read, (len(at), rows.shape[1])
         return found
 
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:

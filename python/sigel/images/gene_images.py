@@ -130,10 +130,11 @@ class GeneImages:
         ----------
         adata
             Spots x genes; raw counts in `X` or in `layer`; `obsm[spatial_key]`, and `obs["array_row"]`,
-            `obs["array_col"]` where the platform has a lattice. The counts may lie on disk: `X` of
-            a backed object (`anndata.read_h5ad(path, backed="r")`, whose layers anndata reads into memory),
-            or a sparse dataset, zarr or dask array as `X` or layer. They are read once, some spots at a
-            time; a subset of a backed object is read into memory by anndata itself.
+            `obs["array_col"]` where the platform has a lattice. Spots beside the tissue, where
+            `obs["in_tissue"]` is 0, are left out: pixels are of the others alone. The counts may lie on disk:
+            `X` of a backed object (`anndata.read_h5ad(path, backed="r")`, whose layers anndata reads into
+            memory), or a sparse dataset, zarr or dask array as `X` or layer. They are read once, some spots
+            at a time; a subset of a backed object is read into memory by anndata itself.
         config
             Settings; default `ImageConfig()`.
         layer

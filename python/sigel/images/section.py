@@ -15,6 +15,7 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name, warn
 from sigel.images.counts import SpotRows, as_csr
 from sigel.images.lattice import is_hexagonal
+from sigel.images.within_tissue import spots_within
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -68,6 +69,8 @@ class Section:
         What the caller calls all that.
     told
         Warnings that were given of these counts; parts of the section share them.
+    within
+        Which spots of the caller's object these are, a mask, where some lie beside the tissue; None: all.
 
     Examples
     --------
@@ -86,6 +89,7 @@ class Section:
     labels: np.ndarray | None = None
     called: Called = Called()
     told: set[str] = field(default_factory=set, repr=False)
+    within: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "genes", np.array([str(gene) for gene in self.genes], dtype=object))
@@ -99,8 +103,11 @@ class Section:
         spatial_key: str = "spatial",
         section_key: str | None = None,
         called: Called | None = None,
+        told: bool = True,
     ) -> Section:
-        """What an AnnData holds of a section; no count is read yet.
+        """What an AnnData holds of a section within its tissue; no count on disk is read yet.
+
+        Spots beside the tissue, where `obs["in_tissue"]` is 0, are left out.
 
         Parameters
         ----------
@@ -115,6 +122,8 @@ class Section:
             Column of `obs` that tells several sections apart; None: one section.
         called
             What the caller calls the object and its parts.
+        told
+            Whether a warning says how many spots lie beside the tissue.
 
         Raises
         ------
@@ -131,7 +140,7 @@ class Section:
             known = ", ".join(map(repr, adata.obsm)) or "none"
             fix = f"Store x and y there or pass spatial_key; keys in obsm: {known} ({_DISSOCIATED})."
             raise InputError("spatial_key", found, wanted, fix)
-        return cls(
+        section = cls(
             counts=values_of(adata, layer, called),
             genes=adata.var_names.to_numpy(dtype=object),
             coordinates=np.asarray(adata.obsm[spatial_key]) if there else None,
@@ -139,6 +148,12 @@ class Section:
             labels=None if section_key is None else labels_of(adata, section_key),
             called=called,
         )
+        within = spots_within(adata, "adata" if called.owner == "object" else called.owner, told=told)
+        if within is None:
+            return section
+        if not (sparse.issparse(section.counts) or isinstance(section.counts, np.ndarray)):
+            section = replace(section, counts=SpotRows(section.counts))  # what lies on disk stays there
+        return replace(section.take(within), within=within)
 
     def rows(self) -> SpotRows:
         """Counts some spots at a time, after all was checked that can be before they are read.
@@ -271,8 +286,11 @@ class Section:
             None if one is None else np.asarray(one)[spots]
             for one in (self.coordinates, self.lattice, self.labels)
         )
-        counts = self.counts[spots, :]
-        return replace(self, counts=counts, coordinates=coordinates, lattice=lattice, labels=labels)
+        lazy = isinstance(self.counts, SpotRows)
+        counts = SpotRows.some(self.counts, spots) if lazy else self.counts[spots, :]
+        return replace(
+            self, counts=counts, coordinates=coordinates, lattice=lattice, labels=labels, within=None
+        )
 
     def parts(self) -> Iterator[tuple[str | None, np.ndarray | slice]]:
         """Name and spots of each section in the order of their first spots; None for one without labels."""

@@ -39,7 +39,9 @@ def images_of(
     adata: AnnData, key: str, layer: str | None, spatial_key: str | None, config: ImageConfig | None
 ) -> GeneImages:
     """Images made as those of the fit under `key`, where there is one and nothing else is given."""
-    return images_as_fitted(adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=None)
+    return images_as_fitted(
+        adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=None, told=False
+    )
 
 
 def shown_images(images: GeneImages, genes: Sequence[str]) -> np.ndarray:

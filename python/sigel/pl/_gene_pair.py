@@ -13,7 +13,6 @@ from sigel.pl._colours import Shades
 from sigel.pl._tissue import draw_parts, grid_of, parts_of
 from sigel.tasks.interactions.pair_picture import picture_of_pair
 from sigel.tl._fits import as_fitted, info_under
-from sigel.tl._within_tissue import spots_within
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,10 +71,8 @@ def gene_pair(
     info = info_under(adata, key)
     _check_one_section(adata, str(info.get("section_key", "")))
     given = as_fitted(info, layer, spatial_key)
-    section = Section.from_anndata(adata, **given)
-    within = spots_within(adata, told=False)
-    if within is not None:
-        adata, section = adata[within], section.in_memory().take(within)
+    section = Section.from_anndata(adata, **given, told=False)
+    adata = adata if section.within is None else adata[section.within]
     found = picture_of_pair(section, gene_a, gene_b)
     parts = parts_of(adata, {}, None if given["spatial_key"] == "spatial" else given["spatial_key"])
     _, _, width, height = grid_of(parts, 3.6)

@@ -40,7 +40,7 @@ def gene_images(
     Parameters
     ----------
     adata
-        Spots x genes; only read.
+        Spots x genes; only read. Spots whose `obs["in_tissue"]` is 0 are left out.
     genes
         Names of genes that have an image, one panel each.
     layer

@@ -13,10 +13,9 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
-from sigel.images.section import Called, Section, check_section, labels_of
+from sigel.images.section import Called, Section, check_section
 from sigel.tasks.cohorts.find import Sections, check_names
 from sigel.tl._sections import section_named
-from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -195,9 +194,8 @@ def cohort_of(
     for name, adata in zip(names, objects, strict=True):
         called = Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}")
         section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, called=called)
-        within = spots_within(adata)
-        made.append(taken(section, within))
-        obs.append(adata.obs if within is None else adata.obs[within])
+        made.append(section)
+        obs.append(adata.obs if section.within is None else adata.obs[section.within])
     return Cohort(Sections(tuple(names), tuple(made), joined=False), tuple(obs))
 
 
@@ -207,23 +205,23 @@ def _of_one(
     if section_key is None:
         fix = "Name the column of obs that tells sections apart, or pass a list of sections."
         raise InputError("section_key", "None for one object", "a column of obs", fix)
-    label = labels_of(adata, section_key)
-    section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key)
+    section = Section.from_anndata(adata, layer=layer, spatial_key=spatial_key, section_key=section_key)
+    obs = adata.obs if section.within is None else adata.obs[section.within]
     section = section if sparse.issparse(section.counts) else section.in_memory()
-    within = spots_within(adata)
-    within = np.ones(adata.n_obs, bool) if within is None else within
+    label = np.asarray(section.labels)
     names = list(dict.fromkeys(label))
-    spots = [np.flatnonzero(within & (label == name)) for name in names]
+    spots = [np.flatnonzero(label == name) for name in names]
     parts = [
         replace(
             section.take(one),
+            labels=None,
             called=Called(owner=f"section {name!r}", places=f"obsm[{spatial_key!r}] of the section {name!r}"),
         )
         for name, one in zip(names, spots, strict=True)
     ]
     check_names(names, least)
     held = Sections(tuple(names), tuple(parts), joined=True)
-    return Cohort(held, tuple(adata.obs.iloc[one] for one in spots))
+    return Cohort(held, tuple(obs.iloc[one] for one in spots))
 
 
 def _read(given: object, k: int) -> AnnData:

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 
 from sigel.errors import InputError
+from sigel.images.within_tissue import for_all
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import info_under, section_as_fitted
 from sigel.tl._views import check_not_part_of_file, make_own
-from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -89,14 +89,13 @@ def domain_stability(
     keys = Keys(key)
     about = _about_under(adata, key)
     recipe = _recipe_again(about, method, device)
-    within = spots_within(adata, told=False)
-    domain = _present_domain(adata, key, about, within)
     # As they were then, whatever a later fit under the key was made from.
     given = {name: str(about[name]) or None for name in ("layer", "spatial_key", "section_key")}
-    section, _ = section_as_fitted(adata, {}, **given)
+    section, _ = section_as_fitted(adata, {}, **given, told=False)
+    domain = _present_domain(adata, key, about, section.within)
     with shown(progress) as report:
         table, kept = stability.domain_stability(
-            taken(section, within),
+            section,
             domain,
             recipe,
             genes=[str(gene) for gene in about["genes"]],
@@ -108,7 +107,7 @@ def domain_stability(
     stored["domain"] = stored["domain"].astype(str)
     stored |= {name: np.asarray(value) for name, value in table.attrs.items()}
     make_own(adata)
-    adata.obs[keys.domain_stability] = for_all(kept, within)
+    adata.obs[keys.domain_stability] = for_all(kept, section.within)
     adata.uns[keys.info] = {**adata.uns[keys.info], "domains": {**about, "stability": stored}}
     return table
 

@@ -13,6 +13,7 @@ import torch
 
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
+from sigel.images.within_tissue import for_all
 from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import shown
@@ -22,7 +23,6 @@ from sigel.tasks.domains.labelled import Labelled
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import checked_key, info_under, section_as_fitted
 from sigel.tl._views import check_not_part_of_file, make_own
-from sigel.tl._within_tissue import for_all, spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -162,10 +162,9 @@ def domains(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
     section, where = section_as_fitted(adata, info, layer, spatial_key, section_key)
-    within = spots_within(adata)
     with shown(progress) as report:
         found = find_domains(
-            taken(section, within),
+            section,
             n_domains,
             recipe,
             genes=genes,
@@ -173,7 +172,7 @@ def domains(
         )
     about = _about(found, recipe) | where
     about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
-    write_domains(adata, Keys(key_added), categories(found.label), found, about, within)
+    write_domains(adata, Keys(key_added), categories(found.label), found, about, section.within)
 
 
 def categories(label: np.ndarray) -> pd.Categorical:
@@ -228,7 +227,7 @@ def write_domains(
     about
         How they were found.
     within
-        Spots that these are of, from `spots_within`.
+        Spots that these are of, `Section.within`.
     """
     if within is not None:
         codes = np.full(len(within), -1)

@@ -45,10 +45,10 @@ def embed(
     ----------
     adata
         Spots x genes, raw counts in `X` or `layer`; coordinates in `obsm[spatial_key]`; array positions
-        in `obs["array_row"]`, `obs["array_col"]` where the platform has them. Counts on disk, as those of
-        a backed object, are read some spots at a time; results are written to the object in memory. Or a list
-        of such, each one section: genes are matched by name and need not be in all. A list of one is the
-        same as its object.
+        in `obs["array_row"]`, `obs["array_col"]` where the platform has them. Spots beside the tissue, where
+        `obs["in_tissue"]` is 0, take no part. Counts on disk, as those of a backed object, are read some
+        spots at a time; results are written to the object in memory. Or a list of such, each one section:
+        genes are matched by name and need not be in all. A list of one is the same as its object.
     n_dims
         Length of a representation; default 32, as in the paper.
     n_groups
@@ -91,7 +91,7 @@ def embed(
 
         - `varm["X_sigel"]`: representations, float32 `(n_vars, n_dims)`, NaN rows for genes not embedded
         - `varm["sigel_posterior"]`: posterior of each group, float32 `(n_vars, n_groups)`, NaN rows alike
-        - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`
+        - `obsm["X_sigel"]`: spot embedding, float32 `(n_obs, n_dims)`, NaN rows for spots beside the tissue
         - `var["sigel_group"]`, `var["sigel_group_prob"]`, `var["sigel_status"]`
         - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `section_key` (empty: one section),
           `provenance`, `history`, `raster`, `bic`,

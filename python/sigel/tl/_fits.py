@@ -35,11 +35,13 @@ def images_as_fitted(
     spatial_key: str | None,
     config: ImageConfig | dict[str, Any] | None,
     model: SIGEL | None,
+    told: bool = True,
 ) -> GeneImages:
     """Images of a section; what is not given is as in the model, else as in the fit under `key`."""
     info = info_under(adata, key)
     given = as_fitted(info, layer, spatial_key)
-    section = Section.from_anndata(adata, **given, section_key=info.get("section_key") or None)
+    section_key = info.get("section_key") or None
+    section = Section.from_anndata(adata, **given, section_key=section_key, told=told)
     return GeneImages.from_section(section, image_config(config, info, model))
 
 
@@ -65,12 +67,14 @@ def section_as_fitted(
     layer: str | None,
     spatial_key: str | None,
     section_key: str | None,
+    *,
+    told: bool = True,
 ) -> tuple[Section, dict[str, str]]:
     """The section or sections, and under which names their parts were found."""
     given = as_fitted(info, layer, spatial_key)
     section_key = section_key or str(info.get("section_key", "")) or None
     called = Called(places=f"adata.obsm[{given['spatial_key']!r}]", unnamed=unnamed_layer(adata, info))
-    section = Section.from_anndata(adata, **given, section_key=section_key, called=called)
+    section = Section.from_anndata(adata, **given, section_key=section_key, called=called, told=told)
     where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
     return section, where
 

@@ -42,7 +42,7 @@ def select_genes(
     Parameters
     ----------
     adata
-        Spots x genes, raw counts.
+        Spots x genes, raw counts. Spots beside the tissue, where `obs["in_tissue"]` is 0, take no part.
     share
         Share of every group that is taken, rounded up. Default 0.25: on six labelled sections the domains of
         a quarter are within 0.02 (adjusted Rand index) of those of all genes, from a fourth of the work. At

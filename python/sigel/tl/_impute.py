@@ -47,7 +47,8 @@ def impute(
     Parameters
     ----------
     target
-        Cells x genes of a panel: raw counts, `obsm[spatial_key]`; only read.
+        Cells x genes of a panel: raw counts, `obsm[spatial_key]`; only read. Spots beside the tissue, of it
+        and of references, where `obs["in_tissue"]` is 0, take no part.
     reference
         Section of like tissue with all genes (spots x genes, raw counts, coordinates), or several sections,
         whose predictions are averaged; only read. Genes are paired by name. Dissociated cells are refused:
@@ -86,7 +87,7 @@ def impute(
     Returns
     -------
     AnnData
-        The cells of the target x imputed genes, with its `obs` and coordinates.
+        The cells of the target within its tissue x imputed genes, with its `obs` and coordinates.
 
         - `X`: expected `log1p` of counts normalised to `uns["sigel_imputation"]["target_sum"]`, float32,
           dense; CSR with `zeros="rate"` or `"panel"`
@@ -169,7 +170,7 @@ def impute(
             device=device,
             progress=report,
         )
-    return _as_anndata(result, target, spatial_key)
+    return _as_anndata(result, target, spatial_key, slice(None) if side.within is None else side.within)
 
 
 def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
@@ -192,13 +193,13 @@ def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | No
     return config
 
 
-def _as_anndata(result: Imputed, target: AnnData, spatial_key: str) -> AnnData:
-    """Imputed genes in the cells of the target, with all that is known of them."""
+def _as_anndata(result: Imputed, target: AnnData, spatial_key: str, within: np.ndarray | slice) -> AnnData:
+    """Imputed genes in the cells of the target `within` its tissue, with all that is known of them."""
     from anndata import AnnData
 
-    made = AnnData(result.values, obs=target.obs.copy(), var=result.table)
+    made = AnnData(result.values, obs=target.obs[within].copy(), var=result.table)
     if spatial_key in target.obsm:
-        made.obsm[spatial_key] = np.array(target.obsm[spatial_key])
+        made.obsm[spatial_key] = np.array(target.obsm[spatial_key])[within]
     if result.lower is not None:
         made.layers["lower"], made.layers["upper"] = result.lower, result.upper
     tables = {"shared": result.shared, "weights": result.weights, "coverage": result.coverage}

@@ -24,7 +24,6 @@ from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
 from sigel.tl._domains import settings_of, write_domains
 from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted, unnamed_layer
 from sigel.tl._views import check_not_part_of_file
-from sigel.tl._within_tissue import spots_within, taken
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -148,16 +147,18 @@ def label_domains(
         labelled = _reference_section(reference, key, reference_layer, places, reference_section_key)
     section, where = section_as_fitted(adata, info_under(adata, key), layer, spatial_key, section_key)
     known = label.astype(object).where(label.notna(), "").to_numpy(object)
-    beside, within = spots_within(reference, told=False), spots_within(adata)
-    if beside is not None:
-        labelled, known = taken(labelled, beside), known[beside]
-    section = taken(section, within)
+    known = known if labelled.within is None else known[labelled.within]
     with shown(progress) as report:
         found = label_spots(section, labelled, known, settings, seed=seed, device=device, progress=report)
     about = _about(found, column, seed, settings) | where
     about["provenance"] = provenance(seed, resolve_device(device), "", time.perf_counter() - began)
     write_domains(
-        adata, Keys(key_added), pd.Categorical(found.label, label.cat.categories), found, about, within
+        adata,
+        Keys(key_added),
+        pd.Categorical(found.label, label.cat.categories),
+        found,
+        about,
+        section.within,
     )
 
 
@@ -196,7 +197,7 @@ def _reference_section(
         section_key = section_key or str(of_domains.get("section_key", "")) or None
         places, unnamed = f"reference.obsm[{given['spatial_key']!r}]", unnamed_layer(reference, info)
         called = replace(REFERENCE, places=places, unnamed=unnamed)
-        return Section.from_anndata(reference, **given, section_key=section_key, called=called)
+        return Section.from_anndata(reference, **given, section_key=section_key, called=called, told=False)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import check_section
+from sigel.images.within_tissue import spots_within
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.pattern_genes.null_patterns import Null
@@ -54,7 +55,8 @@ def pattern_genes(
     Parameters
     ----------
     adata
-        Spots x genes with raw counts and coordinates; only read.
+        Spots x genes with raw counts and coordinates; only read. Spots beside the tissue, where
+        `obs["in_tissue"]` is 0, take no part.
     region_key
         Column of `obs`. Text or categories: the regions that `levels` speaks of. Numbers (a gradient, a
         score, a hand-drawn mask of 0 and 1, True and False): the pattern itself. They are scaled linearly:
@@ -138,13 +140,14 @@ def pattern_genes(
     check_section(adata)
     regions = _regions(adata, region_key, levels)
     fitted = model_of(model, device)
+    within = spots_within(adata, told=False)
     images = images_as_fitted(
         adata, key=key, layer=layer, spatial_key=spatial_key, config=config, model=fitted
     )
     with shown(progress) as report:
         result = rank_genes(
             images,
-            regions,
+            regions if within is None else regions[within],
             levels,
             unit=unit,
             background=background,

@@ -13,6 +13,7 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
 from sigel.images.section import Called, Section, check_section, joined_genes, labels_of
+from sigel.images.within_tissue import for_all
 from sigel.keys import Keys
 from sigel.tasks.embedding import Embedding
 from sigel.tl._views import check_not_part_of_file
@@ -56,22 +57,27 @@ class GivenSections:
         """Each object, the results in the order of its genes and spots, and what it keeps of sections."""
         about: dict[str, Any] = {"sections": np.array(list(result.sections))} if result.sections else {}
         if self.names is None:
-            yield self.objects[0], result, about
+            yield (
+                self.objects[0],
+                replace(result, spots=for_all(result.spots, self.sections[0].within)),
+                about,
+            )
             return
         begin, places = 0, joined_genes([section.genes for section in self.sections])[1]
-        for adata, rows, name in zip(self.objects, places, self.names, strict=True):
+        for adata, section, rows, name in zip(self.objects, self.sections, places, self.names, strict=True):
+            n_spots = int(section.counts.shape[0])
             by_gene = ("representations", "group", "group_prob", "posterior", "status")
             yield (
                 adata,
                 replace(
                     result,
                     **{column: getattr(result, column)[rows] for column in by_gene},
-                    spots=result.spots[begin : begin + adata.n_obs],
+                    spots=for_all(result.spots[begin : begin + n_spots], section.within),
                     sections={name: result.sections[name][rows]},
                 ),
                 about | {"section": name, "section_key": ""},
             )
-            begin += adata.n_obs
+            begin += n_spots
 
 
 def given_sections(

@@ -51,7 +51,8 @@ def spatial_genes(
     Parameters
     ----------
     adata
-        Spots x genes, raw counts; `sigel.tl.embed` need not have run.
+        Spots x genes, raw counts; `sigel.tl.embed` need not have run. Spots beside the tissue, where
+        `obs["in_tissue"]` is 0, take no part.
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
     covariates
@@ -142,10 +143,11 @@ def spatial_genes(
     settings = image_config(config, info, fitted)
     given = as_fitted(info, layer, spatial_key)
     section = Section.from_anndata(adata, **given, section_key=section_key)
+    obs = adata.obs if section.within is None else adata.obs[section.within]
 
     def make(spots: np.ndarray | slice) -> tuple[GeneImages, dict[str, np.ndarray]]:
         images = GeneImages.from_section(section.take(spots), settings)
-        return images, {name: _values(adata.obs[name][spots]) for name in columns}
+        return images, {name: _values(obs[name][spots]) for name in columns}
 
     with shown(progress) as report:
         table = spatial_genes_of_sections(

@@ -1,16 +1,13 @@
-"""Spots beside the tissue, which take no part in its domains."""
+"""Spots beside the tissue, which take no part in anything."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from sigel.errors import InputError, warn
-from sigel.images.section import Section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,13 +17,13 @@ COLUMN = "in_tissue"
 _WORDS = {"true": 1, "false": 0}
 
 
-def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
+def spots_within(adata: AnnData, argument: str = "adata", *, told: bool = True) -> np.ndarray | None:
     """Which spots lie within the tissue, `(n_obs,)`; None where nothing says that some do not.
 
     Parameters
     ----------
-    adata
-        A section, with `obs["in_tissue"]` or without.
+    adata, argument
+        A section, with `obs["in_tissue"]` or without, and what a caller calls it.
     told
         Whether a warning says how many do not.
 
@@ -43,8 +40,9 @@ def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
     unknown = column[number.isna()]
     if len(unknown):
         found = f"obs[{COLUMN!r}] with {unknown.iloc[0]!r}"
-        fix = f"Store 0 and 1 there, or leave the column out: del adata.obs[{COLUMN!r}]."
-        raise InputError("adata", found, "1 for spots within the tissue, 0 for those beside it", fix)
+        name = argument if argument.isidentifier() else "adata"
+        fix = f"Store 0 and 1 there, or leave the column out: del {name}.obs[{COLUMN!r}]."
+        raise InputError(argument, found, "1 for spots within the tissue, 0 for those beside it", fix)
     within = number.to_numpy(float) != 0
     if within.all() or not within.any():  # a column of zeros says nothing
         return None
@@ -52,23 +50,6 @@ def spots_within(adata: AnnData, *, told: bool = True) -> np.ndarray | None:
         n = int((~within).sum())
         warn(f"{n} of {len(within)} spots lie beside the tissue (obs['in_tissue'] is 0): they take no part.")
     return within
-
-
-def taken(section: Section, within: np.ndarray | None) -> Section:
-    """The section of the spots within the tissue.
-
-    Parameters
-    ----------
-    section
-        All spots.
-    within
-        From `spots_within`.
-    """
-    if within is None:
-        return section
-    if not sparse.issparse(section.counts):
-        section = section.in_memory(replace(section.called, section="adata", genes="adata", counts="layer"))
-    return section.take(within)
 
 
 def for_all(values: np.ndarray, within: np.ndarray | None) -> np.ndarray:
