@@ -104,6 +104,7 @@ class Section:
         section_key: str | None = None,
         called: Called | None = None,
         told: bool = True,
+        placed: bool = True,
     ) -> Section:
         """What an AnnData holds of a section within its tissue; no count on disk is read yet.
 
@@ -124,6 +125,8 @@ class Section:
             What the caller calls the object and its parts.
         told
             Whether a warning says how many spots lie beside the tissue.
+        placed
+            Whether coordinates must be there; dissociated cells have none.
 
         Raises
         ------
@@ -134,7 +137,8 @@ class Section:
         check_section(adata, "adata" if called.owner == "object" else called.owner)
         lattice = lattice_of(adata)
         there = isinstance(spatial_key, str) and spatial_key in adata.obsm
-        if not there and (spatial_key != "spatial" or lattice is None):
+        alike = [key for key in adata.obsm if _PLACES in key.lower()]
+        if not there and (spatial_key != "spatial" or lattice is None) and (placed or alike):
             found = f"no obsm[{spatial_key!r}] in the {called.owner}"
             wanted = f"coordinates, the places of its {called.spots}"
             known = ", ".join(map(repr, adata.obsm)) or "none"
@@ -154,6 +158,11 @@ class Section:
         if not (sparse.issparse(section.counts) or isinstance(section.counts, np.ndarray)):
             section = replace(section, counts=SpotRows(section.counts))  # what lies on disk stays there
         return replace(section.take(within), within=within)
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether its cells have places; dissociated cells have none."""
+        return self.coordinates is not None or self.lattice is not None
 
     def rows(self) -> SpotRows:
         """Counts some spots at a time, after all was checked that can be before they are read.
@@ -334,6 +343,8 @@ def in_section(name: object) -> Iterator[None]:
 
 
 _DISSOCIATED = "dissociated cells have no pictures of genes"
+# In names of coordinates.
+_PLACES = "spatial"
 
 
 def check_section(adata: object, argument: str = "adata") -> None:

@@ -50,9 +50,11 @@ def impute(
         Cells x genes of a panel: raw counts, `obsm[spatial_key]`; only read. Spots beside the tissue, of it
         and of references, where `obs["in_tissue"]` is 0, take no part.
     reference
-        Section of like tissue with all genes (spots x genes, raw counts, coordinates), or several sections,
-        whose predictions are averaged; only read. Genes are paired by name. Dissociated cells are refused:
-        they have no pictures of genes.
+        Like tissue with all genes: a section (spots x genes, raw counts, coordinates) or dissociated single
+        cells (the same without coordinates), or several of either kind, whose predictions are averaged; only
+        read. Of a million cells on disk (`backed="r"`) only those of a sample are held. Genes are paired by
+        name; names that differ by `_` and `-`, by the version of an Ensembl id or, within a species, by
+        capitals are taken as one, with a warning. A section is the better reference: see Notes.
     genes
         Names to impute, as the target would spell them. Default: every gene of the reference that has an
         image there and that the target lacks.
@@ -153,9 +155,12 @@ def impute(
     """
     side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)
     others = [
-        Section.from_anndata(one, layer=reference_layer, spatial_key=spatial_key, called=REFERENCE)
+        Section.from_anndata(
+            one, layer=reference_layer, spatial_key=spatial_key, called=REFERENCE, placed=False
+        )
         for one in _listed(reference)
     ]
+    _check_axes(target, _listed(reference))
     with shown(progress) as report:
         result = impute_section(
             side,
@@ -182,6 +187,16 @@ def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
         found = "no section" if empty else f"an object of class {type(reference).__name__}"
         raise InputError("reference", found, "an AnnData, or a list of them", "Read the file first.")
     return reference
+
+
+def _check_axes(target: AnnData, references: Sequence[AnnData]) -> None:
+    """Refuse a reference whose cells bear the names of the target's genes."""
+    for one in references:
+        measured = set(target.var_names)
+        n = len(measured.intersection(one.obs_names))
+        if n > len(measured.intersection(one.var_names)):
+            found = f"genes x cells: {n} of the target's genes are among its obs_names"
+            raise InputError("reference", found, "cells x genes", "Pass reference.T.")
 
 
 def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | None:

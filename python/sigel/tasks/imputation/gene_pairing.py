@@ -12,8 +12,8 @@ import pandas as pd
 
 from sigel.errors import InputError, unknown_name, warn
 
-# With fewer shared genes there is too little to learn from and to test on.
-LEAST_SHARED = 20
+# With fewer shared genes there is too little to learn from and to test on; with few more little is sure.
+LEAST_SHARED, FEW_SHARED = 10, 20
 _NAMED = 3  # names given as examples
 _VERSION = re.compile(r"\.\d+$")
 _ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?$")
@@ -60,7 +60,7 @@ def pair_genes(
         columns `target` and `reference`. Genes that are not in it pair by their own names. A gene with
         several partners has no certain one: those entries are dropped, with a warning.
     least
-        Shared genes needed. Default 20.
+        Shared genes needed. Default 10; fewer than 20 are warned of.
 
     Returns
     -------
@@ -75,7 +75,8 @@ def pair_genes(
     Warns
     -----
     UserWarning
-        When orthologs are ambiguous, or further genes would pair if capitals were ignored.
+        When orthologs are ambiguous, few genes are shared, or names differ by `_` and `-`, the version of an
+        Ensembl id, or capitals alone: these are paired where that is certain, and else not used at all.
 
     Examples
     --------
@@ -96,33 +97,71 @@ def pair_genes(
     # table is not here, names count: the table may be for another of several references.
     spelt = [None if not told and name in taken else name for name, told in zip(spelt, by_table, strict=True)]
 
-    at = {name: column for column, name in enumerate(target)}
-    pairs = [(at[name], column) for column, name in enumerate(spelt) if name in at]
-    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     names = np.empty(len(spelt), dtype=object)
     names[:] = spelt
+    said = _pair_loosely(target, names)
+    at = {name: column for column, name in enumerate(target)}
+    pairs = [(at[name], column) for column, name in enumerate(names) if name in at]
+    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     shared = {target[column] for column in columns[:, 0]}
     unpaired = [name for name in target if name not in shared]
     free = [name for name in spelt if name is not None and name not in shared]
     if len(columns) < least:
         found = f"{len(columns)} genes shared with the target ({len(target)} there, {len(reference)} here)"
         raise InputError("reference", found, f"{least} or more", _advice(unpaired, free))
-    capitals = _would_match(unpaired, free, str.casefold)
-    if capitals:
-        some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in capitals[:_NAMED])
-        warn(
-            f"{len(capitals)} more genes of target and reference differ by capitals only and are not paired, "
-            f"for example {some}. If they are the same genes, pass orthologs=."
+    if 0 < len(columns) < FEW_SHARED and least:
+        said.append(
+            f"Target and reference share {len(columns)} genes: of fewer than {FEW_SHARED} little can be "
+            "learned, neither how to impute nor how well."
         )
-    versions = [(a, b) for a, b in _would_match(unpaired, free, _without_version) if (a, b) not in capitals]
-    if versions:
-        some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in versions[:_NAMED])
-        warn(
-            f"{len(versions)} more genes of target and reference differ by the version of their Ensembl id "
-            f"only and are not paired, for example {some}. Remove the versions on both sides, or pass "
-            "orthologs=."
-        )
+    for words in said:
+        warn(words)
     return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
+
+
+def _pair_loosely(target: list[str], names: np.ndarray) -> list[str]:
+    """Give genes of the reference the target's spelling where names differ by no more than their writing.
+
+    A name that could be that of several is None: what was measured must not be imputed. Returns what is to be
+    said of it.
+    """
+    measured, said = set(target), []
+    exact = len(measured & set(names))
+    for differ, key in _LOOSER:
+        there = set(names)
+        ours = _by_key([name for name in target if name not in there], key)
+        theirs = _by_key([name for name in names if name is not None and name not in measured], key)
+        both = [
+            (ours[k][0], theirs[k][0]) for k in ours if k in theirs and len(ours[k]) == len(theirs[k]) == 1
+        ]
+        # Where most names differ by capitals the species do, and a table should say which gene is which.
+        if not both or (differ == _CAPITALS and len(both) > exact):
+            continue
+        genes = f"{len(both)} gene{'s' * (len(both) > 1)} of target and reference"
+        said.append(_said(f"{genes} differ by {differ} only and are paired", both))
+        spelling = {b: a for a, b in both}
+        names[:] = [spelling.get(name, name) for name in names]
+    keys = {_loosest(name): name for name in target}
+    free = [name for name in names if name is not None and name not in measured]
+    alike = [(keys[_loosest(name)], name) for name in free if _loosest(name) in keys]
+    if alike:
+        what = f"{len(alike)} names of the reference are nearly those of genes of the target and are not used"
+        said.append(_said(what, alike) + " If they are the same genes, pass orthologs=.")
+        lost = {theirs for _, theirs in alike}
+        names[:] = [None if name in lost else name for name in names]
+    return said
+
+
+def _said(what: str, pairs: list[tuple[str, str]]) -> str:
+    some = ", ".join(f"{ours!r} and {theirs!r}" for ours, theirs in pairs[:_NAMED])
+    return f"{what}, for example {some}."
+
+
+def _by_key(names: list[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(key(name), []).append(name)
+    return found
 
 
 def genes_to_impute(
@@ -283,5 +322,23 @@ def _advice(ours: list[str], theirs: list[str]) -> str:
     )
 
 
+def _dashed(name: str) -> str:
+    """As Seurat names features, which may hold no underscore."""
+    return name.replace("_", "-")
+
+
+def _loosest(name: str) -> str:
+    return _dashed(_without_version(name)).casefold()
+
+
 def _without_version(name: str) -> str:
     return _VERSION.sub("", name) if _ENSEMBL.match(name) else name
+
+
+_CAPITALS = "capitals"
+# By what names of one gene may differ, the surest first.
+_LOOSER: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("`_` and `-`", _dashed),
+    ("the version of their Ensembl id", _without_version),
+    (_CAPITALS, _loosest),
+)

@@ -16,6 +16,7 @@ from sigel.errors import InputError
 from sigel.images.section import Called, Section, check_apart
 from sigel.model import SIGEL
 from sigel.runtime.seeds import stream
+from sigel.tasks.imputation.cell_reference import cell_reference
 from sigel.tasks.imputation.gene_pairing import LEAST_SHARED, genes_to_impute, pair_genes
 from sigel.tasks.imputation.target_reference import Reference, Target
 
@@ -78,20 +79,26 @@ def prepare(
     lacking: dict[str, None] = {}  # genes that the target lacks, in order
     told: set[str] = set()  # what is said of one reference need not be said of the next
     for section, fitted in zip(references, models, strict=True):
-        section = checked(replace(section, told=told), REFERENCE)
+        section = replace(section, told=told, called=REFERENCE)
         pairing = pair_genes(measured, section.genes, orthologs)
-        made.append(
-            Reference.prepare(
-                section,
-                pairing.names,
-                config.scales,
-                model=fitted,
-                max_spots=config.max_spots,
-                rng=rng,
-                seed=seed,
-                device=device,
+        if section.is_placed:
+            made.append(
+                Reference.prepare(
+                    checked(section, REFERENCE),
+                    pairing.names,
+                    config.scales,
+                    model=fitted,
+                    max_spots=config.max_spots,
+                    rng=rng,
+                    seed=seed,
+                    device=device,
+                )
             )
-        )
+        else:
+            _refuse_model(fitted)
+            made.append(
+                cell_reference(section, pairing.names, config.scales, max_cells=config.max_spots, rng=rng)
+            )
         columns = genes_to_impute(pairing, measured, section.genes, None)
         lacking |= dict.fromkeys(str(name) for name in pairing.names[columns])
     asked = list(lacking) if genes is None else _genes_asked(genes, measured, list(lacking))
@@ -118,6 +125,13 @@ def _models(
         found = f"{len(models)} for {n_references} references"
         raise InputError("model", found, "one for each reference", "Use model=None.")
     return models
+
+
+def _refuse_model(model: SIGEL | str | Path | None) -> None:
+    """A model is of the images of a section; dissociated cells have none."""
+    if model is not None:
+        found = "a model of a reference without places"
+        raise InputError("model", found, "None for dissociated cells", "Use model=None.")
 
 
 def _genes_asked(genes: Sequence[str] | str, measured: np.ndarray, lacking: list[str]) -> list[str]:

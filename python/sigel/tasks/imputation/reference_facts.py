@@ -27,7 +27,7 @@ class GeneFacts:
     mean, sd
         Of the normalised values over the spots, `(n_genes,)`.
     spatial
-        Moran's I, `(n_genes,)`.
+        Moran's I, of dissociated cells the share of variance along axes of co-expression, `(n_genes,)`.
     similarity
         Mean cosine of the representation to the five most similar panel genes, `(n_genes,)`.
     nearest
@@ -105,7 +105,7 @@ def facts_of(
     for one in references:
         known = np.array([str(gene) in one.row for gene in genes], dtype=bool)
         rows = one.rows(genes[known])
-        sums[:, known] += np.stack([one.values.mean[rows], one.values.sd[rows], one.moran[rows]])
+        sums[:, known] += np.stack([one.values.mean[rows], one.values.sd[rows], one.pattern[rows]])
         times[known] += 1
     mean, sd, spatial = sums / times
     similarity, witnesses = np.empty(n), np.empty((n, N_WITNESSES), dtype=np.int64)

@@ -136,7 +136,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Reference:
-    """A section of which all genes are known; of these, those with an image.
+    """A section of which all genes are known, or cells without places; of these, genes with a vector.
 
     Parameters
     ----------
@@ -145,13 +145,17 @@ class Reference:
     values
         z-scores of the normalised values, `(n_spots, n_genes)`.
     representations
-        SGRs, centred on the mean of all genes and of length 1, float64 `(n_genes, n_dims)`.
+        SGRs, or vectors of co-expression, centred on the mean of all genes and of length 1, float64
+        `(n_genes, n_dims)`.
     smoothers
         Means over the nearest spots for each scale.
     status
         Of each gene without an image: why.
     data_hash
         Of the images.
+    explained
+        Of dissociated cells, which have no places: share of each gene's variance along the axes of
+        co-expression, `(n_genes,)`. None: a section.
     """
 
     names: np.ndarray
@@ -160,6 +164,7 @@ class Reference:
     smoothers: dict[int, sparse.csr_matrix]
     status: dict[str, str]
     data_hash: str
+    explained: np.ndarray | None = None
     row: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -242,8 +247,13 @@ class Reference:
         """
         return np.array([self.row[str(name)] for name in names], dtype=np.int64)
 
+    @property
+    def pattern(self) -> np.ndarray:
+        """How much of each gene is pattern: Moran's I, of dissociated cells the share that axes explain."""
+        return self._moran if self.explained is None else self.explained
+
     @cached_property
-    def moran(self) -> np.ndarray:
+    def _moran(self) -> np.ndarray:
         """Moran's I of every gene over the nearest spots of the second scale, `(n_genes,)`."""
         scale = next((k for k in self.smoothers if k > 1), 1)
         weights, n = self.smoothers[scale], self.values.shape[0]

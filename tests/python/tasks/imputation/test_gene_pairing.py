@@ -133,19 +133,51 @@ def test_names_that_differ_by_capitals_are_noticed_and_the_line_that_helps_works
     assert len(pair_genes(HUMAN, MOUSE, names["orthologs"]).target) == 30
 
 
-def test_some_names_that_differ_by_capitals_are_a_warning_and_no_pairs():
+def test_a_few_names_that_differ_by_capitals_are_of_one_gene():
     target = [*MOUSE[:25], *HUMAN[25:]]
-    with pytest.warns(UserWarning, match=r"5 more genes.*'GENE25' and 'Gene25'"):
+    with pytest.warns(UserWarning, match=r"5 genes .* capitals only and are paired.*'GENE25' and 'Gene25'"):
         pairing = pair_genes(target, MOUSE)
-    assert len(pairing.target) == 25
-    assert list(pairing.unpaired) == HUMAN[25:]
+    assert len(pairing.target) == 30
+    assert list(pairing.names) == target
+    assert not len(pairing.unpaired)
 
 
-def test_ensembl_ids_of_other_versions_or_beside_symbols_are_noticed():
+def test_of_two_species_what_was_measured_is_not_imputed():
+    """Most names differ by capitals: a table has to say which gene is which."""
+    target, reference = [*MOUSE[:12], *HUMAN[12:]], [*MOUSE, "Sst"]
+    with pytest.warns(UserWarning, match=r"18 names .* not used, .*orthologs="):
+        pairing = pair_genes(target, reference)
+    assert len(pairing.target) == 12
+    assert [reference[at] for at in genes_to_impute(pairing, target, reference, None)] == ["Sst"]
+
+
+@pytest.mark.parametrize("wanted", ["HLA-A", "HLA_A"])
+def test_underscores_are_dashes(wanted):
+    other = wanted.replace("-", "_") if "-" in wanted else wanted.replace("_", "-")
+    target, reference = [*MOUSE, wanted], [*MOUSE, other, "HLA-B"]
+    with pytest.warns(UserWarning, match=r"1 gene of .*`_` and `-`"):
+        pairing = pair_genes(target, reference)
+    assert list(pairing.names) == [*target, "HLA-B"]
+    assert len(pairing.target) == len(target)
+
+
+def test_a_name_that_might_be_a_measured_gene_is_not_used():
+    target, reference = [*MOUSE, "HLA-A"], [*MOUSE, "HLA-A", "HLA_A", "hla-a"]
+    with pytest.warns(UserWarning, match="2 names of the reference are nearly those"):
+        pairing = pair_genes(target, reference)
+    assert not len(genes_to_impute(pairing, target, reference, None))
+
+
+def test_few_shared_genes_are_warned_of():
+    with pytest.warns(UserWarning, match="share 12 genes"):
+        pair_genes(MOUSE[:12], MOUSE)
+
+
+def test_versions_of_ensembl_ids_are_no_matter_and_symbols_beside_ids_are_noticed():
     ids = [f"ENSMUSG{i:011d}" for i in range(30)]
-    words = refused("reference", ids, [f"{name}.{i % 4 + 1}" for i, name in enumerate(ids)])
-    assert "30 more match without the version" in words
-    assert "'ENSMUSG00000000000' and 'ENSMUSG00000000000.1'" in words
+    with pytest.warns(UserWarning, match="30 genes .* version of their Ensembl id only and are paired"):
+        pairing = pair_genes(ids, [f"{name}.{i % 4 + 1}" for i, name in enumerate(ids)])
+    assert list(pairing.names) == ids
     words = refused("reference", ids, MOUSE)
     assert "The target has Ensembl ids" in words
     assert "version" not in words

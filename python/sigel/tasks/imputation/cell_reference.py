@@ -1,0 +1,112 @@
+"""A reference of dissociated cells: what genes vary with stands in for where they are."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from scipy import sparse
+
+from sigel.config import ImageConfig
+from sigel.errors import InputError
+from sigel.images.pooling import matching
+from sigel.images.section import Section
+from sigel.stats.coexpression import coexpression
+from sigel.stats.scaling import centred, log_normalised
+from sigel.stats.standardised import Standardised
+from sigel.tasks.imputation.target_reference import REFERENCE_SUM, Reference
+
+# With fewer cells nothing can be said of what varies together.
+LEAST_CELLS = 50
+NO_COUNTS = "detected in too few cells"
+
+
+def cell_reference(
+    section: Section,
+    names: np.ndarray,
+    scales: tuple[int, ...],
+    *,
+    max_cells: int,
+    rng: np.random.Generator,
+) -> Reference:
+    """Make cells without places ready to impute from; they are read once, some at a time.
+
+    Parameters
+    ----------
+    section
+        Counts and genes; on disk or in memory.
+    names
+        Its genes as the target spells them; None where a gene is not to be used.
+    scales
+        Numbers of nearest cells that are averaged over in the target. A dissociated cell stands for its own
+        surroundings at each.
+    max_cells
+        Cells that are used; of more a sample is drawn.
+    rng
+        Draws the sample.
+
+    Returns
+    -------
+    Reference
+        Representations are those of `sigel.stats.coexpression`; `status` says why a gene has none.
+
+    Raises
+    ------
+    InputError
+        When there are fewer than 50 cells with counts.
+    """
+    n_cells = section.rows().shape[0]
+    drawn = np.arange(n_cells)
+    if n_cells > max_cells:
+        drawn = np.sort(rng.choice(n_cells, max_cells, replace=False))
+    counts = _cells(section, drawn)
+    library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
+    full = library > 0
+    if full.sum() < LEAST_CELLS:
+        found = f"{int(full.sum())} cells with counts"
+        fix = "Pass raw counts of more cells, or a section with places."
+        raise InputError("reference", found, f"{LEAST_CELLS} or more", fix)
+    counts, library = counts[full], library[full]
+    config = ImageConfig()
+    named = np.array([name is not None for name in names], dtype=bool)
+    beside = matching(section.genes, config.exclude)
+    seen = np.asarray((counts > 0).sum(axis=0)).ravel() >= max(config.min_spots, 1)
+    columns = np.flatnonzero(named & ~beside & seen)
+    if not len(columns):
+        found = "no gene that is detected in its cells and can be used"
+        raise InputError("reference", found, "counts of genes", "Is it cells x genes?")
+    values = Standardised.of(log_normalised(counts[:, columns], library, REFERENCE_SUM))
+    found_axes = coexpression(values, rng)
+    alone = sparse.identity(len(library), dtype=np.float32, format="csr")
+    status = {
+        str(names[at]): "excluded by name" if beside[at] else NO_COUNTS
+        for at in np.flatnonzero(named & (beside | ~seen))
+    }
+    return Reference(
+        names=np.asarray(names, dtype=object)[columns],
+        values=values,
+        representations=centred(found_axes.vectors),
+        smoothers=dict.fromkeys(scales, alone),
+        status=status,
+        data_hash=_hash(counts, section.genes),
+        explained=found_axes.explained,
+    )
+
+
+def _cells(section: Section, drawn: np.ndarray) -> sparse.csr_matrix:
+    """Counts of some cells, checked; of all the others nothing is kept."""
+    parts, whole, rows = [], True, section.rows()
+    for where, chunk in rows:
+        own = drawn[(drawn >= where.start) & (drawn < where.stop)] - where.start
+        whole &= section.check_values(chunk, where, rows.shape[0])
+        parts.append(chunk[own])
+    if not whole:
+        section.tell_of_fractions()
+    return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+
+
+def _hash(counts: sparse.csr_matrix, genes: np.ndarray) -> str:
+    digest = hashlib.sha256("\n".join(map(str, genes)).encode())
+    for part in (counts.indptr, counts.indices, counts.data):
+        digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
+    return digest.hexdigest()[:16]
