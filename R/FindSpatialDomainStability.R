@@ -69,7 +69,17 @@ FindSpatialDomainStability <- function(
   method <- method_again(method, about, call)
   layer <- layer %||% about$layer
   reduction <- about$reduction %||% sub("_domain$", "", cluster.name)
-  seen <- domain_section(object, about$assay, image, about$section, coordinates, layer, reduction, call, told = FALSE)
+  seen <- domain_section(
+    object,
+    about$assay,
+    image,
+    about$section,
+    coordinates,
+    layer,
+    reduction,
+    call,
+    told = FALSE
+  )
   everyone <- colnames(object[[seen$assay]])
   domains <- all_domains(domains$domain[seen$cells], call)
   sigel_engine(call)

@@ -1,8 +1,9 @@
 #' Impute genes that a panel did not measure
 #'
 #' Predicts, for every cell of a section that was measured with a panel of genes
-#' (the target), the genes that only a like section measured with all genes (the
-#' reference) has, and says how far to trust each gene and each value.
+#' (the target), the genes that only a reference has: a like section measured with
+#' all genes, or single cells of like tissue. Says how far to trust each gene and
+#' each value.
 #'
 #' @section How it works:
 #' The genes that both sections measured, matched by name, teach the map. By
@@ -48,10 +49,13 @@
 #'
 #' @param object The target: a Seurat object, an assay, or a matrix of raw counts,
 #'   genes x cells, sparse or dense.
-#' @param reference The reference, or a list of several: Seurat objects, or for
-#'   each a list of `counts` (raw counts, genes x cells) and `coordinates` (as for
-#'   the target, with the array positions in it or beside it as `lattice`). It must
-#'   be a section with places; dissociated cells have none.
+#' @param reference The reference, or a list of several, of either kind. A section:
+#'   a Seurat object with an image, or a list of `counts` (raw counts, genes x cells)
+#'   and `coordinates` (as for the target, with the array positions in it or beside
+#'   it as `lattice`). Dissociated single cells: a Seurat object without an image, a
+#'   matrix of raw counts, genes x cells, or a list of `counts` alone. Of more than
+#'   20,000 cells a sample is used. A section is the better reference where there
+#'   is one.
 #' @param features Genes to impute, in the target's spelling; default: all genes of
 #'   the reference that have an image there and that the target lacks.
 #' @param method `"ensemble"`, which `"auto"` stands for: the blend of all
@@ -152,6 +156,7 @@ ImputeGenes.default <- function(
   target <- plain_section(object, coordinates, NULL, call)
   reference <- if (missing(reference)) NULL else reference
   references <- reference_sections(reference, call = call)
+  check_axes(references, rownames(target$counts), call)
   result <- ask_section(
     "impute",
     target,

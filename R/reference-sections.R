@@ -1,7 +1,8 @@
-# Reference sections, however they are given: each becomes a list of counts and places, of class `sigel_section`.
+# References, however they are given: each becomes a list of counts and places, of class `sigel_section`. Dissociated
+# cells have no places.
 
 # What a reference may be.
-REFERENCE <- "a Seurat object, a list of `counts` and `coordinates`, or a list of several of these"
+REFERENCE <- "a Seurat object, a matrix, a list of `counts` and `coordinates`, or a list of several of these"
 
 # All references; arguments that hold for each of them may be given once or as often as there are references.
 reference_sections <- function(
@@ -32,13 +33,16 @@ reference_sections <- function(
   })
 }
 
-# A list of references, each a Seurat object or a list of counts and places.
+# A list of references, each a Seurat object, a list of counts and places, or the counts of cells without places.
 as_references <- function(reference, call) {
   is_pieces <- function(x) is.list(x) && !is.data.frame(x)
-  if (inherits(reference, "Seurat") || any(c("counts", "coordinates") %in% names(reference))) {
+  if (is_one_reference(reference)) {
     reference <- list(reference)
   }
-  fix <- "For a matrix: `reference = list(counts = counts, coordinates = coordinates)`."
+  if (is_pieces(reference)) {
+    reference <- lapply(reference, function(one) if (is_count_matrix(one)) list(counts = one) else one)
+  }
+  fix <- "For a section: `reference = list(counts = counts, coordinates = coordinates)`."
   if (!is_pieces(reference) || !length(reference)) {
     found <- if (is.null(reference)) "nothing" else describe(reference)
     sigel_abort("reference", found, REFERENCE, fix, call)
@@ -49,6 +53,12 @@ as_references <- function(reference, call) {
     sigel_abort("reference", found, REFERENCE, fix, call)
   }
   unname(reference)
+}
+
+is_count_matrix <- function(x) is.matrix(x) || inherits(x, "Matrix")
+
+is_one_reference <- function(x) {
+  inherits(x, "Seurat") || is_count_matrix(x) || any(c("counts", "coordinates") %in% names(x))
 }
 
 # One value for each reference: a table or a word holds for all of them.
@@ -68,7 +78,7 @@ section_of_object <- function(object, assay, layer, image, coordinates, call) {
   assay <- choose_assay(object, assay, call)
   counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
   if (is.null(coordinates) && is.null(image) && !length(SeuratObject::Images(object))) {
-    no_places("an object without an image", "`reference.coordinates`", call)
+    return(checked_section(counts, NULL))
   }
   places <- places_of(object, image, coordinates, colnames(counts), call)
   seen <- within_tissue_of(object, counts, places, call)
@@ -80,7 +90,7 @@ section_of_list <- function(pieces, call) {
   table <- pieces$coordinates
   lattice <- pieces$lattice
   if (is.null(table) && is.null(lattice)) {
-    no_places("counts without coordinates", "`coordinates` in the list", call)
+    return(checked_section(counts, NULL))
   }
   if (is.null(lattice)) {
     return(checked_section(counts, places_from_table(table, colnames(counts), call)))
@@ -100,10 +110,15 @@ checked_section <- function(counts, places) {
   structure(list(counts = counts, places = places), class = "sigel_section")
 }
 
-no_places <- function(found, give, call) {
-  wanted <- "a spatial section, with the place of every cell"
-  fix <- sprintf("Give %s; dissociated single cells have no places and can't be a reference.", give)
-  sigel_abort("reference", found, wanted, fix, call)
+# A reference whose cells bear the names of the target's genes lies on its side.
+check_axes <- function(references, genes, call) {
+  for (one in references) {
+    n <- sum(colnames(one$counts) %in% genes)
+    if (n > sum(rownames(one$counts) %in% genes)) {
+      found <- sprintf("cells x genes: %d of the target's genes are among its column names", n)
+      sigel_abort("reference", found, "genes x cells", "Pass `Matrix::t(reference)`.", call)
+    }
+  }
 }
 
 # Refusals inside `code` are about the reference, by its number where there are several. `own`: arguments that it has

@@ -121,14 +121,11 @@ test_that("references that cannot be used are refused", {
   }
   expect_refused(ImputeGenes(target, verbose = FALSE), "reference", "found nothing", object = target)
   refused(NULL, say = "found nothing")
-  refused(counts_of(reference), say = "dgCMatrix")
   refused("reference.h5ad", say = "reference.h5ad")
   refused(list(), say = "`counts`")
   refused(list(reference, 3), say = "found 3;")
-  refused(list(counts = counts_of(reference)), say = c("without coordinates", "dissociated"))
+  refused(Matrix::t(counts_of(reference)), say = c("cells x genes", "Matrix::t(reference)"))
   refused(list(coordinates = table_of(reference)))
-  cells <- SeuratObject::CreateSeuratObject(counts_of(reference))
-  refused(cells, say = c("without an image", "dissociated", "`reference.coordinates`"))
   broken <- pieces_of(reference)
   broken$counts@x[5] <- NaN
   refused(broken, say = "NaN")
