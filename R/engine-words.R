@@ -261,6 +261,8 @@ PHRASES <- c(
   ),
   "adata[.]var_names = .*?regex=True\\)" = "`rownames(counts) <- sub(\"[.][0-9]+$\", \"\", rownames(counts))`",
   "\\borthologs=(?=[,.])" = "`orthologs`",
+  "\\btable\\[\\[first, second\\]\\]" = "table[c(\"first\", \"second\")]",
+  "\\b(\\w+)[.]dropna\\(\\)" = "`na.omit(\\1)`",
   # Python's extras, by the package that each brings.
   "Install it: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\""),
   "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(
@@ -290,6 +292,7 @@ in_r_words <- function(text, name = "embed") {
     # Errors of a model's folder begin with the argument.
     text <- sub(sprintf("^`%s`: ", argument), sprintf("`%s`: ", ours), text)
     text <- gsub(sprintf("\\b%s=", argument), sprintf("%s = ", ours), text, perl = TRUE)
+    text <- gsub(sprintf("`%s`", argument), sprintf("`%s`", ours), text, fixed = TRUE)
   }
   text
 }

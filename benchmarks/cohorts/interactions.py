@@ -24,7 +24,7 @@ from benchmarks.harness.numerics import library, log_normalised, zscored
 from benchmarks.harness.report import SHARED, Table, say
 from benchmarks.harness.sections import read, there
 from sigel.config import ImageConfig
-from sigel.tasks.interactions.find import vectors_of
+from sigel.tasks.interactions.find import images_of_sections, vectors_of
 from sigel.tasks.interactions.known_pairs import PENALTY, features, level_features, rewired
 from sigel.tasks.interactions.similar_pairs import GeneVectors
 from sigel.tl._cohort import cohort_of
@@ -257,7 +257,7 @@ def described(
         Of both.
     """
     held = cohort_of(sections, None, None, "spatial", least=1).held
-    genes = vectors_of(held, ImageConfig(), seed, "cpu")
+    genes = vectors_of(held, images_of_sections(held, ImageConfig()), seed, "cpu")
     at = pd.Index(held.genes)
     spots: list[tuple[np.ndarray, np.ndarray]] = []
     components = np.full((len(sections), len(at), N_COMPONENTS), np.nan)

@@ -125,14 +125,15 @@ test_that("what cannot be used is refused in R's words", {
   refused <- function(argument, ..., said = NULL) {
     expect_refused(find_pairs(section, ...), argument, said, object = section)
   }
-  refused("pairs", said = c("nothing", "`partners.of = \"Mbp\"`"))
-  refused("features", pairs, features = genes[1:3], said = c("`pairs` as well", "`features = NULL`"))
+  refused("pairs", said = c("nothing", "partners.of = \"Mbp\""))
+  refused("features", pairs, features = genes[1:3], said = c("`pairs` as well", "features = NULL"))
   refused("partners.of", features = genes[1:3], partners.of = genes[1], said = "`features` as well")
   refused("pairs", genes[1:2], said = c("character of length 2", "data.frame(gene.a"))
-  refused("pairs", pairs["gene.a"], said = "1 row of 1 column")
+  refused("pairs", pairs["gene.a"], said = "1 rows of 1 columns")
   refused("pairs", pairs[0, ], said = "0 rows of 2 columns")
-  refused("pairs", data.frame(1, genes[1]), said = c("not all is text", "Choose the columns"))
-  refused("pairs", data.frame(a = genes[1:2], b = c(genes[3], NA)), said = c("\"b\"", "names are missing"))
+  refused("pairs", data.frame(1, genes[1]), said = c("not all is text", "pairs = table[c(\"first\", \"second\")]"))
+  gap <- data.frame(a = genes[1:2], b = c(genes[3], NA))
+  refused("pairs", gap, said = c("missing names in the column 'b'", "na.omit(pairs)"))
   refused("features", features = genes[1], said = c("1 names", "Name more genes"))
   refused("features", features = 1:3, said = "See `rownames(object)`")
   refused("features", features = c(genes[1], "Gen0001"), said = "Gene0001")
@@ -154,6 +155,15 @@ test_that("what cannot be used is refused in R's words", {
   expect_refused(find_pairs(counts[[1]], pairs), "coordinates", "nothing")
   expect_refused(find_pairs(counts, pairs), "coordinates", "in the section \"D1\" nothing")
   expect_refused(find_pairs(list(), pairs), "object", "an empty list")
+  # Two sections on top of each other, as array positions say.
+  visium <- small_section()
+  twice <- rep(seq_len(ncol(visium)), 2)
+  table <- spot_table(visium)[twice, ]
+  rownames(table) <- make.unique(colnames(visium)[twice])
+  counts <- counts_of(visium)[, twice]
+  colnames(counts) <- rownames(table)
+  on.top <- "several sections on top of each other"
+  expect_refused(find_pairs(counts, pairs, coordinates = table), "coordinates", on.top)
   bare <- section
   bare[["section"]] <- NULL
   expect_refused(find_pairs(bare, pairs), "image", "no image", "coordinates", object = bare)

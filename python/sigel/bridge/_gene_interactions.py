@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sigel.bridge._cohort import cohort_of
-from sigel.bridge._pieces import columns, names_of, whole, whole_numbers
+from sigel.bridge._pieces import columns, whole, whole_numbers
 from sigel.config import ImageConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.interactions.find import find_interactions
@@ -37,9 +37,9 @@ def gene_interactions(
     sections, names, joined
         As in `sigel.bridge.disease_genes`; one section is enough.
     pairs, known
-        `gene_a` and `gene_b`, names, and perhaps `label`, numbers; or None.
+        Columns of a table as lists by name, and perhaps `label`, numbers; or None.
     genes, partners_of
-        Names, or None.
+        Names, or None. What is no name is refused as in Python.
     n, seed, device, progress
         As in `sigel.tl.gene_interactions`.
     settings
@@ -53,8 +53,8 @@ def gene_interactions(
     table = find_interactions(
         cohort_of(sections, names, joined=joined, least=1),
         pairs=_pairs(pairs),
-        genes=None if genes is None else names_of(genes),
-        partners_of=None if partners_of is None else names_of(partners_of),
+        genes=genes,
+        partners_of=partners_of,
         n=whole(n, "n"),
         known=_pairs(known),
         config=ImageConfig.from_dict(whole_numbers(settings)),
@@ -68,7 +68,9 @@ def gene_interactions(
 def _pairs(given: Mapping[str, Any] | None) -> pd.DataFrame | None:
     if given is None:
         return None
-    made = pd.DataFrame({name: names_of(given[name]) for name in ("gene_a", "gene_b")})
-    if given.get("label") is not None:
-        made["label"] = np.asarray(given["label"], dtype=np.float64).reshape(-1)
-    return made
+    return pd.DataFrame(
+        {
+            str(name): values.reshape(-1) if isinstance(values, np.ndarray) else list(values)
+            for name, values in given.items()
+        }
+    )

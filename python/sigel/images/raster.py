@@ -14,8 +14,9 @@ from scipy.spatial import cKDTree
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
-from sigel.images.lattice import find_hexagonal, is_hexagonal, problem, superimposed
+from sigel.images.lattice import find_hexagonal, is_hexagonal, problem
 from sigel.images.section import checked_places
+from sigel.images.several_sections import check_one_section
 
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
@@ -247,12 +248,7 @@ def rasterise(
     """
     if coordinates is not None:
         coordinates = checked_places(coordinates, name)
-    if superimposed(lattice, coordinates):
-        fix = (
-            "Take the spots of one section, for example adata[adata.obs[...] == ...], or, where the function "
-            "has section_key=, name the column of obs that tells them apart."
-        )
-        raise InputError(name, "several sections on top of each other", "one section", fix)
+    check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
         if why_not is None:

@@ -15,6 +15,7 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name, warn
 from sigel.images.counts import SpotRows, as_csr
 from sigel.images.lattice import is_hexagonal
+from sigel.images.several_sections import check_one_section, tell_of_sections
 from sigel.images.within_tissue import spots_within
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Section:
     ) -> Section:
         """What an AnnData holds of a section within its tissue; no count on disk is read yet.
 
-        Spots beside the tissue, where `obs["in_tissue"]` is 0, are left out.
+        Spots beside the tissue, where `obs["in_tissue"]` is 0, are left out. Sections that lie on top of each
+        other, and that `section_key` does not tell apart, are warned of where a column of `obs` names them.
 
         Parameters
         ----------
@@ -152,6 +154,8 @@ class Section:
             labels=None if section_key is None else labels_of(adata, section_key),
             called=called,
         )
+        if section.labels is None and section.coordinates is not None:
+            tell_of_sections(adata, lattice, section.coordinates)
         within = spots_within(adata, "adata" if called.owner == "object" else called.owner, told=told)
         if within is None:
             return section
@@ -269,8 +273,20 @@ class Section:
         Raises
         ------
         InputError
-            When there are none, or they are not finite numbers.
+            When there are none, they are not finite numbers, or sections that labels do not tell apart lie on
+            top of each other.
         """
+        places = self._checked_places(columns)
+        for name, spots in self.parts():
+            with in_section(name):
+                check_one_section(
+                    None if self.lattice is None else self.lattice[spots],
+                    None if self.coordinates is None else places[spots],
+                    self.called.places,
+                )
+        return places
+
+    def _checked_places(self, columns: Sequence[int]) -> Float[np.ndarray, "n_spots n_columns"]:
         if self.coordinates is not None:
             return checked_places(self.coordinates, self.called.places, self.called.spots, columns)
         if self.lattice is None:

@@ -18,7 +18,7 @@ from sigel.runtime.seeds import stream
 from sigel.stats.q_values import q_values
 from sigel.tasks.cohorts.find import Sections, seen_by_sections
 from sigel.tasks.interactions.gene_pairs import NAMES, Pairs, pairs_among, pairs_of, pairs_with
-from sigel.tasks.interactions.known_pairs import Learnt, learn_from_pairs
+from sigel.tasks.interactions.known_pairs import Learnt, Lesson, learn_from_pairs, lesson_of
 from sigel.tasks.interactions.similar_pairs import GeneVectors, compared_pairs
 
 TESTED, SAME, NOT_TOGETHER = "tested", "one gene", "in no section together"
@@ -59,13 +59,15 @@ def find_interactions(
     names = sections.genes
     taught = None if known is None else pairs_of(known, "known")
     asked = _asked(pairs, genes, partners_of, taught, names)
-    vectors = vectors_of(sections, config, seed, device, progress)
-    at = pd.Index(names)
+    images = images_of_sections(sections, config)
+    at, rng = pd.Index(names), stream(seed, "known pairs")
+    lesson = _lesson(taught, at, images.kept, rng)
+    vectors = vectors_of(sections, images, seed, device, progress)
     first, second = (at.get_indexer(asked[name]) for name in NAMES)
     found = compared_pairs(vectors, first, second, stream(seed, "gene pairs"), progress)
     table = asked[list(NAMES)].assign(**found._asdict())
     table.insert(table.columns.get_loc("pval") + 1, "qval", q_values(found.pval))
-    learnt = _learnt(vectors, taught, at, (first, second), seed)
+    learnt = _learnt(vectors, lesson, (first, second), rng)
     if learnt is not None:
         table["prob"] = learnt.prob
     table["status"] = _status(asked, (first, second), vectors, found.similarity)
@@ -110,9 +112,24 @@ def _as_a_set(pval: np.ndarray, places: tuple[np.ndarray, np.ndarray], rng: np.r
     return AsASet(int(told.sum()), float(more.mean()), float(low), float(high))
 
 
+def images_of_sections(sections: Sections, config: ImageConfig) -> GeneImages:
+    """Images of genes in all sections.
+
+    Parameters
+    ----------
+    sections
+        Counts and places.
+    config
+        Settings of the images.
+    """
+    return GeneImages.from_sections(
+        ((name, section.in_memory()) for name, section in sections.named()), config
+    )
+
+
 def vectors_of(
     sections: Sections,
-    config: ImageConfig,
+    images: GeneImages,
     seed: int,
     device: str | torch.device,
     progress: Progress | None = None,
@@ -123,15 +140,12 @@ def vectors_of(
     ----------
     sections
         Counts and places.
-    config
-        Settings of the images.
+    images
+        From `images_of_sections`.
     seed, device, progress
         As in `sigel.tl.gene_interactions`.
     """
     totals = sections.totals()
-    images = GeneImages.from_sections(
-        ((name, section.in_memory()) for name, section in sections.named()), config
-    )
     model = section_model(images, seed=seed, device=device, progress=progress)
     share = totals / np.maximum(np.nansum(totals, axis=1, keepdims=True), 1)
     measured = np.maximum(np.isfinite(share).sum(axis=0), 1)
@@ -149,8 +163,8 @@ def _asked(
     given = {"pairs": pairs, "genes": genes, "partners_of": partners_of}
     several = [name for name, one in given.items() if one is not None]
     if len(several) > 1:
-        found, fix = f"{several[0]} as well", f"Leave out one: {several[1]}=None."
-        raise InputError(several[1], found, "one of pairs, genes and partners_of", fix)
+        found, fix = f"`{several[0]}` as well", f"Leave out one: {several[1]}=None."
+        raise InputError(several[1], found, "one of `pairs`, `genes` and `partners_of`", fix)
     if pairs is not None:
         return pairs_of(pairs, "pairs")
     if genes is not None:
@@ -160,21 +174,28 @@ def _asked(
     if taught is not None:
         return taught
     fix = 'Name pairs, or genes whose pairs are asked about, for example partners_of="Mbp".'
-    raise InputError("pairs", "nothing", "one of pairs, genes, partners_of and known", fix)
+    raise InputError("pairs", "nothing", "one of `pairs`, `genes`, `partners_of` and `known`", fix)
+
+
+def _lesson(
+    taught: pd.DataFrame | None, at: pd.Index, seen: np.ndarray, rng: np.random.Generator
+) -> Lesson | None:
+    """Pairs to learn from; too few are refused before the work."""
+    if taught is None:
+        return None
+    known = at.get_indexer(taught["gene_a"]), at.get_indexer(taught["gene_b"])
+    return lesson_of(known, taught["label"].to_numpy() if "label" in taught else None, seen, rng)
 
 
 def _learnt(
     vectors: GeneVectors,
-    taught: pd.DataFrame | None,
-    at: pd.Index,
+    lesson: Lesson | None,
     asked: tuple[np.ndarray, np.ndarray],
-    seed: int,
+    rng: np.random.Generator,
 ) -> Learnt | None:
-    if taught is None:
+    if lesson is None:
         return None
-    known = at.get_indexer(taught["gene_a"]), at.get_indexer(taught["gene_b"])
-    label = taught["label"].to_numpy() if "label" in taught else None
-    learnt = learn_from_pairs(vectors, known, label, asked, stream(seed, "known pairs"))
+    learnt = learn_from_pairs(vectors, lesson, asked, rng)
     if learnt.auroc < LEAST_AUROC:
         warn(
             f"The known pairs cannot be told from others by where their genes lie: AUROC {learnt.auroc:.3f} "

@@ -45,43 +45,54 @@ class Learnt(NamedTuple):
     n_positive: int
 
 
-def learn_from_pairs(
-    genes: GeneVectors,
-    known: tuple[np.ndarray, np.ndarray],
-    label: np.ndarray | None,
-    asked: tuple[np.ndarray, np.ndarray],
-    rng: np.random.Generator,
-) -> Learnt:
-    """Learn from known pairs whether others belong together.
+class Lesson(NamedTuple):
+    """Pairs to learn from.
 
     Parameters
     ----------
-    genes
-        All genes.
-    known, asked
-        Numbers of the genes of each pair, two arrays `(n_pairs,)` each; -1: not in the sections.
+    first, second
+        Numbers of their genes, `(n_pairs,)`.
+    label
+        1 for a pair that belongs together, 0 for one that does not, `(n_pairs,)`.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    label: np.ndarray
+
+
+def lesson_of(
+    known: tuple[np.ndarray, np.ndarray],
+    label: np.ndarray | None,
+    seen: np.ndarray,
+    rng: np.random.Generator,
+) -> Lesson:
+    """Known pairs of genes that are seen, and pairs that do not belong together; nothing is fitted yet.
+
+    Parameters
+    ----------
+    known
+        Numbers of the genes of each pair, two arrays `(n_pairs,)`; -1: not in the sections.
     label
         1 for a known pair that belongs together, 0 for one that does not; None: all belong, and as many that
         do not are drawn.
+    seen
+        Genes that have an image in a section, `(n_genes,)`.
     rng
-        Deals genes to folds, and draws.
+        Draws.
 
     Raises
     ------
     InputError
-        When too few known pairs are in the sections.
+        When too few of a kind are left.
 
     Notes
     -----
-    Genes are dealt to five folds. A pair of genes of folds i and j is judged by a logistic regression on the
-    known pairs without a gene of either: none of its genes was seen. Pairs that do not belong together are
-    drawn by dealing the second genes of the known pairs out anew, so that a gene is in as many of both kinds:
-    neither its level nor how well it is studied tells them apart. Probabilities are of a logistic regression
-    on the scores of the known pairs (Platt 1999), and hold where as many pairs belong together as among
-    these.
+    Pairs that do not belong together are drawn by dealing the second genes of the known pairs out anew, so
+    that a gene is in as many of both kinds: neither its level nor how well it is studied tells them apart.
     """
     there = (np.minimum(*known) >= 0) & (known[0] != known[1])
-    there &= genes.known[known[0]] & genes.known[known[1]]
+    there &= seen[known[0]] & seen[known[1]]
     a, b = known[0][there], known[1][there]
     if label is None:
         other = rewired(a, b, rng)
@@ -95,6 +106,33 @@ def learn_from_pairs(
         )
         fix = "Check the names of genes (species, symbols or identifiers), or leave known out."
         raise InputError("known", found, f"{LEAST_PAIRS} or more of each", fix)
+    return Lesson(a, b, y)
+
+
+def learn_from_pairs(
+    genes: GeneVectors, lesson: Lesson, asked: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+) -> Learnt:
+    """Learn from known pairs whether others belong together.
+
+    Parameters
+    ----------
+    genes
+        All genes.
+    lesson
+        From `lesson_of`.
+    asked
+        Numbers of the genes of each pair, two arrays `(n_pairs,)`; -1: not in the sections.
+    rng
+        Deals genes to folds.
+
+    Notes
+    -----
+    Genes are dealt to five folds. A pair of genes of folds i and j is judged by a logistic regression on the
+    known pairs without a gene of either: none of its genes was seen. Probabilities are of a logistic
+    regression on the scores of the known pairs (Platt 1999), and hold where as many pairs belong together as
+    among these.
+    """
+    a, b, y = lesson
     seen = (np.minimum(*asked) >= 0) & (asked[0] != asked[1])
     seen &= genes.known[asked[0]] & genes.known[asked[1]]
     c, d = asked[0][seen], asked[1][seen]

@@ -111,3 +111,14 @@ def test_wrong_questions_are_refused(
     with pytest.raises(InputError) as error:
         ask(sections[:1], **options)
     assert error.value.argument == argument
+
+
+def test_too_few_known_pairs_are_refused_before_anything_is_fitted(
+    sections: list[anndata.AnnData], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a model was fitted")
+
+    monkeypatch.setattr("sigel.tasks.interactions.find.section_model", never)
+    with pytest.raises(InputError, match="50 or more of each"):
+        ask(sections, None, known=[("Gene0001", "Gene0002")])

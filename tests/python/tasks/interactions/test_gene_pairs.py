@@ -16,7 +16,7 @@ from sigel.errors import InputError
 from sigel.stats.alike_genes import bins_of_genes
 from sigel.stats.partitions import points_of_parts
 from sigel.tasks.interactions.gene_pairs import pairs_among, pairs_of, pairs_with
-from sigel.tasks.interactions.known_pairs import features, learn_from_pairs, rewired
+from sigel.tasks.interactions.known_pairs import Lesson, features, learn_from_pairs, lesson_of, rewired
 from sigel.tasks.interactions.similar_pairs import GeneVectors, compared_pairs
 
 
@@ -156,7 +156,7 @@ def test_what_known_pairs_share_is_learnt_and_probabilities_hold() -> None:
     chance = 1 / (1 + np.exp(-4 * genes.similarity(a, b)))
     label = (rng.random(len(a)) < chance).astype(int)
     half = len(a) // 2
-    learnt = learn_from_pairs(genes, (a[:half], b[:half]), label[:half], (a[half:], b[half:]), rng)
+    learnt = learn_from_pairs(genes, Lesson(a[:half], b[:half], label[:half]), (a[half:], b[half:]), rng)
     assert learnt.auroc > 0.75
     assert learnt.auroc_level < 0.6
     for low, high in ((0.1, 0.3), (0.4, 0.6), (0.7, 0.9)):
@@ -169,15 +169,21 @@ def test_pairs_that_share_nothing_are_not_learnt() -> None:
     genes = random_vectors(300)
     rng = np.random.default_rng(4)
     first, second = rng.integers(300, size=(2, 6000))
-    learnt = learn_from_pairs(genes, (first, second), None, (first[:10], second[:10]), rng)
+    lesson = lesson_of((first, second), None, genes.known, rng)
+    learnt = learn_from_pairs(genes, lesson, (first[:10], second[:10]), rng)
     assert abs(learnt.auroc - 0.5) < 0.04
 
 
 def test_too_few_known_pairs_are_refused() -> None:
-    genes = random_vectors(100)
-    first = np.full(80, -1)
+    rng = np.random.default_rng(0)
+    first, seen = np.full(80, -1), np.ones(100, dtype=bool)
     with pytest.raises(InputError, match="0 pairs that belong together"):
-        learn_from_pairs(genes, (first, first), None, (first, first), np.random.default_rng(0))
+        lesson_of((first, first), None, seen, rng)
+    first = np.arange(60)
+    assert len(lesson_of((first, first[::-1] + 40), None, seen, rng).label) > 100
+    seen[:20] = False
+    with pytest.raises(InputError, match="40 pairs that belong together"):
+        lesson_of((first, first[::-1] + 40), None, seen, rng)
 
 
 def test_a_label_means_nothing_where_pairs_are_asked_about_and_factors_are_text() -> None:
