@@ -12,8 +12,8 @@
 #' @return `ImputationReport()`: a list of class `sigel_imputation_report` with
 #' \describe{
 #'   \item{`genes`}{the imputed genes: `gene`, `expected.pcc`, `trusted`,
-#'     `similarity`, `nearest.gene`, `level`, `spatial`, `spread`, `round`, as in
-#'     [ImputeGenes()];}
+#'     `similarity`, `nearest.gene`, `level`, `spatial`, `spread`, `beyond`,
+#'     `round`, as in [ImputeGenes()];}
 #'   \item{`shared`}{the genes that both sections measured: `achieved.pcc` when each
 #'     was left out, `expected.pcc` as it would have been expected then, and what
 #'     that is told from;}

@@ -39,8 +39,11 @@
 #'     the gene and of the five most similar genes of the panel, and the first of
 #'     these;}
 #'   \item{`level`, `spatial`}{logarithm of the gene's mean and Moran's I in the
-#'     reference;}
+#'     reference; of cells without places the share of the gene's variance along axes
+#'     of co-expression;}
 #'   \item{`spread`}{standard deviation over cells of the predicted z-score;}
+#'   \item{`beyond`}{which of `similarity`, `level`, `spatial` and `spread` lie beyond
+#'     what the panel's genes show: `expected.pcc` is a guess there;}
 #'   \item{`round`}{in which it was imputed, 1 where `config$rounds` is 1.}
 #' }
 #' [ImputationIntervals()] and [ImputationReport()] read the rest: intervals that

@@ -9,6 +9,7 @@ IMPUTED_COLUMNS <- c(
   "level",
   "spatial",
   "spread",
+  "beyond",
   "round"
 )
 

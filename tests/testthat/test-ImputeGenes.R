@@ -6,6 +6,7 @@ metadata_columns <- c(
   "level",
   "spatial",
   "spread",
+  "beyond",
   "round"
 )
 

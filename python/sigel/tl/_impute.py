@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
+from sigel.tasks.imputation.imputed_file import ImputedFile
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
 
@@ -38,10 +40,11 @@ def impute(
     spatial_key: str = "spatial",
     intervals: bool = True,
     config: ImputeConfig | dict[str, Any] | None = None,
+    out: str | Path | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: bool = True,
-) -> AnnData:
+) -> AnnData | Path:
     """Impute genes that a panel did not measure, and say how far to trust each.
 
     Parameters
@@ -79,6 +82,10 @@ def impute(
     config
         Further settings: an `ImputeConfig` or a dict of its settings, such as `{"rounds": 3, "round_size":
         110}` for the paper's sequential mode, or `{"zeros": "rate"}`.
+    out
+        An `.h5ad` file that takes the result, some genes at a time, where memory would not hold it: all genes
+        for 160,000 cells. It is whole or not there, and holds what else would be returned;
+        `sigel.io.read_imputed` reads some of its genes. Not with several rounds. Default: none.
     seed
         Decides folds, samples and the GAN.
     device
@@ -88,8 +95,9 @@ def impute(
 
     Returns
     -------
-    AnnData
-        The cells of the target within its tissue x imputed genes, with its `obs` and coordinates.
+    AnnData, or pathlib.Path
+        With `out` where the file is. Else the cells of the target within its tissue x imputed genes, with its
+        `obs` and coordinates.
 
         - `X`: expected `log1p` of counts normalised to `uns["sigel_imputation"]["target_sum"]`, float32,
           dense; CSR with `zeros="rate"` or `"panel"`
@@ -100,22 +108,25 @@ def impute(
           to 0.2, as the library of a few genes follows their patterns); `trusted`,
           whether that is at least `min_pcc`; `similarity`, mean cosine of the SGR to those of the five
           most similar panel genes; `nearest_gene`, the most similar; `level`, log of the mean in the
-          reference; `spatial`, Moran's I there; `spread`, standard deviation of the predicted z-scores;
-          `round`
+          reference; `spatial`, Moran's I there, of cells without places the share of its variance along axes
+          of co-expression; `spread`, standard deviation of the predicted z-scores; `beyond`, which of these
+          four lies beyond what the panel's genes show, so that `expected_pcc` is a guess there; `round`
         - `uns["sigel_imputation"]`: `method`, `n_shared`, `target_sum`, `spearman` (of expected and achieved
           correlation, cross-validated), `converged`, tables `shared`, `weights`, `coverage`, `left_out`
           and `history`, `params`, `provenance`
 
         Genes are in the order of `genes`, or of the reference; with rounds, the most predictable come first,
         and with `round_size` the others are in `left_out`. Cells without counts get each gene's mean and its
-        widest interval, with a warning.
+        widest interval, with a warning. Another says where `expected_pcc` hardly orders the panel's own genes
+        (`spearman` below 0.3).
 
     Raises
     ------
     InputError
         When fewer than 20 genes are shared (says what might be wrong with the names), a name occurs twice, an
-        asked gene is measured already, unknown, or without an image, a section is empty or has no
-        coordinates, counts are negative, or an argument cannot be used. Neither object is ever written to.
+        asked gene is measured already, unknown, or without an image, a section is empty, the target has no
+        coordinates, counts are negative, the values would not fit into memory (says what they need and what
+        there is), or an argument cannot be used. Neither object is ever written to.
     ConfigError
         When a setting of `config` is unknown or out of range (see `sigel.config.imputation.ImputeConfig`).
 
@@ -161,7 +172,8 @@ def impute(
         for one in _listed(reference)
     ]
     _check_axes(target, _listed(reference))
-    with shown(progress) as report:
+    file = None if out is None else ImputedFile(out, side.rows().shape[0])
+    with shown(progress) as report, file or nullcontext():
         result = impute_section(
             side,
             others,
@@ -174,8 +186,14 @@ def impute(
             seed=seed,
             device=device,
             progress=report,
+            file=file,
         )
-    return _as_anndata(result, target, spatial_key, slice(None) if side.within is None else side.within)
+        within = slice(None) if side.within is None else side.within
+        made = _as_anndata(result, target, spatial_key, within)
+        if file is None:
+            return made
+        file.finish(made)
+    return file.path
 
 
 def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
@@ -212,7 +230,9 @@ def _as_anndata(result: Imputed, target: AnnData, spatial_key: str, within: np.n
     """Imputed genes in the cells of the target `within` its tissue, with all that is known of them."""
     from anndata import AnnData
 
-    made = AnnData(result.values, obs=target.obs[within].copy(), var=result.table)
+    obs = target.obs[within].copy()
+    shape = (len(obs), len(result.table))
+    made = AnnData(result.values, obs=obs, var=result.table, shape=shape if result.values is None else None)
     if spatial_key in target.obsm:
         made.obsm[spatial_key] = np.array(target.obsm[spatial_key])[within]
     if result.lower is not None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ import torch
 from scipy import sparse
 
 from sigel.config.imputation import ImputeConfig
+from sigel.errors import InputError, warn
 from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.runtime.device import resolve_device
@@ -23,12 +24,14 @@ from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import stream, torch_stream
 from sigel.tasks.imputation.achieved_accuracy import correlation
-from sigel.tasks.imputation.empty_cells import cells_with_counts, for_all_cells
+from sigel.tasks.imputation.empty_cells import Values, cells_with_counts, for_all_cells
 from sigel.tasks.imputation.ensemble import Ensemble, HeldOut, cross_validate
-from sigel.tasks.imputation.expected_accuracy import expected_accuracy
+from sigel.tasks.imputation.expected_accuracy import FEATURES, expected_accuracy
+from sigel.tasks.imputation.imputed_file import ImputedFile
 from sigel.tasks.imputation.inputs import TARGET, Inputs, Orthologs, checked, prepare
 from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, check_method, predictors
 from sigel.tasks.imputation.reference_facts import GeneFacts, facts_of
+from sigel.tasks.imputation.room import check_room
 from sigel.tasks.imputation.rounds import Rounds, batches, predict_in_rounds, split_into_rounds
 from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
 from sigel.tasks.imputation.values import calibrate, values_and_bounds
@@ -41,9 +44,15 @@ COLUMNS = [
     "level",
     "spatial",
     "spread",
+    "beyond",
     "round",
 ]
+# Rank correlation of expected and achieved accuracy below which the first says little of single genes.
+LEAST_SPEARMAN = 0.3
 NOT_CHOSEN = "not among the most predictable genes of the rounds asked for"
+
+
+_Made: TypeAlias = "tuple[Values, np.ndarray | None, np.ndarray | None]"
 
 
 @dataclass(frozen=True)
@@ -55,12 +64,13 @@ class Imputed:
     genes
         Names as the target spells them, `(n_genes,)`.
     values
-        `log1p` of normalised counts, float32 `(n_cells, n_genes)`; CSR where zeros are kept.
+        `log1p` of normalised counts, float32 `(n_cells, n_genes)`; CSR where zeros are kept; None where a
+        file took them.
     lower, upper
         Bounds of the intervals, float32 `(n_cells, n_genes)`, or None.
     table
         A row for each imputed gene: `expected_pcc`, `trusted`, `similarity`, `nearest_gene`, `level`,
-        `spatial`, `spread`, `round`.
+        `spatial`, `spread`, `beyond`, `round`.
     shared
         A row for each shared gene: `achieved_pcc` and `expected_pcc`, both by cross-validation, and what
         `expected_pcc` is computed from.
@@ -75,7 +85,7 @@ class Imputed:
     """
 
     genes: np.ndarray
-    values: np.ndarray | sparse.csr_matrix
+    values: np.ndarray | sparse.csr_matrix | None
     lower: np.ndarray | None
     upper: np.ndarray | None
     table: pd.DataFrame
@@ -99,6 +109,7 @@ def impute(
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
+    file: ImputedFile | None = None,
 ) -> Imputed:
     """Impute genes of a target section; see `sigel.tl.impute`, which says what each argument means.
 
@@ -114,14 +125,20 @@ def impute(
         Settings; default: `ImputeConfig()`.
     progress
         Called after each step.
+    file
+        Takes the values, some genes at a time; the result then holds none. Default: they are held.
 
     Raises
     ------
     InputError
-        When the sections or an argument cannot be used.
+        When the sections or an argument cannot be used, or the values would not fit into memory.
     """
     started = time.perf_counter()
     config = ImputeConfig() if config is None else config
+    if file is not None and config.rounds > 1:
+        found = f"a file, with {config.rounds} rounds"
+        fix = "Use rounds=1, or name fewer genes and leave `out` away."
+        raise InputError("out", found, "one round: later ones need what earlier ones made", fix)
     kind, where = check_method(method), resolve_device(device)
     generator = torch_stream(seed, "impute")
 
@@ -134,6 +151,8 @@ def impute(
     side = Target(section if full.all() else section.take(full), config.scales, config.target_sum)
     inputs = prepare(side, references, genes, model, orthologs, config, seed, device)
     shared, wanted = inputs.shared, inputs.wanted
+    if file is None:
+        check_room(len(full), _n_made(len(wanted), config), intervals=intervals)
     say(1, f"{len(shared)} shared genes")
 
     def make(panel: Panel) -> list[Predictor]:
@@ -152,10 +171,24 @@ def impute(
     say(3, "expected accuracy")
 
     parts = split_into_rounds(trust.expected, config)
-    rounds = predict_in_rounds(ensemble, side, shared, wanted, parts, make, config.batch_genes)
-    wanted_facts = wanted_facts.take(rounds.order)
-    made = values_and_bounds(rounds.z, wanted_facts, side, shared, calibration, config)
-    values, lower, upper = for_all_cells(full, *made)
+
+    def made_of(z: np.ndarray, facts: GeneFacts) -> _Made:
+        return for_all_cells(full, *values_and_bounds(z, facts, side, shared, calibration, config))
+
+    if file is None:
+        rounds = predict_in_rounds(ensemble, side, shared, wanted, parts, make, config.batch_genes)
+        wanted_facts = wanted_facts.take(rounds.order)
+        values, lower, upper = made_of(rounds.z, wanted_facts)
+    else:
+        used, end = make(side.panel(shared)), 0
+        for some in batches(parts[0], config.batch_genes):
+            z = ensemble.predict(used, side.smoothers, wanted[some])
+            value, low, high = made_of(z, wanted_facts.take(some))
+            at, end = slice(end, end + len(some)), end + len(some)
+            file.write(at, len(parts[0]), X=value, lower=low, upper=high)
+        rounds = Rounds(np.empty((0, 0)), parts[0], np.ones(len(parts[0]), dtype=np.int64), [used])
+        wanted_facts = wanted_facts.take(rounds.order)
+        values = lower = upper = None
     say(4, f"{len(rounds.order)} genes")
 
     return Imputed(
@@ -171,6 +204,11 @@ def impute(
         report=_report(kind, side, trust, rounds, config)
         | {"provenance": provenance(seed, where, _hash(side, inputs), time.perf_counter() - started)},
     )
+
+
+def _n_made(n_wanted: int, config: ImputeConfig) -> int:
+    """Genes that come out."""
+    return n_wanted if config.round_size is None else min(n_wanted, config.rounds * config.round_size)
 
 
 class _Trust(NamedTuple):
@@ -201,6 +239,11 @@ def _trust(
     ]
     features = wanted.features(np.concatenate(spread))
     found = expected_accuracy(known, achieved, features, config.folds, seed)
+    if found.spearman < LEAST_SPEARMAN:
+        warn(
+            f"Expected and achieved accuracy of the panel's own genes agree little (rank correlation "
+            f"{found.spearman:.2f}): `expected_pcc` says little of single genes here."
+        )
     known.insert(0, "achieved_pcc", achieved)
     known.insert(1, "expected_pcc", found.known_crossfitted)
     return _Trust(found.asked, features, known, found.spearman)
@@ -213,9 +256,21 @@ def _gene_table(trust: _Trust, facts: GeneFacts, rounds: Rounds, config: ImputeC
         expected_pcc=expected,
         trusted=expected >= config.min_pcc,
         nearest_gene=facts.nearest,
+        beyond=_beyond(trust.features, trust.shared)[rounds.order],
         round=rounds.number,
     )
     return table[COLUMNS]
+
+
+def _beyond(features: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """Features of each gene that no gene of the panel has as low or as high, `""` where there are none."""
+    names = np.array(FEATURES)
+    values, seen = features[names].to_numpy(), known[names].to_numpy()
+    out = (values < np.nanmin(seen, axis=0)) | (values > np.nanmax(seen, axis=0))  # (n_genes, 4)
+    # Sixteen texts at most, whatever the number of genes.
+    kinds, kind = np.unique(out, axis=0, return_inverse=True)
+    texts = np.array([", ".join(names[one]) for one in kinds], dtype=object)
+    return texts[kind.reshape(-1)]
 
 
 def _left_out(inputs: Inputs, rounds: Rounds) -> pd.DataFrame:
