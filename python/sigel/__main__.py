@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
 
 
@@ -15,6 +16,8 @@ def main() -> None:
         sys.exit(1)
     from sigel.cli import main as run
 
+    # A job that is ended cleans up behind itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(run())
 
 

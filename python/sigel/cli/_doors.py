@@ -8,6 +8,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from sigel.cli._words import in_words_of_command_line
+
 _LIBRARY = Path(__file__).parents[1]
 
 
@@ -24,7 +26,8 @@ def told_by(door: str) -> dict[str, str]:
     >>> told_by("tl.embed")["seed"]
     'Same seed and device give the same numbers.'
     """
-    return {name: _own_words(text, name) for name, text in parameters_in(_docstring(door)).items()}
+    texts = parameters_in(_docstring(door))
+    return {name: _own_words(_whole(text, name), list(texts)) for name, text in texts.items()}
 
 
 def parameters_in(docstring: str) -> dict[str, str]:
@@ -47,30 +50,20 @@ def parameters_in(docstring: str) -> dict[str, str]:
     return found
 
 
-def _own_words(text: str, name: str) -> str:
-    """Without the marks of code, and with what it refers to."""
-    other = re.match(r"As in `sigel\.(\w+\.\w+)`([.;,:])", text)
-    if other:
-        there = parameters_in(_docstring(other.group(1))).get(name, "")
-        rest = text[other.end() :].strip()
-        text = f"{there.rstrip('.')}; {rest}" if other.group(2) != "." else f"{there} {rest}"
-    text = re.sub(r'`"([\w ]+)"`', r"\1", text)
-    text = re.sub(r"`sigel\.tl\.(\w+)`", lambda found: f"`sigel {VERBS.get(found[1], found[1])}`", text)
-    return re.sub(r"`([^`]*)`", r"\1", text).strip()
+def _whole(text: str, name: str) -> str:
+    """With what is said of the argument where the text refers to."""
+    other = re.match(r"As in `sigel\.(\w+\.\w+)`([.;])", text)
+    if not other:
+        return text
+    there = _whole(parameters_in(_docstring(other[1])).get(name, ""), name)
+    rest = text[other.end() :].strip()
+    return f"{there.rstrip('.')}; {rest}" if other[2] == ";" else f"{there} {rest}".strip()
 
 
-# Verbs of the command line by the function that they call.
-VERBS = {
-    "embed": "embed",
-    "spatial_genes": "genes",
-    "gene_groups": "groups",
-    "similar_genes": "similar",
-    "pattern_genes": "pattern",
-    "impute": "impute",
-    "domains": "domains",
-    "disease_genes": "compare",
-    "gene_interactions": "interactions",
-}
+def _own_words(text: str, options: list[str]) -> str:
+    """Options for arguments, and without the marks of code."""
+    text = re.sub(r'`"([\w ]+)"`', r"\1", in_words_of_command_line(text, options))
+    return re.sub(r"`([^`]*)`", r"\1", text)
 
 
 @cache

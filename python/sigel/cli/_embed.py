@@ -27,7 +27,7 @@ def embed(
     key_added: str = "sigel",
     config: str | None = None,
     save: Path | None = None,
-    preset: str = "default",
+    preset: Literal["fast", "default", "thorough", "paper"] = "default",
     checkpoint: Path | None = None,
     read: Read = READ,
     tell: Tell = TELL,

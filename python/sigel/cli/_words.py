@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from sigel.cli._doors import VERBS
-
+# Verbs of the command line by the function that they call.
+VERBS = {
+    "embed": "embed",
+    "spatial_genes": "genes",
+    "gene_groups": "groups",
+    "similar_genes": "similar",
+    "pattern_genes": "pattern",
+    "impute": "impute",
+    "domains": "domains",
+    "disease_genes": "compare",
+    "gene_interactions": "interactions",
+}
 # What functions call that which stands on the command line without an option.
 _INPUTS = ("path", "adata", "sections", "target")
 

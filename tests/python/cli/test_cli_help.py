@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import inspect
 import subprocess
 import sys
@@ -11,8 +13,10 @@ import pytest
 
 import sigel
 from sigel.cli import _main
-from sigel.cli._doors import VERBS, parameters_in, told_by
+from sigel.cli._doors import parameters_in, told_by
 from sigel.cli._help import help_of, options_of
+from sigel.cli._words import VERBS
+from sigel.config.fit import PRESETS
 
 HEAVY = ("torch", "anndata", "pandas", "scipy", "sklearn", "numpy")
 FUNCTIONS = {verb: getattr(sigel.tl, function) for function, verb in VERBS.items()}
@@ -100,3 +104,15 @@ def test_what_an_argument_refers_to_is_found():
     told = told_by("tl.spatial_genes")
     assert told["layer"].startswith("Layer with raw counts")
     assert told["spatial_key"].startswith("Key in obsm of the coordinates; default: those of the fit")
+    assert told_by("tl.gene_interactions")["spatial_key"] == "Key in obsm of the coordinates."
+
+
+def test_presets_are_those_of_the_settings():
+    hint = typing.get_type_hints(_main._VERBS["embed"])["preset"]
+    assert set(typing.get_args(hint)) == set(PRESETS)
+
+
+@pytest.mark.parametrize("module", ["_doors", "_tables", "_values", "_words"])
+def test_examples_of_the_command_line_run(module):
+    result = doctest.testmod(importlib.import_module(f"sigel.cli.{module}"))
+    assert (result.failed, result.attempted > 0) == (0, True)

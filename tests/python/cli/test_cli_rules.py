@@ -169,6 +169,22 @@ def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
     assert names_in_folder(tmp_path) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+def test_a_job_that_is_ended_while_it_writes_leaves_nothing(files, tmp_path):
+    code = (
+        "import os, signal, anndata\n"
+        "def write(self, path, **_):\n"
+        "    path.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "anndata.AnnData.write_h5ad = write\n"
+        "from sigel.__main__ import main\n"
+        "main()"
+    )
+    words = ["genes", str(files / "section.h5ad"), "-o", str(tmp_path / "out.h5ad"), "--no-score"]
+    assert subprocess.run([sys.executable, "-c", code, *words]).returncode == 128 + signal.SIGTERM
+    assert names_in_folder(tmp_path) == []
+
+
 def test_a_reader_that_has_enough_is_no_error(files):
     code = "import sys; from sigel.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "genes", str(files / "section.h5ad"), "-o", "-", "--no-score"]
