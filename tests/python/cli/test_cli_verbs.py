@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 
+import platform_folders
 import sigel
 
 
@@ -158,6 +160,45 @@ def test_info_tells_what_made_a_file(run, files):
     assert told["results"][0]["provenance"]["device"] == "cpu"
     assert told["commands"][0]["sigel"] == sigel.__version__
     assert told["sections"][0]["n_vars"] > 0
+
+
+@pytest.mark.parametrize("platform", ["visium", "xenium", "merscope", "cosmx"])
+def test_info_of_a_folder_of_a_platform(run, tmp_path, platform):
+    getattr(platform_folders, platform)(tmp_path / "brain")
+    said = run("info", tmp_path / "brain")
+    assert said.code == 0, said.err
+    assert said.out.startswith("brain: ")
+    (told,) = json.loads(run("info", tmp_path / "brain", "--json", "--platform", platform).out)
+    assert told["sections"][0]["platform"] == platform
+
+
+def test_info_of_a_file_of_an_early_version(run):
+    said = run("info", Path(__file__).parents[2] / "archives" / "0.5.0" / "asked.h5ad")
+    assert said.code == 0, said.err
+    assert "embed (key sigel): sigel 0.5.0" in said.out
+
+
+def write_merscope(folder, adata):
+    """A folder of MERSCOPE with the counts and places of an object."""
+    folder.mkdir(parents=True)
+    adata.to_df().astype(int).to_csv(folder / "cell_by_gene.csv", index_label="cell")
+    places = pd.DataFrame(adata.obsm["spatial"], adata.obs_names, ["center_x", "center_y"])
+    places.to_csv(folder / "cell_metadata.csv", index_label="EntityID")
+
+
+def test_a_folder_of_two_samples_is_read_as_two_sections(run, files, tmp_path):
+    for name in ("section", "second"):
+        write_merscope(tmp_path / "run" / name, anndata.read_h5ad(files / f"{name}.h5ad"))
+    words = ("genes", tmp_path / "run", "--no-score", "-o", "-")
+    both, one = run(*words), run(*words, "--sample", "second")
+    assert (both.code, one.code) == (0, 0), both.err + one.err
+    adata = anndata.read_h5ad(files / "second.h5ad")
+    expected = sigel.tl.spatial_genes(adata, score=False, progress=False)["statistic"]
+    found = table_in(one.out).set_index("gene")["statistic"]
+    assert found.corr(expected) > 0.9  # the lattice is found in the places, not told
+    assert set(table_in(both.out)["gene"]) == set(found.index)
+    assert run("embed", tmp_path / "run", "-o", tmp_path / "both.h5ad", *FAST).code == 0
+    assert set(anndata.read_h5ad(tmp_path / "both.h5ad").obs["sample"]) == {"section", "second"}
 
 
 def test_info_of_a_file_that_is_not_ours_has_no_past(run, files):
