@@ -18,7 +18,7 @@ if [ "$(cat "$lowest/.complete" 2>/dev/null)" != "$mark" ]; then
   python -c 'import torch; print(f"torch=={torch.__version__}")' >"$lists/pinned.txt"
   # What is needed, and the extras that need no R and no compiler, by their floors in pyproject.toml.
   sed -n -e '/^dependencies = \[/,/^\]/s/^ *"\(.*\)",$/\1/p' \
-    -e '/^\(plot\|leiden\|progress\|read\) = \[/{s/^[a-z]* = \["//;s/"\]$//;s/", "/\n/g;p}' pyproject.toml >"$lists/lowest.txt"
+    -e '/^\(cli\|plot\|leiden\|progress\|read\) = \[/{s/^[a-z]* = \["//;s/"\]$//;s/", "/\n/g;p}' pyproject.toml >"$lists/lowest.txt"
   uv_into "$lowest" --resolution lowest-direct --override "$lists/pinned.txt" -r "$lists/lowest.txt"
   uv_into "$lowest" pytest pytest-xdist hypothesis beartype
   echo "$mark" >"$lowest/.complete"
@@ -30,4 +30,4 @@ SIGEL_REQUIRE_ALL=0 PYTHONPATH=$ROOT/python "$lowest/bin/python" -m pytest -n 2 
   tests/python/images/test_images.py tests/python/images/test_raster.py tests/python/model \
   tests/python/doors/test_tl.py tests/python/doors/test_pl.py tests/python/tasks/spatial_genes \
   tests/python/tasks/test_similar_genes.py tests/python/tasks/domains/test_domain_methods.py \
-  tests/python/tasks/imputation/test_gene_pairing.py tests/python/io
+  tests/python/tasks/imputation/test_gene_pairing.py tests/python/io tests/python/cli

@@ -9,6 +9,8 @@ from sigel.errors import InputError
 
 # `uns` key of a section of imputed genes.
 IMPUTATION = "sigel_imputation"
+# `uns` key of a file that the command line wrote: a line of JSON for each command that led to it.
+COMMANDS = "sigel_commands"
 # `obsm` and `uns` key of a section that was read: features that are no genes, and their names.
 OTHER_FEATURES = "other_features"
 # `obs` column of samples that were read together.

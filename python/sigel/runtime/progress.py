@@ -22,6 +22,7 @@ def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
     if not enabled or importlib.util.find_spec("rich") is None:
         yield None
         return
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
@@ -32,7 +33,8 @@ def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
         TimeElapsedColumn(),
         TextColumn("{task.fields[text]}"),
     )
-    with Bars(*columns) as bars:
+    # Not on standard output, which may be a table on its way to another program.
+    with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, int] = {}
 
         def report(stage: str, step: int, total: int, text: str) -> None:

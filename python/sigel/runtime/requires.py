@@ -12,6 +12,7 @@ from sigel.errors import MissingPackageError
 EXTRAS = {
     "PIL": "read",
     "SpaGCN": "spagcn",
+    "cyclopts": "cli",
     "igraph": "leiden",
     "louvain": "spagcn",
     "matplotlib": "plot",

@@ -31,6 +31,7 @@ LAYERS = (
     "tl pl bridge io report",
     "sigel",
     "cli",
+    "__main__",
 )
 LAYER = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms.split()}
 

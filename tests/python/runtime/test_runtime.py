@@ -48,7 +48,7 @@ def test_progress_is_drawn_stage_by_stage_or_not_at_all(capsys):
         report("pretrain", 1, 2, "loss 1.500")
         report("pretrain", 2, 2, "loss 1.250")
         report("refine", 1, 1, "loss 0.500")
-    drawn = capsys.readouterr().out
+    drawn = capsys.readouterr().err
     for word in ("pretrain", "2/2", "loss 1.250", "refine", "1/1"):
         assert word in drawn
 

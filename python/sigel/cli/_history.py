@@ -1,0 +1,91 @@
+"""What made the results in an .h5ad file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sigel.cli._tables import plain
+from sigel.keys import COMMANDS, IMPUTATION
+
+
+def history_of(path: Path) -> dict[str, Any]:
+    """Commands and results, in plain values.
+
+    Parameters
+    ----------
+    path
+        Of an .h5ad file; its counts are not read.
+
+    Returns
+    -------
+    dict
+        `commands`, and `results`, each with `result` (the verb), `key`, `params` and `provenance`.
+    """
+    import numpy as np
+    from anndata.io import read_elem
+
+    from sigel.io._hdf5 import opened_hdf5
+
+    results: list[dict[str, Any]] = []
+    commands: list[Any] = []
+    with opened_hdf5(path, "an .h5ad file") as file:
+        uns = file.get("uns", {})
+        if COMMANDS in uns:
+            commands = [json.loads(str(one)) for one in np.atleast_1d(read_elem(uns[COMMANDS]))]
+        for key in uns:
+            if not hasattr(uns[key], "keys"):
+                continue
+            for result, group in (("embed", uns[key]), ("domains", uns[key].get("domains"))):
+                if key == IMPUTATION:
+                    result = "impute"
+                if group is None or not {"params", "provenance"} <= set(group):
+                    continue
+                params, made = (plain(read_elem(group[name])) for name in ("params", "provenance"))
+                results.append(
+                    {"result": result, "key": str(key), "params": json.loads(params), "provenance": made}
+                )
+    return {"commands": commands, "results": results}
+
+
+def in_lines(history: Mapping[str, Any]) -> Iterator[str]:
+    """A history for people.
+
+    Parameters
+    ----------
+    history
+        Of `history_of`.
+    """
+    for one in history["commands"]:
+        about = f"sigel {one['sigel']}, {one['finished']}, {one['wall_time']:.1f} s"
+        yield f"  command: {one['command']} ({about})"
+    for one in history["results"]:
+        made = one["provenance"]
+        yield (
+            f"  {one['result']} (key {one['key']}): sigel {made['sigel']}, seed {made['seed']}, "
+            f"{made['device']}, {made['threads']} threads, {made['wall_time']:.1f} s"
+        )
+        versions = {name: made[name] for name in ("python", "torch", "numpy", "anndata") if name in made}
+        yield "    with " + ", ".join(f"{name} {version}" for name, version in versions.items())
+        changed = _not_default(one["result"], one["params"])
+        yield "    settings: " + (", ".join(f"{name}={value!r}" for name, value in changed) or "defaults")
+
+
+def _not_default(result: str, params: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    from sigel.config import SIGELConfig
+    from sigel.config.domains import DomainConfig
+    from sigel.config.imputation import ImputeConfig
+
+    kinds = {"embed": SIGELConfig, "domains": DomainConfig, "impute": ImputeConfig}
+    default = dict(_flat(plain(kinds[result]().to_dict())))  # type: ignore[attr-defined]
+    return [(name, value) for name, value in _flat(params) if default.get(name) != value]
+
+
+def _flat(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value

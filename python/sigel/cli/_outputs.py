@@ -1,0 +1,192 @@
+"""Where results go: checked before the work begins, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sigel._version import __version__
+from sigel.cli._options import Writing
+from sigel.errors import InputError
+from sigel.keys import COMMANDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+TABLES = (".tsv", ".csv", ".json")
+STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A file that may be written, or standard output.
+
+    Parameters
+    ----------
+    path
+        None: standard output.
+    kind
+        `".h5ad"`, `".tsv"`, ...
+    force
+        Whether a file that is there may be replaced.
+    began
+        When the work did.
+    """
+
+    path: Path | None
+    kind: str
+    force: bool
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def is_object(self) -> bool:
+        """Whether an object is wanted, rather than a table."""
+        return self.kind == ".h5ad"
+
+    def write_object(self, adata: AnnData) -> None:
+        """Write an .h5ad file, which remembers the command.
+
+        Parameters
+        ----------
+        adata
+            With its results.
+        """
+        import numpy as np
+
+        about = {
+            "command": " ".join(["sigel", *sys.argv[1:]]),
+            "sigel": __version__,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "wall_time": round(time.perf_counter() - self.began, 3),
+        }
+        earlier = [str(one) for one in np.atleast_1d(adata.uns.get(COMMANDS, []))]
+        adata.uns[COMMANDS] = np.array([*earlier, json.dumps(about)], dtype=object)
+        with self._place() as place:
+            adata.write_h5ad(place)
+
+    def write_table(self, table: pd.DataFrame, index: str | None = None) -> None:
+        """Write a table.
+
+        Parameters
+        ----------
+        table
+            Its `attrs` go into JSON too.
+        index
+            Name of the column that the index becomes; None: it is left out.
+        """
+        from sigel.cli._tables import as_text
+
+        text = as_text(table, self.kind, index)
+        if self.path is None:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            return
+        with self._place() as place:
+            place.write_text(text, encoding="utf-8")
+
+    def write_network(self, table: pd.DataFrame) -> None:
+        """Write pairs of genes as a GraphML file.
+
+        Parameters
+        ----------
+        table
+            From `sigel.tl.gene_interactions`.
+        """
+        from sigel.io import write_network
+
+        with self._place() as place:
+            write_network(table, place)
+
+    @contextmanager
+    def _place(self) -> Iterator[Path]:
+        assert self.path is not None
+        with replaced(self.path, force=self.force) as place:
+            yield place
+
+
+@contextmanager
+def replaced(path: Path, *, force: bool) -> Iterator[Path]:
+    """A file beside another, moved to its place once it is whole, and gone where something fails.
+
+    Parameters
+    ----------
+    path
+        The place.
+    force
+        Whether what is there by then may be replaced.
+
+    Raises
+    ------
+    InputError
+        When it cannot be written.
+    """
+    place = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield place
+        if not force:
+            _check_absent(path)
+        place.replace(path)
+    except OSError as error:
+        found = f"{str(path)!r}, which cannot be written ({error.strerror or error})"
+        raise InputError("output", found, "a place with room for a file", "Choose another.") from error
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def destination_of(writing: Writing, inputs: Sequence[Path], kinds: Sequence[str]) -> Destination:
+    """The place of the results, refused while nothing is lost.
+
+    Parameters
+    ----------
+    writing
+        What was asked for.
+    inputs
+        What is read.
+    kinds
+        What the verb can write.
+
+    Raises
+    ------
+    InputError
+        When it is of another kind, there already, an input, or in no folder.
+    """
+    has_tables = set(TABLES) <= set(kinds)
+    if writing.output == STANDARD and has_tables:
+        return Destination(None, f".{writing.format}", writing.force)
+    path = Path(writing.output).expanduser()
+    kind = path.suffix.lower()
+    if kind not in kinds:
+        wanted = f"a name that ends in {_any_of(kinds)}" + (", or - for standard output" * has_tables)
+        raise InputError("output", repr(writing.output), wanted, f"For example -o results{kinds[0]}.")
+    if not path.parent.is_dir():
+        found = f"{str(path)!r}, in a folder that is not there"
+        raise InputError("output", found, "a file in a folder that is", "Make the folder first.")
+    if path.is_dir():
+        raise InputError("output", f"{str(path)!r}, a folder", "a file", f"For example -o results{kind}.")
+    if not os.access(path.parent, os.W_OK):
+        found = f"{str(path)!r}, in a folder that may not be written to"
+        raise InputError("output", found, "a file in a folder that may be", "Choose another folder.")
+    if not writing.force:
+        _check_absent(path, inputs)
+    return Destination(path, kind, writing.force)
+
+
+def _check_absent(path: Path, inputs: Sequence[Path] = ()) -> None:
+    if not path.exists():
+        return
+    is_input = any(one.exists() and one.samefile(path) for one in inputs)
+    found = f"{str(path)!r}, which is {'the input' if is_input else 'there already'}"
+    raise InputError("output", found, "a new file", "Choose another name, or replace it by --force.")
+
+
+def _any_of(kinds: Sequence[str]) -> str:
+    return kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
