@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from sigel.cli._inputs import read_given
 from sigel.cli._options import READ, TELL, Input, Names, Paths, Read, Tell, Write, asks
@@ -13,6 +13,9 @@ from sigel.cli._samples import table_at
 from sigel.cli._talk import shows_progress
 from sigel.cli._values import names_in, settings_in
 from sigel.errors import InputError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 @asks("tl.impute")
@@ -46,8 +49,8 @@ def impute(
         The panel: a folder of a platform, an .h5ad file or a zarr store, with raw counts. Options of reading
         are about it; what a reference is, its files tell.
     reference
-        Section of like tissue with all genes, or several sections, whose predictions are averaged. Genes are
-        paired by name.
+        Like tissue with all genes: a section, or single cells without places; several, of either kind, are
+        averaged. Genes are paired by name.
     genes
         Names to impute, as the panel would spell them; @FILE: those in a file, a name a line. Default: every
         gene of the reference that has an image there and that the panel lacks.
@@ -76,20 +79,27 @@ def impute(
     others = list(read_given(reference, own).sections.values())
     from sigel.tl import impute
 
-    made = impute(
-        target,
-        others,
-        genes=asked,
-        method=method,
-        model=list(model) or None,
-        orthologs=pairs,
-        layer=read.layer,
-        reference_layer=reference_layer,
-        spatial_key=spatial_key,
-        intervals=intervals,
-        config=settings,
-        seed=seed,
-        device=device,
-        progress=shows_progress(tell),
-    )
-    to.write_object(made)
+    def made(out: Path | None) -> object:
+        return impute(
+            target,
+            others,
+            genes=asked,
+            method=method,
+            model=list(model) or None,
+            orthologs=pairs,
+            layer=read.layer,
+            reference_layer=reference_layer,
+            spatial_key=spatial_key,
+            intervals=intervals,
+            config=settings,
+            out=out,
+            seed=seed,
+            device=device,
+            progress=shows_progress(tell),
+        )
+
+    # Some genes at a time, so that memory has no say; later rounds need the values of earlier ones.
+    if (settings or {}).get("rounds", 1) == 1:
+        to.write_through(made)
+    else:
+        to.write_object(cast("AnnData", made(None)))

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from sigel.errors import InputError
 from sigel.keys import COMMANDS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from anndata import AnnData
 
@@ -60,6 +61,28 @@ class Destination:
         adata
             With its results.
         """
+        adata.uns[COMMANDS] = self._commands(adata.uns.get(COMMANDS, []))
+        with self._place() as place:
+            adata.write_h5ad(place)
+
+    def write_through(self, make: Callable[[Path], object]) -> None:
+        """Let something write an .h5ad file itself, which then remembers the command.
+
+        Parameters
+        ----------
+        make
+            Takes the path.
+        """
+        import h5py
+        from anndata.io import write_elem
+
+        with self._place() as place:
+            make(place)
+            with h5py.File(place, "r+") as file:
+                write_elem(file["uns"], COMMANDS, self._commands([]))
+
+    def _commands(self, earlier: Sequence[str] | np.ndarray) -> np.ndarray:
+        """The earlier commands and this one."""
         import numpy as np
 
         about = {
@@ -68,10 +91,7 @@ class Destination:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "wall_time": round(time.perf_counter() - self.began, 3),
         }
-        earlier = [str(one) for one in np.atleast_1d(adata.uns.get(COMMANDS, []))]
-        adata.uns[COMMANDS] = np.array([*earlier, json.dumps(about)], dtype=object)
-        with self._place() as place:
-            adata.write_h5ad(place)
+        return np.array([*map(str, np.atleast_1d(earlier)), json.dumps(about)], dtype=object)
 
     def write_table(self, table: pd.DataFrame, index: str | None = None) -> None:
         """Write a table.

@@ -19,9 +19,9 @@ from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
-from sigel.tasks.imputation.imputed_file import ImputedFile
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
+from sigel.tl._imputed_file import ImputedFile
 
 if TYPE_CHECKING:
     from anndata import AnnData

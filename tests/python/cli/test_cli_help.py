@@ -21,7 +21,7 @@ from sigel.config.fit import PRESETS
 HEAVY = ("torch", "anndata", "pandas", "scipy", "sklearn", "numpy")
 FUNCTIONS = {verb: getattr(sigel.tl, function) for function, verb in VERBS.items()}
 # What stands for an input, is asked for in another way, or is told by the terminal.
-APART = {"adata", "target", "sections", "progress"}
+APART = {"adata", "target", "sections", "progress", "out"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["embed", "--help"], ["--version"], []])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,6 @@ from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tasks.imputation.empty_cells import Values, cells_with_counts, for_all_cells
 from sigel.tasks.imputation.ensemble import Ensemble, HeldOut, cross_validate
 from sigel.tasks.imputation.expected_accuracy import FEATURES, expected_accuracy
-from sigel.tasks.imputation.imputed_file import ImputedFile
 from sigel.tasks.imputation.inputs import TARGET, Inputs, Orthologs, checked, prepare
 from sigel.tasks.imputation.predictors import METHODS, Method, Predictor, check_method, predictors
 from sigel.tasks.imputation.reference_facts import GeneFacts, facts_of
@@ -53,6 +52,23 @@ NOT_CHOSEN = "not among the most predictable genes of the rounds asked for"
 
 
 _Made: TypeAlias = "tuple[Values, np.ndarray | None, np.ndarray | None]"
+
+
+class ValuesFile(Protocol):
+    """Takes values as they come; `sigel.tl` has one."""
+
+    def write(self, genes: slice, n_genes: int, **parts: Any) -> None:
+        """Values of some genes, `(n_cells, len(genes))` each.
+
+        Parameters
+        ----------
+        genes
+            Which they are.
+        n_genes
+            Of all batches.
+        parts
+            `X`, `lower`, `upper`; None: there are none.
+        """
 
 
 @dataclass(frozen=True)
@@ -109,7 +125,7 @@ def impute(
     seed: int = 0,
     device: str | torch.device = "auto",
     progress: Progress | None = None,
-    file: ImputedFile | None = None,
+    file: ValuesFile | None = None,
 ) -> Imputed:
     """Impute genes of a target section; see `sigel.tl.impute`, which says what each argument means.
 

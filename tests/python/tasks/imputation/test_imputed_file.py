@@ -11,10 +11,11 @@ import pytest
 
 import sigel
 from sigel.errors import InputError
-from sigel.tasks.imputation import imputed_file, room
+from sigel.tasks.imputation import room
 from sigel.tasks.imputation.room import check_room
 
 module = importlib.import_module("sigel.tasks.imputation.impute")
+imputed_file = importlib.import_module("sigel.tl._imputed_file")
 SMALL = {"n_rows": 16, "n_cols": 16, "n_programmes": 4, "genes_per_programme": 25, "n_background_genes": 40}
 
 
