@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -41,10 +41,8 @@ class ImputedFile:
 
     def __init__(self, path: str | Path, n_cells: int) -> None:
         self.path, self.n_cells = checked_path(path), n_cells
-        handle, name = tempfile.mkstemp(SUFFIX, f".{self.path.stem}-", self.path.parent)
-        os.close(handle)
-        self._draft = Path(name)
-        self._file = h5py.File(self._draft, "w")
+        self._draft = self.path.with_name(f".{self.path.stem}.{secrets.token_hex(4)}{SUFFIX}")
+        self._file = h5py.File(self._draft, "x")
 
     def __enter__(self) -> ImputedFile:
         return self
