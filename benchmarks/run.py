@@ -18,6 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from benchmarks.cohorts.interactions import interactions
+from benchmarks.cohorts.scale import cohort_scale
 from benchmarks.cohorts.tables import cohorts
 from benchmarks.domains.judges import domain_judges
 from benchmarks.domains.left_out import left_out
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "domain_settings": left_out,
     "domain_judges": domain_judges,
     "cohorts": cohorts,
+    "cohort_scale": cohort_scale,
     "interactions": interactions,
 }
 

@@ -84,3 +84,14 @@ def test_the_quick_tables_have_a_row_for_every_way():
     of = {row["method"]: row["AUROC"] for row in pairs["rows"]}
     assert of["SIGEL"] > 0.7
     assert of["SIGEL"] > of["level"]
+
+
+def test_what_many_sections_take_is_held_against_reading_them():
+    from benchmarks.cohorts.scale import cohort_scale
+    from benchmarks.harness.job import Job
+
+    (table,) = cohort_scale(Job(quick=True))
+    (row,) = table["rows"]
+    assert row["sections"] == 4
+    assert row["times reading"] > 1
+    assert row["peak GB, SIGEL"] >= 0.5 * row["peak GB, reading"]
