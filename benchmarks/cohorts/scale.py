@@ -26,10 +26,11 @@ SIZES = ((6, 2000, 32), (12, 4000, 32), (24, 8000, 32), (24, 8000, 56))
 QUICK = ((4, 40, 12),)
 PROGRAMMES, GENES_OF_A_PROGRAMME = 8, 250
 NOTE = (
-    "Simulated sections, half of them of each condition, each of a donor of its own, handed over as files; "
-    "all genes have an image in most sections. A process of its own on two threads; peak memory of the "
-    "process, libraries included. Reading: what it takes to read the files and add up each gene's counts, the "
-    "least that any method needs. Goal: 24 sections x 10,000 genes in 300 seconds and 4 GB."
+    "Simulated sections, half of them of each condition, each of a donor of its own, handed over as "
+    "files; all genes have an image in most sections. A process of its own on two threads; peak memory "
+    "of the process, libraries included. Reading: what it takes to read the files and add up each "
+    "gene's counts, the least that any method needs. Goal: 24 sections x 10,000 genes in 300 seconds "
+    "and 4 GB."
 )
 
 
