@@ -25,6 +25,7 @@ from benchmarks.domains.left_out import left_out
 from benchmarks.domains.tables import domains
 from benchmarks.harness.job import Job
 from benchmarks.harness.report import RESULTS, Table, say, write
+from benchmarks.imputation.cells import imputation_cells
 from benchmarks.imputation.clusters import cluster_tables
 from benchmarks.imputation.tables import imputation
 from benchmarks.representations.ablation import ablation
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "ablation": ablation,
     "spatial": spatial,
     "imputation": imputation,
+    "imputation_cells": imputation_cells,
     "clusters": cluster_tables,
     # What the process holds by then would hide the memory of a quick call's fit.
     "speed": speed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from anndata import AnnData
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 from sklearn.neighbors import NearestNeighbors
@@ -28,12 +29,15 @@ def mean_image(fold: Fold) -> Predicted:
 
 def _features(fold: Fold, ring: int) -> tuple[np.ndarray, np.ndarray]:
     """Z-scored panel of the spots of all references, each section by itself, and of the cells."""
+
+    def averaged(side: AnnData, x: np.ndarray) -> np.ndarray:
+        # A spot alone needs no places: dissociated cells have none.
+        return zscored(x if ring == 1 else mean_of_nearest(side.obsm["spatial"], ring) @ x)
+
     known = [
-        zscored(mean_of_nearest(reference.obsm["spatial"], ring) @ x)
-        for reference, x in zip(fold.references, fold.known(fold.panel), strict=True)
+        averaged(reference, x) for reference, x in zip(fold.references, fold.known(fold.panel), strict=True)
     ]
-    measured = zscored(mean_of_nearest(fold.target.obsm["spatial"], ring) @ fold.measured)
-    return np.concatenate(known), measured
+    return np.concatenate(known), averaged(fold.target, fold.measured)
 
 
 def spot_neighbours(fold: Fold) -> Predicted:

@@ -26,7 +26,7 @@ class Fold:
     target
         Cells x genes still measured, raw counts, `obsm["spatial"]`; nothing in it knows the genes held out.
     references
-        Spots x genes, raw counts, `obsm["spatial"]`.
+        Spots x genes, raw counts, `obsm["spatial"]`; dissociated cells are without places.
     held
         Genes held out; every reference has them.
     seed

@@ -101,16 +101,15 @@ def hand_over(
     folder
         Where to.
     target, references
-        As in `Fold`, all genes of the folds still in the target.
+        As in `Fold`, all genes of the folds still in the target; references with places or without.
     folds
         Genes held out at a time.
     seed, quick
         As in `Fold`.
     """
     for name, adata in {"target": target, **{f"reference{n}": r for n, r in enumerate(references)}}.items():
-        bare = anndata.AnnData(
-            adata.X, obs=adata.obs[[]], var=adata.var[[]], obsm={"spatial": adata.obsm["spatial"]}
-        )
+        places = {key: adata.obsm[key] for key in ("spatial",) if key in adata.obsm}
+        bare = anndata.AnnData(adata.X, obs=adata.obs[[]], var=adata.var[[]], obsm=places)
         bare.write_h5ad(folder / f"{name}.h5ad")
     job = {"folds": folds, "n_references": len(references), "seed": seed, "quick": quick}
     (folder / "job.json").write_text(json.dumps(job))

@@ -130,15 +130,15 @@ def run_split(split: Split, job: Job) -> Found:
             for method, outcome in zip(methods, outcomes, strict=True):
                 if isinstance(outcome, str):
                     say(f"imputation: {method}: {outcome}")
-                    found.rows.append(_empty(f"{method} ({outcome})"))
+                    found.rows.append(empty(f"{method} ({outcome})"))
                     continue
                 predicted = np.concatenate([fold.values for fold in outcome.folds], axis=1)
                 seconds = [float(np.median(each)) for each in (outcome.seconds, outcome.cpu_seconds)]
                 cost = dict(zip(COST, (*seconds, outcome.peak_gb), strict=True))
-                scored[method] = _measures(split, predicted) | cost
+                scored[method] = measures(split, predicted) | cost
                 if method == TANGRAM:
                     near = mean_of_nearest(split.target.obsm["spatial"], RING)
-                    smooth = _measures(split, near @ np.nan_to_num(predicted))
+                    smooth = measures(split, near @ np.nan_to_num(predicted))
                     scored[f"{TANGRAM}, averaged over {RING} cells"] = smooth | cost
                 if method == AUTO:
                     found.auto = outcome
@@ -149,14 +149,22 @@ def run_split(split: Split, job: Job) -> Found:
         for name, row in scored.items()
     ]
     near = mean_of_nearest(split.target.obsm["spatial"], CEILING, itself=False)
-    ceiling = {**_empty(f"ceiling: own {CEILING} nearest"), **_measures(split, near @ split.truth)}
+    ceiling = {**empty(f"ceiling: own {CEILING} nearest"), **measures(split, near @ split.truth)}
     found.rows.append(ceiling)
     say(f"imputation: ceiling: {figures(ceiling)}")
     return found
 
 
-def _measures(split: Split, predicted: np.ndarray) -> dict[str, object]:
-    """Mean over genes of each metric, and the spread of the folds' means."""
+def measures(split: Split, predicted: np.ndarray) -> dict[str, object]:
+    """Mean over genes of each metric, and the spread of the folds' means.
+
+    Parameters
+    ----------
+    split
+        With the truth.
+    predicted
+        `(n_cells, n_genes)`, genes in the order of its folds.
+    """
     each = per_gene(predicted, split.truth)
     fold = np.repeat(np.arange(len(split.folds)), [len(held) for held in split.folds])
     row: dict[str, object] = {}
@@ -166,7 +174,14 @@ def _measures(split: Split, predicted: np.ndarray) -> dict[str, object]:
     return row
 
 
-def _empty(name: str) -> dict[str, object]:
+def empty(name: str) -> dict[str, object]:
+    """A row without figures.
+
+    Parameters
+    ----------
+    name
+        Of the method.
+    """
     return {"method": name, "score": None} | dict.fromkeys([*COLUMNS, *COST])
 
 
@@ -184,7 +199,7 @@ def goal_row(name: str, rows: list[dict[str, object]]) -> dict[str, object]:
     ranked = {key: row for key, row in by_name.items() if row["score"] is not None}
     others = {key: row for key, row in ranked.items() if key not in OURS}
     best = max(others, key=lambda key: others[key]["PCC"])
-    auto, tangram = ranked.get(AUTO, _empty(AUTO)), ranked.get(TANGRAM, _empty(TANGRAM))
+    auto, tangram = ranked.get(AUTO, empty(AUTO)), ranked.get(TANGRAM, empty(TANGRAM))
     ceiling = next(row for key, row in by_name.items() if key.startswith("ceiling"))
 
     def above(row: dict[str, object]) -> float | None:
