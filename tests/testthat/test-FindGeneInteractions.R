@@ -131,7 +131,11 @@ test_that("what cannot be used is refused in R's words", {
   refused("pairs", genes[1:2], said = c("character of length 2", "data.frame(gene.a"))
   refused("pairs", pairs["gene.a"], said = "1 rows of 1 columns")
   refused("pairs", pairs[0, ], said = "0 rows of 2 columns")
-  refused("pairs", data.frame(1, genes[1]), said = c("not all is text", "pairs = table[c(\"first\", \"second\")]"))
+  refused(
+    "pairs",
+    data.frame(1, genes[1]),
+    said = c("not all is text", "pairs = table[c(\"first\", \"second\")]")
+  )
   gap <- data.frame(a = genes[1:2], b = c(genes[3], NA))
   refused("pairs", gap, said = c("missing names in the column 'b'", "na.omit(pairs)"))
   refused("features", features = genes[1], said = c("1 names", "Name more genes"))

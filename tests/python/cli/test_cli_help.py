@@ -11,6 +11,8 @@ import typing
 
 import pytest
 
+pytest.importorskip("cyclopts")
+
 import sigel
 from sigel.cli import _main
 from sigel.cli._doors import parameters_in, told_by

@@ -12,6 +12,9 @@ import pandas as pd
 import pytest
 
 import platform_folders
+
+pytest.importorskip("cyclopts")
+
 import sigel
 
 

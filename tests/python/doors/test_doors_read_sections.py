@@ -154,6 +154,9 @@ def test_what_cannot_be_used_is_refused_by_every_verb_in_the_same_words(
         change(adata)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        if (verb, change) == ("impute, reference", without_places):
+            VERBS[verb](adata)  # cells without places are a reference
+            return
         with pytest.raises(InputError, match=words):
             VERBS[verb](adata, **arguments)
 

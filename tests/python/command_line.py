@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-pytest.importorskip("cyclopts")
-
 import sigel
-from sigel.cli import main
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,9 @@ class Said:
 def run(capsys):
     """Run a command: its exit code, and what it said."""
 
+    pytest.importorskip("cyclopts")
+    from sigel.cli import main
+
     def command(*words: object) -> Said:
         code = main([str(word) for word in words])
         return Said(code, *capsys.readouterr())
@@ -33,6 +33,9 @@ def run(capsys):
 @pytest.fixture(scope="session")
 def files(tmp_path_factory):
     """A folder with small sections: raw, embedded, a panel and its reference, a cohort and its table."""
+    pytest.importorskip("cyclopts")
+    from sigel.cli import main
+
     folder = tmp_path_factory.mktemp("command_line")
     section = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
     section.layers["counts"] = section.X.copy()
