@@ -27,7 +27,7 @@ reference_sections <- function(
       } else if (inherits(one, "Seurat")) {
         section_of_object(one, assay[[k]], layer[[k]], image[[k]], coordinates[[k]], call)
       } else {
-        section_of_list(one, call)
+        section_of_list(one, coordinates[[k]], call)
       }
     })
   })
@@ -85,9 +85,9 @@ section_of_object <- function(object, assay, layer, image, coordinates, call) {
   checked_section(seen$counts, seen$places)
 }
 
-section_of_list <- function(pieces, call) {
+section_of_list <- function(pieces, coordinates, call) {
   counts <- as_counts(pieces$counts, "reference", call)
-  table <- pieces$coordinates
+  table <- pieces$coordinates %||% coordinates
   lattice <- pieces$lattice
   if (is.null(table) && is.null(lattice)) {
     return(checked_section(counts, NULL))

@@ -139,7 +139,8 @@ class Section:
         check_section(adata, "adata" if called.owner == "object" else called.owner)
         lattice = lattice_of(adata)
         there = isinstance(spatial_key, str) and spatial_key in adata.obsm
-        alike = [key for key in adata.obsm if _PLACES in key.lower()]
+        names = [*adata.obsm, *map(str, adata.obs)]
+        alike = [key for key in names if any(word in key.lower() for word in _PLACES) or key.lower() == "xy"]
         if not there and (spatial_key != "spatial" or lattice is None) and (placed or alike):
             found = f"no obsm[{spatial_key!r}] in the {called.owner}"
             wanted = f"coordinates, the places of its {called.spots}"
@@ -360,7 +361,7 @@ def in_section(name: object) -> Iterator[None]:
 
 _DISSOCIATED = "dissociated cells have no pictures of genes"
 # In names of coordinates.
-_PLACES = "spatial"
+_PLACES = ("spatial", "coord", "centroid")
 
 
 def check_section(adata: object, argument: str = "adata") -> None:

@@ -40,7 +40,7 @@ def coexpression(values: Standardised, rng: np.random.Generator, n_axes: int = A
     -------
     Coexpression
         Float64 vectors of length 1, `(n_genes, n_axes + 1)`, the last entry large where a gene varies with
-        nothing; and the share of each gene's variance along the axes, 0 to 1, `(n_genes,)`.
+        nothing; and the share of each gene's variance along the axes, noise taken off, 0 to 1, `(n_genes,)`.
 
     Notes
     -----

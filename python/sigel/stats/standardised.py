@@ -48,10 +48,10 @@ class Standardised:
             `(n_rows, n_columns)`, sparse.
         """
         matrix = sparse.csr_matrix(matrix)
-        mean = np.asarray(matrix.mean(axis=0, dtype=np.float64)).ravel()
-        square = np.bincount(
-            matrix.indices, weights=np.square(matrix.data, dtype=np.float64), minlength=matrix.shape[1]
-        )
+        # scipy adds up in the precision of the data.
+        data, n_columns = matrix.data.astype(np.float64), matrix.shape[1]
+        mean = np.bincount(matrix.indices, weights=data, minlength=n_columns) / max(matrix.shape[0], 1)
+        square = np.bincount(matrix.indices, weights=np.square(data), minlength=n_columns)
         sd = np.sqrt(np.maximum(square / max(matrix.shape[0], 1) - mean**2, 0))
         return cls(matrix, mean, divisor(sd))
 

@@ -85,7 +85,8 @@ def impute(
     out
         An `.h5ad` file that takes the result, some genes at a time, where memory would not hold it: all genes
         for 160,000 cells. It is whole or not there, and holds what else would be returned;
-        `sigel.io.read_imputed` reads some of its genes. Not with several rounds. Default: none.
+        `sigel.io.read_imputed` reads some of its genes. An earlier file of that name is replaced. Not with
+        several rounds. Default: none.
     seed
         Decides folds, samples and the GAN.
     device
@@ -172,6 +173,7 @@ def impute(
         for one in _listed(reference)
     ]
     _check_axes(target, _listed(reference))
+    _check_inputs_stay(out, [target, *_listed(reference)])
     file = None if out is None else ImputedFile(out, side.rows().shape[0])
     with shown(progress) as report, file or nullcontext():
         result = impute_section(
@@ -215,6 +217,15 @@ def _check_axes(target: AnnData, references: Sequence[AnnData]) -> None:
         if n > len(measured.intersection(one.var_names)):
             found = f"genes x cells: {n} of the target's genes are among its obs_names"
             raise InputError("reference", found, "cells x genes", "Pass reference.T.")
+
+
+def _check_inputs_stay(out: str | Path | None, given: Sequence[AnnData]) -> None:
+    """Refuse to write where an input lies."""
+    for one in given:
+        held = one.filename
+        if out is not None and held is not None and Path(held).resolve() == Path(out).expanduser().resolve():
+            found = f"{str(out)!r}, which an input is read from"
+            raise InputError("out", found, "a file of its own", 'For example out="imputed.h5ad".')
 
 
 def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | None:

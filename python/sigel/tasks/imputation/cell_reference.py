@@ -29,7 +29,7 @@ def cell_reference(
     max_cells: int,
     rng: np.random.Generator,
 ) -> Reference:
-    """Make cells without places ready to impute from; they are read once, some at a time.
+    """Make cells without places ready to impute from; they are read some at a time.
 
     Parameters
     ----------
@@ -55,10 +55,11 @@ def cell_reference(
     InputError
         When there are fewer than 50 cells with counts.
     """
-    n_cells = section.rows().shape[0]
-    drawn = np.arange(n_cells)
-    if n_cells > max_cells:
-        drawn = np.sort(rng.choice(n_cells, max_cells, replace=False))
+    drawn = np.arange(section.rows().shape[0])
+    if len(drawn) > max_cells:  # of those with counts: an unfiltered matrix is mostly empty
+        drawn = _with_counts(section)
+        if len(drawn) > max_cells:
+            drawn = np.sort(rng.choice(drawn, max_cells, replace=False))
     counts = _cells(section, drawn)
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     full = library > 0
@@ -91,6 +92,12 @@ def cell_reference(
         data_hash=_hash(counts, section.genes),
         explained=found_axes.explained,
     )
+
+
+def _with_counts(section: Section) -> np.ndarray:
+    """Numbers of the cells that have counts."""
+    sums = [np.asarray(chunk.sum(axis=1)).ravel() for _, chunk in section.rows()]
+    return np.flatnonzero(np.concatenate(sums) > 0)
 
 
 def _cells(section: Section, drawn: np.ndarray) -> sparse.csr_matrix:

@@ -99,7 +99,7 @@ def pair_genes(
 
     names = np.empty(len(spelt), dtype=object)
     names[:] = spelt
-    said = _pair_loosely(target, names)
+    said = _pair_loosely(target, names, _listed(orthologs))
     at = {name: column for column, name in enumerate(target)}
     pairs = [(at[name], column) for column, name in enumerate(names) if name in at]
     columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -119,18 +119,19 @@ def pair_genes(
     return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
 
 
-def _pair_loosely(target: list[str], names: np.ndarray) -> list[str]:
+def _pair_loosely(target: list[str], names: np.ndarray, listed: set[str]) -> list[str]:
     """Give genes of the reference the target's spelling where names differ by no more than their writing.
 
-    A name that could be that of several is None: what was measured must not be imputed. Returns what is to be
-    said of it.
+    A name that could be that of several is None: what was measured must not be imputed. Of genes that are
+    `listed` the table of orthologs says all there is to say. Returns what is to be said of it.
     """
     measured, said = set(target), []
-    exact = len(measured & set(names))
+    exact = len((measured & set(names)) - listed)
     for differ, key in _LOOSER:
         there = set(names)
-        ours = _by_key([name for name in target if name not in there], key)
-        theirs = _by_key([name for name in names if name is not None and name not in measured], key)
+        known = measured | listed
+        ours = _by_key([name for name in target if name not in there and name not in listed], key)
+        theirs = _by_key([name for name in names if name is not None and name not in known], key)
         both = [
             (ours[k][0], theirs[k][0]) for k in ours if k in theirs and len(ours[k]) == len(theirs[k]) == 1
         ]
@@ -142,7 +143,7 @@ def _pair_loosely(target: list[str], names: np.ndarray) -> list[str]:
         spelling = {b: a for a, b in both}
         names[:] = [spelling.get(name, name) for name in names]
     keys = {_loosest(name): name for name in target}
-    free = [name for name in names if name is not None and name not in measured]
+    free = [name for name in names if name is not None and name not in measured | listed]
     alike = [(keys[_loosest(name)], name) for name in free if _loosest(name) in keys]
     if alike:
         what = f"{len(alike)} names of the reference are nearly those of genes of the target and are not used"
@@ -150,6 +151,16 @@ def _pair_loosely(target: list[str], names: np.ndarray) -> list[str]:
         lost = {theirs for _, theirs in alike}
         names[:] = [None if name in lost else name for name in names]
     return said
+
+
+def _listed(orthologs: Mapping[str, str] | pd.DataFrame | None) -> set[str]:
+    """All names in a table of orthologs that is sound."""
+    if orthologs is None:
+        return set()
+    if isinstance(orthologs, pd.DataFrame):
+        table = orthologs.rename(columns=lambda name: str(name).casefold())
+        return set(map(str, table[["target", "reference"]].to_numpy().ravel()))
+    return {str(name) for pair in orthologs.items() for name in pair}
 
 
 def _said(what: str, pairs: list[tuple[str, str]]) -> str:

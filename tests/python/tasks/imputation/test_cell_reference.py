@@ -147,3 +147,32 @@ def test_axes_are_those_of_a_decomposition():
     edge = (1 + np.sqrt(60 / 800)) ** 2
     kept = np.clip(1 - edge / values[:10], 0, 1)
     np.testing.assert_allclose(found.explained.sum(), (values[:10] * kept**2).sum(), rtol=0.02)
+
+
+def test_the_sample_is_of_cells_with_counts(panel):
+    target, cells, _ = panel
+    empty = ad.AnnData(sparse.csr_matrix((20_000, cells.n_vars), dtype=np.float32), var=cells.var)
+    whole = ad.concat([empty, cells], index_unique="-")
+    genes = [gene for gene in cells.var_names if gene not in target.var_names][:5]
+    made = impute(target, whole, genes=genes, intervals=False, config={"max_spots": 1000})
+    alone = impute(target, cells, genes=genes, intervals=False)
+    np.testing.assert_allclose(np.asarray(made.X), np.asarray(alone.X), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("key", ["coords", "xy", "X_spatial"])
+def test_places_under_another_name_are_asked_about(panel, key):
+    target, cells, _ = panel
+    other = cells.copy()
+    other.obsm[key] = np.zeros((cells.n_obs, 2))
+    with pytest.raises(InputError, match=rf"no obsm\['spatial'\].*'{key}'"):
+        impute(target, other)
+
+
+def test_an_input_is_never_written_over(panel, tmp_path):
+    target, cells, _ = panel
+    cells.write_h5ad(tmp_path / "cells.h5ad")
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    with pytest.raises(InputError, match=r"`out`.*an input is read from"):
+        impute(target, backed, out=tmp_path / "cells.h5ad")
+    backed.file.close()
+    assert ad.read_h5ad(tmp_path / "cells.h5ad").shape == cells.shape

@@ -270,3 +270,11 @@ def test_what_is_told_of_names_points_at_the_line_of_the_caller():
         pair_genes([*names, "MBP", "AQP4"], [*names, "Mbp", "Aqp4"], {"MBP": "Mbp", "GFAP": "Mbp"}, least=1)
     assert len(caught) == 2
     assert {one.filename for one in caught} == {__file__}
+
+
+def test_what_a_table_drops_is_not_paired_by_its_writing():
+    table = pd.DataFrame({"target": [*HUMAN[:20], HUMAN[0]], "reference": [*MOUSE[:20], "Other"]})
+    with pytest.warns(UserWarning, match="2 of 21 orthologs are dropped"):
+        pairing = pair_genes(HUMAN[:20], [*MOUSE[:20], "Other"], table)
+    assert len(pairing.target) == 19
+    assert HUMAN[0] in pairing.unpaired
