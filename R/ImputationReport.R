@@ -130,7 +130,8 @@ imputation_of <- function(object, assay, call) {
     fix <- "Call `ImputeGenes()` first."
     sigel_abort("object", "an assay without imputed genes", "one that `ImputeGenes()` made", fix, call)
   }
-  genes <- object[[]][IMPUTED_COLUMNS]
+  # Earlier versions knew less.
+  genes <- object[[]][intersect(IMPUTED_COLUMNS, names(object[[]]))]
   # Tables of 0.5.0 have underscores.
   misc <- lapply(misc, function(part) if (is.data.frame(part)) dotted(part) else part)
   tables <- c("lower", "upper", names(IMPUTED_TABLES))

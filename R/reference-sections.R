@@ -25,9 +25,9 @@ reference_sections <- function(
       if (inherits(one, "sigel_section")) {
         one # read by the method for Seurat objects
       } else if (inherits(one, "Seurat")) {
-        section_of_object(one, assay[[k]], layer[[k]], image[[k]], coordinates[[k]], call)
+        section_of_object(one, assay[[k]], layer[[k]], image[[k]], coordinates[[k]], call, placed = FALSE)
       } else {
-        section_of_list(one, coordinates[[k]], call)
+        section_of_list(one, call, coordinates[[k]], placed = FALSE)
       }
     })
   })
@@ -74,10 +74,14 @@ for_each_reference <- function(x, n, argument, call) {
   unname(as.list(x))
 }
 
-section_of_object <- function(object, assay, layer, image, coordinates, call) {
+# `placed`: whether cells must have places.
+section_of_object <- function(object, assay, layer, image, coordinates, call, placed = TRUE) {
   assay <- choose_assay(object, assay, call)
   counts <- as_counts(read_counts(object[[assay]], layer %||% "counts", call), "layer", call)
   if (is.null(coordinates) && is.null(image) && !length(SeuratObject::Images(object))) {
+    if (placed) {
+      no_places("an object without an image", "`reference.coordinates`", call)
+    }
     return(checked_section(counts, NULL))
   }
   places <- places_of(object, image, coordinates, colnames(counts), call)
@@ -85,11 +89,14 @@ section_of_object <- function(object, assay, layer, image, coordinates, call) {
   checked_section(seen$counts, seen$places)
 }
 
-section_of_list <- function(pieces, coordinates, call) {
+section_of_list <- function(pieces, call, coordinates = NULL, placed = TRUE) {
   counts <- as_counts(pieces$counts, "reference", call)
   table <- pieces$coordinates %||% coordinates
   lattice <- pieces$lattice
   if (is.null(table) && is.null(lattice)) {
+    if (placed) {
+      no_places("counts without coordinates", "`coordinates` in the list", call)
+    }
     return(checked_section(counts, NULL))
   }
   if (is.null(lattice)) {
@@ -108,6 +115,12 @@ section_of_list <- function(pieces, coordinates, call) {
 
 checked_section <- function(counts, places) {
   structure(list(counts = counts, places = places), class = "sigel_section")
+}
+
+no_places <- function(found, give, call) {
+  wanted <- "a spatial section, with the place of every cell"
+  fix <- sprintf("Give %s; dissociated single cells have no places.", give)
+  sigel_abort("reference", found, wanted, fix, call)
 }
 
 # A reference whose cells bear the names of the target's genes lies on its side.
