@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,13 +17,12 @@ from sigel.images.canvas import on_one_canvas
 from sigel.images.pooling import images_of, matching, read_section
 from sigel.images.raster import Raster
 from sigel.images.section import Called, Section, in_section, joined_genes
+from sigel.runtime.provenance import content_hash
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 EMBEDDED = "embedded"
-# What is hashed at a time: 8 MB as float64.
-_HASHED = 2**20
 
 
 @dataclass(frozen=True)
@@ -102,17 +100,12 @@ class GeneImages:
     @cached_property
     def data_hash(self) -> str:
         """Short hash of all that images are made of: the same input gives the same hash."""
-        digest = hashlib.sha256()
         counts, raster = self.counts, self.raster
         parts = (counts.data, counts.indices, counts.indptr, self.depth, raster.pixel_of_spot)
-        for part in (*parts, raster.rows, raster.cols, raster.affine.ravel()):
-            # By pieces: as numbers of eight bytes all at once would be twice the images.
-            for start in range(0, len(part), _HASHED):
-                digest.update(part[start : start + _HASHED].astype(np.float64).tobytes())
-        digest.update("\n".join([raster.kind, *self.genes]).encode())
+        names = ["\n".join([raster.kind, *self.genes])]
         if self.sections:
-            digest.update("\n".join([*self.sections, *map(str, raster.starts)]).encode())
-        return digest.hexdigest()[:16]
+            names.append("\n".join([*self.sections, *map(str, raster.starts)]))
+        return content_hash(*parts, raster.rows, raster.cols, raster.affine.ravel(), *names)
 
     @classmethod
     def from_anndata(

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 import torch
 
 from sigel._version import __version__
+
+# What is hashed at a time: 8 MB as float64.
+_HASHED = 2**20
+
+
+def content_hash(*parts: np.ndarray | str) -> str:
+    """Short hash of what a result is made of: the same input gives the same hash.
+
+    Parameters
+    ----------
+    parts
+        Arrays of numbers and texts, in an order that is always the same.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, str):
+            digest.update(part.encode())
+            continue
+        # By pieces: as numbers of eight bytes all at once would be twice the images.
+        for start in range(0, len(part), _HASHED):
+            digest.update(np.asarray(part[start : start + _HASHED], dtype=np.float64).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def provenance(seed: int, device: torch.device, data_hash: str, seconds: float) -> dict[str, Any]:
