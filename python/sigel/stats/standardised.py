@@ -48,12 +48,8 @@ class Standardised:
             `(n_rows, n_columns)`, sparse.
         """
         matrix = sparse.csr_matrix(matrix)
-        # scipy adds up in the precision of the data.
-        data, n_columns = matrix.data.astype(np.float64), matrix.shape[1]
-        mean = np.bincount(matrix.indices, weights=data, minlength=n_columns) / max(matrix.shape[0], 1)
-        square = np.bincount(matrix.indices, weights=np.square(data), minlength=n_columns)
-        sd = np.sqrt(np.maximum(square / max(matrix.shape[0], 1) - mean**2, 0))
-        return cls(matrix, mean, divisor(sd))
+        mean, variance = column_moments(matrix)
+        return cls(matrix, mean, divisor(np.sqrt(variance)))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -117,3 +113,23 @@ class Standardised:
         if self.more is not None:
             dense = np.hstack([dense, self.more[index]])
         return dense.astype(np.float32)
+
+
+def column_moments(
+    matrix: Num[sparse.csr_matrix, "rows columns"],
+) -> tuple[Float[np.ndarray, " columns"], Float[np.ndarray, " columns"]]:
+    """Mean and variance of the columns, float64 `(n_columns,)` each.
+
+    Parameters
+    ----------
+    matrix
+        `(n_rows, n_columns)`, CSR.
+    """
+    n_rows, n_columns = matrix.shape
+    # scipy adds up in the precision of the data.
+    data = matrix.data.astype(np.float64)
+    mean, square = (
+        np.bincount(matrix.indices, weights=one, minlength=n_columns) / max(n_rows, 1)
+        for one in (data, np.square(data))
+    )
+    return mean, np.maximum(square - mean**2, 0)

@@ -15,6 +15,7 @@ from sigel.errors import InputError, span, unknown_name
 from sigel.images.section import Section
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import check_seed
+from sigel.stats.standardised import column_moments
 from sigel.tasks.domains.gene_facts import gene_facts
 from sigel.tasks.domains.inputs import (
     counted,
@@ -119,10 +120,7 @@ def gene_variance(section: Section) -> np.ndarray:
     section
         Raw counts.
     """
-    values = normalised(section.counts, None)
-    mean = np.asarray(values.mean(axis=0, dtype=np.float64)).ravel()
-    values.data = np.square(values.data)
-    return np.maximum(np.asarray(values.mean(axis=0, dtype=np.float64)).ravel() - mean**2, 0)
+    return column_moments(normalised(section.counts, None))[1]
 
 
 def check_choice(share: float, n_genes: int | None, balance: float, n: int) -> None:

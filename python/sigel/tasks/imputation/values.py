@@ -11,6 +11,7 @@ from scipy import sparse
 from sigel.config.imputation import ImputeConfig
 from sigel.stats.conformal import ConformalIntervals
 from sigel.stats.nearest_means import mean_of_nearest
+from sigel.stats.standardised import column_moments
 from sigel.tasks.imputation.ensemble import HeldOut
 from sigel.tasks.imputation.expression_levels import LevelModel, Levels
 from sigel.tasks.imputation.reference_facts import GeneFacts
@@ -105,10 +106,9 @@ def calibrate(
         Whether to calibrate intervals.
     """
     measured = target.measured(shared)
-    mean = np.asarray(measured.mean(axis=0, dtype=np.float64)).ravel()
-    square = np.asarray(measured.multiply(measured).mean(axis=0, dtype=np.float64)).ravel()
+    mean, variance = column_moments(measured)
     zeros = 1 - measured.getnnz(axis=0) / max(measured.shape[0], 1)
-    sd = np.sqrt(np.maximum(square - mean**2, 0))
+    sd = np.sqrt(variance)
 
     def learned(genes: np.ndarray) -> LevelModel:
         return LevelModel.fit(
