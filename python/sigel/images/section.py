@@ -139,9 +139,8 @@ class Section:
         check_section(adata, "adata" if called.owner == "object" else called.owner)
         lattice = lattice_of(adata)
         there = isinstance(spatial_key, str) and spatial_key in adata.obsm
-        names = [*adata.obsm, *map(str, adata.obs)]
-        alike = [key for key in names if any(word in key.lower() for word in _PLACES) or key.lower() == "xy"]
-        if not there and (spatial_key != "spatial" or lattice is None) and (placed or alike):
+        lacks = not there and (spatial_key != "spatial" or lattice is None)
+        if lacks and (placed or _names_places(adata)):
             found = f"no obsm[{spatial_key!r}] in the {called.owner}"
             wanted = f"coordinates, the places of its {called.spots}"
             known = ", ".join(map(repr, adata.obsm)) or "none"
@@ -362,6 +361,12 @@ def in_section(name: object) -> Iterator[None]:
 _DISSOCIATED = "dissociated cells have no pictures of genes"
 # In names of coordinates.
 _PLACES = ("spatial", "coord", "centroid")
+
+
+def _names_places(adata: AnnData) -> bool:
+    """Whether an object that seems to have no places names some."""
+    names = [name.lower() for name in (*adata.obsm, *map(str, adata.obs))]
+    return any(name == "xy" or any(word in name for word in _PLACES) for name in names)
 
 
 def check_section(adata: object, argument: str = "adata") -> None:

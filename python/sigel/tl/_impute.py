@@ -211,8 +211,8 @@ def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
 
 def _check_axes(target: AnnData, references: Sequence[AnnData]) -> None:
     """Refuse a reference whose cells bear the names of the target's genes."""
+    measured = set(target.var_names)
     for one in references:
-        measured = set(target.var_names)
         n = len(measured.intersection(one.obs_names))
         if n > len(measured.intersection(one.var_names)):
             found = f"genes x cells: {n} of the target's genes are among its obs_names"

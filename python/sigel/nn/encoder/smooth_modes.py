@@ -56,15 +56,11 @@ def smooth_modes(
         for part in parts
     ]
     value = torch.cat([values for values, _ in found])
-    lead = value.argsort(descending=True, stable=True)[:n_modes]
-    modes, begin = positions.new_zeros(len(positions), len(lead)), 0
-    place = torch.full((len(value),), -1, device=value.device)
-    place[lead] = torch.arange(len(lead), device=value.device)
-    for part, (values, own) in zip(parts, found, strict=True):
-        at = place[begin : begin + len(values)]
-        begin += len(values)
-        modes[part, at[at >= 0]] = own[:, at >= 0]
-    return value[lead].clamp_min(0), modes
+    leads = torch.zeros(len(value), dtype=torch.bool, device=value.device)
+    leads[value.argsort(descending=True, stable=True)[:n_modes]] = True
+    of_parts = leads.split([len(values) for values, _ in found])
+    modes = torch.block_diag(*(own[:, lead] for (_, own), lead in zip(found, of_parts, strict=True)))
+    return value[leads].clamp_min(0), modes
 
 
 def _covariance(positions: Float[Tensor, "n_pixels 2"]) -> Callable[[Tensor], Tensor]:
