@@ -35,6 +35,7 @@ STAGES = (
     "known pairs",
     "gene weights",
     "surrogates",
+    "co-expression",
 )
 
 

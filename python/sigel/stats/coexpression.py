@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy import sparse
 
+from sigel.nn.encoder.subspace import leading
 from sigel.stats.standardised import Standardised
 
 # Axes of co-expression; of 30 and 50, those of sections without their places imputed alike (0.301, 0.302).
 AXES = 50
-SWEEPS = 6
+SWEEPS = 7
 # A gene of few cells would else be an axis of its own.
 MOST_SD = 10.0
 
@@ -24,15 +26,15 @@ class Coexpression(NamedTuple):
     explained: Float[np.ndarray, " n_genes"]
 
 
-def coexpression(values: Standardised, rng: np.random.Generator, n_axes: int = AXES) -> Coexpression:
+def coexpression(values: Standardised, generator: torch.Generator, n_axes: int = AXES) -> Coexpression:
     """Vectors of genes from their co-expression, and what of each the axes explain.
 
     Parameters
     ----------
     values
         z-scores of normalised values, `(n_cells, n_genes)`.
-    rng
-        Of the start of the search for the axes.
+    generator
+        CPU generator of the start of the search for the axes.
     n_axes
         How many.
 
@@ -52,29 +54,33 @@ def coexpression(values: Standardised, rng: np.random.Generator, n_axes: int = A
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import numpy as np, torch
     >>> from scipy import sparse
     >>> from sigel.stats.coexpression import coexpression
     >>> from sigel.stats.standardised import Standardised
     >>> rng = np.random.default_rng(0)
     >>> kind = rng.random((500, 1)) < 0.5
     >>> x = rng.poisson(np.where(np.arange(20) < 10, 5.0 * kind + 0.5, 2.0))
-    >>> found = coexpression(Standardised.of(sparse.csr_matrix(x.astype(np.float32))), rng, 5)
+    >>> values = Standardised.of(sparse.csr_matrix(x.astype(np.float32)))
+    >>> found = coexpression(values, torch.Generator().manual_seed(0), 5)
     >>> bool(found.explained[:10].min() > found.explained[10:].max())
     True
     """
     n, n_genes = values.shape
     clipped = _clipped(values)
+
+    def correlations(x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(clipped.transposed_product(clipped @ x.numpy()) / n)
+
     k = max(min(n_axes, n - 1, n_genes - 1), 1)
-    basis = np.linalg.qr(rng.standard_normal((n_genes, min(k + 10, n_genes))))[0]
-    for _ in range(SWEEPS):  # subspace iteration, as in `sigel.nn.encoder.subspace`
-        cells = np.linalg.qr(clipped @ basis)[0]
-        basis = np.linalg.qr(clipped.transposed_product(cells))[0]
-    _, size, turn = np.linalg.svd(clipped @ basis, full_matrices=False)
-    value = size[:k] ** 2 / n
+    like = torch.zeros(1, dtype=torch.float64)
+    value, axes = (
+        found.numpy()
+        for found in leading(correlations, n_genes, k, sweeps=SWEEPS, generator=generator, like=like)
+    )
     edge = (1 + np.sqrt(n_genes / n)) ** 2
     kept = np.clip(1 - edge / np.maximum(value, 1e-12), 0, 1)
-    along = (basis @ turn.T)[:, :k] * np.sqrt(value) * kept  # (n_genes, k)
+    along = axes * np.sqrt(np.maximum(value, 0)) * kept  # (n_genes, k)
     squares = np.square(along).sum(axis=1)
     pole = max(float(np.sqrt(np.median(squares))), 1e-6)
     lifted = np.column_stack([along, np.full(n_genes, pole)]) / np.sqrt(squares + pole**2)[:, None]

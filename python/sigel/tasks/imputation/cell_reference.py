@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 from scipy import sparse
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
+from sigel.images.counts import SpotRows
 from sigel.images.pooling import matching
 from sigel.images.section import Section
+from sigel.runtime.provenance import content_hash
+from sigel.runtime.seeds import torch_stream
 from sigel.stats.coexpression import coexpression
 from sigel.stats.scaling import centred, log_normalised
 from sigel.stats.standardised import Standardised
@@ -28,6 +29,7 @@ def cell_reference(
     *,
     max_cells: int,
     rng: np.random.Generator,
+    seed: int,
 ) -> Reference:
     """Make cells without places ready to impute from; they are read some at a time.
 
@@ -44,6 +46,8 @@ def cell_reference(
         Cells that are used; of more a sample is drawn.
     rng
         Draws the sample.
+    seed
+        As in `sigel.tl.impute`.
 
     Returns
     -------
@@ -55,19 +59,16 @@ def cell_reference(
     InputError
         When there are fewer than 50 cells with counts.
     """
-    drawn = np.arange(section.rows().shape[0])
-    if len(drawn) > max_cells:  # of those with counts: an unfiltered matrix is mostly empty
-        drawn = _with_counts(section)
-        if len(drawn) > max_cells:
-            drawn = np.sort(rng.choice(drawn, max_cells, replace=False))
-    counts = _cells(section, drawn)
-    library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
-    full = library > 0
-    if full.sum() < LEAST_CELLS:
-        found = f"{int(full.sum())} cells with counts"
+    drawn = _with_counts(section)  # an unfiltered matrix is mostly empty
+    if len(drawn) < LEAST_CELLS:
+        found = f"{len(drawn)} cells with counts"
         fix = "Pass raw counts of more cells, or a section with places."
         raise InputError("reference", found, f"{LEAST_CELLS} or more", fix)
-    counts, library = counts[full], library[full]
+    if len(drawn) > max_cells:
+        drawn = np.sort(rng.choice(drawn, max_cells, replace=False))
+    parts = [chunk for _, chunk in SpotRows.some(section.counts, drawn)]
+    counts = sparse.csr_matrix(sparse.vstack(parts, format="csr"))
+    library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     config = ImageConfig()
     named = np.array([name is not None for name in names], dtype=bool)
     beside = matching(section.genes, config.exclude)
@@ -77,7 +78,7 @@ def cell_reference(
         found = "no gene that is detected in its cells and can be used"
         raise InputError("reference", found, "counts of genes", "Is it cells x genes?")
     values = Standardised.of(log_normalised(counts[:, columns], library, REFERENCE_SUM))
-    found_axes = coexpression(values, rng)
+    found_axes = coexpression(values, torch_stream(seed, "co-expression"))
     alone = sparse.identity(len(library), dtype=np.float32, format="csr")
     status = {
         str(names[at]): "excluded by name" if beside[at] else NO_COUNTS
@@ -89,31 +90,19 @@ def cell_reference(
         representations=centred(found_axes.vectors),
         smoothers=dict.fromkeys(scales, alone),
         status=status,
-        data_hash=_hash(counts, section.genes),
+        data_hash=content_hash(
+            "\n".join(map(str, section.genes)), counts.indptr, counts.indices, counts.data
+        ),
         explained=found_axes.explained,
     )
 
 
 def _with_counts(section: Section) -> np.ndarray:
-    """Numbers of the cells that have counts."""
-    sums = [np.asarray(chunk.sum(axis=1)).ravel() for _, chunk in section.rows()]
-    return np.flatnonzero(np.concatenate(sums) > 0)
-
-
-def _cells(section: Section, drawn: np.ndarray) -> sparse.csr_matrix:
-    """Counts of some cells, checked; of all the others nothing is kept."""
-    parts, whole, rows = [], True, section.rows()
+    """Numbers of the cells that have counts, after all counts were checked."""
+    sums, whole, rows = [], True, section.rows()
     for where, chunk in rows:
-        own = drawn[(drawn >= where.start) & (drawn < where.stop)] - where.start
         whole &= section.check_values(chunk, where, rows.shape[0])
-        parts.append(chunk[own])
+        sums.append(np.asarray(chunk.sum(axis=1)).ravel())
     if not whole:
         section.tell_of_fractions()
-    return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
-
-
-def _hash(counts: sparse.csr_matrix, genes: np.ndarray) -> str:
-    digest = hashlib.sha256("\n".join(map(str, genes)).encode())
-    for part in (counts.indptr, counts.indices, counts.data):
-        digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
-    return digest.hexdigest()[:16]
+    return np.flatnonzero(np.concatenate(sums) > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from sigel.images.section import Section
 from sigel.model import SIGEL
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
-from sigel.runtime.provenance import provenance
+from sigel.runtime.provenance import content_hash, provenance
 from sigel.runtime.seeds import stream, torch_stream
 from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tasks.imputation.empty_cells import Values, cells_with_counts, for_all_cells
@@ -191,20 +190,15 @@ def impute(
     def made_of(z: np.ndarray, facts: GeneFacts) -> _Made:
         return for_all_cells(full, *values_and_bounds(z, facts, side, shared, calibration, config))
 
-    if file is None:
-        rounds = predict_in_rounds(ensemble, side, shared, wanted, parts, make, config.batch_genes)
-        wanted_facts = wanted_facts.take(rounds.order)
-        values, lower, upper = made_of(rounds.z, wanted_facts)
-    else:
-        used, end = make(side.panel(shared)), 0
-        for some in batches(parts[0], config.batch_genes):
-            z = ensemble.predict(used, side.smoothers, wanted[some])
-            value, low, high = made_of(z, wanted_facts.take(some))
-            at, end = slice(end, end + len(some)), end + len(some)
-            file.write(at, len(parts[0]), X=value, lower=low, upper=high)
-        rounds = Rounds(np.empty((0, 0)), parts[0], np.ones(len(parts[0]), dtype=np.int64), [used])
-        wanted_facts = wanted_facts.take(rounds.order)
-        values = lower = upper = None
+    def to_file(z: np.ndarray, at: slice) -> None:
+        assert file is not None
+        value, low, high = made_of(z, wanted_facts.take(parts[0][at]))
+        file.write(at, len(parts[0]), X=value, lower=low, upper=high)
+
+    taken = None if file is None else to_file
+    rounds = predict_in_rounds(ensemble, side, shared, wanted, parts, make, config.batch_genes, taken)
+    facts_made = wanted_facts.take(rounds.order)
+    values, lower, upper = (None, None, None) if file is not None else made_of(rounds.z, facts_made)
     say(4, f"{len(rounds.order)} genes")
 
     return Imputed(
@@ -212,7 +206,7 @@ def impute(
         values=values,
         lower=lower,
         upper=upper,
-        table=_gene_table(trust, wanted_facts, rounds, config),
+        table=_gene_table(trust, facts_made, rounds, config),
         shared=trust.shared,
         weights=ensemble.table(),
         coverage=calibration.coverage,
@@ -314,7 +308,6 @@ def _report(
 def _hash(target: Target, inputs: Inputs) -> str:
     """Short hashes of the target's counts, genes and places, and of the references' images."""
     section = target.section
-    digest = hashlib.sha256("\n".join(map(str, section.genes)).encode())
-    for part in (section.counts.indptr, section.counts.indices, section.counts.data, section.coordinates):
-        digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
-    return "-".join([digest.hexdigest()[:16], *(one.data_hash for one in inputs.references)])
+    counts, names = section.counts, "\n".join(map(str, section.genes))
+    own = content_hash(names, counts.indptr, counts.indices, counts.data, np.asarray(section.coordinates))
+    return "-".join([own, *(one.data_hash for one in inputs.references)])

@@ -97,7 +97,9 @@ def prepare(
         else:
             _refuse_model(fitted)
             made.append(
-                cell_reference(section, pairing.names, config.scales, max_cells=config.max_spots, rng=rng)
+                cell_reference(
+                    section, pairing.names, config.scales, max_cells=config.max_spots, rng=rng, seed=seed
+                )
             )
         columns = genes_to_impute(pairing, measured, section.genes, None)
         lacking |= dict.fromkeys(str(name) for name in pairing.names[columns])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from sigel.tasks.imputation.target_reference import Target
 class Rounds(NamedTuple):
     """What the rounds predicted, round after round."""
 
-    z: np.ndarray  # predicted z-scores, float32 (n_cells, n)
+    z: np.ndarray  # predicted z-scores, float32 (n_cells, n); (n_cells, 0) where they were taken
     order: np.ndarray  # positions of their genes among those wanted, (n,)
     number: np.ndarray  # round of each, from 1, (n,)
     predictors: list[list[Predictor]]  # of each round
@@ -65,6 +65,7 @@ def predict_in_rounds(
     rounds: list[np.ndarray],
     make: MakePredictors,
     batch_genes: int,
+    taken: Callable[[np.ndarray, slice], None] | None = None,
 ) -> Rounds:
     """Predict the genes of one round after another.
 
@@ -82,8 +83,12 @@ def predict_in_rounds(
         Makes the predictors from a panel.
     batch_genes
         Genes predicted at a time.
+    taken
+        Takes the z-scores of each batch, and where they stand among all, of a single round: later ones would
+        need them. Default: they are kept.
     """
-    z = np.empty((target.n_cells, sum(map(len, rounds))), dtype=np.float32)
+    kept = 0 if taken is not None else sum(map(len, rounds))
+    z = np.empty((target.n_cells, kept), dtype=np.float32)
     panel, used, end = target.panel(shared), [], 0
     for number, part in enumerate(rounds):
         if number:
@@ -91,8 +96,12 @@ def predict_in_rounds(
             panel = panel.joined(wanted[before], z[:, end - len(before) : end])
         used.append(make(panel))
         for some in batches(part, batch_genes):
-            z[:, end : end + len(some)] = ensemble.predict(used[-1], target.smoothers, wanted[some])
-            end += len(some)
+            found = ensemble.predict(used[-1], target.smoothers, wanted[some])
+            at, end = slice(end, end + len(some)), end + len(some)
+            if taken is None:
+                z[:, at] = found
+            else:
+                taken(found, at)
     number_of = np.repeat(np.arange(1, len(rounds) + 1), [len(part) for part in rounds])
     return Rounds(z, np.concatenate(rounds), number_of, used)
 
