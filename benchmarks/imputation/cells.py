@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 
-import sigel
 from benchmarks.harness.job import Job
-from benchmarks.harness.numerics import mean_of_nearest
 from benchmarks.harness.report import Table, figures, say
 from benchmarks.harness.sections import crop, read_plane, there
 from benchmarks.imputation.metrics import METRICS, accuracy_score
@@ -24,18 +22,17 @@ from benchmarks.imputation.splits import (
     LEAST_SPOTS,
     N_FOLDS,
     PANEL,
-    QUICK,
     XENIUM,
     Split,
+    simulated_split,
     split_of,
 )
 from benchmarks.imputation.stages import AUTO, METHODS, PEERS, TANGRAM, Outcome, apply, hand_over
-from benchmarks.imputation.tables import COST, N_AT_A_TIME, RING, empty, measures
+from benchmarks.imputation.tables import N_AT_A_TIME, empty, scored_rows
 from benchmarks.imputation.trust import N_STRATA, STRATA, coverage_rows, gene_table, trust_row
 
 STARMAP, COSMX, LIVER = "starmap_v1_BY3_1k", "cosmx_nsclc_crop", "st_mliver_CN"
 CELLS, PLACES = "SIGEL, cells", "SIGEL, places"
-SMOOTHED = f"{TANGRAM}, averaged over {RING} cells"
 # Methods that need no places of the reference, and whether they are shown them all the same.
 ROWS: dict[str, tuple[str, bool]] = {
     "mean image": ("mean image", False),
@@ -174,8 +171,7 @@ def splits(job: Job) -> Iterator[tuple[Split, bool]]:
         The call; `n_pairs` takes the first.
     """
     if job.quick:
-        target, reference, _ = sigel.datasets.simulated_panel(60, seed=job.seed, **QUICK)
-        yield split_of("simulated", target, [reference], job.seed, n_folds=2), False
+        yield simulated_split(job.seed), False
         return
     for name, pair in list(PAIRS.items())[: job.n_pairs]:
         if there(pair.target, pair.reference):
@@ -222,7 +218,8 @@ def run_split(split: Split, job: Job) -> Found:
     job
         The call.
     """
-    found, scored = Found(), {}
+    found = Found()
+    scored: dict[str, dict[str, object]] = {}
     missing: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         bare = [without_places(reference) for reference in split.references]
@@ -250,13 +247,7 @@ def run_split(split: Split, job: Job) -> Found:
             say(f"imputation from cells: {row}: {outcome}")
             missing.append(f"{row} ({outcome})")
             continue
-        predicted = np.concatenate([fold.values for fold in outcome.folds], axis=1)
-        seconds = [float(np.median(each)) for each in (outcome.seconds, outcome.cpu_seconds)]
-        cost = dict(zip(COST, (*seconds, outcome.peak_gb), strict=True))
-        scored[row] = measures(split, predicted) | cost
-        if row == TANGRAM:
-            near = mean_of_nearest(split.target.obsm["spatial"], RING)
-            scored[SMOOTHED] = measures(split, near @ np.nan_to_num(predicted)) | cost
+        scored |= scored_rows(split, row, outcome)
         if row == CELLS:
             found.ours = outcome
         say(f"imputation from cells: {row}: {figures(scored[row])}")

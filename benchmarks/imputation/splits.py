@@ -79,14 +79,25 @@ def splits(job: Job) -> Iterator[Split]:
         The call; `n_pairs` takes the first.
     """
     if job.quick:
-        target, reference, _ = sigel.datasets.simulated_panel(60, seed=job.seed, **QUICK)
-        yield split_of("simulated", target, [reference], job.seed, n_folds=2)
+        yield simulated_split(job.seed)
         return
     for name, (target, references, most) in list(PAIRS.items())[: job.n_pairs]:
         if there(target, *references):
             cells = crop(read_plane(target), most)
             parts = [read_plane(reference) for reference in references]
             yield split_of(name, cells, parts, job.seed, ours_alone=name in OURS_ALONE)
+
+
+def simulated_split(seed: int) -> Split:
+    """A small split for a quick call.
+
+    Parameters
+    ----------
+    seed
+        Of the simulation and the folds.
+    """
+    target, reference, _ = sigel.datasets.simulated_panel(60, seed=seed, **QUICK)
+    return split_of("simulated", target, [reference], seed, n_folds=2)
 
 
 def split_of(

@@ -20,6 +20,7 @@ from benchmarks.imputation.trust import coverage_rows, gene_table, trust_row
 CEILING = 60
 N_AT_A_TIME = 2
 RING = 7
+SMOOTHED = f"{TANGRAM}, averaged over {RING} cells"
 COLUMNS = [name for metric in METRICS for name in (metric, f"{metric} sd")]
 COST = ("seconds a fold", "CPU seconds", "peak GB")
 NOTE = (
@@ -132,14 +133,7 @@ def run_split(split: Split, job: Job) -> Found:
                     say(f"imputation: {method}: {outcome}")
                     found.rows.append(empty(f"{method} ({outcome})"))
                     continue
-                predicted = np.concatenate([fold.values for fold in outcome.folds], axis=1)
-                seconds = [float(np.median(each)) for each in (outcome.seconds, outcome.cpu_seconds)]
-                cost = dict(zip(COST, (*seconds, outcome.peak_gb), strict=True))
-                scored[method] = measures(split, predicted) | cost
-                if method == TANGRAM:
-                    near = mean_of_nearest(split.target.obsm["spatial"], RING)
-                    smooth = measures(split, near @ np.nan_to_num(predicted))
-                    scored[f"{TANGRAM}, averaged over {RING} cells"] = smooth | cost
+                scored |= scored_rows(split, method, outcome)
                 if method == AUTO:
                     found.auto = outcome
                 say(f"imputation: {method}: {figures(scored[method])}")
@@ -153,6 +147,28 @@ def run_split(split: Split, job: Job) -> Found:
     found.rows.append(ceiling)
     say(f"imputation: ceiling: {figures(ceiling)}")
     return found
+
+
+def scored_rows(split: Split, row: str, outcome: Outcome) -> dict[str, dict[str, object]]:
+    """Measures and cost of a method; of Tangram also those of its values averaged over nearest cells.
+
+    Parameters
+    ----------
+    split
+        With the truth.
+    row
+        What the method's row is called.
+    outcome
+        What it predicted, fold by fold.
+    """
+    predicted = np.concatenate([fold.values for fold in outcome.folds], axis=1)
+    seconds = [float(np.median(each)) for each in (outcome.seconds, outcome.cpu_seconds)]
+    cost = dict(zip(COST, (*seconds, outcome.peak_gb), strict=True))
+    rows = {row: measures(split, predicted) | cost}
+    if row == TANGRAM:
+        near = mean_of_nearest(split.target.obsm["spatial"], RING)
+        rows[SMOOTHED] = measures(split, near @ np.nan_to_num(predicted)) | cost
+    return rows
 
 
 def measures(split: Split, predicted: np.ndarray) -> dict[str, object]:

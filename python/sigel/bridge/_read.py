@@ -7,7 +7,8 @@ from typing import Any
 
 from sigel.bridge._pieces import names_of, whole_or_none
 from sigel.bridge._section import matrix_pieces, pieces_of
-from sigel.io._read import Sample, joined, read_samples
+from sigel.io._read import Sample, by_name, read_samples
+from sigel.io._several import joined
 from sigel.io._sources import Options
 from sigel.keys import OTHER_FEATURES, SAMPLE
 
@@ -38,7 +39,7 @@ def read_section(
     """
     options = Options(bin_size=whole_or_none(bin_size, "bin_size"), images=False, **(settings or {}))
     samples = read_samples(path, platform, None if sample is None else names_of(sample), options)
-    adata = joined(samples)
+    adata = joined(by_name(samples))
     ids = adata.var.get("gene_ids")
     return pieces_of(adata) | {
         "sample": adata.obs[SAMPLE].astype(str).tolist() if len(samples) > 1 else None,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from sigel.cli._inputs import Given, read_given
-from sigel.cli._options import READ, TELL, Flag, Inputs, Names, Read, Tell, Write, asks
+from sigel.cli._options import READ, TELL, Flag, Inputs, Names, Read, SectionKey, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
 from sigel.cli._samples import against, of_sections, paths_in, samples_at
 from sigel.cli._tables import facts
@@ -28,7 +25,7 @@ def compare(
     donor: str | None = None,
     covariates: Names = (),
     paired: Flag = False,
-    section_key: Annotated[str | None, Parameter(name=("--section-key", "--section"))] = None,
+    section_key: SectionKey = None,
     spatial_key: str = "spatial",
     config: str | None = None,
     seed: int = 0,

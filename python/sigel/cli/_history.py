@@ -29,25 +29,31 @@ def history_of(path: Path) -> dict[str, Any]:
 
     from sigel.io._hdf5 import opened_hdf5
 
-    results: list[dict[str, Any]] = []
-    commands: list[Any] = []
     with opened_hdf5(path, "an .h5ad file") as file:
         uns = file.get("uns", {})
-        if COMMANDS in uns:
-            commands = [json.loads(str(one)) for one in np.atleast_1d(read_elem(uns[COMMANDS]))]
-        for key in uns:
-            if not hasattr(uns[key], "keys"):
-                continue
-            for result, group in (("embed", uns[key]), ("domains", uns[key].get("domains"))):
-                if key == IMPUTATION:
-                    result = "impute"
-                if group is None or not {"params", "provenance"} <= set(group):
-                    continue
-                params, made = (plain(read_elem(group[name])) for name in ("params", "provenance"))
-                results.append(
-                    {"result": result, "key": str(key), "params": json.loads(params), "provenance": made}
-                )
+        told = read_elem(uns[COMMANDS]) if COMMANDS in uns else []
+        commands = [json.loads(str(one)) for one in np.atleast_1d(told)]
+        results = [
+            {
+                "result": result,
+                "key": key,
+                "params": json.loads(plain(read_elem(group["params"]))),
+                "provenance": plain(read_elem(group["provenance"])),
+            }
+            for result, key, group in _groups(uns)
+            if {"params", "provenance"} <= set(group)
+        ]
     return {"commands": commands, "results": results}
+
+
+def _groups(uns: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Where results may lie: the verb, the key and the group."""
+    for key, group in uns.items():
+        if not isinstance(group, Mapping):
+            continue
+        yield "impute" if key == IMPUTATION else "embed", key, group
+        if "domains" in group:
+            yield "domains", key, group["domains"]
 
 
 def in_lines(history: Mapping[str, Any]) -> Iterator[str]:

@@ -29,9 +29,9 @@ class Given:
 
     def joined(self) -> AnnData:
         """All in one object, `obs["sample"]` saying which."""
-        from sigel.io._several import together
+        from sigel.io._several import joined
 
-        return next(iter(self.sections.values())) if len(self.sections) == 1 else together(self.sections)
+        return joined(self.sections)
 
     def section_key(self, asked: str | None) -> str | None:
         """The column that tells sections of `joined` apart.
@@ -71,7 +71,7 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
     """
     sections: dict[str, AnnData] = {}
     for path in paths:
-        for name, adata in _samples(path, reading, images=images and reading.images):
+        for name, adata in _samples(path, reading, images=images and reading.images).items():
             if name in sections:
                 fix = "Rename a file or folder, and name each once."
                 raise InputError("INPUT", f"two sections named {name!r}", "names of their own", fix)
@@ -79,11 +79,11 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
     return Given(sections)
 
 
-def _samples(path: Path, reading: Reading, *, images: bool) -> list[tuple[str, AnnData]]:
-    from sigel.io._read import read_samples
+def _samples(path: Path, reading: Reading, *, images: bool) -> dict[str, AnnData]:
+    from sigel.io._read import by_name, read_samples
     from sigel.io._sources import Options
 
-    def read(layer: str | None) -> list[tuple[str, AnnData]]:
+    def read(layer: str | None) -> dict[str, AnnData]:
         options = Options(
             layer=layer,
             raw=reading.raw,
@@ -92,8 +92,7 @@ def _samples(path: Path, reading: Reading, *, images: bool) -> list[tuple[str, A
             table=reading.table,
             images=images,
         )
-        found = read_samples(path, reading.platform, list(reading.sample) or None, options)
-        return [(one.source.sample, one.adata) for one in found]
+        return by_name(read_samples(path, reading.platform, list(reading.sample) or None, options))
 
     try:
         return read(None)  # the layer is named to the function that counts: X stays what it is in the output

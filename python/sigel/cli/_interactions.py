@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from sigel.cli._inputs import read_given
-from sigel.cli._options import READ, TELL, Inputs, Names, Read, Tell, Write, asks
+from sigel.cli._options import READ, TELL, Inputs, Names, Read, SectionKey, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
 from sigel.cli._tables import facts
 from sigel.cli._talk import say, shows_progress
@@ -26,7 +23,7 @@ def interactions(
     partners_of: Names = (),
     n: int = 20,
     known: Path | None = None,
-    section_key: Annotated[str | None, Parameter(name=("--section-key", "--section"))] = None,
+    section_key: SectionKey = None,
     spatial_key: str = "spatial",
     config: str | None = None,
     seed: int = 0,

@@ -24,6 +24,7 @@ Paths: TypeAlias = Annotated[
     tuple[Path, ...], Parameter(consume_multiple=True, negative=(), show_default=False)
 ]
 Flag: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
+SectionKey: TypeAlias = Annotated[str | None, Parameter(name=("--section-key", "--section"))]
 Format: TypeAlias = Literal["tsv", "csv", "json"]
 
 

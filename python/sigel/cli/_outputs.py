@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from sigel._version import __version__
 from sigel.cli._options import Writing
 from sigel.errors import InputError
 from sigel.keys import COMMANDS
+from sigel.runtime.drafts import drafted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,7 +135,7 @@ class Destination:
 
 @contextmanager
 def replaced(path: Path, *, force: bool) -> Iterator[Path]:
-    """A file beside another, moved to its place once it is whole, and gone where something fails.
+    """A draft of a file, as `drafted`, refused in words of the command line.
 
     Parameters
     ----------
@@ -149,17 +149,14 @@ def replaced(path: Path, *, force: bool) -> Iterator[Path]:
     InputError
         When it cannot be written.
     """
-    place = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield place
-        if not force:
-            _check_absent(path)
-        place.replace(path)
+        with drafted(path) as draft:
+            yield draft
+            if not force:
+                _check_absent(path)
     except OSError as error:
         found = f"{str(path)!r}, which cannot be written ({error.strerror or error})"
         raise InputError("output", found, "a place with room for a file", "Choose another.") from error
-    finally:
-        place.unlink(missing_ok=True)
 
 
 def destination_of(writing: Writing, inputs: Sequence[Path], kinds: Sequence[str]) -> Destination:

@@ -106,14 +106,3 @@ def levels_in(words: Sequence[str]) -> dict[str, float] | None:
             fix = "For example --levels ring=0.9 layer=0.5."
             raise InputError("levels", repr(word), "a region and its level", fix)
     return levels or None
-
-
-def number_or_word(text: str | None) -> int | str | None:
-    """A whole number where it is one.
-
-    Parameters
-    ----------
-    text
-        For example `"8"` or `"auto"`.
-    """
-    return int(text) if text is not None and text.isdigit() else text

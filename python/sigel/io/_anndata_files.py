@@ -92,14 +92,18 @@ def read_zarr(source: Source, options: Options) -> AnnData:
     source, options
         Where, and how.
     """
-    zarr = requires("zarr", "path", f"{source.path.name!r}, a zarr folder")
     import anndata
 
     with reading(source.path, ZARR), warnings.catch_warnings():
         # What will be written by default some day is nothing to a reader.
         warnings.filterwarnings("ignore", message=".*zarr v[23]|.*[Cc]onsolidated metadata")
-        _check_chunks(zarr.open_group(str(source.path), mode="r"), source.path, options)
+        _check_chunks(_opened_zarr(source.path), source.path, options)
         return arranged(anndata.io.read_zarr(source.path), options)
+
+
+def _opened_zarr(folder: Path) -> Any:
+    zarr = requires("zarr", "path", f"{folder.name!r}, a zarr folder")
+    return zarr.open_group(str(folder), mode="r")
 
 
 def _check_chunks(group: Any, path: Path, options: Options) -> None:
@@ -191,9 +195,8 @@ def opened_store(source: Source) -> Iterator[Any]:
             _check_store(file, source.path, H5AD)
             yield file
         return
-    zarr = requires("zarr", "path", f"{source.path.name!r}, a zarr folder")
     with reading(source.path, ZARR):
-        group = zarr.open_group(str(source.path), mode="r")
+        group = _opened_zarr(source.path)
         _check_store(group, source.path, ZARR)
         yield group
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError
-from sigel.io._sources import GENE
 from sigel.io._tables import first_line, reading
-from sigel.io._xenium import with_kinds
 
 _WANTED = "counts, a line for each cell"
 # Values of a piece while they are dense: 80 MB.
@@ -35,18 +34,6 @@ def header(path: Path) -> list[str]:
     return names
 
 
-def features_of(names: Sequence[str], patterns: dict[str, str]) -> pd.DataFrame:
-    """Columns of counts as features, controls told by their names.
-
-    Parameters
-    ----------
-    names, patterns
-        Names of the columns, and what those of each kind of control look like.
-    """
-    made = pd.DataFrame({"gene_ids": names, "feature_types": GENE}, index=pd.Index(names, dtype=object))
-    return with_kinds(made, patterns)
-
-
 def text_columns(path: Path, at: Sequence[int], n_columns: int) -> pd.DataFrame:
     """Some columns as text, whatever they look like: numbers of 18 digits are names.
 
@@ -60,8 +47,13 @@ def text_columns(path: Path, at: Sequence[int], n_columns: int) -> pd.DataFrame:
         How many there are.
     """
     with reading(path, _WANTED):
-        settings = {"skiprows": 1, "header": None, "names": range(n_columns), "usecols": list(at)}
-        return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, **settings)[list(at)]
+        return pd.read_csv(path, dtype=str, keep_default_na=False, **_some(at, n_columns))[list(at)]
+
+
+def _some(at: Sequence[int], n_columns: int) -> dict[str, Any]:
+    """How pandas reads some columns, called by their places, below the line of names."""
+    below = {"skiprows": 1, "header": None, "index_col": False}
+    return {**below, "names": range(n_columns), "usecols": list(at)}
 
 
 def counts_of(path: Path, at: Sequence[int], n_columns: int) -> sparse.csr_matrix:
@@ -73,12 +65,10 @@ def counts_of(path: Path, at: Sequence[int], n_columns: int) -> sparse.csr_matri
         As in `text_columns`.
     """
     columns = list(at)
-    settings = {"skiprows": 1, "header": None, "names": range(n_columns), "usecols": columns}
     pieces, n = [], 0
     with reading(path, _WANTED):
         rows = max(1, _PIECE // max(1, len(columns)))
-        chunks = pd.read_csv(path, dtype=np.float32, index_col=False, chunksize=rows, **settings)
-        for chunk in chunks:
+        for chunk in pd.read_csv(path, dtype=np.float32, chunksize=rows, **_some(at, n_columns)):
             values = chunk[columns].to_numpy()
             short = np.isnan(values).any(axis=1)
             if short.any():

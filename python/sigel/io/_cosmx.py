@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.io._cell_csv import counts_of, features_of, header, text_columns
-from sigel.io._merscope import both_of, paired
+from sigel.io._cell_csv import counts_of, header, text_columns
+from sigel.io._features import features_of, with_kinds
 from sigel.io._opened import Opened
-from sigel.io._sources import Options, Source
+from sigel.io._pairs import both_of, paired
+from sigel.io._sources import GENE, Options, Source
 from sigel.io._tables import need_columns, places_in, read_table, rows_of
 
 COUNTS, CELLS, FIELDS = "exprMat_file", "metadata_file", "fov_positions_file"
@@ -33,7 +34,7 @@ def find_cosmx(folder: Path) -> list[Source]:
     folder
         A folder.
     """
-    return paired(folder, "cosmx", COUNTS, CELLS, (".csv", ".csv.gz"))
+    return paired(folder, "cosmx", COUNTS, CELLS)
 
 
 def open_cosmx(source: Source, options: Options) -> Opened:
@@ -47,28 +48,30 @@ def open_cosmx(source: Source, options: Options) -> Opened:
     matrix, path = both_of(source, COUNTS, CELLS)
     names = header(matrix)
     need_columns(names, _NAMES, matrix)
-    ids = text_columns(matrix, [names.index(name) for name in _NAMES], len(names))
-    cells = _cell_names(ids.set_axis(list(_NAMES), axis=1))
+    at = [names.index(name) for name in _NAMES]
+    ids = text_columns(matrix, at, len(names)).set_axis(list(_NAMES), axis=1)
+    cells = _cell_names(ids)
     table = read_table(path, text=_NAMES, low_memory=False)
     need_columns(table, _NAMES, path)
     table = table.set_index(_cell_names(table))
-    inside = (ids[names.index("cell_ID")] != "0").to_numpy()
+    inside = (ids["cell_ID"] != "0").to_numpy()
     files = {"counts": matrix, "places": path}
     rows = rows_of(cells[inside], table.index, matrix, path)
     # Outside cells there is no place; those rows are dropped.
-    at = np.zeros(len(cells), dtype=np.intp)
-    at[inside] = rows
+    row = np.zeros(len(cells), dtype=np.intp)
+    row[inside] = rows
     places, fields = _places(source, table.iloc[rows], path)
     everywhere = np.full((len(cells), 2), np.nan)
     everywhere[inside] = places
     genes = [k for k, name in enumerate(names) if name.lower() not in _OTHER]
+    symbols = [names[k] for k in genes]
     return Opened(
         source=source,
         cells=cells,
-        obs=table.iloc[at].drop(columns=list(_GLOBAL), errors="ignore"),
+        obs=table.iloc[row].drop(columns=list(_GLOBAL), errors="ignore"),
         places=everywhere,
         keep=inside,
-        features=features_of([names[k] for k in genes], _CONTROLS),
+        features=with_kinds(features_of(symbols, symbols, GENE), _CONTROLS),
         counts=lambda: counts_of(matrix, genes, len(names)),
         files=files | ({"fields of view": fields} if fields else {}),
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError
+from sigel.io._features import features_of
 from sigel.io._hdf5 import opened_hdf5
 from sigel.io._sources import GENE
 from sigel.io._tables import first_of, lines_of, missing, partner, reading
@@ -71,7 +72,7 @@ def _open_hdf5(path: Path) -> FeatureMatrix:
             raise InputError("path", found, _HDF5, "Take the file that the platform's own software wrote.")
         cells = _texts(group["barcodes"])
         names, kinds = _texts(group["features/name"]), _texts(group["features/feature_type"])
-        features = _features(_texts(group["features/id"]), names, kinds)
+        features = features_of(_texts(group["features/id"]), names, kinds)
         if "genome" in group["features"]:
             features["genome"] = _texts(group["features/genome"])
         wanted = (len(features), len(cells))
@@ -111,7 +112,7 @@ def _open_folder(folder: Path) -> FeatureMatrix:
     columns = _lines(named)
     names = columns[1] if 1 in columns else columns[0]
     kinds = columns[2] if 2 in columns else pd.Series(GENE, index=columns.index)
-    features = _features(columns[0].to_numpy(), names.to_numpy(), kinds.to_numpy())
+    features = features_of(columns[0].to_numpy(), names.to_numpy(), kinds.to_numpy())
     shape = _stated_shape(matrix)
     if shape != (len(features), len(cells)):
         found = f"{matrix.name!r} of {_sizes(*shape)}, with names of {_sizes(len(features), len(cells))}"
@@ -141,7 +142,3 @@ def _market_counts(path: Path) -> sparse.csr_matrix:
 
     with reading(path, "counts in a Matrix Market file"):
         return sparse.csr_matrix(mmread(path).T, dtype=np.float32)
-
-
-def _features(ids: np.ndarray, names: np.ndarray, kinds: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame({"gene_ids": ids, "feature_types": kinds}, index=pd.Index(names, dtype=object))

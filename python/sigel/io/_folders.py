@@ -12,6 +12,7 @@ from sigel.io._cosmx import find_cosmx
 from sigel.io._merscope import find_merscope
 from sigel.io._sources import PLATFORMS, Source
 from sigel.io._spatialdata import find_spatialdata
+from sigel.io._tables import with_contents
 from sigel.io._visium import find_visium, find_visium_hd
 from sigel.io._xenium import find_xenium
 
@@ -118,13 +119,10 @@ def _at(folder: Path, platform: str | None) -> list[Source]:
 
 def _nothing(folder: Path, platform: str | None) -> InputError:
     there = sorted(one.name + ("/" if one.is_dir() else "") for one in folder.iterdir())
-    shown = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
     kinds = [platform] if platform in LOOKED_FOR else list(LOOKED_FOR)
     wanted = "; ".join(f"{PLATFORMS[kind]}: {LOOKED_FOR[kind]}" for kind in kinds)
-    found = f"{str(folder)!r} with {shown or 'nothing in it'}"
-    return InputError(
-        "path", found, f"the folder of a platform ({wanted})", "Name the folder with these files."
-    )
+    wanted, fix = f"the folder of a platform ({wanted})", "Name the folder with these files."
+    return InputError("path", with_contents(folder, there), wanted, fix)
 
 
 def _chosen(found: list[Source], sample: str | Sequence[str]) -> list[Source]:

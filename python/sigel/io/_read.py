@@ -13,7 +13,7 @@ from sigel.io._folders import sources_in
 from sigel.io._merscope import open_merscope
 from sigel.io._opened import Opened, assembled
 from sigel.io._pictures import Pictures
-from sigel.io._several import together
+from sigel.io._several import joined
 from sigel.io._sources import Options, Source, check_options
 from sigel.io._spatialdata import read_object, read_spatialdata
 from sigel.io._visium import open_visium, open_visium_hd
@@ -119,7 +119,7 @@ def read(
     if hasattr(path, "tables") and hasattr(path, "shapes"):
         check_options(options, "spatialdata")
         return read_object(path, options)
-    return joined(read_samples(path, platform, sample, options))
+    return joined(by_name(read_samples(path, platform, sample, options)))
 
 
 class Sample(NamedTuple):
@@ -130,16 +130,15 @@ class Sample(NamedTuple):
     pictures: Pictures
 
 
-def joined(samples: Sequence[Sample]) -> AnnData:
-    """Samples as one AnnData; of one, its own.
+def by_name(samples: Sequence[Sample]) -> dict[str, AnnData]:
+    """What was read, by the names of the samples.
 
     Parameters
     ----------
     samples
-        At least one.
+        Of `read_samples`.
     """
-    made = {one.source.sample: one.adata for one in samples}
-    return samples[0].adata if len(samples) == 1 else together(made)
+    return {one.source.sample: one.adata for one in samples}
 
 
 def read_samples(

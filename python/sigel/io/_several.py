@@ -15,14 +15,19 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def together(samples: Mapping[str, AnnData]) -> AnnData:
-    """Samples one after the other, the genes that all have; names of cells begin with their sample's.
+def joined(samples: Mapping[str, AnnData]) -> AnnData:
+    """Samples as one AnnData; of one, its own.
 
     Parameters
     ----------
     samples
-        By name, two at least.
+        By name, at least one.
     """
+    return next(iter(samples.values())) if len(samples) == 1 else _together(samples)
+
+
+def _together(samples: Mapping[str, AnnData]) -> AnnData:
+    """Samples one after the other, the genes that all have; names of cells begin with their sample's."""
     import anndata
 
     parts = {name: one.copy() for name, one in samples.items()}
@@ -32,11 +37,11 @@ def together(samples: Mapping[str, AnnData]) -> AnnData:
     for name, one in parts.items():
         one.obs_names = [f"{name}_{cell}" for cell in one.obs_names]
         pictures |= one.uns.pop("spatial", {})
-    joined = anndata.concat(parts, join="inner", label=SAMPLE, merge="first")
-    joined.uns |= {"spatial": pictures} if pictures else {}
+    made = anndata.concat(parts, join="inner", label=SAMPLE, merge="first")
+    made.uns |= {"spatial": pictures} if pictures else {}
     if others is not None:
-        joined.uns[OTHER_FEATURES] = others
-    return joined
+        made.uns[OTHER_FEATURES] = others
+    return made
 
 
 def _tell_of_genes(parts: Mapping[str, AnnData]) -> None:

@@ -85,11 +85,20 @@ def missing(folder: Path, names: Sequence[str], what: str) -> InputError:
         As in `partner`.
     """
     there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    wanted, fix = f"{what}: {' or '.join(names)}", "Copy the whole folder, or name another."
+    return InputError("path", with_contents(folder, there), wanted, fix)
+
+
+def with_contents(folder: Path, there: Sequence[str]) -> str:
+    """Words for a folder and the first of what is in it.
+
+    Parameters
+    ----------
+    folder, there
+        It, and the names in it.
+    """
     shown = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
-    found = f"{str(folder)!r} with {shown or 'nothing in it'}"
-    return InputError(
-        "path", found, f"{what}: {' or '.join(names)}", "Copy the whole folder, or name another."
-    )
+    return f"{str(folder)!r} with {shown or 'nothing in it'}"
 
 
 def read_table(path: Path, text: Sequence[str | int] = (), **settings: object) -> pd.DataFrame:

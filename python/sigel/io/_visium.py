@@ -14,7 +14,7 @@ from sigel.io._feature_matrix import find_matrix, open_matrix
 from sigel.io._opened import Opened
 from sigel.io._pictures import Pictures
 from sigel.io._sources import Options, Source, name_of
-from sigel.io._tables import first_line, first_of, missing, places_in, read_table, rows_of
+from sigel.io._tables import first_line, partner, places_in, read_table, rows_of
 
 MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -32,9 +32,8 @@ def find_visium(folder: Path) -> list[Source]:
     folder
         A folder.
     """
-    if _BIN.fullmatch(folder.name) or not _is_section(folder):
-        return []
-    return [Source("visium", name_of(folder), folder)]
+    is_one = _bin_of(folder) is None and _is_section(folder)
+    return [Source("visium", name_of(folder), folder)] if is_one else []
 
 
 def find_visium_hd(folder: Path) -> list[Source]:
@@ -47,13 +46,19 @@ def find_visium_hd(folder: Path) -> list[Source]:
     """
     if folder.name == BINS and bins_of(folder.parent):
         return [Source("visium_hd", name_of(folder.absolute().parent), folder.parent)]
-    one_bin = _BIN.fullmatch(folder.absolute().name) and _is_section(folder)
-    return [Source("visium_hd", name_of(folder), folder)] if one_bin or (folder / BINS).is_dir() else []
+    is_one = (_bin_of(folder) is not None and _is_section(folder)) or (folder / BINS).is_dir()
+    return [Source("visium_hd", name_of(folder), folder)] if is_one else []
 
 
 def _is_section(folder: Path) -> bool:
     places = any((folder / "spatial" / name).is_file() for name in POSITIONS)
     return places or any(find_matrix(folder, name) is not None for name in MATRICES)
+
+
+def _bin_of(folder: Path) -> int | None:
+    """Size in micrometres, where a folder is named as one bin's."""
+    named = _BIN.fullmatch(folder.absolute().name)
+    return int(named[1]) if named else None
 
 
 def bins_of(folder: Path) -> dict[int, Path]:
@@ -66,7 +71,7 @@ def bins_of(folder: Path) -> dict[int, Path]:
     """
     within = folder / BINS
     there = sorted(within.iterdir()) if within.is_dir() else []
-    return {int(m[1]): one for one in there if (m := _BIN.fullmatch(one.name)) and one.is_dir()}
+    return {size: one for one in there if (size := _bin_of(one)) is not None and one.is_dir()}
 
 
 def open_visium(source: Source, options: Options) -> Opened:
@@ -77,13 +82,10 @@ def open_visium(source: Source, options: Options) -> Opened:
     source, options
         Where, and how.
     """
-    raw_first = options.raw or options.off_tissue
-    names = MATRICES[1:] if options.raw else MATRICES[::-1] if raw_first else MATRICES
+    names = MATRICES[1:] if options.raw else MATRICES[::-1] if options.off_tissue else MATRICES
     matrix = open_matrix(source.path, names)
     folder = source.path / "spatial"
-    path = first_of(folder, POSITIONS)
-    if path is None:
-        raise missing(folder, POSITIONS, "places of the spots")
+    path = partner(folder, POSITIONS, "places of the spots")
     table = _positions(path)
     if matrix.path.name.endswith(f"{MATRICES[1]}.h5") or matrix.path.parent.name == MATRICES[1]:
         table = _completed(table, matrix.cells, path)
@@ -113,9 +115,10 @@ def open_visium_hd(source: Source, options: Options) -> Opened:
     source, options
         Where, and how.
     """
-    one = _BIN.fullmatch(source.path.absolute().name)
-    bins = {int(one[1]): source.path} if one else bins_of(source.path)
-    size = options.bin_size if options.bin_size is not None else int(one[1]) if one else DEFAULT_BIN
+    one = _bin_of(source.path)
+    bins = bins_of(source.path) if one is None else {one: source.path}
+    default = DEFAULT_BIN if one is None else one
+    size = default if options.bin_size is None else options.bin_size
     if size not in bins:
         found = f"{size}, of which there is no folder in {str(source.path)!r}"
         wanted = f"one of {', '.join(map(str, bins))}" if bins else "a folder such as square_008um"

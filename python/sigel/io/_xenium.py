@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import pandas as pd
-
 from sigel.io._feature_matrix import open_matrix
+from sigel.io._features import with_kinds
 from sigel.io._opened import Opened
-from sigel.io._sources import GENE, Options, Source, name_of
+from sigel.io._sources import Options, Source, name_of
 from sigel.io._tables import need_columns, partner, places_in, read_table, rows_of
 
 MATRIX = "cell_feature_matrix"
@@ -61,21 +59,3 @@ def open_xenium(source: Source, options: Options) -> Opened:
         counts=matrix.counts,
         files={"counts": matrix.path, "places": path},
     )
-
-
-def with_kinds(features: pd.DataFrame, patterns: dict[str, str]) -> pd.DataFrame:
-    """Features, those that are called genes and are none by their names given their kind.
-
-    Parameters
-    ----------
-    features
-        With a column `feature_types`.
-    patterns
-        By kind, what a whole name looks like.
-    """
-    kinds = features["feature_types"].to_numpy(dtype=object).copy()
-    for kind, pattern in patterns.items():
-        known = re.compile(pattern)
-        of_kind = [bool(known.fullmatch(str(name))) for name in features.index]
-        kinds[(kinds == GENE) & of_kind] = kind
-    return features.assign(feature_types=kinds)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from sigel.errors import InputError
+from sigel.runtime.drafts import drafted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -41,8 +41,9 @@ class ImputedFile:
 
     def __init__(self, path: str | Path, n_cells: int) -> None:
         self.path, self.n_cells = checked_path(path), n_cells
-        self._draft = self.path.with_name(f".{self.path.stem}.{secrets.token_hex(4)}{SUFFIX}")
-        self._file = h5py.File(self._draft, "x")
+        self._exits = ExitStack()
+        draft = self._exits.enter_context(drafted(self.path))
+        self._file = self._exits.enter_context(h5py.File(draft, "x"))
 
     def __enter__(self) -> ImputedFile:
         return self
@@ -50,12 +51,7 @@ class ImputedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is None:
-            self._draft.replace(self.path)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                self._draft.unlink()
+        self._exits.__exit__(kind, error, trace)
 
     def write(self, genes: slice, n_genes: int, **parts: Any) -> None:
         """Values of some genes.

@@ -161,7 +161,6 @@ def test_warnings_are_told_on_standard_error_unless_quiet(run, files, monkeypatc
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
 def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
-    command = [sys.executable, "-m", "sigel", "compare", "-o", str(tmp_path / "out.tsv"), "--samples"]
     # As a terminal does, while the work goes on: however fast the machine, it has not ended.
     code = (
         "import os, signal, sigel.tl\n"
@@ -169,8 +168,8 @@ def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
         "from sigel.__main__ import main\n"
         "main()"
     )
-    command[1:3] = ["-c", code]
-    process = subprocess.Popen([*command, str(files / "samples.csv")], stderr=subprocess.PIPE, text=True)
+    words = ["compare", "-o", str(tmp_path / "out.tsv"), "--samples", str(files / "samples.csv")]
+    process = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True)
     _, err = process.communicate(timeout=60)
     assert process.returncode in (130, -signal.SIGINT), err
     assert names_in_folder(tmp_path) == []

@@ -111,6 +111,13 @@ def test_bins_of_visium_hd(tmp_path, n):
     assert found.choices == {"bin_size": (2, 8, 16)}
 
 
+def test_a_bin_is_told_from_within_its_folder(tmp_path, monkeypatch):
+    visium(tmp_path / "square_008um", raw=False)
+    monkeypatch.chdir(tmp_path / "square_008um")
+    (found,) = sigel.io.describe(".")
+    assert (found.platform, found.sample, found.choices) == ("visium_hd", "square_008um", {"bin_size": (8,)})
+
+
 def test_without_pyarrow_or_pillow_the_line_that_installs_them_is_said(tmp_path, monkeypatch):
     visium(tmp_path)
     parquet = tmp_path / "hd" / "square_008um"
