@@ -163,8 +163,11 @@ def test_warnings_are_told_on_standard_error_unless_quiet(run, files, monkeypatc
 def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
     # As a terminal does, while the work goes on: however fast the machine, it has not ended.
     code = (
-        "import os, signal, sigel.tl\n"
-        "sigel.tl.disease_genes = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
+        "import os, signal, time, sigel.tl\n"
+        "def interrupted(*_, **__):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(50)\n"
+        "sigel.tl.disease_genes = interrupted\n"
         "from sigel.__main__ import main\n"
         "main()"
     )
