@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sigel.config import EncoderConfig, SIGELConfig, TrainConfig
 from sigel.nn.encoder.covariance import FOLDS, MOST_MODES, SMOOTH_MODES
 
-# What importing the libraries and starting their threads, or a GPU's workspaces, adds to a process.
-LIBRARIES = 360_000_000
+# What libraries that only a fit imports, their threads, or a GPU's workspaces add to a process.
+LIBRARIES = 240_000_000
 # Images of at most this many values in all are kept while the eigenimages are fitted.
 KEPT_VALUES = 2**27
 # Genes that are encoded at a time outside of training.

@@ -21,10 +21,10 @@ from conftest import QUICK
 from sigel.errors import InputError
 from sigel.images import GeneImages, pooling
 from sigel.images import counts as chunks
-from sigel.images import gene_images as images
 from sigel.images.counts import SpotRows
 from sigel.images.raster import rasterise
 from sigel.images.section import Section
+from sigel.runtime import provenance
 from sigel.tasks.embedding import embed_spots
 
 pytestmark = pytest.mark.filterwarnings("ignore:zarr v3 autosharding")
@@ -187,7 +187,7 @@ def test_the_hash_is_that_of_all_parts_at_once(section, monkeypatch):
     for part in (*parts, raster.rows, raster.cols, raster.affine):
         digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
     digest.update("\n".join([raster.kind, *made.genes]).encode())
-    monkeypatch.setattr(images, "_HASHED", 7)
+    monkeypatch.setattr(provenance, "_HASHED", 7)
     assert made.data_hash == digest.hexdigest()[:16]
 
 

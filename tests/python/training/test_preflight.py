@@ -163,7 +163,7 @@ def test_what_fits_is_said_in_one_sentence():
     sentence = check_memory(SIGELConfig(), CPU, FitSize(**SIZE), available=18_300_000_000)
     assert re.fullmatch(r"needs about \d\.\d GB, 18\.3 GB available on cpu", sentence)
     tiny = check_memory(SIGELConfig(), CPU, FitSize(9, 9, 1, 9), available=10**9)
-    assert re.fullmatch(r"needs about 3\d\d MB, 1\.0 GB available on cpu", tiny)
+    assert re.fullmatch(r"needs about 2\d\d MB, 1\.0 GB available on cpu", tiny)
 
 
 def test_numbers_of_numpy_are_numbers():
