@@ -21,6 +21,7 @@ from benchmarks.domains.stages import METHODS, PEERS, QUICK_METHODS, apply, bare
 from benchmarks.domains.tables import run_tissue
 from benchmarks.domains.tissues import DLPFC, FILES, Labelled, agreement, labelled, tissues
 from benchmarks.harness.job import Job
+from benchmarks.harness.processes import at_once
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sections import read, there
 from sigel.stats.thinning import thinned_halves
@@ -90,7 +91,8 @@ def dealt_row(section: Labelled, job: Job) -> Row:
     job
         The call.
     """
-    found = run_tissue(section, {}, list(QUICK_METHODS), job, n_seeds=N_SEEDS)
+    with at_once(quick=job.quick) as pool:
+        found = run_tissue(section, {}, list(QUICK_METHODS), job, pool, n_seeds=N_SEEDS)
     return {"section": section.name, **{name: row["ARI median"] for name, row in found.items()}}
 
 

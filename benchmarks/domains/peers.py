@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+from anndata import AnnData
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
@@ -143,17 +144,19 @@ def spagcn(given: Given) -> Found:
     """SpaGCN (Hu et al. 2021) by places alone, as SIGEL's paper runs it, its refinement included.
 
     Neighbours together have half of the spot's own say; Louvain start, resolution searched anew for each seed
-    from that of the last, 200 epochs. Nothing links spots of different sections.
+    from that of the last, 200 epochs. The package louvain has no build for Python 3.12 and later: the start
+    is igraph's. Nothing links spots of different sections.
 
     Parameters
     ----------
     given
         The tissue.
     """
+    import scanpy as sc
     import SpaGCN
     import torch
-    from anndata import AnnData
 
+    sc.tl.louvain = _louvain
     assert given.n_domains is not None
     counts = sparse.csr_matrix(given.part.X)
     named = ~given.part.var_names.str.upper().str.startswith(("ERCC", "MT-"))
@@ -191,6 +194,16 @@ def spagcn(given: Given) -> Found:
     return found
 
 
+def _louvain(adata: AnnData, resolution: float) -> None:
+    """What `scanpy.tl.louvain` leaves in `obs`: groups of the unweighted graph of neighbours."""
+    from igraph import Graph
+
+    first, second = adata.obsp["connectivities"].nonzero()
+    once = first < second
+    graph = Graph(adata.n_obs, np.column_stack([first[once], second[once]]).tolist())
+    adata.obs["louvain"] = graph.community_multilevel(resolution=resolution).membership
+
+
 def graphst(given: Given) -> Found:
     """GraphST (Long et al. 2023) at its defaults: 600 epochs, 20 components of what it rebuilds, a mixture.
 
@@ -208,7 +221,6 @@ def graphst(given: Given) -> Found:
         When there are several sections.
     """
     import torch
-    from anndata import AnnData
     from GraphST.GraphST import GraphST
     from sklearn.mixture import GaussianMixture
 

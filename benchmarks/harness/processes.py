@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -155,6 +156,18 @@ def best(work: Callable[[], Any], times: int) -> float:
         work()
         seconds.append(time.perf_counter() - started)
     return min(seconds)
+
+
+def at_once(*, quick: bool) -> ThreadPoolExecutor:
+    """Threads that each wait for a process of one thread: as many as this process may use, two at least.
+
+    Parameters
+    ----------
+    quick
+        One at a time: methods run in this process then.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    return ThreadPoolExecutor(1 if quick else max(2, there))
 
 
 @lru_cache

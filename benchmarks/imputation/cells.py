@@ -13,6 +13,7 @@ import pandas as pd
 from anndata import AnnData
 
 from benchmarks.harness.job import Job
+from benchmarks.harness.processes import at_once
 from benchmarks.harness.report import Table, figures, say
 from benchmarks.harness.sections import crop, read_plane, there
 from benchmarks.imputation.metrics import METRICS, accuracy_score
@@ -28,7 +29,7 @@ from benchmarks.imputation.splits import (
     split_of,
 )
 from benchmarks.imputation.stages import AUTO, METHODS, PEERS, TANGRAM, Outcome, apply, hand_over
-from benchmarks.imputation.tables import N_AT_A_TIME, empty, scored_rows
+from benchmarks.imputation.tables import empty, scored_rows
 from benchmarks.imputation.trust import N_STRATA, STRATA, coverage_rows, gene_table, trust_row
 
 STARMAP, COSMX, LIVER = "starmap_v1_BY3_1k", "cosmx_nsclc_crop", "st_mliver_CN"
@@ -137,11 +138,12 @@ def imputation_cells(job: Job) -> list[Table]:
     held: list[dict[str, object]] = []
     coverage: list[dict[str, object]] = []
     trust: list[dict[str, object]] = []
-    for split, looked_at in splits(job):
+    every = list(splits(job))
+    with at_once(quick=job.quick) as pool, ThreadPoolExecutor(1 if job.quick else len(every) or 1) as waiting:
+        outcomes = list(waiting.map(lambda given: run_split(given[0], job, pool), every))
+    for (split, looked_at), found in zip(every, outcomes, strict=True):
         n_cells, n_genes = split.truth.shape
         title = f"{split.name}: {n_genes} genes held out in turn, {n_cells} cells"
-        say(f"imputation from cells: {title}, {split.references[0].n_obs} reference cells")
-        found = run_split(split, job)
         tables.append({"title": title, "rows": found.rows})
         goals.append(goal_row(split.name, found.rows, looked_at=looked_at))
         if found.ours is not None:
@@ -208,7 +210,7 @@ def without_places(reference: AnnData) -> AnnData:
     return AnnData(reference.X, obs=reference.obs[[]], var=reference.var[[]])
 
 
-def run_split(split: Split, job: Job) -> Found:
+def run_split(split: Split, job: Job, pool: ThreadPoolExecutor) -> Found:
     """Run all methods on a split, saying each figure as it comes.
 
     Parameters
@@ -217,6 +219,8 @@ def run_split(split: Split, job: Job) -> Found:
         The split.
     job
         The call.
+    pool
+        Where methods wait for their turn.
     """
     found = Found()
     scored: dict[str, dict[str, object]] = {}
@@ -239,18 +243,17 @@ def run_split(split: Split, job: Job) -> Found:
 
         # The slowest first: each has a process of its own with one thread.
         order = sorted(ROWS, key=lambda row: row not in PEERS)
-        with ThreadPoolExecutor(1 if job.quick else N_AT_A_TIME) as pool:
-            outcomes = dict(zip(order, pool.map(attempt, order), strict=True))
+        outcomes = dict(zip(order, pool.map(attempt, order), strict=True))
     for row in ROWS:
         outcome = outcomes[row]
         if isinstance(outcome, str):
-            say(f"imputation from cells: {row}: {outcome}")
+            say(f"imputation from cells: {split.name}: {row}: {outcome}")
             missing.append(f"{row} ({outcome})")
             continue
         scored |= scored_rows(split, row, outcome)
         if row == CELLS:
             found.ours = outcome
-        say(f"imputation from cells: {row}: {figures(scored[row])}")
+        say(f"imputation from cells: {split.name}: {row}: {figures(scored[row])}")
     score = accuracy_score({row: {m: at[m] for m in METRICS} for row, at in scored.items() if row != PLACES})
     found.rows = [{"method": row, "score": score.get(row), **at} for row, at in scored.items()]
     found.rows += [empty(row) for row in missing]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from benchmarks.harness.job import Job
 from benchmarks.harness.numerics import mean_of_nearest
+from benchmarks.harness.processes import at_once
 from benchmarks.harness.report import Table, figures, say
 from benchmarks.imputation.metrics import METRICS, accuracy_score, per_gene
 from benchmarks.imputation.splits import LEAST_SPOTS, N_FOLDS, PANEL, Split, splits
@@ -18,7 +18,6 @@ from benchmarks.imputation.stages import AUTO, METHODS, OURS, PEERS, TANGRAM, Ou
 from benchmarks.imputation.trust import coverage_rows, gene_table, trust_row
 
 CEILING = 60
-N_AT_A_TIME = 2
 RING = 7
 SMOOTHED = f"{TANGRAM}, averaged over {RING} cells"
 COLUMNS = [name for metric in METRICS for name in (metric, f"{metric} sd")]
@@ -125,8 +124,8 @@ def run_split(split: Split, job: Job) -> Found:
                 peer=method in PEERS,
             )
 
-        # Each in a process of its own with one thread: two at a time.
-        with ThreadPoolExecutor(1 if job.quick else N_AT_A_TIME) as pool:
+        # Each in a process of its own with one thread.
+        with at_once(quick=job.quick) as pool:
             outcomes = pool.map(attempt, methods)
             for method, outcome in zip(methods, outcomes, strict=True):
                 if isinstance(outcome, str):
