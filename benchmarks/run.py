@@ -27,6 +27,7 @@ from benchmarks.harness.job import Job
 from benchmarks.harness.report import RESULTS, Table, say, write
 from benchmarks.imputation.cells import imputation_cells
 from benchmarks.imputation.clusters import cluster_tables
+from benchmarks.imputation.scale import imputation_scale
 from benchmarks.imputation.tables import imputation
 from benchmarks.representations.ablation import ablation
 from benchmarks.representations.annotations import annotations
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "spatial": spatial,
     "imputation": imputation,
     "imputation_cells": imputation_cells,
+    "imputation_scale": imputation_scale,
     "clusters": cluster_tables,
     # What the process holds by then would hide the memory of a quick call's fit.
     "speed": speed,

@@ -156,3 +156,26 @@ def test_a_quick_call_makes_every_table(tmp_path):
     assert len(coverage) == 3
     assert 0.5 < held[0]["covered"] <= 1
     assert len(trust) == 1
+
+
+def test_a_large_reference_goes_to_a_file_and_is_held_against_reading_it():
+    from benchmarks.harness.job import Job
+    from benchmarks.imputation.scale import imputation_scale
+
+    (table,) = imputation_scale(Job(quick=True))
+    (row,) = table["rows"]
+    assert (row["reference cells"], row["genes"], row["target cells"]) == (400, 120, 300)
+    assert 40 <= row["genes imputed"] <= 80
+    assert row["seconds, SIGEL"] > row["seconds, reading"]
+    assert row["peak GB, SIGEL"] > 0.5 * row["peak GB, reading"]
+
+
+def test_cells_of_the_scale_table_have_the_depth_and_the_panel_asked_for(tmp_path):
+    from benchmarks.imputation.scale import made
+
+    reference, target = (anndata.read_h5ad(file) for file in made(tmp_path, 200, 100, 150, 20, seed=1))
+    assert reference.shape == (200, 100)
+    assert target.shape == (150, 20)
+    assert set(target.var_names) < set(reference.var_names)
+    assert abs(reference.X.sum() / 200 - 3000) < 30
+    assert np.array_equal(reference.X.data, np.round(reference.X.data))
