@@ -1,8 +1,8 @@
 """Differential expression of pseudobulks by other packages, in a process of its own.
 
 Usage: python -m benchmarks.cohorts.peers METHOD OUT FILE, by a Python that has the method's package. FILE
-holds counts and what the method needs beside them, the answer goes to the folder OUT, the last line printed is
-JSON.
+holds counts and what the method needs beside them, the answer goes to the folder OUT, the last line printed
+is JSON.
 """
 
 from __future__ import annotations
