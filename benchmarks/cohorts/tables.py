@@ -53,7 +53,8 @@ PLANTED = (
 )
 CALLED = (
     "Share of the genes of a kind with q below 0.05, and of all that are called the share whose pattern does "
-    "not change. Goal: below 0.05. A gene that a row does not test has p 1."
+    "not change. Goal: below 0.05. Pseudobulks of whole sections ask for levels: all that they call counts "
+    "as wrong here. A gene that a row does not test has p 1."
 )
 CALIBRATION = (
     "Sections of real tissue without a known difference, conditions dealt out at random: Kolmogorov-"
