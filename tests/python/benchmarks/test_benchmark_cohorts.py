@@ -214,25 +214,6 @@ def test_a_change_of_level_is_found_by_pydeseq2_where_it_is_installed(levels):
     assert found.score[:5].min() > found.score[5:].max()
 
 
-def test_an_interaction_is_found_by_edgepython_where_it_is_installed(tmp_path):
-    from benchmarks.cohorts.cohort import interaction_design
-    from benchmarks.cohorts.peers import PACKAGES, asked
-    from benchmarks.harness.processes import python_with
-
-    rng = np.random.default_rng(0)
-    section, domain = np.divmod(np.arange(24), 4)
-    mean = np.full((24, 200), 200.0)
-    mean[(section % 2 == 1) & (domain == 2), :5] *= 4
-    design, tested = interaction_design(parts(section, domain), np.arange(6) % 2)
-    np.savez(tmp_path / "given.npz", counts=rng.poisson(mean), design=design, tested=tested)
-    python = python_with(PACKAGES["edgepython"])
-    if python is None:
-        return
-    score, pval, _ = asked("edgepython", tmp_path / "given.npz", python)
-    assert pval[:5].max() < 1e-6
-    assert score[:5].min() > score[5:].max()
-
-
 def test_nothing_is_tested_where_domains_leave_no_interaction():
     from benchmarks.cohorts.peers import edger
 
