@@ -98,8 +98,13 @@
 #' @param model Folder of a model of the reference, saved by
 #'   `RunSIGEL(save.model = ...)`, or for several references a folder for each;
 #'   default: representations are made anew, without training.
-#' @param assay.name Name of the new assay. One that an earlier call made is
-#'   replaced; any other is refused.
+#' @param out File that takes the values, some genes at a time, where memory would
+#'   not hold them: an `.h5ad` file, or a `.zarr` folder, for which the engine needs
+#'   the Python package zarr (`install_sigel("zarr")`). It is whole or not there; an
+#'   earlier one of that name is replaced. [ReadImputed()] reads some of its genes.
+#'   Not with several rounds. Default: none.
+#' @param assay.name Name of the new assay, or with `out` of what is kept of it. One
+#'   that an earlier call made is replaced; any other is refused.
 #' @param seed.use Seed. R's own random numbers are neither used nor changed.
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU), `"cpu"`,
 #'   `"cuda"`.
@@ -108,7 +113,9 @@
 #' @return For a Seurat object, the object with the new assay. Else a list of class
 #'   `sigel_imputation`: `values`, `lower` and `upper` (genes x cells), `genes`, a
 #'   data frame of what the feature metadata are above, and the other parts of
-#'   [ImputationReport()].
+#'   [ImputationReport()]. With `out` there is no assay and there are no values: the
+#'   list has the name of the `file` instead, and for a Seurat object it is kept as
+#'   `Misc(object, assay.name)`, which [ImputationReport()] reads.
 #' @references The generator of `method = "gan"` follows SIGEL's SIGEL-ETC; changed
 #'   are that genes are paired by name, that the memory is not cut to zero, that one
 #'   generator serves any number of cells, and that training stops early, by genes
@@ -121,6 +128,11 @@
 #'   target <- ImputeGenes(panel$target, panel$reference, verbose = FALSE)
 #'   target[["sigel.imputed"]]
 #'   ImputationReport(target)
+#'
+#'   # Values in a file, of which one gene is read.
+#'   file <- ImputeGenes(panel$target, panel$reference, out = tempfile(fileext = ".h5ad"),
+#'     verbose = FALSE) |> ImputationReport() |> getElement("file")
+#'   dim(ReadImputed(file, rownames(target[["sigel.imputed"]])[1]))
 #' }
 #' @export
 ImputeGenes <- function(object, reference, ...) {
@@ -139,6 +151,7 @@ ImputeGenes.default <- function(
   intervals = TRUE,
   config = list(),
   model = NULL,
+  out = NULL,
   seed.use = 0,
   device = "auto",
   verbose = TRUE,
@@ -155,6 +168,7 @@ ImputeGenes.default <- function(
     check_gene_names(features, fix, call)
   }
   orthologs <- ortholog_pairs(orthologs, call)
+  out <- as_out(out, call)
   settings <- imputation_settings(config, call)
   target <- plain_section(object, coordinates, NULL, call)
   reference <- if (missing(reference)) NULL else reference
@@ -171,13 +185,15 @@ ImputeGenes.default <- function(
       orthologs = orthologs,
       intervals = intervals,
       settings = settings,
+      out = out,
+      cells = if (!is.null(out)) colnames(target$counts),
       seed = seed.use,
       device = device
     ),
     verbose,
     call
   )
-  as_imputation(result, colnames(target$counts))
+  as_imputation(result, colnames(target$counts), out)
 }
 
 #' @rdname ImputeGenes
@@ -212,6 +228,7 @@ ImputeGenes.Seurat <- function(
   intervals = TRUE,
   config = list(),
   model = NULL,
+  out = NULL,
   assay.name = "sigel.imputed",
   seed.use = 0,
   device = "auto",
@@ -223,7 +240,7 @@ ImputeGenes.Seurat <- function(
   assay <- choose_assay(object, assay, call)
   layer <- slot %||% layer %||% "counts"
   check_flag(verbose, "verbose", call)
-  replaces <- check_assay_name(object, assay.name, assay, call)
+  replaces <- check_assay_name(object, assay.name, assay, call, !is.null(out))
   check_all_cells(object, assay, call)
   cells <- colnames(object[[assay]])
   places <- places_of(object, image, coordinates, cells, call)
@@ -248,13 +265,19 @@ ImputeGenes.Seurat <- function(
       intervals = intervals,
       config = config,
       model = model,
+      out = out,
       seed.use = seed.use,
       device = device,
       verbose = verbose
     )
   })
   tell_of_replaced(assay.name, replaces && verbose)
-  object <- add_imputed_assay(object, imputed, assay, layer, assay.name)
+  object <- if (is.null(out)) {
+    add_imputed_assay(object, imputed, assay, layer, assay.name)
+  } else {
+    tell_of_file(imputed, verbose)
+    keep_imputed_file(object, imputed, assay, layer, assay.name)
+  }
   # What the log holds: neither sections nor the places of their cells need be in it.
   reference <- "given"
   coordinates <- if_given(coordinates)
@@ -262,6 +285,17 @@ ImputeGenes.Seurat <- function(
   orthologs <- if_given(orthologs)
   method <- method[1L]
   SeuratObject::LogSeuratCommand(object)
+}
+
+# The file for the values; what cannot be one the engine says.
+as_out <- function(out, call) {
+  if (is.null(out)) {
+    return(NULL)
+  }
+  if (!is.character(out) || length(out) != 1L || is.na(out)) {
+    sigel_abort("out", describe(out), "the path of a file", "For example `out = \"imputed.h5ad\"`.", call)
+  }
+  path.expand(out)
 }
 
 # Folders of models, one for each reference; NULL for none.

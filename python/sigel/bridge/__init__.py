@@ -16,6 +16,7 @@ from sigel.bridge._gene_interactions import gene_interactions
 from sigel.bridge._gene_pair import gene_pair
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
+from sigel.bridge._imputed_file import read_imputed
 from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._read import read_section
@@ -38,6 +39,7 @@ __all__ = [
     "impute",
     "label_domains",
     "pattern_genes",
+    "read_imputed",
     "read_section",
     "select_genes",
     "similar_genes",

@@ -196,7 +196,7 @@ def checked_path(path: str | Path) -> Path:
     shown = repr(os.fspath(path))
     try:
         path = Path(path).expanduser()
-        if "\0" in str(path):
+        if chr(0) in str(path):
             raise ValueError("a zero byte in it")
         suffix, is_file, is_folder = path.suffix, path.is_file(), path.is_dir()
         parent = path.parent.is_dir()
