@@ -63,9 +63,9 @@ def impute(
     -------
     dict
         `genes`; `values`, `lower`, `upper`, float32 `(n_genes, n_cells)` or None (`values` with zeros: the
-        slots `i, p, x, dim` of a dgCMatrix; None where a file took them); the columns of `table`, `shared`, `weights`, `coverage`,
-        `left_out` and `history` as lists, the gene's name among them; `report`: words and numbers, `min_pcc`
-        among them, `params` and `provenance` as JSON.
+        slots `i, p, x, dim` of a dgCMatrix; all None where a file took them); the columns of `table`,
+        `shared`, `weights`, `coverage`, `left_out` and `history` as lists, the gene's name among them;
+        `report`: words and numbers, `min_pcc` among them, `params` and `provenance` as JSON.
     """
     config = ImputeConfig.from_dict(with_lists(whole_numbers(settings), "scales", "penalties"))
     target = section_of(section)
