@@ -166,7 +166,15 @@ ARGUMENTS <- local({
       out = "out",
       seed = "seed.use"
     ),
-    read_imputed = c(path = "path", genes = "features")
+    read_imputed = c(path = "path", genes = "features"),
+    compare_imputed = c(
+      imputed = "object",
+      path = "object",
+      first = "first",
+      second = "second",
+      n_draws = "n.draws",
+      seed = "seed.use"
+    )
   )
 })
 
@@ -183,6 +191,9 @@ FIXES <- c(
 
   "Call adata.var_names_make_unique() first.",
   "Use `make.unique()` on the row names first.",
+
+  "Call sigel.tl.impute with intervals=True.",
+  "Call `ImputeGenes()` with `intervals = TRUE`.",
 
   "Call sigel.tl.embed first.",
   "Call `RunSIGEL()` first.",

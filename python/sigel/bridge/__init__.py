@@ -8,6 +8,7 @@ Everything is called by name. Arguments are called as in `sigel.tl`, where they 
 """
 
 from sigel.bridge._about import sitrep, version
+from sigel.bridge._compare_imputed import compare_imputed
 from sigel.bridge._disease_gene import disease_gene
 from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
@@ -25,6 +26,7 @@ from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
 __all__ = [
+    "compare_imputed",
     "disease_gene",
     "disease_genes",
     "domain_stability",

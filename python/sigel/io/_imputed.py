@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _WANTED = "a file that sigel.tl.impute wrote"
 _FIX = "Pass what it returned."
+_BOUNDS = ("lower", "upper")
 
 
 def read_imputed(
@@ -66,14 +67,10 @@ def read_imputed(
     from anndata.io import read_elem
 
     path = Path(path).expanduser()
-    with _opened(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of formats to come
-        if "uns" not in file or IMPUTATION not in file["uns"] or "X" not in file:
-            found = f"{str(path)!r}, without uns[{IMPUTATION!r}]"
-            raise InputError("path", found, _WANTED, _FIX)
+    with _opened(path) as file:
         var = read_elem(file["var"])
         column = np.arange(len(var)) if genes is None else var.index.get_indexer(_named(genes, var.index))
-        layers = [name for name in ("lower", "upper") if intervals and name in file["layers"]]
+        layers = [name for name in _BOUNDS if intervals and name in file["layers"]]
         check_room(file["X"].shape[0], len(column), intervals=bool(layers), fix="Name fewer genes.")
         made = AnnData(_some(file["X"], column, path), obs=read_elem(file["obs"]), var=var.iloc[column])
         for name in layers:
@@ -84,9 +81,62 @@ def read_imputed(
     return made
 
 
+def without_values(path: Path) -> AnnData:
+    """All but the values of what `sigel.tl.impute` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+    """
+    from anndata import AnnData
+    from anndata.io import read_elem
+
+    with _opened(path) as file:
+        about = {IMPUTATION: read_elem(file["uns"][IMPUTATION])}
+        return AnnData(obs=read_elem(file["obs"]), var=read_elem(file["var"]), uns=about)
+
+
+def in_parts(path: Path, genes: list[str], n: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Values, lower and upper bounds of some genes after others, `(n_cells, n)` each.
+
+    Parameters
+    ----------
+    path
+        The file.
+    genes
+        Names, all of which it has.
+    n
+        How many at a time.
+    """
+    from anndata.io import read_elem
+
+    with _opened(path) as file:
+        if not set(_BOUNDS) <= set(file["layers"]):
+            fix = "Call sigel.tl.impute with intervals=True."
+            raise InputError("imputed", "a file without intervals", "layers lower and upper", fix)
+        column = read_elem(file["var"]).index.get_indexer(genes)
+        for start in range(0, len(column), n):
+            some = column[start : start + n]
+            value, low, high = (
+                _some(file[name], some, path) for name in ("X", "layers/lower", "layers/upper")
+            )
+            yield value, low, high
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """The file, or the folder, for reading."""
+    """The file, or the folder, for reading, if it holds imputed values."""
+    with _opened_any(path) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of formats to come
+        if "uns" not in file or IMPUTATION not in file["uns"] or "X" not in file:
+            found = f"{str(path)!r}, without uns[{IMPUTATION!r}]"
+            raise InputError("path", found, _WANTED, _FIX)
+        yield file
+
+
+@contextmanager
+def _opened_any(path: Path) -> Iterator[Any]:
     is_zarr = path.is_dir() and zarr_attributes(path) is not None
     if is_zarr:
         zarr = requires("zarr", "path", f"{path.name!r}, a zarr folder")

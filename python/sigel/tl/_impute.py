@@ -155,6 +155,15 @@ def impute(
 
     All but the representations, the network and the rounds is this package's.
 
+    That imputed genes improve clustering, as the paper has it, was not found again. On an embryo's 7,661
+    cells of 21 types (`benchmarks/results/clusters.md`) the adjusted Rand index of Leiden clusters, median of
+    10 seeds, is 0.40 with the panel's 351 genes, 0.37 with 330 imputed genes added (0.39 where imputed in the
+    paper's rounds), and 0.33 with all trusted ones; published are 0.36 and 0.44. Cluster the panel; use
+    imputed genes to look at genes.
+
+    What intervals are for: `sigel.tl.compare_imputed` tests imputed genes between domains by what is known of
+    each value, where a plain test would take predictions for facts; see the example.
+
     Examples
     --------
     >>> import sigel
@@ -164,6 +173,20 @@ def impute(
     True
     >>> sorted(imputed.layers)
     ['lower', 'upper']
+
+    Which imputed genes differ between two domains? Taken for facts, nearly all do, also those without a
+    pattern; by their intervals hardly any of these.
+
+    >>> from scipy import stats
+    >>> plain = hidden.var_names[(hidden.var["programme"] == "background").to_numpy()]
+    >>> ring, layer = ((imputed.obs["region"] == one).to_numpy() for one in ("ring", "layer"))
+    >>> values = imputed[:, plain].X
+    >>> naive = stats.ttest_ind(values[ring], values[layer], equal_var=False).pvalue
+    >>> bool((naive < 0.05).mean() > 0.5)
+    True
+    >>> table = sigel.tl.compare_imputed(imputed, "region", first="ring", second="layer")
+    >>> bool((table.loc[plain, "pval"] < 0.05).mean() < 0.05)
+    True
     """
     out = None if out is None else checked_path(out)
     side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)

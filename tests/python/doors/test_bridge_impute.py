@@ -129,6 +129,34 @@ def test_values_go_to_a_file_and_come_from_it(panel, answer, tmp_path):
     assert np.array_equal(one["values"], read["values"][:1])
 
 
+def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_path):
+    target, reference, _ = panel
+    labels = target.obs["region"].astype(str)
+    first, second = labels.value_counts().index[:2]
+    genes = answer["genes"][:9]
+    asked = {
+        "genes": genes,
+        "cells": list(target.obs_names),
+        "labels": labels.tolist(),
+        "first": [first],
+        "second": second,
+        "expected_pcc": answer["table"]["expected_pcc"][:9],
+        "params": answer["report"]["params"],
+        "n_draws": 20.0,
+        "seed": 0.0,
+    }
+    parts = {name: answer[name][:9] for name in ("values", "lower", "upper")}
+    found = pd.DataFrame(bridge.compare_imputed(**asked, **parts)).set_index("gene")
+    known = sigel.tl.compare_imputed(peer, "region", first=first, second=second, genes=genes)
+    pd.testing.assert_frame_equal(found, known[found.columns], check_names=False)
+    out = str(tmp_path / "imputed.h5ad")
+    impute(target, [reference], genes=genes, out=out, cells=list(target.obs_names))
+    # The labels come in any order, and of some cells alone.
+    asked |= {"cells": asked["cells"][:0:-1], "labels": asked["labels"][:0:-1]}
+    read = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
+    assert (np.abs(read["difference"] - known["difference"]) < known["se"]).all()
+
+
 def test_what_r_makes_of_settings_is_understood(panel, answer):
     target, reference, _ = panel
     # A vector of one number comes as that number, whole numbers as doubles, one name as text.
