@@ -79,7 +79,7 @@ CompareImputedGenes <- function(
     "compare_imputed",
     list(
       genes = as.list(features),
-      cells = as.list(cells[known]),
+      cell_names = as.list(cells[known]),
       labels = as.list(as.character(labels[known])),
       first = first,
       second = second,

@@ -204,7 +204,7 @@ ImputeGenes.default <- function(
       intervals = intervals,
       settings = settings,
       out = out,
-      cells = if (!is.null(out)) colnames(target$counts),
+      cell_names = if (!is.null(out)) colnames(target$counts),
       seed = seed.use,
       device = device
     ),

@@ -18,7 +18,7 @@ from sigel.tasks.imputation.compared import Bounded, check_groups, compare_group
 def compare_imputed(
     *,
     genes: Sequence[str],
-    cells: Sequence[str],
+    cell_names: Sequence[str],
     labels: Sequence[str],
     first: Sequence[str],
     expected_pcc: Sequence[float],
@@ -37,7 +37,7 @@ def compare_imputed(
     ----------
     genes
         Names of the genes.
-    cells, labels
+    cell_names, labels
         Names of the cells that have a label, and that.
     first, second, n_draws, seed
         As there.
@@ -57,7 +57,7 @@ def compare_imputed(
     """
     names, label = names_of(genes), np.array(names_of(labels), dtype=object)
     if path is not None:
-        label_of = dict(zip(names_of(cells), label, strict=True))
+        label_of = dict(zip(names_of(cell_names), label, strict=True))
         there = without_values(Path(path)).obs_names
         label = np.array([label_of.get(cell) for cell in there], dtype=object)
     one, other = groups_of(label, names_of(first), None if second is None else names_of(second))

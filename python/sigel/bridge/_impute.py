@@ -37,7 +37,7 @@ def impute(
     model: Sequence[str] | None = None,
     orthologs: Sequence[Sequence[str]] | None = None,
     out: str | None = None,
-    cells: Sequence[str] | None = None,
+    cell_names: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Impute the genes that a section lacks; see `sigel.tl.impute`.
@@ -56,7 +56,7 @@ def impute(
         Two sequences of equal length, genes of the target and of the reference; None: same names.
     out
         File that takes the values, some genes at a time; None: none.
-    cells
+    cell_names
         Names of the cells, for the file.
 
     Returns
@@ -69,7 +69,7 @@ def impute(
     """
     config = ImputeConfig.from_dict(with_lists(whole_numbers(settings), "scales", "penalties"))
     target = section_of(section)
-    file = None if out is None else _file(out, target, names_of(cells or []))
+    file = None if out is None else _file(out, target, names_of(cell_names or []))
     with file or nullcontext():
         result = impute_section(
             target,

@@ -112,7 +112,7 @@ def test_values_with_zeros_are_the_slots_of_a_sparse_matrix(panel, answer):
 def test_values_go_to_a_file_and_come_from_it(panel, answer, tmp_path):
     target, reference, _ = panel
     out = str(tmp_path / "imputed.h5ad")
-    found = impute(target, [reference], out=out, cells=list(target.obs_names))
+    found = impute(target, [reference], out=out, cell_names=list(target.obs_names))
     assert found["values"] is found["lower"] is found["upper"] is None
     pd.testing.assert_frame_equal(pd.DataFrame(found["table"]), pd.DataFrame(answer["table"]), rtol=1e-5)
     genes = [answer["genes"][3], answer["genes"][0]]
@@ -136,7 +136,7 @@ def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_pa
     genes = answer["genes"][:9]
     asked = {
         "genes": genes,
-        "cells": list(target.obs_names),
+        "cell_names": list(target.obs_names),
         "labels": labels.tolist(),
         "first": [first],
         "second": second,
@@ -150,9 +150,9 @@ def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_pa
     known = sigel.tl.compare_imputed(peer, "region", first=first, second=second, genes=genes)
     pd.testing.assert_frame_equal(found, known[found.columns], check_names=False)
     out = str(tmp_path / "imputed.h5ad")
-    impute(target, [reference], genes=genes, out=out, cells=list(target.obs_names))
+    impute(target, [reference], genes=genes, out=out, cell_names=list(target.obs_names))
     # The labels come in any order, and of some cells alone.
-    asked |= {"cells": asked["cells"][:0:-1], "labels": asked["labels"][:0:-1]}
+    asked |= {"cell_names": asked["cell_names"][:0:-1], "labels": asked["labels"][:0:-1]}
     read = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
     assert (np.abs(read["difference"] - known["difference"]) < known["se"]).all()
 
