@@ -23,6 +23,7 @@
 #'     of expression, 1 the weakest;}
 #'   \item{`left.out`}{genes not imputed, and why;}
 #'   \item{`history`}{of the training, for `method = "gan"` alone;}
+#'   \item{`file`}{that has the values, where `ImputeGenes(out = )` named one;}
 #'   \item{`method`, `n.shared`, `spearman`, `converged`, `min.pcc`, `target.sum`,
 #'     `params`, `provenance`}{the method, the number of shared genes, the rank
 #'     correlation of expected and achieved accuracy, whether what was trained has
@@ -45,8 +46,8 @@
 #' }
 #' @export
 ImputationReport <- function(object, assay = "sigel.imputed") {
-  imputed <- imputation_of(object, assay, rlang::current_env())
-  parts <- c("genes", names(IMPUTED_TABLES))
+  imputed <- imputation_of(object, assay, rlang::current_env(), values = FALSE)
+  parts <- c("genes", names(IMPUTED_TABLES), "file")
   structure(c(imputed[intersect(parts, names(imputed))], imputed$report), class = "sigel_imputation_report")
 }
 
@@ -94,6 +95,9 @@ print.sigel_imputation_report <- function(x, ...) {
         "{share(min(covered))} to {share(max(covered))} by level of expression."
       )
     }
+    if (!is.null(x$file)) {
+      cli::cli_text("Values are in {.file {x$file}}: see {.fun ReadImputed}.")
+    }
     if (isTRUE(x$converged)) {
       cli::cli_alert_success("Converged.")
     } else {
@@ -106,15 +110,21 @@ print.sigel_imputation_report <- function(x, ...) {
 
 #' @export
 print.sigel_imputation <- function(x, ...) {
-  parts <- intersect(names(x), c("values", "lower", "upper"))
-  cat(sprintf("%s, %d genes x %d cells\n", toString(parts), nrow(x$values), ncol(x$values)))
+  parts <- if (is.null(x$file)) intersect(names(x), c("values", "lower", "upper")) else "in a file"
+  n.cells <- x$n.cells %||% ncol(x$values)
+  cat(sprintf("%s, %d genes x %d cells\n", toString(parts), nrow(x$genes), n.cells))
   print(ImputationReport(x))
   invisible(x)
 }
 
 # What ImputeGenes() answered, wherever it lies, in the shape that its `.default` method returns, with `cells`.
-imputation_of <- function(object, assay, call) {
+# `values`: whether they are needed, which are not there where they went to a file.
+imputation_of <- function(object, assay, call, values = TRUE) {
+  object <- imputed_file_of(object, assay) %||% object
   if (inherits(object, "sigel_imputation")) {
+    if (values) {
+      check_in_memory(object, call)
+    }
     return(c(unclass(object), list(cells = colnames(object$values))))
   }
   if (inherits(object, "Seurat")) {
@@ -146,6 +156,14 @@ imputation_of <- function(object, assay, call) {
       cells = colnames(object)[!is.na(values[1L, ])]
     )
   )
+}
+
+check_in_memory <- function(imputed, call) {
+  if (!is.null(imputed$file)) {
+    found <- sprintf("imputed genes whose values are in the file \"%s\"", imputed$file)
+    fix <- sprintf("Read some by `ReadImputed(\"%s\", features)`.", imputed$file)
+    sigel_abort("object", found, "values in memory", fix, call)
+  }
 }
 
 # The name of an imputed assay; where there is none, that ImputeGenes() comes first.

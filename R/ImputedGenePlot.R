@@ -81,7 +81,7 @@ ImputedGenePlot <- function(
 ImputationAccuracyPlot <- function(object, measured = NULL, assay = "sigel.imputed") {
   needs_ggplot()
   call <- rlang::current_env()
-  imputed <- imputation_of(object, assay, call)
+  imputed <- imputation_of(object, assay, call, values = !is.null(measured))
   report <- imputed$report
   kinds <- c("shared genes, each left out", "imputed genes")
   dots <- data.frame(imputed$shared[c("gene", "expected.pcc", "achieved.pcc")], kind = kinds[1L])

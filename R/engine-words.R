@@ -162,6 +162,17 @@ ARGUMENTS <- local({
       reference_layer = "reference.layer",
       model = "model",
       path = "model",
+      intervals = "intervals",
+      out = "out",
+      seed = "seed.use"
+    ),
+    read_imputed = c(path = "path", genes = "features"),
+    compare_imputed = c(
+      imputed = "object",
+      path = "object",
+      first = "first",
+      second = "second",
+      n_draws = "n.draws",
       seed = "seed.use"
     )
   )
@@ -180,6 +191,9 @@ FIXES <- c(
 
   "Call adata.var_names_make_unique() first.",
   "Use `make.unique()` on the row names first.",
+
+  "Call sigel.tl.impute with intervals=True.",
+  "Call `ImputeGenes()` with `intervals = TRUE`.",
 
   "Call sigel.tl.embed first.",
   "Call `RunSIGEL()` first.",
@@ -205,8 +219,14 @@ FIXES <- c(
   "Name other genes, or use the image setting exclude=().",
   "Name other genes, or use `config = list(image = list(exclude = character()))`.",
 
+  "Pass what it returned.",
+  "Pass the `out` that it was given.",
+
   "See `status` of each gene.",
   "`sigel.status` in the assay's feature metadata says which have, after `RunSIGEL()`.",
+
+  "See uns: `left_out` says which genes could not be imputed.",
+  "`ImputationReport(object)$left.out` says which genes could not be imputed.",
 
   "See var_names.",
   "See `rownames(object)`.",
@@ -231,6 +251,9 @@ FIXES <- c(
 
   "Use min_size=1 or a larger max_size.",
   "Use `min.size = 1` or a larger `max.size`.",
+
+  "Use rounds=1, or name fewer genes and leave `out` away.",
+  "Use `config = list(rounds = 1)`, or name fewer genes and leave `out` away.",
 
   "Use n_donors=(4, 4).",
   "Use `n.donors = c(4, 4)`.",
@@ -263,6 +286,9 @@ PHRASES <- c(
   "\\borthologs=(?=[,.])" = "`orthologs`",
   "\\btable\\[\\[first, second\\]\\]" = "table[c(\"first\", \"second\")]",
   "\\b(\\w+)[.]dropna\\(\\)" = "`na.omit(\\1)`",
+  # Files of imputed values.
+  "\\bsigel[.]tl[.]impute wrote" = "`ImputeGenes(out = ...)` wrote",
+  "without uns\\['sigel_imputation'\\]" = "without imputed genes",
   # Python's extras, by the package that each brings.
   "Install it: pip install \"sigel\\[leiden\\]\"" = sprintf(EXTRA, "\"igraph\""),
   "Install it: pip install \"sigel\\[spagcn\\]\".*works with" = sprintf(

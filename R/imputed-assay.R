@@ -23,7 +23,8 @@ IMPUTED_TABLES <- c(
 )
 
 # What Seurat, or the user, would regret only after the work is done; TRUE where an earlier answer is replaced.
-check_assay_name <- function(object, name, source, call) {
+# `to.file`: whether a file takes the values, so that no assay is made.
+check_assay_name <- function(object, name, source, call, to.file = FALSE) {
   check_string(name, "assay.name", "Use `assay.name = \"sigel.imputed\"`.", call)
   check_plain_name(name, "assay.name", call)
   own <- name %in% SeuratObject::Assays(object) && !is.null(imputation_misc(object[[name]]))
@@ -39,7 +40,21 @@ check_assay_name <- function(object, name, source, call) {
     found <- sprintf("\"%s\", which the object has and which `ImputeGenes()` did not make", name)
     sigel_abort("assay.name", found, "a name of its own", "Use `assay.name = \"sigel.imputed\"`.", call)
   }
+  if (own && to.file) {
+    found <- sprintf("\"%s\", an assay of an earlier call, while the values go to a file", name)
+    fix <- sprintf("Take it out, `object[[\"%s\"]] <- NULL`, or use `assay.name = \"imputed.file\"`.", name)
+    sigel_abort("assay.name", found, "a name of its own", fix, call)
+  }
   own
+}
+
+tell_of_file <- function(imputed, tell) {
+  if (tell) {
+    cli::cli_inform(c(
+      i = "Values of {nrow(imputed$genes)} gene{?s} are in {.file {imputed$file}}.",
+      i = "{.code ReadImputed({deparse(imputed$file)}, features)} reads some of them."
+    ))
+  }
 }
 
 tell_of_replaced <- function(name, tell) {
@@ -48,8 +63,8 @@ tell_of_replaced <- function(name, tell) {
   }
 }
 
-# The answer of the engine as a list.
-as_imputation <- function(result, cells) {
+# The answer of the engine as a list; `file` took the values, where it is not NULL.
+as_imputation <- function(result, cells, file = NULL) {
   genes <- unlist(result$genes)
   named <- function(values) {
     if (is.null(values)) {
@@ -97,7 +112,27 @@ as_imputation <- function(result, cells) {
     upper = named(result$upper),
     genes = table
   )
+  if (!is.null(file)) {
+    values <- list(genes = table, file = normalizePath(file), n.cells = length(cells))
+  }
   structure(c(values, Filter(Negate(is.null), tables), list(report = report)), class = "sigel_imputation")
+}
+
+# What is known of genes whose values are in a file, kept with the object, which has no assay of them.
+keep_imputed_file <- function(object, imputed, source, layer, name) {
+  imputed$report <- c(imputed$report, list(source = source, layer = layer))
+  # `Misc<-` would turn tables into plain lists.
+  methods::slot(object, "misc")[[name]] <- imputed
+  object
+}
+
+# The same again; NULL where there is none under that name, or an assay instead.
+imputed_file_of <- function(object, name) {
+  if (!inherits(object, "Seurat") || !rlang::is_string(name) || name %in% SeuratObject::Assays(object)) {
+    return(NULL)
+  }
+  kept <- methods::slot(object, "misc")[[name]]
+  if (inherits(kept, "sigel_imputation") && !is.null(kept$file)) kept
 }
 
 # The values as a new assay, of the class of the assay they were made from; the object's other parts stay as they are.
@@ -129,6 +164,10 @@ add_imputed_assay <- function(object, imputed, source, layer, name) {
   )
   # `Misc<-` would turn tables into plain lists.
   methods::slot(assay, "misc") <- Filter(Negate(is.null), misc)
+  # What was known of a file gives way to the assay.
+  if (!is.null(imputed_file_of(object, name))) {
+    methods::slot(object, "misc")[[name]] <- NULL
+  }
   # SeuratObject 5 would tell what is meant: no counts, and an assay that replaces one of other genes or class.
   meant <- "counts isn't present|Different cells and/or features from existing|changing from Assay"
   withCallingHandlers(

@@ -8,6 +8,7 @@ Everything is called by name. Arguments are called as in `sigel.tl`, where they 
 """
 
 from sigel.bridge._about import sitrep, version
+from sigel.bridge._compare_imputed import compare_imputed
 from sigel.bridge._disease_gene import disease_gene
 from sigel.bridge._disease_genes import disease_genes
 from sigel.bridge._domains import domain_stability, domains, label_domains, select_genes
@@ -16,6 +17,7 @@ from sigel.bridge._gene_interactions import gene_interactions
 from sigel.bridge._gene_pair import gene_pair
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
+from sigel.bridge._imputed_file import read_imputed
 from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._read import read_section
@@ -24,6 +26,7 @@ from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
 
 __all__ = [
+    "compare_imputed",
     "disease_gene",
     "disease_genes",
     "domain_stability",
@@ -38,6 +41,7 @@ __all__ = [
     "impute",
     "label_domains",
     "pattern_genes",
+    "read_imputed",
     "read_section",
     "select_genes",
     "similar_genes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from scipy import sparse
 
 from sigel.bridge._pieces import columns, gene_columns, names_of, section_of, whole, whole_numbers, with_lists
 from sigel.config.imputation import ImputeConfig
+from sigel.images.section import Section
+from sigel.io._imputed_file import ImputedFile
+from sigel.keys import IMPUTATION
 from sigel.runtime.progress import Progress
 from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
@@ -32,6 +36,8 @@ def impute(
     genes: Sequence[str] | None = None,
     model: Sequence[str] | None = None,
     orthologs: Sequence[Sequence[str]] | None = None,
+    out: str | None = None,
+    cell_names: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Impute the genes that a section lacks; see `sigel.tl.impute`.
@@ -48,30 +54,47 @@ def impute(
         Folders of saved models, one for each reference, or None.
     orthologs
         Two sequences of equal length, genes of the target and of the reference; None: same names.
+    out
+        File that takes the values, some genes at a time; None: none.
+    cell_names
+        Names of the cells, for the file.
 
     Returns
     -------
     dict
         `genes`; `values`, `lower`, `upper`, float32 `(n_genes, n_cells)` or None (`values` with zeros: the
-        slots `i, p, x, dim` of a dgCMatrix); the columns of `table`, `shared`, `weights`, `coverage`,
-        `left_out` and `history` as lists, the gene's name among them; `report`: words and numbers, `min_pcc`
-        among them, `params` and `provenance` as JSON.
+        slots `i, p, x, dim` of a dgCMatrix; all None where a file took them); the columns of `table`,
+        `shared`, `weights`, `coverage`, `left_out` and `history` as lists, the gene's name among them;
+        `report`: words and numbers, `min_pcc` among them, `params` and `provenance` as JSON.
     """
     config = ImputeConfig.from_dict(with_lists(whole_numbers(settings), "scales", "penalties"))
-    result = impute_section(
-        section_of(section),
-        [section_of(one) for one in references],
-        genes=None if genes is None else names_of(genes),
-        method=method,  # type: ignore[arg-type]  # checked there
-        model=None if model is None else names_of(model),
-        orthologs=None if orthologs is None else _pairs(*orthologs),
-        intervals=intervals,
-        config=config,
-        seed=whole(seed),
-        device=device,
-        progress=progress,
-    )
+    target = section_of(section)
+    file = None if out is None else _file(out, target, names_of(cell_names or []))
+    with file or nullcontext():
+        result = impute_section(
+            target,
+            [section_of(one) for one in references],
+            genes=None if genes is None else names_of(genes),
+            method=method,  # type: ignore[arg-type]  # checked there
+            model=None if model is None else names_of(model),
+            orthologs=None if orthologs is None else _pairs(*orthologs),
+            intervals=intervals,
+            config=config,
+            seed=whole(seed),
+            device=device,
+            progress=progress,
+            file=file,
+        )
+        if file is not None:
+            file.finish(result.table, {IMPUTATION: result.known()})
     return _plain(result, config)
+
+
+def _file(out: str, target: Section, cells: Sequence[str]) -> ImputedFile:
+    """A file for the cells of the target, which has their places, too."""
+    places = target.coordinates if target.coordinates is not None else target.lattice
+    obsm = {} if places is None else {"spatial": np.asarray(places)}
+    return ImputedFile(out, pd.DataFrame(index=pd.Index(cells, dtype=object)), obsm)
 
 
 def _pairs(target: Any, reference: Any) -> pd.DataFrame:

@@ -1,8 +1,9 @@
-"""Files that are whole or not there."""
+"""Files and folders that are whole or not there."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,35 @@ from pathlib import Path
 
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
-    """A file beside another, moved to its place once it is whole, and gone where something fails.
+    """A file or folder beside another, moved to its place once it is whole, and gone where something fails.
 
     Parameters
     ----------
     path
         The place; what is there is replaced at the end.
     """
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    # Never a longer name than a system takes, where that of the place is none.
+    draft = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield draft
-        draft.replace(path)
+        if draft.is_dir() and path.is_dir():
+            _swap(draft, path)
+        else:
+            draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _swap(draft: Path, path: Path) -> None:
+    """Put a folder in the place of an earlier one, which no system does in one step."""
+    earlier = draft.with_name(f"{draft.name}.earlier")
+    path.replace(earlier)
+    try:
+        draft.replace(path)
+    except OSError:
+        earlier.replace(path)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)

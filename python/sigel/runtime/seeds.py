@@ -36,6 +36,7 @@ STAGES = (
     "gene weights",
     "surrogates",
     "co-expression",
+    "compare imputed",
 )
 
 

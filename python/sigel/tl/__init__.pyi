@@ -1,3 +1,4 @@
+from ._compare_imputed import compare_imputed as compare_imputed
 from ._disease_genes import disease_genes as disease_genes
 from ._domain_stability import domain_stability as domain_stability
 from ._domains import domains as domains

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
+from sigel.io._imputed_file import ImputedFile, checked_path
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
@@ -21,7 +21,6 @@ from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
-from sigel.tl._imputed_file import ImputedFile
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -83,10 +82,10 @@ def impute(
         Further settings: an `ImputeConfig` or a dict of its settings, such as `{"rounds": 3, "round_size":
         110}` for the paper's sequential mode, or `{"zeros": "rate"}`.
     out
-        An `.h5ad` file that takes the result, some genes at a time, where memory would not hold it: all genes
-        for 160,000 cells. It is whole or not there, and holds what else would be returned;
-        `sigel.io.read_imputed` reads some of its genes. An earlier file of that name is replaced. Not with
-        several rounds. Default: none.
+        An `.h5ad` file, or a `.zarr` folder (`pip install "sigel[read]"`), that takes the result, some genes
+        at a time, where memory would not hold it: all genes for 160,000 cells. It is whole or not there, and
+        holds what else would be returned; `sigel.io.read_imputed` reads some of its genes. An earlier one of
+        that name is replaced. Not with several rounds. Default: none.
     seed
         Decides folds, samples and the GAN.
     device
@@ -127,7 +126,8 @@ def impute(
         When fewer than 20 genes are shared (says what might be wrong with the names), a name occurs twice, an
         asked gene is measured already, unknown, or without an image, a section is empty, the target has no
         coordinates, counts are negative, the values would not fit into memory (says what they need and what
-        there is), or an argument cannot be used. Neither object is ever written to.
+        there is), nothing can be written to `out`, or an argument cannot be used. Neither object is ever
+        written to.
     ConfigError
         When a setting of `config` is unknown or out of range (see `sigel.config.imputation.ImputeConfig`).
 
@@ -155,6 +155,15 @@ def impute(
 
     All but the representations, the network and the rounds is this package's.
 
+    That imputed genes improve clustering, as the paper has it, was not found again. On an embryo's 7,661
+    cells of 21 types (`benchmarks/results/clusters.md`) the adjusted Rand index of Leiden clusters, median of
+    10 seeds, is 0.40 with the panel's 351 genes, 0.37 with 330 imputed genes added (0.39 where imputed in the
+    paper's rounds), and 0.33 with all trusted ones; published are 0.36 and 0.44. Cluster the panel; use
+    imputed genes to look at genes.
+
+    What intervals are for: `sigel.tl.compare_imputed` tests imputed genes between domains by what is known of
+    each value, where a plain test would take predictions for facts; see the example.
+
     Examples
     --------
     >>> import sigel
@@ -164,7 +173,22 @@ def impute(
     True
     >>> sorted(imputed.layers)
     ['lower', 'upper']
+
+    Which imputed genes differ between two domains? Taken for facts, nearly all do, also those without a
+    pattern; by their intervals hardly any of these.
+
+    >>> from scipy import stats
+    >>> plain = hidden.var_names[(hidden.var["programme"] == "background").to_numpy()]
+    >>> ring, layer = ((imputed.obs["region"] == one).to_numpy() for one in ("ring", "layer"))
+    >>> values = imputed[:, plain].X
+    >>> naive = stats.ttest_ind(values[ring], values[layer], equal_var=False).pvalue
+    >>> bool((naive < 0.05).mean() > 0.5)
+    True
+    >>> table = sigel.tl.compare_imputed(imputed, "region", first="ring", second="layer")
+    >>> bool((table.loc[plain, "pval"] < 0.05).mean() < 0.05)
+    True
     """
+    out = None if out is None else checked_path(out)
     side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)
     others = [
         Section.from_anndata(
@@ -174,7 +198,9 @@ def impute(
     ]
     _check_axes(target, _listed(reference))
     _check_inputs_stay(out, [target, *_listed(reference)])
-    file = None if out is None else ImputedFile(out, side.rows().shape[0])
+    within = slice(None) if side.within is None else side.within
+    cells = _cells(target, spatial_key, within)
+    file = None if out is None else ImputedFile(out, **cells)
     with shown(progress) as report, file or nullcontext():
         result = impute_section(
             side,
@@ -190,11 +216,10 @@ def impute(
             progress=report,
             file=file,
         )
-        within = slice(None) if side.within is None else side.within
-        made = _as_anndata(result, target, spatial_key, within)
+        about = result.known()
         if file is None:
-            return made
-        file.finish(made)
+            return _as_anndata(result, cells, about)
+        file.finish(result.table, {IMPUTATION: about})
     return file.path
 
 
@@ -219,11 +244,11 @@ def _check_axes(target: AnnData, references: Sequence[AnnData]) -> None:
             raise InputError("reference", found, "cells x genes", "Pass reference.T.")
 
 
-def _check_inputs_stay(out: str | Path | None, given: Sequence[AnnData]) -> None:
+def _check_inputs_stay(out: Path | None, given: Sequence[AnnData]) -> None:
     """Refuse to write where an input lies."""
     for one in given:
         held = one.filename
-        if out is not None and held is not None and Path(held).resolve() == Path(out).expanduser().resolve():
+        if out is not None and held is not None and Path(held).resolve() == out.resolve():
             found = f"{str(out)!r}, which an input is read from"
             raise InputError("out", found, "a file of its own", 'For example out="imputed.h5ad".')
 
@@ -237,18 +262,18 @@ def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | No
     return config
 
 
-def _as_anndata(result: Imputed, target: AnnData, spatial_key: str, within: np.ndarray | slice) -> AnnData:
-    """Imputed genes in the cells of the target `within` its tissue, with all that is known of them."""
+def _cells(target: AnnData, spatial_key: str, within: np.ndarray | slice) -> dict[str, Any]:
+    """`obs` of the cells of the target `within` its tissue, and in `obsm` their places."""
+    places = target.obsm.get(spatial_key)
+    obsm = {} if places is None else {spatial_key: np.array(places)[within]}
+    return {"obs": target.obs[within].copy(), "obsm": obsm}
+
+
+def _as_anndata(result: Imputed, cells: dict[str, Any], about: dict[str, Any]) -> AnnData:
+    """Imputed genes with all that is known of them."""
     from anndata import AnnData
 
-    obs = target.obs[within].copy()
-    shape = (len(obs), len(result.table))
-    made = AnnData(result.values, obs=obs, var=result.table, shape=shape if result.values is None else None)
-    if spatial_key in target.obsm:
-        made.obsm[spatial_key] = np.array(target.obsm[spatial_key])[within]
+    made = AnnData(result.values, var=result.table, uns={IMPUTATION: about}, **cells)
     if result.lower is not None:
         made.layers["lower"], made.layers["upper"] = result.lower, result.upper
-    tables = {"shared": result.shared, "weights": result.weights, "coverage": result.coverage}
-    history = pd.DataFrame(result.report["history"])
-    made.uns[IMPUTATION] = {**result.report, **tables, "left_out": result.left_out, "history": history}
     return made

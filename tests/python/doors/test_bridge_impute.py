@@ -109,6 +109,54 @@ def test_values_with_zeros_are_the_slots_of_a_sparse_matrix(panel, answer):
     assert found["upper"] is None
 
 
+def test_values_go_to_a_file_and_come_from_it(panel, answer, tmp_path):
+    target, reference, _ = panel
+    out = str(tmp_path / "imputed.h5ad")
+    found = impute(target, [reference], out=out, cell_names=list(target.obs_names))
+    assert found["values"] is found["lower"] is found["upper"] is None
+    pd.testing.assert_frame_equal(pd.DataFrame(found["table"]), pd.DataFrame(answer["table"]), rtol=1e-5)
+    genes = [answer["genes"][3], answer["genes"][0]]
+    read = bridge.read_imputed(path=out, genes=genes, intervals=True)
+    assert read["genes"] == genes
+    assert read["cells"] == list(target.obs_names)
+    for name in ("values", "lower", "upper"):
+        np.testing.assert_allclose(read[name], answer[name][[3, 0]], rtol=1e-5, atol=1e-6)
+    whole = sigel.io.read_imputed(out)
+    assert list(whole.var_names) == answer["genes"]
+    np.testing.assert_allclose(whole.obsm["spatial"], target.obsm["spatial"])
+    one = bridge.read_imputed(path=out, genes=genes[0], intervals=False)
+    assert one["lower"] is None
+    assert np.array_equal(one["values"], read["values"][:1])
+
+
+def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_path):
+    target, reference, _ = panel
+    labels = target.obs["region"].astype(str)
+    first, second = labels.value_counts().index[:2]
+    genes = answer["genes"][:9]
+    asked = {
+        "genes": genes,
+        "cell_names": list(target.obs_names),
+        "labels": labels.tolist(),
+        "first": [first],
+        "second": second,
+        "expected_pcc": answer["table"]["expected_pcc"][:9],
+        "params": answer["report"]["params"],
+        "n_draws": 20.0,
+        "seed": 0.0,
+    }
+    parts = {name: answer[name][:9] for name in ("values", "lower", "upper")}
+    found = pd.DataFrame(bridge.compare_imputed(**asked, **parts)).set_index("gene")
+    known = sigel.tl.compare_imputed(peer, "region", first=first, second=second, genes=genes)
+    pd.testing.assert_frame_equal(found, known[found.columns], check_names=False)
+    out = str(tmp_path / "imputed.h5ad")
+    impute(target, [reference], genes=genes, out=out, cell_names=list(target.obs_names))
+    # The labels come in any order, and of some cells alone.
+    asked |= {"cell_names": asked["cell_names"][:0:-1], "labels": asked["labels"][:0:-1]}
+    read = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
+    assert (np.abs(read["difference"] - known["difference"]) < known["se"]).all()
+
+
 def test_what_r_makes_of_settings_is_understood(panel, answer):
     target, reference, _ = panel
     # A vector of one number comes as that number, whole numbers as doubles, one name as text.

@@ -15,7 +15,7 @@ from sigel.runtime.seeds import torch_stream
 from sigel.stats.coexpression import coexpression
 from sigel.stats.scaling import centred, log_normalised
 from sigel.stats.standardised import Standardised
-from sigel.tasks.imputation.target_reference import REFERENCE_SUM, Reference
+from sigel.tasks.imputation.target_reference import REFERENCE_SUM, Reference, check_cells_differ
 
 # With fewer cells nothing can be said of what varies together.
 LEAST_CELLS = 50
@@ -57,7 +57,7 @@ def cell_reference(
     Raises
     ------
     InputError
-        When there are fewer than 50 cells with counts.
+        When there are fewer than 50 cells with counts, or that differ.
     """
     drawn = _with_counts(section)  # an unfiltered matrix is mostly empty
     if len(drawn) < LEAST_CELLS:
@@ -77,7 +77,9 @@ def cell_reference(
     if not len(columns):
         found = "no gene that is detected in its cells and can be used"
         raise InputError("reference", found, "counts of genes", "Is it cells x genes?")
-    values = Standardised.of(log_normalised(counts[:, columns], library, REFERENCE_SUM))
+    normalised = log_normalised(counts[:, columns], library, REFERENCE_SUM)
+    check_cells_differ(normalised, LEAST_CELLS)
+    values = Standardised.of(normalised)
     found_axes = coexpression(values, torch_stream(seed, "co-expression"))
     alone = sparse.identity(len(library), dtype=np.float32, format="csr")
     status = {

@@ -14,6 +14,9 @@ from sigel.errors import InputError, unknown_name, warn
 
 # With fewer shared genes there is too little to learn from and to test on; with few more little is sure.
 LEAST_SHARED, FEW_SHARED = 10, 20
+# Why a gene is set aside.
+OTHER_GENE = "not used: the name that orthologs give to another gene"
+NEARLY = "not used: nearly the name of {!r}, which the target measured"
 _NAMED = 3  # names given as examples
 _VERSION = re.compile(r"\.\d+$")
 _ENSEMBL = re.compile(r"ENS[A-Z]*G\d{6,}(\.\d+)?$")
@@ -34,12 +37,18 @@ class Pairing:
         ortholog is given, None for a gene that must not be used.
     unpaired
         Names of the target's genes without a partner, in the target's order.
+    set_aside
+        Why, of each gene of the reference that must not be used, by its own name.
+    spelt
+        Of the genes of the reference that the target spells otherwise: the target's name by their own.
     """
 
     target: np.ndarray
     reference: np.ndarray
     names: np.ndarray
     unpaired: np.ndarray
+    set_aside: Mapping[str, str]
+    spelt: Mapping[str, str]
 
 
 def pair_genes(
@@ -95,11 +104,13 @@ def pair_genes(
     taken = {name for name, told in zip(spelt, by_table, strict=True) if told}
     # The table says what a gene is; another that happens to bear that name is not it. Where the gene of the
     # table is not here, names count: the table may be for another of several references.
-    spelt = [None if not told and name in taken else name for name, told in zip(spelt, by_table, strict=True)]
+    bears = [not told and name in taken for name, told in zip(spelt, by_table, strict=True)]
+    spelt = [None if one else name for one, name in zip(bears, spelt, strict=True)]
+    aside = {name: OTHER_GENE for one, name in zip(bears, reference, strict=True) if one}
 
     names = np.empty(len(spelt), dtype=object)
     names[:] = spelt
-    said = _pair_loosely(target, names, _listed(orthologs))
+    said = _pair_loosely(target, names, _listed(orthologs), aside)
     at = {name: column for column, name in enumerate(target)}
     pairs = [(at[name], column) for column, name in enumerate(names) if name in at]
     columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -116,14 +127,16 @@ def pair_genes(
         )
     for words in said:
         warn(words)
-    return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object))
+    differ = {b: a for a, b in zip(names, reference, strict=True) if a is not None and a != b}
+    return Pairing(columns[:, 0], columns[:, 1], names, np.array(unpaired, dtype=object), aside, differ)
 
 
-def _pair_loosely(target: list[str], names: np.ndarray, listed: set[str]) -> list[str]:
+def _pair_loosely(target: list[str], names: np.ndarray, listed: set[str], aside: dict[str, str]) -> list[str]:
     """Give genes of the reference the target's spelling where names differ by no more than their writing.
 
     A name that could be that of several is None: what was measured must not be imputed. Of genes that are
-    `listed` the table of orthologs says all there is to say. Returns what is to be said of it.
+    `listed` the table of orthologs says all there is to say. Those not used go to `aside`, with why. Returns
+    what is to be said of it.
     """
     measured, said = set(target), []
     exact = len((measured & set(names)) - listed)
@@ -148,7 +161,8 @@ def _pair_loosely(target: list[str], names: np.ndarray, listed: set[str]) -> lis
     if alike:
         what = f"{len(alike)} names of the reference are nearly those of genes of the target and are not used"
         said.append(_said(what, alike) + " If they are the same genes, pass orthologs=.")
-        lost = {theirs for _, theirs in alike}
+        lost = {theirs: NEARLY.format(ours) for ours, theirs in alike}
+        aside |= lost
         names[:] = [None if name in lost else name for name in names]
     return said
 

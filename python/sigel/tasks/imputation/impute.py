@@ -110,6 +110,11 @@ class Imputed:
     left_out: pd.DataFrame
     report: dict[str, Any]
 
+    def known(self) -> dict[str, Any]:
+        """All but the genes: the report and the tables, by name."""
+        tables = {name: getattr(self, name) for name in ("shared", "weights", "coverage", "left_out")}
+        return {**self.report, **tables, "history": pd.DataFrame(self.report["history"])}
+
 
 def impute(
     target: Section,

@@ -77,6 +77,8 @@ def prepare(
     rng = stream(seed, "reference spots")
     made: list[Reference] = []
     lacking: dict[str, None] = {}  # genes that the target lacks, in order
+    aside: dict[str, str] = {}  # genes whose names are not sure, and why
+    spelt: dict[str, str] = {}  # what the target calls genes, by the references' names
     told: set[str] = set()  # what is said of one reference need not be said of the next
     for section, fitted in zip(references, models, strict=True):
         section = replace(section, told=told, called=REFERENCE)
@@ -103,9 +105,18 @@ def prepare(
             )
         columns = genes_to_impute(pairing, measured, section.genes, None)
         lacking |= dict.fromkeys(str(name) for name in pairing.names[columns])
+        aside, spelt = {**pairing.set_aside, **aside}, {**pairing.spelt, **spelt}
+    if genes is not None:
+        _refuse_other_names(genes, set(map(str, measured)), lacking, aside, spelt)
     asked = list(lacking) if genes is None else _genes_asked(genes, measured, list(lacking))
     shared = _shared_genes(target, made)
     wanted, left_out = _with_an_image(asked, made, refuse=genes is not None)
+    if genes is None:
+        known = {*lacking, *map(str, measured)}
+        rest = {name: why for name, why in aside.items() if name not in known}
+        left_out = pd.concat(
+            [left_out, pd.DataFrame({"status": rest.values()}, index=list(rest), dtype=object)]
+        )
     return Inputs(made, shared, wanted, left_out)
 
 
@@ -134,6 +145,29 @@ def _refuse_model(model: SIGEL | str | Path | None) -> None:
     if model is not None:
         found = "a model of a reference without places"
         raise InputError("model", found, "None for dissociated cells", "Use model=None.")
+
+
+def _refuse_other_names(
+    genes: Sequence[str] | str,
+    measured: set[str],
+    lacking: Mapping[str, None],
+    aside: Mapping[str, str],
+    spelt: Mapping[str, str],
+) -> None:
+    """Refuse genes by a reference's name where the target has another, and those that were set aside."""
+    names = [genes] if isinstance(genes, str) else [one for one in genes if isinstance(one, str)]
+    name = next((one for one in names if one not in lacking and (one in spelt or one in aside)), None)
+    if name is None or name in measured:
+        return
+    wanted, own = "genes that the target lacks", spelt.get(name)
+    if own is None:
+        fix = "If they are not one gene, or which is which is known, pass orthologs=."
+        raise InputError("genes", f"{name!r}, {aside[name]}", wanted, fix)
+    if own in measured:
+        raise InputError(
+            "genes", f"{name!r}, which the target already holds as {own!r}", wanted, "Leave it out."
+        )
+    raise InputError("genes", f"{name!r}, which is {own!r} there", "the target's spelling", f"Use {own!r}.")
 
 
 def _genes_asked(genes: Sequence[str] | str, measured: np.ndarray, lacking: list[str]) -> list[str]:

@@ -12,7 +12,9 @@ _FLOAT = 4
 _SHARE = 0.8
 
 
-def check_room(n_cells: int, n_genes: int, *, intervals: bool, available: int | None = None) -> None:
+def check_room(
+    n_cells: int, n_genes: int, *, intervals: bool, fix: str | None = None, available: int | None = None
+) -> None:
     """Refuse to hold what would not fit.
 
     Parameters
@@ -21,6 +23,8 @@ def check_room(n_cells: int, n_genes: int, *, intervals: bool, available: int | 
         Of the result.
     intervals
         Whether two bounds go with each value.
+    fix
+        What to do where they do not fit; default: write them to a file.
     available
         Bytes that may be used; default: what the machine, or its control group, leaves.
 
@@ -36,5 +40,5 @@ def check_room(n_cells: int, n_genes: int, *, intervals: bool, available: int | 
     bounds = " and their intervals" if intervals else ""
     found = f"{n_cells} cells x {n_genes} genes, whose values{bounds} take {needed / 1e9:.1f} GB"
     fewer = "name fewer genes" + (", or use intervals=False" if intervals else "")
-    fix = f'Write them to a file, out="imputed.h5ad"; {fewer}.'
+    fix = fix or f'Write them to a file, out="imputed.h5ad"; {fewer}.'
     raise InputError("genes", found, f"what fits into the {there / 1e9:.1f} GB available", fix)

@@ -220,6 +220,7 @@ class Reference:
         places = section.coordinates if section.coordinates is not None else section.lattice
         library = np.asarray(section.counts.sum(axis=1), dtype=np.float64).ravel()
         values = log_normalised(section.counts[:, columns], library, REFERENCE_SUM)
+        check_cells_differ(values, 2)
         if len(library) > max_spots:
             kept = np.sort(rng.choice(len(library), max_spots, replace=False))
             values, places = values[kept], np.asarray(places)[kept]
@@ -284,3 +285,27 @@ def smoothers(coordinates: np.ndarray | None, scales: tuple[int, ...]) -> dict[i
         fix = "Pass coordinates, or use sections that have them."
         raise InputError("coordinates", "none", "the places of the cells", fix)
     return {k: mean_of_nearest(np.asarray(coordinates, dtype=np.float64), k) for k in scales}
+
+
+def check_cells_differ(values: sparse.csr_matrix, least: int) -> None:
+    """Refuse copies of few cells, which say nothing of what genes vary with.
+
+    Parameters
+    ----------
+    values
+        Of a reference, normalised, `(n_cells, n_genes)`.
+    least
+        Different cells that are wanted.
+
+    Raises
+    ------
+    InputError
+        When there are fewer.
+    """
+    # Copies have one sum by any weights; other cells hardly ever.
+    weights = np.cos(np.arange(values.shape[1])) + 2
+    n = len(np.unique(np.round(values.astype(np.float64) @ weights, 4)))
+    if n < least:
+        found = f"{values.shape[0]} cells that are copies of {n}"
+        fix = "Pass the cells as they were measured."
+        raise InputError("reference", found, f"{least} or more different cells", fix)

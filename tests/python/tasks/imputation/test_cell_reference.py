@@ -178,3 +178,23 @@ def test_an_input_is_never_written_over(panel, tmp_path):
         impute(target, backed, out=tmp_path / "cells.h5ad")
     backed.file.close()
     assert ad.read_h5ad(tmp_path / "cells.h5ad").shape == cells.shape
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_copies_of_few_cells_are_refused(panel, n):
+    target, cells, _ = panel
+    copies = cells[np.resize(np.arange(n), 80)].copy()
+    copies.obs_names_make_unique()
+    # Twice the counts are the same cell.
+    copies.X = sparse.diags(np.resize([1.0, 2.0], 80)) @ copies.X
+    with pytest.raises(InputError, match=rf"`reference`: found 80 cells that are copies of {n}; wanted 50"):
+        impute(target, copies)
+    copies = cells[np.zeros(80, dtype=int)].copy()
+    copies.obs_names_make_unique()
+    copies.obsm["spatial"] = target.obsm["spatial"][:80]
+    with pytest.raises(InputError, match=r"`reference`: found 80 cells that are copies of 1; wanted 2"):
+        impute(target, copies)
+    few = cells[np.resize(np.arange(60), 80)].copy()
+    few.obs_names_make_unique()
+    made = impute(target, few, intervals=False)
+    assert np.isfinite(made.X).all()

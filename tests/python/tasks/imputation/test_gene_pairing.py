@@ -278,3 +278,16 @@ def test_what_a_table_drops_is_not_paired_by_its_writing():
         pairing = pair_genes(HUMAN[:20], [*MOUSE[:20], "Other"], table)
     assert len(pairing.target) == 19
     assert HUMAN[0] in pairing.unpaired
+
+
+def test_genes_that_are_set_aside_are_told_with_why():
+    target = [*(f"Gene{k}" for k in range(20)), "Mbp", "GAD1"]
+    reference = [*target[:20], "MBP", "mbp", "Gad1", "GAD1", "Sst"]
+    with pytest.warns(UserWarning, match="not used"):
+        pairing = pair_genes(target, reference, {"GAD1": "Gad1"})
+    assert pairing.set_aside == {
+        "MBP": "not used: nearly the name of 'Mbp', which the target measured",
+        "mbp": "not used: nearly the name of 'Mbp', which the target measured",
+        "GAD1": "not used: the name that orthologs give to another gene",
+    }
+    assert pairing.spelt == {"Gad1": "GAD1"}

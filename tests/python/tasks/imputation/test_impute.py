@@ -437,3 +437,49 @@ def test_sections_that_cannot_be_used_are_refused(panel):
     for nothing in ([], "reference.h5ad", 3):
         with pytest.raises(InputError, match="reference"):
             sigel.tl.impute(target, nothing, progress=False)
+
+
+@pytest.fixture(scope="module")
+def odd_names(panel):
+    """A reference that spells two genes of the panel otherwise, and a third nearly as one of these."""
+    target, reference, _ = panel
+    target = target.copy()
+    target.var_names = ["A_1", "A-b", *target.var_names[2:]]
+    lacking = [name for name in reference.var_names if name not in panel[0].var_names]
+    own = dict(zip(panel[0].var_names[:2], ["A-1", "A_B"], strict=True)) | {lacking[-1]: "a-B"}
+    reference = reference.copy()
+    reference.var_names = [own.get(name, name) for name in reference.var_names]
+    return target, reference, lacking
+
+
+def test_genes_set_aside_are_left_out_with_why(odd_names):
+    target, reference, _ = odd_names
+    with pytest.warns(UserWarning, match="not used"):
+        made = sigel.tl.impute(target, reference, intervals=False, progress=False, device="cpu")
+    status = made.uns["sigel_imputation"]["left_out"]["status"]
+    assert (
+        status[["A_B", "a-B"]].tolist()
+        == ["not used: nearly the name of 'A-b', which the target measured"] * 2
+    )
+    assert status.index.is_unique
+    assert not set(status.index) & set(made.var_names)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_genes_are_asked_for_as_the_target_spells_them(odd_names):
+    target, reference, lacking = odd_names
+    for asked, words in (
+        ("A-1", "'A-1', which the target already holds as 'A_1'"),
+        ("A_1", "'A_1', which the target already holds"),
+        (["a-B"], "'a-B', not used: nearly the name of 'A-b'.*orthologs="),
+    ):
+        with pytest.raises(InputError, match=f"`genes`.*{words}"):
+            sigel.tl.impute(target, reference, genes=asked, progress=False)
+    table = {"Other": lacking[0]}
+    with pytest.raises(InputError, match=rf"{lacking[0]!r}, which is 'Other' there.*Use 'Other'"):
+        sigel.tl.impute(target, reference, genes=lacking[0], orthologs=table, progress=False)
+    made = sigel.tl.impute(
+        target, reference, genes="Other", orthologs=table, intervals=False, progress=False, device="cpu"
+    )
+    assert made.var_names.tolist() == ["Other"]
+    assert made.uns["sigel_imputation"]["left_out"].empty

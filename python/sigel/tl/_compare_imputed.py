@@ -1,0 +1,157 @@
+"""Imputed genes in two groups of cells: the door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sigel.errors import InputError, unknown_name
+from sigel.io._imputed import in_parts, without_values
+from sigel.keys import IMPUTATION
+from sigel.runtime.seeds import stream
+from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+_WANTED, _FIX = "what sigel.tl.impute returned", "Pass its AnnData, or the file that it wrote."
+
+
+def compare_imputed(
+    imputed: AnnData | str | Path,
+    group_key: str,
+    *,
+    first: Any,
+    second: Any = None,
+    genes: Sequence[str] | str | None = None,
+    n_draws: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compare imputed genes between two domains, or other groups of cells, by what is known of each value.
+
+    Parameters
+    ----------
+    imputed
+        What `sigel.tl.impute` returned, with intervals, or the file that it wrote (`out=`), of which some
+        genes are read at a time; only read.
+    group_key
+        Column of `obs` with the label of each cell, such as a domain. Nothing that was imputed should have
+        gone into the labels: see Notes.
+    first, second
+        A label, or a list of labels, of the cells that are compared. Default of `second`: all other cells
+        that have a label.
+    genes
+        Names of imputed genes. Default: all.
+    n_draws
+        Times that all values are drawn.
+    seed
+        Decides what is drawn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Genes in the order of `genes`, or of the imputed ones.
+
+        - `difference`: mean of the first group less that of the second that is to be expected of `log1p`
+          values
+        - `se`: its standard error
+        - `pval`, `qval`: of no difference, two-sided; adjusted for the number of genes (Benjamini and
+          Hochberg). NaN where an interval has no end
+        - `uncertain`: share of the squared error that is owed to what imputation does not know
+        - `expected_pcc`, `trusted`: as `sigel.tl.impute` has them
+
+    Raises
+    ------
+    InputError
+        When `imputed` is something else or has no intervals, the column, a label or a gene is not there, or a
+        group has fewer than 3 cells.
+
+    Notes
+    -----
+    A test of imputed values as if they had been measured takes predictions for facts. Here the difference of
+    the groups is taken for what it foretells of the gene, the root of `expected_pcc` times itself, as the
+    values vary by the root of their correlation with the gene; and each value is drawn `n_draws` times from
+    what its interval says: a normal distribution around the prediction, of its own width below and above it,
+    none below 0. Each draw is tested by itself (Welch), and the answers are pooled by Rubin's rules (Rubin
+    1987, Multiple Imputation for Nonresponse in Surveys; Barnard and Rubin 1999), as TISSUE does for
+    predicted genes (Sun et al. 2024, Nature Methods).
+
+    On 45 pairs of domains of `sigel.datasets.simulated_panel`, of the genes without a pattern 86 % differ at
+    0.05 when predictions are taken for facts, and 0.2 % here (at most 2 % of a pair); of those with one, 28 %
+    are found here, 54 % from what was hidden.
+
+    Groups that were made of the same imputed genes differ in them by construction. What cells of a group err
+    together beyond `expected_pcc` no test of one section shows: replicate over sections.
+
+    Examples
+    --------
+    >>> import sigel
+    >>> target, reference, hidden = sigel.datasets.simulated_panel(seed=0)
+    >>> imputed = sigel.tl.impute(target, reference, genes=list(hidden.var_names[:9]), progress=False)
+    >>> table = sigel.tl.compare_imputed(imputed, "region", first="ring", second=["layer", "stripes"])
+    >>> table.shape
+    (9, 7)
+    >>> bool((table["se"] > 0).all())
+    True
+    """
+    file = Path(imputed).expanduser() if isinstance(imputed, str | Path) else None
+    about: Any = imputed if file is None else without_values(file)
+    _check_imputed(about, in_memory=file is None)
+    names = _names(genes, about.var_names)
+    one, other = _groups(about.obs, group_key, first, second)
+    check_groups(one, other, n_draws)
+    n = genes_at_a_time(int((one | other).sum()))
+    found = compare_groups(
+        names,
+        _parts(about, names, n) if file is None else in_parts(file, names, n),
+        one,
+        other,
+        expected_pcc=about.var.loc[names, "expected_pcc"].to_numpy(dtype=np.float64),
+        coverage=json.loads(about.uns[IMPUTATION]["params"])["coverage"],
+        n_draws=int(n_draws),
+        rng=stream(seed, "compare imputed"),
+    )
+    return found.join(about.var[["expected_pcc", "trusted"]])
+
+
+def _check_imputed(imputed: Any, *, in_memory: bool) -> None:
+    if not hasattr(imputed, "uns") or IMPUTATION not in imputed.uns:
+        what = f"uns without {IMPUTATION!r}" if hasattr(imputed, "uns") else f"a {type(imputed).__name__}"
+        raise InputError("imputed", what, _WANTED, _FIX)
+    if in_memory and not {"lower", "upper"} <= set(imputed.layers):
+        fix = "Call sigel.tl.impute with intervals=True."
+        raise InputError("imputed", "imputed genes without intervals", "layers lower and upper", fix)
+
+
+def _parts(imputed: AnnData, names: list[str], n: int) -> Iterator[Bounded]:
+    for start in range(0, len(names), n):
+        part = imputed[:, names[start : start + n]]
+        yield part.X, part.layers["lower"], part.layers["upper"]
+
+
+def _names(genes: Sequence[str] | str | None, known: pd.Index) -> list[str]:
+    """Imputed genes, all where none are named."""
+    names = list(known) if genes is None else [genes] if isinstance(genes, str) else list(genes)
+    if not names or len(set(map(str, names))) < len(names):
+        found = "a name more than once" if names else "no name"
+        raise InputError("genes", found, "names of imputed genes, each once", "Use genes=None for all.")
+    lost = next((name for name in names if name not in known), None)
+    if lost is not None:
+        raise InputError("genes", unknown_name(lost, known), "imputed genes", "See imputed.var_names.")
+    return names
+
+
+def _groups(obs: pd.DataFrame, key: str, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which cells are of the first group, and of the second."""
+    if not isinstance(key, str) or key not in obs:
+        fix = f"There are: {', '.join(map(repr, obs.columns[:8])) or 'none'}."
+        raise InputError("group_key", repr(key)[:60], "a column of obs", fix)
+    labels = obs[key]
+    text = labels.astype(str).to_numpy(dtype=object)
+    text[labels.isna().to_numpy()] = None
+    return groups_of(text, first, second)
