@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import sparse
 from scipy.optimize import nnls
 
+from sigel.images.tensors import as_torch_by_rows
 from sigel.stats.scaling import zscored
 from sigel.tasks.imputation.predictors import Predictor
 from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
@@ -70,14 +73,35 @@ class Ensemble:
         cells
             Cells wanted; default: all.
         """
+        return self.bound(predictors, smoothers, cells)(genes)
+
+    def bound(
+        self,
+        predictors: Sequence[Predictor],
+        smoothers: dict[int, sparse.csr_matrix],
+        cells: np.ndarray | None = None,
+    ) -> Callable[[np.ndarray], np.ndarray]:
+        """`predict` as a function of genes alone: what does not hang on them is worked out once.
+
+        Parameters
+        ----------
+        predictors, smoothers, cells
+            As in `predict`.
+        """
         n_cells = next(iter(smoothers.values())).shape[0] if cells is None else len(cells)
-        total = np.zeros((n_cells, len(genes)), dtype=np.float32)
-        for at, name in enumerate(self.names):
-            if not self.weights[at].any():
-                continue
-            mixed = _mixed(smoothers, self.weights[at], cells)
-            total += _mean_over_references(predictors, name, genes, mixed)
-        return total - total.mean(axis=0)
+        terms = [
+            _terms(predictors, name, _mixed(smoothers, self.weights[at], cells))
+            for at, name in enumerate(self.names)
+            if self.weights[at].any()
+        ]
+
+        def predicted(genes: np.ndarray) -> np.ndarray:
+            total, factors = np.zeros((n_cells, len(genes)), dtype=np.float32), _Factors(genes)
+            for term in terms:
+                total += _mean_over_references(term, factors, n_cells)
+            return total - total.mean(axis=0)
+
+        return predicted
 
 
 @dataclass(frozen=True)
@@ -147,8 +171,9 @@ def cross_validate(
     for k in range(n_folds):
         # Its own measured values have no say in the weights of a gene either.
         others = learned_from([one for one in range(n_folds) if one != k])
+        of_fold = others.bound(made[k], target.smoothers, cells)
         for at in _blocks(np.flatnonzero(fold == k)):
-            predicted[:, at] = others.predict(made[k], target.smoothers, shared[at], cells)
+            predicted[:, at] = of_fold(shared[at])
     return learned_from(range(n_folds)), HeldOut(cells, predicted, fold, made[0])
 
 
@@ -164,16 +189,14 @@ def _normal_equations(
     A row for each pair of name and scale, `(n, n)` and `(n,)`.
     """
     smoothers = [weights[cells] for weights in target.smoothers.values()]
-    n = len(names) * len(smoothers)
+    terms = [_terms(predictors, name, weights) for name in names for weights in smoothers]
+    n = len(terms)
     gram, cross = np.zeros((n, n)), np.zeros(n)
     for some in _blocks(genes):
         measured = zscored(target.measured(some)[cells].toarray())  # (n_cells, m)
+        factors = _Factors(some)
         predicted = np.stack(
-            [
-                _mean_over_references(predictors, name, some, weights)
-                for name in names
-                for weights in smoothers
-            ]
+            [_mean_over_references(term, factors, len(cells)) for term in terms]
         )  # (n, n_cells, m)
         predicted -= predicted.mean(axis=1, keepdims=True)
         predicted = predicted.reshape(n, -1)
@@ -203,25 +226,65 @@ def _mixed(
     return sparse.csr_matrix(sum(parts[1:], start=parts[0]))
 
 
-def _mean_over_references(
-    predictors: Sequence[Predictor], name: str, genes: np.ndarray, weights: sparse.csr_matrix
-) -> np.ndarray:
-    """Prediction of one name, averaged over cells by `weights` and over the references that have a gene."""
-    total = np.zeros((weights.shape[0], len(genes)), dtype=np.float32)
-    times = np.zeros(len(genes), dtype=np.float32)
-    for one in predictors:
-        if one.name != name:
-            continue
-        known = np.array([str(gene) in one.reference.row for gene in genes], dtype=bool)
-        if not known.any():
-            continue
-        right = one.genes(one.reference.rows(genes[known]))  # (r, m)
-        # What is narrower is averaged over the cells: cell factors, unless they are a row for each spot.
-        few = weights.shape[0] < one.cells.shape[0] or one.cells.shape[1] < right.shape[1]
-        few = few and (weights.shape[0] < one.cells.shape[0] or not sparse.issparse(one.cells))
-        part = (weights @ one.cells) @ right if few else weights @ (one.cells @ right)
-        total[:, known] += np.asarray(part, dtype=np.float32)
-        times[known] += 1
+# A predictor, and its cell factors averaged over cells times what it knows of genes: `(r, m)` to
+# `(n_cells, m)`.
+_Term = tuple[Predictor, Callable[[np.ndarray], np.ndarray]]
+
+
+def _terms(predictors: Sequence[Predictor], name: str, weights: sparse.csr_matrix) -> list[_Term]:
+    """The predictors of one name, of every reference, each averaged over cells by `weights`."""
+    return [(one, _averaged(weights, one.cells)) for one in predictors if one.name == name]
+
+
+def _averaged(
+    weights: sparse.csr_matrix, cells: np.ndarray | sparse.csr_matrix
+) -> Callable[[np.ndarray], np.ndarray]:
+    """`weights @ cells @ right` as a function of `right`, in the order that costs less."""
+    if not isinstance(cells, sparse.csr_matrix):
+        narrow = weights @ cells
+        return lambda right: narrow @ right
+    reached = np.unique(weights.indices)
+    in_a_row = cells.nnz / max(cells.shape[0], 1)
+    if weights.nnz * in_a_row <= weights.nnz + len(reached) * in_a_row:
+        parts = [weights @ cells]
+    else:  # averages of averages would have a value for nearly every spot
+        parts = [weights[:, reached], cells[reached]]
+    first, *rest = (as_torch_by_rows(part, "cpu", torch.float32) for part in reversed(parts))
+
+    def product(right: np.ndarray) -> np.ndarray:
+        found = first @ torch.from_numpy(np.ascontiguousarray(right, dtype=np.float32))
+        for matrix in rest:
+            found = matrix @ found
+        return found.numpy()
+
+    return product
+
+
+class _Factors:
+    """What predictors know of some genes: worked out once for those that know the same."""
+
+    def __init__(self, genes: np.ndarray) -> None:
+        self.genes = genes
+        self._of: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, one: Predictor) -> tuple[np.ndarray, np.ndarray]:
+        """Which genes its reference has, `(m,)`, and its factors of them, `(r, n_known)`."""
+        if one.genes not in self._of:
+            known = np.array([str(gene) in one.reference.row for gene in self.genes], dtype=bool)
+            right = one.genes(one.reference.rows(self.genes[known])) if known.any() else np.empty((0, 0))
+            self._of[one.genes] = known, right
+        return self._of[one.genes]
+
+
+def _mean_over_references(terms: Sequence[_Term], factors: _Factors, n_cells: int) -> np.ndarray:
+    """Prediction of one name, averaged over the references that have a gene, `(n_cells, m)`."""
+    total = np.zeros((n_cells, len(factors.genes)), dtype=np.float32)
+    times = np.zeros(len(factors.genes), dtype=np.float32)
+    for one, averaged in terms:
+        known, right = factors.of(one)
+        if known.any():
+            total[:, known] += np.asarray(averaged(right), dtype=np.float32)
+            times[known] += 1
     return total / np.maximum(times, 1)
 
 

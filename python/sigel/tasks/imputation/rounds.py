@@ -95,8 +95,9 @@ def predict_in_rounds(
             before = rounds[number - 1]
             panel = panel.joined(wanted[before], z[:, end - len(before) : end])
         used.append(make(panel))
+        predicted = ensemble.bound(used[-1], target.smoothers)
         for some in batches(part, batch_genes):
-            found = ensemble.predict(used[-1], target.smoothers, wanted[some])
+            found = predicted(wanted[some])
             at, end = slice(end, end + len(some)), end + len(some)
             if taken is None:
                 z[:, at] = found

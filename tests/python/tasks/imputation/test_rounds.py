@@ -47,12 +47,12 @@ def test_what_a_round_predicts_is_in_the_panel_of_the_next(batch):
         seen.append(panel)
         return [SimpleNamespace(converged=len(seen) < 2, history=[{"epoch": 1, "loss": float(len(seen))}])]
 
-    def predict(predictors, smoothers, genes):
-        return np.array([[100.0 * len(seen) + ord(gene) for gene in genes]] * 3)
+    def bound(predictors, smoothers):
+        return lambda genes: np.array([[100.0 * len(seen) + ord(gene) for gene in genes]] * 3)
 
     target = SimpleNamespace(n_cells=3, smoothers={}, panel=lambda names: Panel(names=list(names)))
     parts = [np.array([3, 1]), np.array([0, 4]), np.array([2])]
-    made = predict_in_rounds(SimpleNamespace(predict=predict), target, ["x"], wanted, parts, make, batch)
+    made = predict_in_rounds(SimpleNamespace(bound=bound), target, ["x"], wanted, parts, make, batch)
     assert [panel.names for panel in seen] == [["x"], ["x", *"DB"], ["x", *"DBAE"]]
     np.testing.assert_array_equal(seen[1].last, made.z[:, :2])
     np.testing.assert_array_equal(seen[2].last, made.z[:, 2:4])
