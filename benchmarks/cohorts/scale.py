@@ -25,6 +25,7 @@ from benchmarks.harness.report import Table, say
 SIZES = ((6, 2000, 32), (12, 4000, 32), (24, 8000, 32), (24, 8000, 56))
 QUICK = ((4, 40, 12),)
 PROGRAMMES, GENES_OF_A_PROGRAMME = 8, 250
+TWO_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
 NOTE = (
     "Simulated sections, half of them of each condition, each of a donor of its own, handed over as "
     "files; all genes have an image in most sections. A process of its own on two threads; peak memory "
@@ -76,7 +77,14 @@ def cohort_scale(job: Job) -> list[Table]:
         with tempfile.TemporaryDirectory() as folder:
             files, row = _made(Path(folder), n_sections, background, side, job)
             for name in METHODS:
-                _, marks = in_own_process(__name__, name, *files, read=lambda _: None, python=sys.executable)
+                _, marks = in_own_process(
+                    __name__,
+                    name,
+                    *files,
+                    read=lambda _: None,
+                    python=sys.executable,
+                    environment=TWO_THREADS,
+                )
                 row |= {f"{what}, {name}": value for what, value in marks.items()}
             rows.append(row | {"times reading": row["seconds, SIGEL"] / row["seconds, reading"]})
             say(f"cohort_scale: {rows[-1]}")

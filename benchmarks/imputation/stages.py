@@ -42,7 +42,7 @@ class Method:
 
 
 AUTO = "SIGEL, auto"
-TANGRAM = f"Tangram, {TANGRAM_EPOCHS} epochs"
+TANGRAM, GIMVI = f"Tangram, {TANGRAM_EPOCHS} epochs", f"gimVI, {GIMVI_EPOCHS} epochs"
 OURS = {
     AUTO: Method(ours("auto"), "sigel"),
     **{
@@ -52,7 +52,7 @@ OURS = {
 }
 PEERS = {
     TANGRAM: Method(tangram, "tangram"),
-    f"gimVI, {GIMVI_EPOCHS} epochs": Method(gimvi, "scvi"),
+    GIMVI: Method(gimvi, "scvi"),
 }
 BASELINES = {
     "mean image": Method(baselines.mean_image),

@@ -106,6 +106,14 @@ test_that("what cannot be written or read is refused in R's words, and nothing i
     "an assay of an earlier call",
     "object[[\"sigel.imputed\"]] <- NULL"
   )
+  own <- target
+  SeuratObject::Misc(own, "markers") <- "mine"
+  expect_refused(
+    impute_quietly(own, reference, out = file, assay.name = "markers"),
+    "assay.name",
+    "`Misc()` of the object has",
+    object = own
+  )
   expect_length(list.files(folder, all.files = TRUE, no.. = TRUE), 0L)
 
   done <- imputed_to(file, features = rownames(from_matrices()$values)[1:2])

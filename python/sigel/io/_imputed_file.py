@@ -74,6 +74,8 @@ class ImputedFile:
             held.strings_to_categoricals()
         try:
             _write(self._file, obs=held.obs, obsm=dict(obsm))
+        except OSError as error:
+            raise InputError("out", *_not_made(self.path, error)) from error
         except Exception as error:  # whatever the library of the format says of it
             lost, why = _unwritable(held.obs, error)
             fix = "Leave it out, or turn it into text: target.obs[...] = target.obs[...].astype(str)."
@@ -160,13 +162,18 @@ def _opened_draft(path: Path, exits: ExitStack) -> Iterator[Any]:
     try:
         made = _new_zarr(draft) if path.suffix == ZARR else h5py.File(draft, "x")
     except OSError as error:
-        found = f"{str(path)!r}, where nothing can be made ({error.strerror or _first_line(error)})"
-        raise InputError("out", found, "a file that can be written", "Name another.") from error
+        raise InputError("out", *_not_made(path, error)) from error
     try:
         yield made
     finally:
         if path.suffix == H5AD:
             made.close()
+
+
+def _not_made(path: Path, error: OSError) -> tuple[str, str, str]:
+    """What was found, what was wanted, and the fix, where a system refuses."""
+    found = f"{str(path)!r}, where nothing can be made ({error.strerror or _first_line(error)})"
+    return found, "a file that can be written", "Name another."
 
 
 def _new_zarr(path: Path) -> Any:

@@ -157,6 +157,16 @@ def test_cells_that_the_format_cannot_hold_are_refused_before_the_work(panel, tm
     assert [file.name for file in tmp_path.iterdir()] == ["imputed.h5ad"]
 
 
+def test_a_full_disk_is_no_fault_of_the_cells(panel, tmp_path, monkeypatch):
+    def full(*args, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(imputed_file, "_write", full)
+    with pytest.raises(InputError, match=r"`out`: found .*No space left"):
+        impute(panel, out=tmp_path / "imputed.h5ad")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_files_need_one_round(panel, tmp_path):
     with pytest.raises(InputError, match=r"`out`.*one round"):
         impute(panel, out=tmp_path / "imputed.h5ad", config={"rounds": 2})
