@@ -14,6 +14,7 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.canvas import on_one_canvas
+from sigel.images.named_columns import as_places
 from sigel.images.pooling import images_of, matching, read_section
 from sigel.images.raster import Raster
 from sigel.images.section import Called, Section, in_section, joined_genes
@@ -166,7 +167,7 @@ class GeneImages:
         genes
             `n_genes` different names.
         coordinates
-            `(n_spots, 2)`, x and y.
+            `(n_spots, 2)`, x and y; of a table, the columns that are named so.
         lattice
             `(n_spots, 2)`, array row and column, or None.
         config
@@ -175,6 +176,7 @@ class GeneImages:
             What the caller calls the coordinates, for messages.
         """
         called = Called(places=name)
+        coordinates = None if coordinates is None else as_places(coordinates, name)
         return cls.from_section(
             Section(counts, np.array(list(genes), dtype=object), coordinates, lattice, called=called), config
         )

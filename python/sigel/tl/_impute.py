@@ -245,7 +245,9 @@ def _as_anndata(result: Imputed, target: AnnData, spatial_key: str, within: np.n
     shape = (len(obs), len(result.table))
     made = AnnData(result.values, obs=obs, var=result.table, shape=shape if result.values is None else None)
     if spatial_key in target.obsm:
-        made.obsm[spatial_key] = np.array(target.obsm[spatial_key])[within]
+        places = target.obsm[spatial_key]
+        table = isinstance(places, pd.DataFrame)
+        made.obsm[spatial_key] = places[within].copy() if table else np.array(places)[within]
     if result.lower is not None:
         made.layers["lower"], made.layers["upper"] = result.lower, result.upper
     tables = {"shared": result.shared, "weights": result.weights, "coverage": result.coverage}
