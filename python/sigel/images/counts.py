@@ -194,7 +194,9 @@ def _of_sparse_dataset(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:
     if counts.dtype.kind not in "fiub":
         raise _no_numbers(counts)
     indptr = counts.group["indptr"][...]
-    check_pointers(indptr, counts.shape[0], min(len(counts.group[name]) for name in ("data", "indices")))
+    check_pointers(
+        indptr, counts.shape[0], min(int(counts.group[name].shape[0]) for name in ("data", "indices"))
+    )
     return _filled(indptr, values), lambda start, stop: counts[start:stop]
 
 
