@@ -26,8 +26,8 @@ _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _SQUARE = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 _AGAINST = (
     "Array positions (array_row, array_col) contradict the coordinates: spots that lie next to each other "
-    "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made of the "
-    "coordinates alone."
+    "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made "
+    "of the coordinates alone."
 )
 
 

@@ -74,6 +74,8 @@ class Section:
         Warnings that were given of these counts; parts of the section share them.
     within
         Which spots of the caller's object these are, a mask, where some lie beside the tissue; None: all.
+    apart
+        Which of `genes` are features of another kind, a mask; None: none.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Section:
     called: Called = Called()
     told: set[str] = field(default_factory=set, repr=False)
     within: np.ndarray | None = field(default=None, repr=False)
+    apart: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "genes", np.array([str(gene) for gene in self.genes], dtype=object))
@@ -155,6 +158,7 @@ class Section:
             lattice=lattice,
             labels=None if section_key is None else labels_of(adata, section_key),
             called=called,
+            apart=_other_features(adata),
         )
         if section.labels is None and section.coordinates is not None:
             tell_of_sections(adata, lattice, section.coordinates)
@@ -369,6 +373,15 @@ def _names_places(adata: AnnData) -> bool:
     """Whether an object that seems to have no places names some."""
     names = [name.lower() for name in (*adata.obsm, *map(str, adata.obs))]
     return any(name == "xy" or any(word in name for word in _PLACES) for name in names)
+
+
+def _other_features(adata: AnnData) -> np.ndarray | None:
+    """What `var["feature_types"]` says is no gene, a mask; None where it says nothing of the kind."""
+    kinds = adata.var.get("feature_types")
+    if kinds is None:
+        return None
+    others = (kinds.astype(str) != "Gene Expression").to_numpy()
+    return others if others.any() and not others.all() else None
 
 
 def check_section(adata: object, argument: str = "adata") -> None:
