@@ -19,6 +19,7 @@ from sigel.images.named_columns import as_places
 from sigel.images.several_sections import MOST_SECTIONS, check_one_section, tell_of_sections
 from sigel.images.sound_matrix import check_on_host, check_structure
 from sigel.images.within_tissue import spots_within
+from sigel.runtime.forked import on_one_thread_where_forked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -98,6 +99,7 @@ class Section:
     apart: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        on_one_thread_where_forked()  # every verb reads a section before it computes
         object.__setattr__(self, "genes", np.array([str(gene) for gene in self.genes], dtype=object))
 
     @classmethod
@@ -484,7 +486,7 @@ def _of_one_plane(xy: np.ndarray, name: str) -> str:
                 "Places in a volume are not one section: cut it into slices, and name them as sections "
                 "(section_key), each with its own x and y."
             )
-    return f"Keep the two columns of its plane, for example np.asarray({of})[:, :2]."
+    return f"Keep the two columns of its plane, for example np.asarray({of})[:, :2]; name slices as sections."
 
 
 def check_apart(places: np.ndarray, name: str, spots: str = "spots", where: str = "") -> None:
