@@ -404,6 +404,10 @@ def check_section(adata: object, argument: str = "adata") -> None:
         fix = (
             "Read the file first: anndata.read_h5ad(path). For plain arrays use sigel.GeneImages.from_arrays."
         )
+        tables = list(getattr(adata, "tables", None) or ())
+        if tables:  # of a SpatialData
+            known = ", ".join(map(repr, tables))
+            fix = f"Take a table of it, object.tables[{tables[0]!r}]; there are: {known}."
         raise InputError(argument, found, "an AnnData", fix)
 
 
