@@ -6,6 +6,7 @@ SPATIAL_COLUMNS <- c(
   "effect",
   "length.scale",
   "pval",
+  "log.pval",
   "qval",
   "rank",
   "status"
@@ -30,8 +31,9 @@ SPATIAL_COLUMNS <- c(
 #'     common, 0 to 1;}
 #'   \item{`length.scale`}{the scale at which the pattern is clearest, in the units
 #'     of the coordinates;}
-#'   \item{`pval`, `qval`}{of the test, by the permutation moments of the
-#'     statistic, and adjusted by Benjamini and Hochberg;}
+#'   \item{`pval`, `log.pval`, `qval`}{of the test, by the permutation moments of the
+#'     statistic; its natural logarithm, also where the p-value itself is below what
+#'     numbers can hold and 0; and adjusted by Benjamini and Hochberg;}
 #'   \item{`rank`}{by the statistic; 1 is first;}
 #'   \item{`status`}{`"tested"`, or why the gene was not.}
 #' }
@@ -221,7 +223,22 @@ FindSpatialGenes.Seurat <- function(
 SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
-  metadata_table(object, assay, spatial_names(reduction), "spatial genes", "FindSpatialGenes", call)
+  columns <- spatial_names(reduction)
+  with_logs(metadata_table(
+    object,
+    assay,
+    columns,
+    "spatial genes",
+    "FindSpatialGenes",
+    call,
+    younger = "log.pval"
+  ))
+}
+
+# The table with logarithms of its p-values, which those of version 0.6 and before lack; 0 is taken for 1e-300.
+with_logs <- function(table) {
+  table$log.pval <- table$log.pval %||% log(pmax(table$pval, 1e-300))
+  table[c("gene", SPATIAL_COLUMNS)]
 }
 
 #' @rdname FindSpatialGenes
@@ -234,9 +251,9 @@ SpatialGenePlot <- function(object, n.label = 10, max.qval = 0.05, assay = NULL,
   check_whole(n.label, "n.label", 0L, 10L, call)
   check_share(max.qval, "max.qval", 0.05, call)
   tested <- tested_genes(object, assay, reduction, call)
-  # Without the score the test's p-value says how sure a pattern is; below 1e-300 it is no number any more.
+  # Without the score the test's p-value says how sure a pattern is; its logarithm is known where it is 0.
   scored <- any(!is.na(tested$score))
-  tested$y <- if (scored) tested$score else -log10(pmax(tested$pval, 1e-300))
+  tested$y <- if (scored) tested$score else -tested$log.pval / log(10)
   called <- !is.na(tested$qval) & tested$qval < max.qval
   kinds <- c(sprintf("q < %s", format(max.qval)), "not called")
   tested$kind <- factor(ifelse(called, kinds[1L], kinds[2L]), levels = kinds)
@@ -265,8 +282,8 @@ SpatialGenePlot <- function(object, n.label = 10, max.qval = 0.05, assay = NULL,
 
 # The genes with an answer, from an object or from the table that FindSpatialGenes() made of a matrix or an assay.
 tested_genes <- function(object, assay, reduction, call) {
-  table <- if (is.data.frame(object) && all(SPATIAL_COLUMNS %in% names(object))) {
-    object
+  table <- if (is.data.frame(object) && all(setdiff(SPATIAL_COLUMNS, "log.pval") %in% names(object))) {
+    with_logs(object)
   } else {
     SpatialGenes(object, assay, reduction)
   }

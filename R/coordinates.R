@@ -129,6 +129,9 @@ places_from_images <- function(object, image, cells, call = rlang::caller_env())
   image <- choose_image(object, image, cells, call)
   table <- image_table(image_of(object, image))
   outside <- setdiff(cells, rownames(table))
+  if (length(outside) == length(cells)) {
+    refuse_other_names(object, image, cells, call)
+  }
   if (length(outside)) {
     sigel_abort(
       "image",
@@ -191,6 +194,9 @@ choose_image <- function(object, image, cells, call) {
   }
   images <- images_of_cells(object, cells)
   if (!length(images)) {
+    if (length(SeuratObject::Images(object)) == 1L) {
+      refuse_other_names(object, SeuratObject::Images(object), cells, call)
+    }
     if (all(LATTICE %in% names(object[[]]))) {
       by_hand <- "The meta data hold array positions: `coordinates = object[[c(\"array_row\", \"array_col\")]]`."
     }
@@ -211,6 +217,43 @@ choose_image <- function(object, image, cells, call) {
     sigel_abort("image", found, "the name of one", fix, call)
   }
   images
+}
+
+# Refuse an image whose cells have other names than those of the object, with lines that give them the same.
+refuse_other_names <- function(object, image, cells, call) {
+  there <- SeuratObject::Cells(image_of(object, image))
+  found <- sprintf(
+    "the image \"%s\", which holds %d cells, none of them the object's: there %s, here %s",
+    image,
+    length(there),
+    some(there, 2L),
+    some(cells, 2L)
+  )
+  field <- inherits(image_of(object, image), "FOV")
+  names <- if (field) "places$cell" else "rownames(places)"
+  fix <- sprintf(
+    "`places <- GetTissueCoordinates(object[[\"%s\"]])`, `rownames(places) <- %s`, then `coordinates = places`.",
+    image,
+    renaming(there, cells, names)
+  )
+  sigel_abort("image", found, "an image whose cells have the names of the object's", fix, call)
+}
+
+# R code that makes of the names of an image those of the object, where something before or after them sets them
+# apart; else of what it would have to make them.
+renaming <- function(there, cells, names) {
+  short <- there[which.min(nchar(there))]
+  with_it <- cells[endsWith(cells, short)]
+  before <- unique(substr(with_it, 1L, nchar(with_it) - nchar(short)))
+  with_it <- cells[startsWith(cells, short)]
+  after <- unique(substring(with_it, nchar(short) + 1L))
+  for (one in before) {
+    if (all(cells %in% paste0(one, there))) return(sprintf("paste0(\"%s\", %s)", one, names))
+  }
+  for (one in after) {
+    if (all(cells %in% paste0(there, one))) return(sprintf("paste0(%s, \"%s\")", names, one))
+  }
+  "..."
 }
 
 # How to take all of them, for a verb that can.

@@ -22,8 +22,9 @@ ENGINE_MODULES <- c(
 #' Is the engine ready to use?
 #'
 #' TRUE where a Python with all that the engine needs is already running, is
-#' named by the environment variable `RETICULATE_PYTHON`, or was made by
-#' [install_sigel()]. Asking never downloads anything: where no such Python is
+#' named by the environment variable `RETICULATE_PYTHON` or `RETICULATE_PYTHON_ENV`,
+#' was chosen by `reticulate::use_python()`, `use_virtualenv()` or `use_condaenv()`,
+#' or was made by [install_sigel()]. Asking never downloads anything: where no such Python is
 #' set up the answer is FALSE and no Python starts.
 #'
 #' @return TRUE or FALSE.
@@ -56,7 +57,23 @@ python_source <- function() {
   if (nzchar(asked) && asked != "managed") {
     return("RETICULATE_PYTHON")
   }
-  if (reticulate::virtualenv_exists(ENVIRONMENT)) ENVIRONMENT else "none"
+  chosen_python() %||% if (reticulate::virtualenv_exists(ENVIRONMENT)) ENVIRONMENT else "none"
+}
+
+# By what the user chose a Python: a function such as use_python(), or RETICULATE_PYTHON_ENV; NULL where by nothing.
+chosen_python <- function() {
+  # Looking for a Python must neither make an environment nor download one.
+  managed <- Sys.getenv("RETICULATE_USE_MANAGED_VENV", NA)
+  on.exit(
+    if (is.na(managed)) {
+      Sys.unsetenv("RETICULATE_USE_MANAGED_VENV")
+    } else {
+      Sys.setenv(RETICULATE_USE_MANAGED_VENV = managed)
+    }
+  )
+  Sys.setenv(RETICULATE_USE_MANAGED_VENV = "no")
+  by <- tryCatch(suppressWarnings(reticulate::py_discover_config())$forced, error = function(e) NULL)
+  if (is.character(by) && any(grepl("function$|^RETICULATE_PYTHON_ENV$", by))) by[1L]
 }
 
 # The Python module with the functions that R calls; the first call starts Python.

@@ -46,11 +46,13 @@ put_columns <- function(object, metadata) {
 }
 
 # What a verb left in the feature metadata of an assay, as a table by rank. `columns`: their names there, by column of
-# the table; where no assay is named, the default one comes first, then any that has them.
-metadata_table <- function(object, assay, columns, what, verb, call) {
+# the table; where no assay is named, the default one comes first, then any that has them. `younger`: columns of the
+# table that an earlier version did not write, which may lack.
+metadata_table <- function(object, assay, columns, what, verb, call, younger = character()) {
+  needed <- columns[!names(columns) %in% younger]
   if (inherits(object, "Seurat")) {
     # Refused before `[[`, whose dispatch would wrap the message.
-    assay <- if (is.null(assay)) assay_with(object, columns) else choose_assay(object, assay, call)
+    assay <- if (is.null(assay)) assay_with(object, needed) else choose_assay(object, assay, call)
     object <- object[[assay]]
   }
   if (!inherits(object, c("Assay", "StdAssay"))) {
@@ -58,12 +60,13 @@ metadata_table <- function(object, assay, columns, what, verb, call) {
     sigel_abort("object", describe(object), "a Seurat object or an assay", fix, call)
   }
   metadata <- object[[]]
-  missing <- setdiff(columns, names(metadata))
+  missing <- setdiff(needed, names(metadata))
   if (length(missing)) {
     found <- sprintf("an assay without \"%s\"", missing[1L])
     sigel_abort("object", found, what, sprintf("Call `%s()` first.", verb), call)
   }
-  table <- stats::setNames(metadata[columns], names(columns))
+  there <- columns[columns %in% names(metadata)]
+  table <- stats::setNames(metadata[there], names(there))
   table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
   table[order(table$rank), , drop = FALSE]
 }

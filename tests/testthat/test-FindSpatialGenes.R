@@ -6,13 +6,25 @@ columns <- c(
   "effect",
   "length.scale",
   "pval",
+  "log.pval",
   "qval",
   "rank",
   "status"
 )
 metadata_columns <- paste0(
   "sigel.spatial.",
-  c("score", "score.pval", "statistic", "effect", "length.scale", "pval", "qval", "rank", "status")
+  c(
+    "score",
+    "score.pval",
+    "statistic",
+    "effect",
+    "length.scale",
+    "pval",
+    "log.pval",
+    "qval",
+    "rank",
+    "status"
+  )
 )
 
 # Found once; without the score it takes no model.
@@ -57,8 +69,9 @@ test_that("the table is lawful: in the order of rank, NA where there is no answe
     expect_true(all(table[[share]][tested] >= 0 & table[[share]][tested] <= 1))
   }
   expect_true(all(table$qval[tested] >= table$pval[tested]))
+  expect_equal(exp(table$log.pval[tested]), table$pval[tested])
   expect_equal(table$qval[tested], stats::p.adjust(table$pval[tested], "BH"))
-  expect_false(any(is.nan(unlist(table[columns[2:9]]))))
+  expect_false(any(is.nan(unlist(table[columns[2:10]]))))
 })
 
 test_that("the object gets the columns and the log, and nothing else changes", {
@@ -289,8 +302,14 @@ test_that("the plot has a point for each tested gene, and names the first", {
   # The p-value takes the place of a score that was not computed, as far as numbers go.
   unscored <- quickly(counts_of(small_section()), spot_table(small_section()))
   unscored$pval[1] <- 0
+  unscored$log.pval[1] <- -2000
   plot <- SpatialGenePlot(unscored)
-  expect_equal(max(plot$data$y), 300)
+  expect_equal(max(plot$data$y), 2000 / log(10))
+  # Tables of version 0.6 and before have no logarithms.
+  expect_equal(max(SpatialGenePlot(unscored[names(unscored) != "log.pval"])$data$y), 300)
+  older <- quickly(small_section())
+  older[["Spatial"]][["sigel.spatial.log.pval"]] <- NULL
+  expect_named(SpatialGenes(older), columns)
   expect_equal(10^-sort(plot$data$y)[1:5], sort(plot$data$pval, decreasing = TRUE)[1:5])
   expect_refused(SpatialGenePlot(found(), n.label = -1), "n.label")
   expect_refused(SpatialGenePlot(found(), max.qval = 2), "max.qval")

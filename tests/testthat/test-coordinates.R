@@ -94,6 +94,34 @@ test_that("array positions in the meta data are used where the image has none", 
   expect_equal(unname(from_images(object, "fov", cells)$lattice), cbind(1:4, 2 * 1:4) + 0)
 })
 
+test_that("an image whose cells have other names is told of, with lines that run", {
+  section <- fov_object()
+  for (rename in list(
+    function(x) paste0("s1_", x),
+    function(x) paste0(x, "-1")
+  )) {
+    counts <- counts_of(section)
+    colnames(counts) <- rename(colnames(counts))
+    object <- SeuratObject::CreateSeuratObject(counts)
+    methods::slot(object, "images") <- methods::slot(section, "images")
+    for (image in list(NULL, "fov")) {
+      expect_refused(
+        from_images(object, image, colnames(object)),
+        "image",
+        "none of them the object's",
+        "coordinates = places"
+      )
+    }
+    text <- conditionMessage(tryCatch(from_images(object, NULL, colnames(object)), error = identity))
+    code <- regmatches(text, gregexpr("`[^`]*places[^`]*`", text))[[1L]]
+    GetTissueCoordinates <- SeuratObject::GetTissueCoordinates
+    for (line in gsub("`", "", code[1:2], fixed = TRUE)) {
+      eval(parse(text = line))
+    }
+    expect_setequal(rownames(places), colnames(object))
+  }
+})
+
 test_that("a SlideSeq image is read", {
   skip_without("Seurat")
   object <- SeuratObject::CreateSeuratObject(counts)

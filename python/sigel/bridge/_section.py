@@ -14,7 +14,9 @@ from sigel.bridge._pieces import names_of, pixels_of, section_of, whole, whole_n
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
+from sigel.images.named_columns import as_places
 from sigel.images.section import lattice_of
+from sigel.images.sound_matrix import check_structure
 from sigel.images.tensors import ImageViews
 
 
@@ -138,6 +140,7 @@ def matrix_pieces(values: Any) -> dict[str, Any]:
     values
         Spots x genes.
     """
+    check_structure(values, "path")
     matrix = sparse.csr_matrix(values, copy=True)  # spots x genes by rows is genes x spots by columns
     matrix.sum_duplicates()  # sorts, too: R wants increasing indices
     if matrix.nnz > np.iinfo(np.int32).max:
@@ -152,7 +155,7 @@ def matrix_pieces(values: Any) -> dict[str, Any]:
 
 
 def _plane(spatial: Any) -> np.ndarray:
-    places = np.asarray(spatial, dtype=np.float64)
+    places = as_places(spatial, 'obsm["spatial"]').astype(np.float64)
     if places.ndim != 2 or places.shape[1] != 2:
         fix = "Keep the two columns of the section's plane in the file."
         raise InputError("path", f'obsm["spatial"] of shape {places.shape}', "x and y of every spot", fix)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sigel.config.base import Settings, require
+from sigel.config.gene_names import CONTROL, MITOCHONDRIAL, SPIKE_IN
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"encoder": {"branch": False}},
@@ -47,10 +48,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
 }
 
-# Mitochondrial genes follow cell quality rather than place; ERCC spike-ins carry no tissue at all.
-MITOCHONDRIAL = r"^(MT|Mt|mt)-"
-SPIKE_IN = r"^ERCC[-_]?\d+$"
-
 
 def _is_pattern(text: str) -> bool:
     try:
@@ -69,7 +66,8 @@ class ImageConfig(Settings):
     min_spots
         Genes detected in fewer spots are left out; 10 as in the paper, below which an image is noise.
     exclude
-        Regular expressions of gene names to leave out: mitochondrial genes and ERCC spike-ins.
+        Regular expressions of gene names to leave out: mitochondrial genes, ERCC spike-ins and control probes
+        (`sigel.config.gene_names`).
     normalize
         `"pearson"`: residuals of the counts from a null model in which place matters only through the library
         size (default: a weak gene's noise is then no larger than a strong one's). `"log"`: divide by the
@@ -96,7 +94,7 @@ class ImageConfig(Settings):
     """
 
     min_spots: int = 10
-    exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN)
+    exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN, CONTROL)
     normalize: Literal["log", "pearson", "none"] = "pearson"
     scale: Literal["zscore", "max", "none"] = "zscore"
     clip: float = 10.0

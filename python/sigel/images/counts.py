@@ -9,6 +9,14 @@ import numpy as np
 from scipy import sparse
 
 from sigel.errors import InputError
+from sigel.images.sound_matrix import (
+    as_host_array,
+    check_on_host,
+    check_pointers,
+    check_structure,
+    libraries_of,
+    with_entries_once,
+)
 
 # Values at a time: 64 MB as float32 with their columns. Larger chunks are no faster, only larger.
 CHUNK_VALUES = 2**23
@@ -36,7 +44,8 @@ class SpotRows:
     Raises
     ------
     InputError
-        When it holds no numbers, or is stored by genes on disk, where no spot can be read without the rest.
+        When it holds no numbers, its parts do not go together, or it is stored by genes on disk, where no
+        spot can be read without the rest.
 
     Examples
     --------
@@ -55,7 +64,8 @@ class SpotRows:
         if isinstance(counts, SpotRows):
             self._bounds, self._read, self.shape = counts._bounds, counts._read, counts.shape
             return
-        libraries = _libraries_of(counts)
+        check_on_host(counts, "counts")
+        libraries = libraries_of(counts)
         if "dask" in libraries:
             self._bounds, self._read = _of_dask(counts)
         elif "anndata" in libraries and hasattr(counts, "group"):
@@ -129,37 +139,33 @@ def as_csr(counts: sparse.spmatrix | np.ndarray) -> sparse.csr_matrix:
     Parameters
     ----------
     counts
-        Not copied where it is that already.
+        Not copied where it is that already, with every entry stored once; entries in pieces are added up.
 
     Raises
     ------
     InputError
-        When it holds no numbers, or lies elsewhere: `SpotRows` reads that.
+        When it holds no numbers, its parts do not go together, or it lies elsewhere: `SpotRows` reads that.
     """
     counts = _in_memory(counts)
     if np.dtype(counts.dtype) == np.float16:  # scipy knows no sparse half precision
         counts = counts.astype(np.float32)
     matrix = sparse.csr_matrix(counts)
-    return matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
+    return with_entries_once(matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32))
 
 
 _Reader = Callable[[int, int], Any]
 
 
-def _libraries_of(counts: object) -> set[str]:
-    """Libraries whose class this is: views of anndata are those of numpy, scipy or dask as well."""
-    return {base.__module__.partition(".")[0] for base in type(counts).__mro__}
-
-
 def _in_memory(counts: Any) -> Any:
     if not sparse.issparse(counts):
-        elsewhere = _libraries_of(counts) & {"anndata", "h5py", "zarr", "dask"} and hasattr(counts, "dtype")
+        elsewhere = libraries_of(counts) & {"anndata", "h5py", "zarr", "dask"} and hasattr(counts, "dtype")
         if elsewhere and not isinstance(counts, np.ndarray):
             found, fix = "counts on disk (a backed object)", "Call adata.to_memory() first."
             raise InputError("counts", found, "counts in memory", fix)
-        counts = np.asarray(counts)
+        counts = as_host_array(counts, "counts")
     if counts.ndim != 2 or counts.dtype.kind not in "fiub":
         raise _no_numbers(counts)
+    check_structure(counts)
     return counts
 
 
@@ -187,7 +193,11 @@ def _of_sparse_dataset(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:
         raise _by_genes(f"counts on disk stored by genes ({counts.format.upper()})")
     if counts.dtype.kind not in "fiub":
         raise _no_numbers(counts)
-    return _filled(counts.group["indptr"][...], values), lambda start, stop: counts[start:stop]
+    indptr = counts.group["indptr"][...]
+    check_pointers(
+        indptr, counts.shape[0], min(int(counts.group[name].shape[0]) for name in ("data", "indices"))
+    )
+    return _filled(indptr, values), lambda start, stop: counts[start:stop]
 
 
 def _of_dense_dataset(counts: Any, values: int) -> tuple[np.ndarray, _Reader]:

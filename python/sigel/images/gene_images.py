@@ -14,7 +14,8 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images.canvas import on_one_canvas
-from sigel.images.pooling import images_of, matching, read_section
+from sigel.images.named_columns import as_places
+from sigel.images.pooling import images_of, left_out, read_section
 from sigel.images.raster import Raster
 from sigel.images.section import Called, Section, in_section, joined_genes
 from sigel.runtime.provenance import content_hash
@@ -166,7 +167,7 @@ class GeneImages:
         genes
             `n_genes` different names.
         coordinates
-            `(n_spots, 2)`, x and y.
+            `(n_spots, 2)`, x and y; of a table, the columns that are named so.
         lattice
             `(n_spots, 2)`, array row and column, or None.
         config
@@ -175,6 +176,7 @@ class GeneImages:
             What the caller calls the coordinates, for messages.
         """
         called = Called(places=name)
+        coordinates = None if coordinates is None else as_places(coordinates, name)
         return cls.from_section(
             Section(counts, np.array(list(genes), dtype=object), coordinates, lattice, called=called), config
         )
@@ -205,7 +207,7 @@ class GeneImages:
             at = np.arange(section.rows().shape[0])
             taken = ((str(name), section.take(spots)) for name, spots in parts)
             return cls.from_sections(taken, config, spots=[at[spots] for _, spots in parts])
-        sums, excluded = read_section(section, config), matching(section.genes, config.exclude)
+        sums, excluded = read_section(section, config), left_out(section, config)
         status = _status(sums.detected, excluded, config)
         kept = status == EMBEDDED
         return cls(
@@ -251,16 +253,19 @@ class GeneImages:
         """
         config = config or ImageConfig()
         names, panels, sums = [], [], []
+        excluded: dict[str, bool] = {}
         for name, section in sections:
             with in_section(name):
                 sums.append(read_section(section, config))
             names.append(name)
             panels.append(section.genes)
+            for gene, out in zip(section.genes, left_out(section, config), strict=True):
+                excluded[gene] = excluded.get(gene, False) or bool(out)
         genes, rows = joined_genes(panels)
         detected = np.zeros((len(genes), len(names)), dtype=np.int64)
         for k, one in enumerate(sums):
             detected[rows[k], k] = one.detected
-        status = _status(detected.max(axis=1), matching(genes, config.exclude), config)
+        status = _status(detected.max(axis=1), np.array([excluded[gene] for gene in genes]), config)
         kept = np.flatnonzero(status == EMBEDDED)
         present = detected[kept] >= max(config.min_spots, 1)
         parts = []

@@ -12,6 +12,11 @@ MAX_SIDE = 192
 # Share of a spacing by which a spot may lie off its place on a lattice that is read off coordinates.
 TOLERANCE = 0.2
 
+# Fewest spots that show it, and share of the nearest spots that have to be neighbours on the lattice, too.
+# Rows and columns that changed places leave two thirds on a hexagonal one.
+_LEAST_SPOTS = 30
+AGREE = 0.9
+
 
 def as_positions(lattice: np.ndarray) -> Float[np.ndarray, "n_spots 2"] | None:
     """Array row and column as float64, or None where they are not numbers for every spot.
@@ -54,6 +59,36 @@ def problem(lattice: np.ndarray | None) -> str | None:
     if max(rows, cols / (2 if is_hexagonal(at) else 1)) > MAX_SIDE:
         return f"it has more than {MAX_SIDE} pixels along a side"
     return None
+
+
+def contradicts(lattice: np.ndarray, xy: Float[np.ndarray, "n_spots 2"]) -> bool:
+    """Whether spots that lie next to each other do not do so by their array positions.
+
+    The lattice may be turned, mirrored or stretched against the coordinates, and sections may stand anywhere.
+
+    Parameters
+    ----------
+    lattice
+        `(n_spots, 2)`, array row and array column, in which `problem` finds nothing.
+    xy
+        Finite coordinates.
+    """
+    at = np.asarray(lattice, dtype=np.float64)
+    if len(at) < _LEAST_SPOTS:
+        return False
+    hexagonal = is_hexagonal(at)
+    metric = at * ([np.sqrt(3), 1] if hexagonal else [1, 1])
+    alone = cKDTree(metric).query(metric, k=2)[0][:, 1] > 2.01
+    distance, near = cKDTree(xy).query(xy, k=7)
+    apart = distance[:, 1] > 0
+    if alone.mean() > 0.5 or apart.mean() < 0.9:  # a part of the spots only, or places that many share
+        return False
+    spacing = np.quantile(distance[apart, 1], 0.1)
+    pairs = distance[:, 1:] < 1.25 * spacing
+    down, across = np.abs(at[near[:, 1:]] - at[:, None])[pairs].T
+    beside = np.where(down == 0, across == 2, (down == 1) & (across == 1))
+    beside = beside if hexagonal else np.maximum(down, across) == 1
+    return bool(beside.mean() < AGREE)
 
 
 def superimposed(lattice: np.ndarray | None, xy: Float[np.ndarray, "n_spots 2"] | None) -> bool:

@@ -21,6 +21,20 @@ _WAITING = 2**23
 _INSTEAD = ', or use config={"image": {"normalize": "none"}} for values of another kind'
 
 
+def left_out(section: Section, config: ImageConfig) -> Bool[np.ndarray, " n_genes"]:
+    """Features of a section that are no genes to look at, by name or by kind; `exclude=()` leaves none out.
+
+    Parameters
+    ----------
+    section
+        What knows their names and kinds.
+    config
+        `exclude` is read.
+    """
+    found = matching(section.genes, config.exclude)
+    return found | section.apart if section.apart is not None and config.exclude else found
+
+
 def matching(names: Shaped[np.ndarray, " n_genes"], patterns: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:
     """Names that one of the patterns is found in.
 
@@ -60,7 +74,7 @@ def read_section(section: Section, config: ImageConfig) -> Sums:
     """
     rows = section.rows()
     raster = rasterise(section.coordinates, section.lattice, config, name=section.called.places)
-    sums = _sums(section, rows, ~matching(section.genes, config.exclude), raster, config)
+    sums = _sums(section, rows, ~left_out(section, config), raster, config)
     if config.normalize != "none" and not sums.integer:
         section.tell_of_fractions(_INSTEAD)
     return sums

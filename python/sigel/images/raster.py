@@ -13,8 +13,8 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
-from sigel.images.lattice import find_hexagonal, is_hexagonal, problem
+from sigel.errors import InputError, warn
+from sigel.images.lattice import contradicts, find_hexagonal, is_hexagonal, problem
 from sigel.images.section import checked_places
 from sigel.images.several_sections import check_one_section
 
@@ -24,6 +24,11 @@ MIN_PIXELS = 9
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _SQUARE = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+_AGAINST = (
+    "Array positions (array_row, array_col) contradict the coordinates: spots that lie next to each other "
+    "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made "
+    "of the coordinates alone."
+)
 
 
 @dataclass(frozen=True)
@@ -234,7 +239,8 @@ def rasterise(
     coordinates
         `(n_spots, 2)`, x and y in any unit; may be None where a lattice is given.
     lattice
-        `(n_spots, 2)`, array row and array column, or None.
+        `(n_spots, 2)`, array row and array column, or None; left aside, with a warning, where they contradict
+        the coordinates.
     config
         `grid`, `pixel_size` and `max_side` are read.
     name
@@ -251,6 +257,9 @@ def rasterise(
     check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
+        if why_not is None and _disagree(lattice, coordinates):
+            why_not = "array positions contradict the coordinates"
+            warn(_AGAINST)
         if why_not is None:
             assert lattice is not None
             return _from_lattice(np.asarray(lattice, dtype=np.float64), coordinates)
@@ -264,6 +273,10 @@ def rasterise(
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
+
+
+def _disagree(lattice: np.ndarray | None, coordinates: np.ndarray | None) -> bool:
+    return lattice is not None and coordinates is not None and contradicts(lattice, coordinates)
 
 
 def _from_lattice(

@@ -15,8 +15,11 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name, warn
 from sigel.images.counts import SpotRows, as_csr
 from sigel.images.lattice import is_hexagonal
-from sigel.images.several_sections import check_one_section, tell_of_sections
+from sigel.images.named_columns import as_places
+from sigel.images.several_sections import MOST_SECTIONS, check_one_section, tell_of_sections
+from sigel.images.sound_matrix import check_on_host, check_structure
 from sigel.images.within_tissue import spots_within
+from sigel.runtime.forked import on_one_thread_where_forked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -72,6 +75,8 @@ class Section:
         Warnings that were given of these counts; parts of the section share them.
     within
         Which spots of the caller's object these are, a mask, where some lie beside the tissue; None: all.
+    apart
+        Which of `genes` are features of another kind, a mask; None: none.
 
     Examples
     --------
@@ -91,8 +96,10 @@ class Section:
     called: Called = Called()
     told: set[str] = field(default_factory=set, repr=False)
     within: np.ndarray | None = field(default=None, repr=False)
+    apart: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        on_one_thread_where_forked()  # every verb reads a section before it computes
         object.__setattr__(self, "genes", np.array([str(gene) for gene in self.genes], dtype=object))
 
     @classmethod
@@ -149,10 +156,11 @@ class Section:
         section = cls(
             counts=values_of(adata, layer, called),
             genes=adata.var_names.to_numpy(dtype=object),
-            coordinates=np.asarray(adata.obsm[spatial_key]) if there else None,
+            coordinates=as_places(adata.obsm[spatial_key], called.places) if there else None,
             lattice=lattice,
             labels=None if section_key is None else labels_of(adata, section_key),
             called=called,
+            apart=_other_features(adata),
         )
         if section.labels is None and section.coordinates is not None:
             tell_of_sections(adata, lattice, section.coordinates)
@@ -369,6 +377,15 @@ def _names_places(adata: AnnData) -> bool:
     return any(name == "xy" or any(word in name for word in _PLACES) for name in names)
 
 
+def _other_features(adata: AnnData) -> np.ndarray | None:
+    """What `var["feature_types"]` says is no gene, a mask; None where it says nothing of the kind."""
+    kinds = adata.var.get("feature_types")
+    if kinds is None:
+        return None
+    others = (kinds.astype(str) != "Gene Expression").to_numpy()
+    return others if others.any() and not others.all() else None
+
+
 def check_section(adata: object, argument: str = "adata") -> None:
     """Refuse what is no AnnData.
 
@@ -387,6 +404,10 @@ def check_section(adata: object, argument: str = "adata") -> None:
         fix = (
             "Read the file first: anndata.read_h5ad(path). For plain arrays use sigel.GeneImages.from_arrays."
         )
+        tables = list(getattr(adata, "tables", None) or ())
+        if tables:  # of a SpatialData
+            known = ", ".join(map(repr, tables))
+            fix = f"Take a table of it, object.tables[{tables[0]!r}]; there are: {known}."
         raise InputError(argument, found, "an AnnData", fix)
 
 
@@ -432,9 +453,9 @@ def checked_places(
     InputError
         When they have another shape, or are not finite numbers.
     """
-    xy = np.asarray(places)
+    xy = as_places(places, name)
     if xy.ndim != 2 or xy.shape[1] not in columns:
-        fix = "Keep the two columns of its plane, for example coordinates[:, :2]; name slices as sections."
+        fix = _of_one_plane(xy, name)
         wanted = f"x and y of each {spots[:-1]}, shape (n_{spots}, 2)"
         raise InputError(name, f"an array of shape {xy.shape}", wanted, fix)
     try:
@@ -450,6 +471,26 @@ def checked_places(
         )
         raise InputError(name, found, f"finite x and y for every {spots[:-1]}", fix)
     return xy
+
+
+def _of_one_plane(xy: np.ndarray, name: str) -> str:
+    """What to do with coordinates that are not x and y: slices on top of each other are sections."""
+    of = name if name.startswith("adata.") else "coordinates"
+    if xy.ndim == 2 and xy.shape[1] == 3 and xy.dtype.kind in "fiu":
+        planes, size = np.unique(xy[:, 2], return_counts=True)
+        if 1 < len(planes) <= MOST_SECTIONS and np.median(size) > 1:
+            return (
+                f"The third column names {len(planes)} slices, which lie on top of each other: name them as "
+                f"sections. adata.obs['slice'] = np.asarray({of})[:, 2].astype(str); "
+                f"adata.obsm['plane'] = np.asarray({of})[:, :2]; then pass section_key='slice', "
+                "spatial_key='plane'; or take the spots of one slice."
+            )
+        if len(planes) > 1:
+            return (
+                "Places in a volume are not one section: cut it into slices, and name them as sections "
+                "(section_key), each with its own x and y."
+            )
+    return f"Keep the two columns of its plane, for example np.asarray({of})[:, :2]; name slices as sections."
 
 
 def check_apart(places: np.ndarray, name: str, spots: str = "spots", where: str = "") -> None:
@@ -490,6 +531,8 @@ def values_of(adata: AnnData, layer: str | None, called: Called | None = None) -
     if values is None:
         fix = f'Name the layer that holds them, for example {called.layer}="counts".'
         raise InputError(called.layer, f"an empty X of the {called.owner}", "raw counts", fix)
+    check_on_host(values, "adata.X" if layer is None else f"adata.layers[{layer!r}]")
+    check_structure(values, called.layer)
     return values
 
 

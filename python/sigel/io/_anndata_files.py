@@ -13,6 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
+from sigel.images.named_columns import as_places
+from sigel.images.sound_matrix import check_structure
 from sigel.io._hdf5 import opened_hdf5
 from sigel.io._sources import Options, Source
 from sigel.io._tables import reading
@@ -149,6 +151,7 @@ def arranged(adata: AnnData, options: Options) -> AnnData:
         raise InputError(
             "path", "an AnnData without X", "raw counts", f"Name their layer; there are: {known}."
         )
+    check_structure(adata.X, "path")
     if not (sparse.issparse(adata.X) and adata.X.format == "csr"):
         adata.X = sparse.csr_matrix(adata.X)
     if "spatial" not in adata.obsm:
@@ -171,8 +174,10 @@ def _raw(adata: AnnData, options: Options) -> AnnData:
 
 def _places(adata: AnnData) -> np.ndarray | None:
     for key in _OBSM:
-        if key in adata.obsm and np.asarray(adata.obsm[key]).ndim == 2:
-            return np.asarray(adata.obsm[key])[:, :2].astype(np.float64)
+        if key in adata.obsm:
+            places = as_places(adata.obsm[key], f"obsm[{key!r}]")
+            if places.ndim == 2:
+                return places[:, :2].astype(np.float64)
     for pair in _PAIRS:
         if set(pair) <= set(adata.obs.columns):
             columns = adata.obs[list(pair)]

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
+from sigel.images.section import checked_places
 from sigel.keys import IMPUTATION
 from sigel.pl._base import check_cmap, diameter_of, draw_cells, pyplot
 from sigel.tasks.imputation.achieved_accuracy import correlation
@@ -75,7 +76,7 @@ def imputed_genes(
     if spatial_key not in imputed.obsm:
         known = ", ".join(map(repr, imputed.obsm)) or "nothing"
         raise InputError("spatial_key", repr(spatial_key), "a key of obsm", f"There is {known}.")
-    places = np.asarray(imputed.obsm[spatial_key], dtype=np.float64)[:, :2]
+    places = checked_places(imputed.obsm[spatial_key], "spatial_key", columns=(2, 3))[:, :2]
     diameter = diameter_of(places)
     columns = _columns(imputed[:, genes], measured, told["coverage"])
     achieved = correlation(columns["measured"], columns["imputed"]) if "measured" in columns else None

@@ -59,7 +59,10 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
     found = _results(adata, key)
     effect, height, label = found["effect"], found["score"], "SIGEL score (z)"
     if not np.isfinite(height).any():
-        height, label = -np.log10(np.maximum(found["pval"], _LOWEST)), r"$-\log_{10}$ p"
+        logs = found["log_pval"]
+        if not np.isfinite(logs).any():  # results of version 0.6 and before
+            logs = np.log(np.maximum(found["pval"], _LOWEST))
+        height, label = -logs / np.log(10), r"$-\log_{10}$ p"
     shown = np.isfinite(height) & np.isfinite(effect)
     if not shown.any():
         fix = f"See adata.var[{Keys(key).spatial('status')!r}]."
@@ -85,7 +88,8 @@ def spatial_genes(adata: AnnData, *, n_labels: int = 10, key: str = "sigel") -> 
 
 def _results(adata: AnnData, key: str) -> dict[str, np.ndarray]:
     """Columns that `sigel.tl.spatial_genes` wrote, NaN where one is not there; or a refusal."""
-    columns = {name: Keys(key).spatial(name) for name in ("score", "effect", "pval", "qval", "rank")}
+    names = ("score", "effect", "pval", "log_pval", "qval", "rank")
+    columns = {name: Keys(key).spatial(name) for name in names}
     if columns["effect"] not in adata.var:
         fix = f'Call sigel.tl.spatial_genes(adata, key="{key}") first.'
         raise InputError("key", f"{key!r}, under which there is nothing", "results of spatial_genes", fix)

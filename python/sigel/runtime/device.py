@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from sigel.errors import InputError
+from sigel.runtime.forked import on_one_thread_where_forked
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -28,6 +29,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     InputError
         When the device is unknown or absent.
     """
+    on_one_thread_where_forked()
     if str(device) == "auto":
         if not torch.cuda.is_available():
             return torch.device("cpu")

@@ -83,11 +83,25 @@ def log_upper_tail(
     Notes
     -----
     With g the skewness and `a = 4 / g^2`, x is `(G - a) / sqrt(a)` of a gamma variable G of shape a: the tail
-    is the incomplete gamma function Q(a, a + x sqrt(a)). Below 1e-290 its logarithm is that of
-    `t^a exp(-t) / (Gamma(a) f)`, f the leading terms of the continued fraction (DLMF 8.9.2).
+    is the incomplete gamma function Q(a, a + x sqrt(a)).
     """
     shape = 4 / skewness**2
-    at = np.maximum(shape + x * np.sqrt(shape), 1e-300)
+    return log_gamma_tail(shape, np.maximum(shape + x * np.sqrt(shape), 1e-300))
+
+
+def log_gamma_tail(shape: Float[np.ndarray, "#n"], at: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """Log upper tail of the gamma distribution, also where the tail itself is below what doubles hold.
+
+    Parameters
+    ----------
+    shape, at
+        `(n,)` each, or one shape for all; of scale 1.
+
+    Notes
+    -----
+    The incomplete gamma function Q(a, t). Below 1e-290 its logarithm is that of
+    `t^a exp(-t) / (Gamma(a) f)`, f the leading terms of the continued fraction (DLMF 8.9.2).
+    """
     tail = special.gammaincc(shape, at)
     # Where doubles end: the leading terms of the continued fraction.
     beyond = np.maximum(at, shape + 1)

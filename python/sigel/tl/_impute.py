@@ -265,8 +265,12 @@ def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | No
 def _cells(target: AnnData, spatial_key: str, within: np.ndarray | slice) -> dict[str, Any]:
     """`obs` of the cells of the target `within` its tissue, and in `obsm` their places."""
     places = target.obsm.get(spatial_key)
-    obsm = {} if places is None else {spatial_key: np.array(places)[within]}
-    return {"obs": target.obs[within].copy(), "obsm": obsm}
+    obs = target.obs[within].copy()
+    if places is None:
+        return {"obs": obs, "obsm": {}}
+    # A table keeps the names of its columns.
+    kept = places.iloc[within].copy() if hasattr(places, "iloc") else np.array(places)[within]
+    return {"obs": obs, "obsm": {spatial_key: kept}}
 
 
 def _as_anndata(result: Imputed, cells: dict[str, Any], about: dict[str, Any]) -> AnnData:

@@ -26,7 +26,7 @@ from sigel.tl._views import make_own
 if TYPE_CHECKING:
     from anndata import AnnData
 
-WRITTEN = ("score", "effect", "pval", "qval", "rank", "status")
+WRITTEN = ("score", "effect", "pval", "log_pval", "qval", "rank", "status")
 
 
 def spatial_genes(
@@ -94,13 +94,14 @@ def spatial_genes(
           a z-score; `score_pval`: its empirical p-value, NaN with a `model`, which has seen the noise of
           the genes but not that of null images. NaN in panels of fewer than some 25 genes
         - `statistic`: standardised quadratic form of a kernel with several length scales; `pval` from its
-          permutation moments, `qval` (Benjamini-Hochberg), `rank` by the statistic
+          permutation moments, `log_pval` its natural logarithm, also where the p-value itself is below what
+          numbers can hold and 0, `qval` (Benjamini-Hochberg), `rank` by the statistic
         - `effect`: share of the variance that neighbouring pixels have in common, 0 to 1
         - `length_scale`: the scale at which the pattern is clearest, in the units of the coordinates
         - `status`: `"tested"`, or why there is no answer (NaN in the other columns)
 
-        Written into the object, too: `var["sigel_spatial_score"]`, `..._effect`, `..._pval`, `..._qval`,
-        `..._rank`, `..._status`.
+        Written into the object, too: `var["sigel_spatial_score"]`, `..._effect`, `..._pval`,
+        `..._log_pval`, `..._qval`, `..._rank`, `..._status`.
 
     Raises
     ------

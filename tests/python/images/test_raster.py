@@ -119,7 +119,13 @@ def test_one_pixel_column_and_disconnected_tissue_work():
     ("coordinates", "lattice", "config", "words"),
     [
         (np.full((20, 2), np.nan), None, {}, ["coordinates", "20 of 20", "Subset"]),
-        (np.random.default_rng(0).random((20, 3)), None, {}, ["coordinates", "(20, 3)", "[:, :2]"]),
+        (
+            np.random.default_rng(0).random((20, 3)),
+            None,
+            {},
+            ["coordinates", "(20, 3)", "into slices"],
+        ),
+        (np.random.default_rng(0).random((20, 4)), None, {}, ["coordinates", "(20, 4)", "[:, :2]"]),
         (np.ones((20, 2)), None, {}, ["coordinates", "one single place"]),
         (np.random.default_rng(0).random((5, 2)), None, {}, ["5 spots", "at least 9"]),
         (None, None, {}, ["coordinates", "nothing", "obsm"]),

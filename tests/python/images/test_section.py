@@ -247,3 +247,12 @@ def test_values_that_are_not_normalised_are_not_told_of():
     section = section_of(counts=section_of().counts * -0.5)
     config = ImageConfig(normalize="none", min_spots=1)
     assert not told_of(lambda: GeneImages.from_section(section, config))
+
+
+def test_an_object_of_tables_is_refused_with_their_names(adata):
+    class SpatialData:
+        tables = None
+
+    SpatialData.tables = {"cells": adata, "bins": adata}
+    with pytest.raises(InputError, match=r"object\.tables\['cells'\]; there are: 'cells', 'bins'"):
+        Section.from_anndata(SpatialData())

@@ -11,7 +11,9 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.config.domains import DomainConfig
+from sigel.config.gene_names import CONTROL
 from sigel.errors import InputError, warn
+from sigel.images.pooling import matching
 from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
@@ -133,7 +135,7 @@ def normalised(
 
 
 def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
-    """Names of the genes that every section has counts of, in order.
+    """Names of the genes that every section has counts of, in order; control probes are none.
 
     A gene without a count in one of several sections was not measured there, as where an outer join of
     panels filled zeros, or says nothing that its absence does not: it would tell sections apart.
@@ -151,6 +153,9 @@ def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
         When there are fewer than 2.
     """
     found = np.asarray(section.counts.sum(axis=0)).ravel() > 0
+    found &= ~matching(section.genes, [CONTROL])
+    if section.apart is not None:
+        found &= ~section.apart
     for part in tissue.parts if tissue.n_sections > 1 else []:
         found &= np.asarray(section.counts[part].sum(axis=0)).ravel() > 0
     if found.sum() < 2:

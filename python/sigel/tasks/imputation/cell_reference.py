@@ -8,7 +8,7 @@ from scipy import sparse
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.images.counts import SpotRows
-from sigel.images.pooling import matching
+from sigel.images.pooling import left_out
 from sigel.images.section import Section
 from sigel.runtime.provenance import content_hash
 from sigel.runtime.seeds import torch_stream
@@ -71,7 +71,7 @@ def cell_reference(
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     config = ImageConfig()
     named = np.array([name is not None for name in names], dtype=bool)
-    beside = matching(section.genes, config.exclude)
+    beside = left_out(section, config)
     seen = np.asarray((counts > 0).sum(axis=0)).ravel() >= max(config.min_spots, 1)
     columns = np.flatnonzero(named & ~beside & seen)
     if not len(columns):

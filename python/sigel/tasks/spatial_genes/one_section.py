@@ -31,6 +31,7 @@ COLUMNS = (
     "effect",
     "length_scale",
     "pval",
+    "log_pval",
     "qval",
     "rank",
     "status",
@@ -168,6 +169,7 @@ def _tested(
         "effect": shared.clip(0, 1),
         "length_scale": np.asarray(kernel.scales)[strongest],
         "pval": np.exp(log_p),
+        "log_pval": log_p,
     }
     flat = kurtosis == 0  # at least 1 where there is any variance
     table = pd.DataFrame({name: np.where(flat, np.nan, value) for name, value in tested.items()})

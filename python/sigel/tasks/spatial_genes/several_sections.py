@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.section import in_section
+from sigel.stats.permutation_test import log_gamma_tail
 from sigel.tasks.spatial_genes.one_section import TESTED, spatial_genes, with_ranks
 
 MakeSection = Callable[[], tuple[GeneImages, Mapping[str, np.ndarray]]]
@@ -101,7 +101,7 @@ def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) ->
     tested = ~np.isnan(stack("pval"))
     n = tested.sum(axis=0)
     some = n > 0
-    log_p = np.log(np.maximum(np.nan_to_num(stack("pval"), nan=1.0), 1e-300))
+    log_p = np.nan_to_num(stack("log_pval"))
     weight = tested * np.asarray(n_pixels, dtype=float)[:, None]
     whole = np.maximum(weight.sum(axis=0), 1e-12)
     merged = pd.DataFrame(index=tables[0].index)
@@ -114,8 +114,11 @@ def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) ->
     scored = np.log(np.nan_to_num(stack("score_pval"), nan=1.0))
     for column, logs in (("pval", log_p), ("score_pval", scored)):
         counted = (~np.isnan(stack(column))).sum(axis=0)
-        value = stats.chi2.sf(-2 * logs.sum(axis=0), 2 * np.maximum(counted, 1))
-        merged[column] = np.where(counted > 0, value, np.nan)
+        # Chi-squared with 2k degrees of freedom is twice a gamma variable of shape k.
+        tail = log_gamma_tail(np.maximum(counted, 1).astype(float), -logs.sum(axis=0))
+        merged[column] = np.where(counted > 0, np.exp(tail), np.nan)
+        if column == "pval":
+            merged["log_pval"] = np.where(counted > 0, tail, np.nan)
     merged["effect"] = np.where(some, (np.nan_to_num(stack("effect")) * weight).sum(axis=0) / whole, np.nan)
     merged["length_scale"] = np.where(
         some, np.nan_to_num(stack("length_scale")).sum(axis=0) / np.maximum(n, 1), np.nan

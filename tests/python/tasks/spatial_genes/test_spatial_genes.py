@@ -17,7 +17,9 @@ from sigel.tasks.spatial_genes.one_section import spatial_genes as spatial_genes
 from sigel.tasks.spatial_genes.score import score_against_nulls
 from sigel.tasks.spatial_genes.several_sections import combine_sections, pixel_covariates
 
-WRITTEN = [f"sigel_spatial_{name}" for name in ("score", "effect", "pval", "qval", "rank", "status")]
+WRITTEN = [
+    f"sigel_spatial_{name}" for name in ("score", "effect", "pval", "log_pval", "qval", "rank", "status")
+]
 
 
 @pytest.fixture(scope="module")
@@ -260,9 +262,9 @@ def test_a_gene_without_an_answer_in_one_section_has_that_of_the_other():
     columns = {"score": [1.0, 2.0], "score_pval": [0.1, 0.2], "statistic": [3.0, 4.0], "effect": [0.2, 0.4]}
     one = pd.DataFrame(
         columns | {"length_scale": 100.0, "pval": [0.01, 0.02], "status": "tested"}, index=["a", "b"]
-    )
+    ).assign(log_pval=np.log([0.01, 0.02]))
     two = one.copy()
-    two.loc["b", ["score", "score_pval", "statistic", "effect", "length_scale", "pval"]] = np.nan
+    two.loc["b", ["score", "score_pval", "statistic", "effect", "length_scale", "pval", "log_pval"]] = np.nan
     two.loc["b", "status"] = "detected in fewer than 10 spots"
     both = combine_sections([one, two], [100, 100])
     assert both.loc["b", "pval"] == pytest.approx(0.02)
@@ -272,6 +274,36 @@ def test_a_gene_without_an_answer_in_one_section_has_that_of_the_other():
     neither = combine_sections([two, two], [100, 100])
     assert np.isnan(neither.loc["b", "pval"])
     assert neither.loc["b", "status"] == "detected in fewer than 10 spots"
+
+
+def test_logarithms_go_on_where_p_values_end(section):
+    adata = sigel.datasets.simulated_section(96, 96, 3, 8, 20, seed=0)
+    table = sigel.tl.spatial_genes(adata, score=False, progress=False)
+    tested = table[table["status"] == "tested"]
+    ended = tested["pval"] == 0
+    assert ended.any()
+    assert np.isfinite(tested["log_pval"]).all()
+    assert (tested.loc[ended, "log_pval"] < np.log(5e-324)).all()
+    np.testing.assert_allclose(np.exp(tested.loc[~ended, "log_pval"]), tested.loc[~ended, "pval"], rtol=1e-12)
+    order = tested["log_pval"].rank()
+    assert stats.spearmanr(order[ended], tested.loc[ended, "rank"]).statistic > 0.9
+    heights = np.concatenate(
+        [dots.get_offsets()[:, 1] for dots in sigel.pl.spatial_genes(adata).axes[0].collections[:2]]
+    )
+    np.testing.assert_allclose(sorted(heights), sorted(-tested["log_pval"] / np.log(10)))
+
+
+def test_sections_are_combined_beyond_what_p_values_hold():
+    columns = {"score": np.nan, "score_pval": np.nan, "statistic": 50.0, "effect": 0.5, "length_scale": 1.0}
+    one = pd.DataFrame(columns | {"pval": 0.0, "status": "tested"}, index=["a", "b"])
+    one["log_pval"] = [-1000.0, -3000.0]
+    both = combine_sections([one, one], [100, 100])
+    # With two sections Fisher's tail is exp(-s) (1 + s), s the sum of the logarithms.
+    total = np.array([2000.0, 6000.0])
+    np.testing.assert_allclose(both["log_pval"], np.log1p(total) - total, rtol=1e-6)
+    mild = one.assign(log_pval=[-2.0, -200.0], pval=np.exp([-2.0, -200.0]))
+    both = combine_sections([mild, mild], [100, 100])
+    np.testing.assert_allclose(both["pval"], stats.chi2.sf([8.0, 800.0], 4), rtol=1e-9)
 
 
 # --- the score -------------------------------------------------------------------------------------------
