@@ -243,6 +243,9 @@ FIXES <- c(
     "`section = `, name the column of the meta data that tells them apart."
   ),
 
+  "They were renamed or added since: call sigel.tl.impute again.",
+  "They were renamed or added since: call `ImputeGenes()` again.",
+
   "Use device=\"auto\".",
   "Use `device = \"auto\"`.",
 

@@ -28,6 +28,15 @@ test_that("groups are compared as Python compares them, from memory and from a f
   kept <- impute_quietly(small_panel()$target, small_panel()$reference, features = features, out = file)
   expect_equal(compare(kept)$difference, found$difference, tolerance = 1e-4)
   expect_equal(compare(kept)$pval, found$pval, tolerance = 1e-3)
+  # Cells of other names are not those of the file; those beside the tissue are not in it.
+  renamed <- suppressWarnings(SeuratObject::RenameCells(kept, add.cell.id = "b"))
+  expect_refused(
+    compare(renamed),
+    "object",
+    "cells without intervals",
+    "renamed or added since",
+    "ImputeGenes()"
+  )
 })
 
 test_that("genes without a pattern do not differ, however surely predictions do", {
@@ -43,6 +52,21 @@ test_that("genes without a pattern do not differ, however surely predictions do"
   plain <- apply(values, 1, function(x) t.test(x[groups[[1]]], x[groups[[2]]])$p.value)
   expect_gt(mean(plain < 0.05), 0.3)
   expect_true(all(found$pval >= 0 & found$pval <= 1))
+})
+
+test_that("labels of cells beside the tissue are left out of a file and of an assay", {
+  skip_if_no_engine()
+  target <- small_panel()$target
+  target$in_tissue <- as.integer(seq_len(ncol(target)) > 30L)
+  target$half <- ifelse(seq_len(ncol(target)) %% 2L == 0L, "a", "b")
+  features <- rownames(imputed_values(imputed_panel()))[1:3]
+  file <- withr::local_tempfile(fileext = ".h5ad")
+  impute <- function(...) {
+    suppressWarnings(impute_quietly(target, small_panel()$reference, features = features, ...))
+  }
+  in.file <- CompareImputedGenes(impute(out = file), "half", "a")
+  in.memory <- CompareImputedGenes(impute(), "half", "a")
+  expect_equal(in.file, in.memory, tolerance = 1e-3)
 })
 
 test_that("cells without a label take no part, and what cannot be compared is refused", {

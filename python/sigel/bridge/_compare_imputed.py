@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sigel.bridge._pieces import gene_columns, names_of, whole
+from sigel.bridge._pieces import gene_columns, names_of, spots_by_genes, whole
+from sigel.errors import InputError
 from sigel.io._imputed import in_parts, without_values
 from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
@@ -25,6 +26,7 @@ def compare_imputed(
     params: str,
     n_draws: float,
     seed: float,
+    n_cells: float | None = None,
     second: Sequence[str] | None = None,
     values: Any = None,
     lower: Any = None,
@@ -45,8 +47,12 @@ def compare_imputed(
         Of the genes.
     params
         Settings that the genes were imputed with, as JSON.
+    n_cells
+        Of all cells with imputed values, those without a label among them; None: those of `labels`, or of the
+        file.
     values, lower, upper
-        `(n_genes, n_cells)` each, or None where a file has them.
+        Of the cells of `labels`, genes x cells each: an array, or the slots `i, p, x, dim` of a dgCMatrix; or
+        None where a file has them.
     path
         The file, or None.
 
@@ -54,22 +60,28 @@ def compare_imputed(
     -------
     dict
         The columns of the table, `gene` first.
+
+    Raises
+    ------
+    InputError
+        As there, and when a cell that has a label is not in the file.
     """
     names, label = names_of(genes), np.array(names_of(labels), dtype=object)
     if path is not None:
         label_of = dict(zip(names_of(cell_names), label, strict=True))
         there = without_values(Path(path)).obs_names
+        _check_cells(list(label_of), set(there))
         label = np.array([label_of.get(cell) for cell in there], dtype=object)
     one, other = groups_of(label, names_of(first), None if second is None else names_of(second))
     times = whole(n_draws, "n_draws")
     check_groups(one, other, times)
+    # Parts of the size that the other door gives them: what is drawn goes by part.
+    n = genes_at_a_time(len(label) if path is not None or n_cells is None else whole(n_cells, "n_cells"))
     parts: Iterable[Bounded]
     if path is None:
-        shape = (len(names), len(label))
-        value, low, high = (np.asarray(part).reshape(shape).T for part in (values, lower, upper))
-        parts = [(value, low, high)]
+        parts = _parts([_cells_by_genes(one, len(names)) for one in (values, lower, upper)], len(names), n)
     else:
-        parts = in_parts(Path(path), names, genes_at_a_time(int((one | other).sum())))
+        parts = in_parts(Path(path), names, n)
     table = compare_groups(
         names,
         parts,
@@ -81,3 +93,26 @@ def compare_imputed(
         rng=stream(whole(seed), "compare imputed"),
     )
     return gene_columns(table)
+
+
+def _check_cells(labelled: list[str], there: set[str]) -> None:
+    """Refuse labels of cells that the file does not have."""
+    lost = [cell for cell in labelled if cell not in there]
+    if lost:
+        shown = ", ".join(f'"{cell}"' for cell in lost[:3]) + (", ..." if len(lost) > 3 else "")
+        found = f"{len(lost)} cells without intervals: {shown}"
+        fix = "They were renamed or added since: call sigel.tl.impute again."
+        raise InputError("imputed", found, "the cells that were imputed", fix)
+
+
+def _cells_by_genes(values: Any, n_genes: int) -> Any:
+    """Genes x cells of R as cells x genes, so that some genes can be taken."""
+    if not isinstance(values, Mapping):
+        return np.asarray(values).reshape(n_genes, -1).T
+    return spots_by_genes(values).tocsc()
+
+
+def _parts(matrices: list[Any], n_genes: int, n: int) -> Iterator[Bounded]:
+    for start in range(0, n_genes, n):
+        value, low, high = (one[:, start : start + n] for one in matrices)
+        yield value, low, high

@@ -34,7 +34,7 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
     )
     labels = pieces.get("labels")
     return Section(
-        _spots_by_genes(pieces),
+        spots_by_genes(pieces),
         np.array(names_of(pieces["genes"]), dtype=object),
         place,
         array,
@@ -42,7 +42,7 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
     )
 
 
-def _spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:
+def spots_by_genes(pieces: Mapping[str, Any]) -> sparse.csr_matrix:
     """The columns of a genes x cells dgCMatrix are the rows of a cells x genes CSR: no copy of structure."""
     n_genes, n_cells = (int(n) for n in pieces["dim"])
     parts = (

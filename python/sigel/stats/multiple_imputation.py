@@ -21,7 +21,7 @@ class Pooled(NamedTuple):
 def pooled(
     estimate: Float64[np.ndarray, "draws genes"], variance: Float64[np.ndarray, "draws genes"], df: float
 ) -> Pooled:
-    """Pool estimates by Rubin's rules, with p-values of 0 as their truth.
+    """Pool estimates by Rubin's rules, with p-values of 0 as their truth; NaN where nothing varies.
 
     Parameters
     ----------
@@ -53,4 +53,5 @@ def pooled(
         a, b = (m - 1) / share**2, (df + 1) / (df + 3) * df * (1 - share)
         freedom = 1 / (1 / a + 1 / b)
         pval = 2 * stats.t.sf(np.abs(mean) / np.sqrt(total), np.maximum(freedom, 1e-3))
+    pval = np.where(total > 0, pval, np.nan)
     return Pooled(mean, np.sqrt(total), pval, share)

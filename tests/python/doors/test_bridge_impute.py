@@ -13,6 +13,7 @@ import sigel
 from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import ConfigError, InputError
+from sigel.tasks.imputation import compared
 
 SMALL = {
     "n_panel": 40,
@@ -129,7 +130,7 @@ def test_values_go_to_a_file_and_come_from_it(panel, answer, tmp_path):
     assert np.array_equal(one["values"], read["values"][:1])
 
 
-def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_path):
+def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_path, monkeypatch):
     target, reference, _ = panel
     labels = target.obs["region"].astype(str)
     first, second = labels.value_counts().index[:2]
@@ -149,12 +150,29 @@ def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_pa
     found = pd.DataFrame(bridge.compare_imputed(**asked, **parts)).set_index("gene")
     known = sigel.tl.compare_imputed(peer, "region", first=first, second=second, genes=genes)
     pd.testing.assert_frame_equal(found, known[found.columns], check_names=False)
+    # In parts of the same size, which all cells decide, and of sparse matrices alike.
+    monkeypatch.setattr(compared, "_VALUES", 1)
+    monkeypatch.setattr(compared, "LEAST_GENES", 4)
+    known = sigel.tl.compare_imputed(peer, "region", first=first, second=second, genes=genes)
+    assert not np.allclose(found["pval"], known["pval"], rtol=1e-3)
+    slots = {}
+    for name, part in parts.items():
+        matrix = sparse.csc_matrix(part)
+        slots[name] = {"i": matrix.indices, "p": matrix.indptr, "x": matrix.data, "dim": list(matrix.shape)}
+    for pieces_of in (parts, slots):
+        found = pd.DataFrame(bridge.compare_imputed(**asked, **pieces_of, n_cells=196.0)).set_index("gene")
+        pd.testing.assert_frame_equal(found, known[found.columns], check_names=False)
     out = str(tmp_path / "imputed.h5ad")
     impute(target, [reference], genes=genes, out=out, cell_names=list(target.obs_names))
+    whole = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
+    pd.testing.assert_frame_equal(whole, found, rtol=1e-3)
     # The labels come in any order, and of some cells alone.
     asked |= {"cell_names": asked["cell_names"][:0:-1], "labels": asked["labels"][:0:-1]}
     read = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
     assert (np.abs(read["difference"] - known["difference"]) < known["se"]).all()
+    asked |= {"cell_names": ["new", *asked["cell_names"][1:]]}
+    with pytest.raises(InputError, match=r"found 1 cells without intervals: \"new\".*renamed or added since"):
+        bridge.compare_imputed(**asked, path=out)
 
 
 def test_what_r_makes_of_settings_is_understood(panel, answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -19,19 +20,21 @@ COLUMNS = ["difference", "se", "pval", "qval", "uncertain"]
 LEAST_CELLS = 3
 # Values that are drawn at a time.
 _VALUES = 20_000_000
+# Genes of a part, however many cells there are.
+LEAST_GENES = 16
 
 Bounded: TypeAlias = "tuple[np.ndarray | sparse.spmatrix, np.ndarray, np.ndarray]"
 
 
 def genes_at_a_time(n_cells: int) -> int:
-    """How many genes are compared at a time, so that memory holds what is drawn.
+    """How many genes are compared at a time, so that memory holds what is read and drawn.
 
     Parameters
     ----------
     n_cells
-        Of both groups.
+        All that were imputed, as parts are read before cells are chosen.
     """
-    return max(_VALUES // max(n_cells, 1), 16)
+    return max(_VALUES // max(n_cells, 1), LEAST_GENES)
 
 
 def check_groups(first: np.ndarray, second: np.ndarray, n_draws: int) -> None:
@@ -87,11 +90,18 @@ def _with_labels(labels: np.ndarray, asked: Any, argument: str) -> np.ndarray:
     wanted = [asked] if isinstance(asked, str) or not hasattr(asked, "__iter__") else list(asked)
     there = ~pd.isna(labels)
     known = sorted(set(labels[there]))
-    lost = next((one for one in wanted if str(one) not in known), None)
+    names = [_label(one, known) for one in wanted]
+    lost = next((one for one, name in zip(wanted, names, strict=True) if name not in known), None)
     if not wanted or lost is not None:
         found = "no label" if not wanted else unknown_name(str(lost), known)
         raise InputError(argument, found, "labels of cells", f"There are: {', '.join(map(repr, known[:8]))}.")
-    return there & np.isin(labels.astype(str), [str(one) for one in wanted])
+    return there & np.isin(labels.astype(str), names)
+
+
+def _label(asked: Any, known: Sequence[str]) -> str:
+    """A label as text; 1.0 is 1 where no label is 1.0."""
+    name = str(asked)
+    return name if name in known or not re.fullmatch(r"-?\d+\.0", name) else name[:-2]
 
 
 def compare_groups(
@@ -127,12 +137,14 @@ def compare_groups(
     Returns
     -------
     pandas.DataFrame
-        As `sigel.tl.compare_imputed` describes it; NaN where a bound is not finite.
+        As `sigel.tl.compare_imputed` describes it; NaN where a bound is not finite; `pval` and `qval` NaN
+        where nothing varies.
 
     Notes
     -----
     Values of correlation r vary by the root of r times what the gene does (`values_from`); of a difference
-    among them, the root of r is to be expected of the gene.
+    among them, the root of r is to be expected of the gene. What is drawn has that mean: noise of mean zero,
+    as wide as the interval is below and above on average, without an end at 0.
     """
     cells = np.flatnonzero(first | second)
     groups, found, end = (first[cells], second[cells]), [], 0
@@ -172,17 +184,22 @@ def _compared(
     above = np.where(lower > 0, stats.norm.ppf((1 + coverage) / 2), stats.norm.ppf(coverage))
     down = (values - lower) / np.float32(stats.norm.ppf((1 + coverage) / 2))
     up = (upper - values) / above.astype(np.float32)
-    middle = values.mean(axis=0)
-    values = middle + slope[known] * (values - middle)
+    # Noise of mean zero, so that intervals of other shapes in the groups make no difference between them.
+    width = (down + up) / 2
+    centre = slope[known] * (values - values.mean(axis=0))
     estimate, variance = np.empty((2, n_draws, int(known.sum())))
     for draw in range(n_draws):
-        noise = rng.standard_normal(values.shape, dtype=np.float32)
-        drawn = np.maximum(values + np.where(noise < 0, down, up) * noise, 0)
+        drawn = centre + width * rng.standard_normal(values.shape, dtype=np.float32)
         a, b = drawn[first], drawn[second]
         estimate[draw] = a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)
         of_a, of_b = (one.var(axis=0, ddof=1, dtype=np.float64) / len(one) for one in (a, b))
         variance[draw] = of_a + of_b
+    # Means of equal numbers may be off by what rounding adds.
+    still = (width == 0).all(axis=0) & (np.ptp(centre[first], axis=0) == 0)
+    still &= np.ptp(centre[second], axis=0) == 0
+    estimate[:, still], variance[:, still] = estimate[:1, still], 0
     together = pooled(estimate, variance, df=min(first.sum(), second.sum()) - 1)
     made = np.full((4, len(known)), np.nan)
     made[:, known] = together
+    made[1:, np.flatnonzero(known)[still]] = [[0], [np.nan], [0]]
     return made

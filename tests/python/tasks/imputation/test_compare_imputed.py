@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import anndata as ad
@@ -75,6 +76,51 @@ def test_without_a_difference_few_are_found(width):
     assert (pval < 0.5).mean() < 0.55
 
 
+@pytest.mark.parametrize("pcc", [0.0, 0.25, 1.0])
+def test_intervals_that_begin_at_0_make_no_difference_of_their_own(pcc):
+    rng = np.random.default_rng(4)
+    group = np.repeat(["a", "b"], 500)
+    values = np.where(group == "a", 0.6, 0.2)[:, None] + 0.05 * rng.normal(size=(1000, 200))
+    values = np.clip(values, 0, 1.5)
+    made = made_of(values, np.zeros_like(values), np.full_like(values, 1.5), group)
+    made.var["expected_pcc"] = pcc
+    found = sigel.tl.compare_imputed(made, "group", first="a")
+    plain = values[:500].mean(axis=0) - values[500:].mean(axis=0)
+    off = found["difference"] - np.sqrt(pcc) * plain
+    assert abs(off.mean()) < 4 * off.std() / np.sqrt(200)
+    assert off.std() < found["se"].mean()
+    if pcc == 0:
+        assert (found["pval"] < 0.05).mean() < 0.05
+    else:
+        assert (found["difference"] > 0).mean() > 0.99
+
+
+def test_cells_differ_in_their_intervals_alone_and_not_in_their_means():
+    rng = np.random.default_rng(5)
+    group = np.repeat(["a", "b"], 500)
+    values = 0.4 + 0.05 * rng.normal(size=(1000, 200))
+    upper = np.where(group == "a", 3.0, 0.8)[:, None] + np.zeros_like(values)
+    found = sigel.tl.compare_imputed(made_of(values, np.zeros_like(values), upper, group), "group", first="a")
+    assert abs(found["difference"].mean()) < 0.01
+    assert (found["pval"] < 0.05).mean() < 0.05
+
+
+def test_values_without_spread_are_not_tested():
+    made, values = simulated(1.0, genes=6)
+    group = np.asarray(made.obs["group"] == "a")
+    values[:, 1], values[:, 2] = 5.1, np.where(group, 5.3, 5.1)
+    lower, upper = made.layers["lower"].copy(), made.layers["upper"].copy()
+    lower[:, 1:3], upper[:, 1:3] = values[:, 1:3], values[:, 1:3]
+    flat = made_of(values, lower, upper, made.obs["group"].to_numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = sigel.tl.compare_imputed(flat, "group", first="a")
+    assert found.index[found["pval"].isna()].tolist() == ["Gene1", "Gene2"]
+    assert found.index[found["qval"].isna()].tolist() == ["Gene1", "Gene2"]
+    assert found["se"].iloc[1:3].tolist() == [0, 0]
+    np.testing.assert_allclose(found["difference"].iloc[1:3], [0, 0.2], atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def panel():
     target, reference, hidden = sigel.datasets.simulated_panel(seed=0)
@@ -104,15 +150,31 @@ def test_a_file_is_compared_some_genes_at_a_time(panel, tmp_path, monkeypatch):
     where = sigel.tl.impute(
         target, reference, genes=genes, out=tmp_path / "a.h5ad", progress=False, device="cpu"
     )
-    named = {"first": ["ring", "blob"], "second": "layer", "n_draws": 200}
-    held = sigel.tl.compare_imputed(imputed, "region", genes=genes[::-1], **named)
+    named = {"first": ["ring", "blob"], "second": "layer"}
+    # Parts of one size in both, so that the same is drawn; 16 are the fewest genes of a part.
     monkeypatch.setattr(compared, "_VALUES", 1)
+    held = sigel.tl.compare_imputed(imputed, "region", genes=genes[::-1], **named)
     found = sigel.tl.compare_imputed(str(where), "region", genes=genes[::-1], **named)
     assert list(found.index) == genes[::-1]
-    np.testing.assert_allclose(found["difference"], held["difference"], atol=0.1)
-    np.testing.assert_allclose(found["se"], held["se"], rtol=0.2)
+    for column in ("difference", "se", "pval", "uncertain"):
+        np.testing.assert_allclose(found[column], held[column], rtol=1e-4, atol=1e-6)
     again = sigel.tl.compare_imputed(where, "region", genes=genes[::-1], **named)
     pd.testing.assert_frame_equal(again, found)
+
+
+def test_parts_are_as_many_genes_as_memory_holds_of_all_cells(panel, tmp_path, monkeypatch):
+    target, reference, _, imputed = panel
+    genes = list(imputed.var_names[:40])
+    where = sigel.tl.impute(
+        target, reference, genes=genes, out=tmp_path / "a.h5ad", progress=False, device="cpu"
+    )
+    asked = []
+    door = importlib.import_module("sigel.tl._compare_imputed")
+    monkeypatch.setattr(door, "genes_at_a_time", lambda n: asked.append(n) or 16)
+    for one in (imputed, where):
+        sigel.tl.compare_imputed(one, "region", first="ring", second="layer", genes=genes, n_draws=2)
+    assert asked == [target.n_obs, target.n_obs]
+    assert compared.genes_at_a_time(160_000) == 125
 
 
 def test_numbers_and_missing_labels_are_labels_and_none():
@@ -121,8 +183,14 @@ def test_numbers_and_missing_labels_are_labels_and_none():
     made.obs["some"] = made.obs["group"].where(np.arange(200) % 4 > 0)
     whole = sigel.tl.compare_imputed(made, "group", first="a")
     pd.testing.assert_frame_equal(sigel.tl.compare_imputed(made, "number", first=1), whole)
+    made.obs["gaps"] = made.obs["number"].where(np.arange(200) % 4 > 0)
+    assert made.obs["gaps"].dtype == float
+    made.obs["kinds"] = made.obs["gaps"].astype("category")
+    made.obs["half"] = made.obs["gaps"] / 2
     part = sigel.tl.compare_imputed(made[np.arange(200) % 4 > 0].copy(), "group", first="a", second=["b"])
     pd.testing.assert_frame_equal(sigel.tl.compare_imputed(made, "some", first="a"), part)
+    for key, first in (("gaps", 1), ("gaps", 1.0), ("gaps", "1"), ("kinds", 1), ("half", 0.5)):
+        pd.testing.assert_frame_equal(sigel.tl.compare_imputed(made, key, first=first), part)
 
 
 def test_an_interval_without_an_end_is_not_tested():
