@@ -15,6 +15,12 @@
 #' group, which are fewer than Welch's, so that p-values err upwards), and the answers are pooled by
 #' Rubin's rules with the degrees of freedom of Barnard and Rubin.
 #'
+#' Measured in Python on `sigel.datasets.simulated_panel` of seeds 0 to 4, all 36 pairs of domains of
+#' each, settings by default: of the 448 genes without a pattern 0.02 percent have a `pval` below 0.05
+#' (mean of the 180 pairs; at most 1.1 percent of a pair), where Welch's test of the predictions has 83
+#' percent; of the 672 with one, 27 percent here. A small panel can do worse in one pair, as what
+#' `expected.pcc` is told from is little.
+#'
 #' Groups that were made of the same imputed genes differ in them by construction. What cells of a
 #' group err together beyond `expected.pcc` no test of one section shows: replicate over sections.
 #'

@@ -46,7 +46,16 @@ test_that("genes without a pattern do not differ, however surely predictions do"
   found <- CompareImputedGenes(object, "region", domains[1], domains[2])
   programme <- small_panel()$hidden[["Spatial"]][[]]
   genes <- intersect(found$gene, rownames(programme)[programme$programme == "background"])
-  expect_lt(mean(found[genes, "pval"] < 0.05), 0.1)
+  # A pair of domains has few such genes here: all pairs together.
+  pairs <- utils::combn(unique(object$region), 2L, simplify = FALSE)
+  shares <- vapply(
+    pairs,
+    function(pair) {
+      mean(CompareImputedGenes(object, "region", pair[1], pair[2], genes)[["pval"]] < 0.05)
+    },
+    0
+  )
+  expect_lt(mean(shares), 0.05)
   values <- as.matrix(imputed_values(object))[genes, ]
   groups <- lapply(domains, function(domain) object$region == domain)
   plain <- apply(values, 1, function(x) t.test(x[groups[[1]]], x[groups[[2]]])$p.value)

@@ -86,6 +86,11 @@ def compare_imputed(
     with the degrees of freedom of Barnard and Rubin (Rubin 1987, Multiple Imputation for Nonresponse in
     Surveys; Barnard and Rubin 1999), as TISSUE does for predicted genes (Sun et al. 2024, Nature Methods).
 
+    Measured on `sigel.datasets.simulated_panel` of seeds 0 to 4, all 36 pairs of domains of each, settings
+    by default: of the 448 genes without a pattern 0.02 % have a `pval` below 0.05 (mean of the 180 pairs; at
+    most 1.1 % of a pair), where Welch's test of the predictions has 83 %; of the 672 with one, 27 % here. A
+    small panel can do worse in one pair, as what `expected_pcc` is told from is little.
+
     Groups that were made of the same imputed genes differ in them by construction. What cells of a group err
     together beyond `expected_pcc` no test of one section shows: replicate over sections.
 
