@@ -164,6 +164,8 @@ def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
     # As a terminal does, while the work goes on: however fast the machine, it has not ended.
     code = (
         "import os, signal, time, sigel.tl\n"
+        # What runs in the background of a script is started with the signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def interrupted(*_, **__):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    time.sleep(50)\n"
