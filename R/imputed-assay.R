@@ -40,16 +40,23 @@ check_assay_name <- function(object, name, source, call, to.file = FALSE) {
     found <- sprintf("\"%s\", which the object has and which `ImputeGenes()` did not make", name)
     sigel_abort("assay.name", found, "a name of its own", "Use `assay.name = \"sigel.imputed\"`.", call)
   }
-  if (to.file && name %in% names(methods::slot(object, "misc")) && is.null(imputed_file_of(object, name))) {
+  if (to.file) {
+    check_name_beside(object, name, own, call)
+  }
+  own
+}
+
+# Of values that go to a file, the object keeps what is known of the genes in `Misc()`.
+check_name_beside <- function(object, name, own, call) {
+  if (name %in% names(methods::slot(object, "misc")) && is.null(imputed_file_of(object, name))) {
     found <- sprintf("\"%s\", which `Misc()` of the object has and which `ImputeGenes()` did not make", name)
     sigel_abort("assay.name", found, "a name of its own", "Use `assay.name = \"imputed.file\"`.", call)
   }
-  if (own && to.file) {
+  if (own) {
     found <- sprintf("\"%s\", an assay of an earlier call, while the values go to a file", name)
     fix <- sprintf("Take it out, `object[[\"%s\"]] <- NULL`, or use `assay.name = \"imputed.file\"`.", name)
     sigel_abort("assay.name", found, "a name of its own", fix, call)
   }
-  own
 }
 
 tell_of_file <- function(imputed, tell) {
