@@ -120,9 +120,4 @@ compared_labels <- function(x, argument, call) {
 }
 
 # A matrix as it crosses to the engine: where it is sparse, it stays so.
-matrix_pieces <- function(x) {
-  if (!methods::is(x, "dgCMatrix")) {
-    return(unname(as.matrix(x)))
-  }
-  list(i = as_vector(x@i), p = as_vector(x@p), x = as_vector(x@x), dim = as.list(dim(x)))
-}
+matrix_pieces <- function(x) if (methods::is(x, "dgCMatrix")) sparse_pieces(x) else unname(as.matrix(x))

@@ -114,20 +114,21 @@ join_layers <- function(pieces, features, cells) {
   joined[, cells, drop = FALSE]
 }
 
+# The slots of a dgCMatrix, of which the engine makes one of its own.
+sparse_pieces <- function(x) {
+  list(i = as_vector(x@i), p = as_vector(x@p), x = as_vector(x@x), dim = as.list(dim(x)))
+}
+
 # A section as it crosses to the engine, in one piece: `section` has `counts`, `places` and, where there are several
 # sections, `labels`, the section of each cell.
 engine_pieces <- function(section) {
-  counts <- section$counts
-  list(
-    i = as_vector(counts@i),
-    p = as_vector(counts@p),
-    x = as_vector(counts@x),
-    dim = as.list(dim(counts)),
-    genes = as.list(rownames(counts)),
+  beside <- list(
+    genes = as.list(rownames(section$counts)),
     coordinates = section$places$coordinates,
     lattice = section$places$lattice,
     labels = section$labels
   )
+  c(sparse_pieces(section$counts), beside)
 }
 
 # Group labels in the order of their numbers; genes without a group are NA.

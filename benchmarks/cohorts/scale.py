@@ -18,14 +18,13 @@ import numpy as np
 
 import sigel
 from benchmarks.harness.job import Job
-from benchmarks.harness.processes import in_own_process, memory_gb
+from benchmarks.harness.processes import marks_of_each, memory_gb
 from benchmarks.harness.report import Table, say
 
 # Sections, genes without a programme, and spots along a side: 750 and 2,300 spots.
 SIZES = ((6, 2000, 32), (12, 4000, 32), (24, 8000, 32), (24, 8000, 56))
 QUICK = ((4, 40, 12),)
 PROGRAMMES, GENES_OF_A_PROGRAMME = 8, 250
-TWO_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
 NOTE = (
     "Simulated sections, half of them of each condition, each of a donor of its own, handed over as "
     "files; all genes have an image in most sections. A process of its own on two threads; peak memory "
@@ -76,16 +75,7 @@ def cohort_scale(job: Job) -> list[Table]:
     for n_sections, background, side in QUICK if job.quick else SIZES:
         with tempfile.TemporaryDirectory() as folder:
             files, row = _made(Path(folder), n_sections, background, side, job)
-            for name in METHODS:
-                _, marks = in_own_process(
-                    __name__,
-                    name,
-                    *files,
-                    read=lambda _: None,
-                    python=sys.executable,
-                    environment=TWO_THREADS,
-                )
-                row |= {f"{what}, {name}": value for what, value in marks.items()}
+            row |= marks_of_each(__name__, METHODS, *files)
             rows.append(row | {"times reading": row["seconds, SIGEL"] / row["seconds, reading"]})
             say(f"cohort_scale: {rows[-1]}")
     return [{"title": "seconds and memory of many sections", "note": NOTE, "rows": rows}]

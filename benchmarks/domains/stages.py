@@ -23,13 +23,11 @@ from scipy import sparse
 
 from benchmarks.domains import baselines, peers
 from benchmarks.domains.inputs import Found, Given
-from benchmarks.harness.processes import in_own_process, memory_gb
+from benchmarks.harness.processes import in_own_process, memory_gb, on_threads
 
 OWN, ALL, MORAN, CHOSEN = "its default", "all genes", "highest Moran's I", "chosen genes"
 # One thread each: two methods run at a time, and all are timed alike.
-SINGLE = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
+SINGLE = on_threads(1)
 LABELS = "labels.npy"
 # What is compiled at a first call is no part of a method's time.
 SMALL = {"n_rows": 14, "n_cols": 14, "genes_per_programme": 12, "n_background_genes": 20}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -61,6 +61,37 @@ def in_own_process(
     with tempfile.TemporaryDirectory() as out:
         marks = last_line(method, [python, "-m", module, method, out, *given], environment)
         return read(Path(out)), marks
+
+
+def on_threads(n: int) -> dict[str, str]:
+    """Variables of a child process whose libraries use so many threads.
+
+    Parameters
+    ----------
+    n
+        How many.
+    """
+    kinds = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return dict.fromkeys(kinds, str(n))
+
+
+def marks_of_each(module: str, methods: Iterable[str], *given: str) -> Result:
+    """What each method of a task takes in a process of its own on two threads, as `mark, method`.
+
+    Parameters
+    ----------
+    module, *given
+        As in `in_own_process`.
+    methods
+        Of the task, none of which leaves anything that is read.
+    """
+    found: Result = {}
+    for name in methods:
+        _, marks = in_own_process(
+            module, name, *given, read=lambda _: None, python=sys.executable, environment=on_threads(2)
+        )
+        found |= {f"{mark}, {name}": value for mark, value in marks.items()}
+    return found
 
 
 def last_line(name: str, command: list[str], environment: dict[str, str] | None = None) -> Result:

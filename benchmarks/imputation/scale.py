@@ -22,14 +22,13 @@ from scipy.spatial import cKDTree
 
 import sigel
 from benchmarks.harness.job import Job
-from benchmarks.harness.processes import in_own_process, memory_gb
+from benchmarks.harness.processes import marks_of_each, memory_gb
 from benchmarks.harness.report import Table, say
 
 # Cells and genes of the reference, cells and genes of the panel.
 SIZES = ((25_000, 10_000, 10_000, 300), (100_000, 20_000, 40_000, 300))
 QUICK = ((400, 120, 300, 40),)
 KINDS, PATCHES, DEPTH, PANEL_DEPTH = 24, 200, 3000, 250
-TWO_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "2")
 NOTE = (
     "Simulated cells of 24 kinds, 3,000 counts each, as a reference without places; a panel of 300 genes "
     "with 250 counts a cell, seven cells in ten of the kind of their patch. All genes that the panel lacks "
@@ -87,17 +86,8 @@ def imputation_scale(job: Job) -> list[Table]:
         row: dict[str, object] = {"reference cells": n_cells, "genes": n_genes, "target cells": n_target}
         with tempfile.TemporaryDirectory() as folder:
             files = made(Path(folder), n_cells, n_genes, n_target, n_panel, job.seed)
-            for name in METHODS:
-                _, marks = in_own_process(
-                    __name__,
-                    name,
-                    *files,
-                    read=lambda _: None,
-                    python=sys.executable,
-                    environment=TWO_THREADS,
-                )
-                row |= {"genes imputed": marks.pop("genes imputed", row.get("genes imputed"))}
-                row |= {f"{what}, {name}": value for what, value in marks.items()}
+            marks = marks_of_each(__name__, METHODS, *files)
+        row |= {"genes imputed": marks.pop("genes imputed, SIGEL"), **marks}
         rows.append(row)
         say(f"imputation_scale: {row}")
     return [{"title": "seconds and memory of a large reference of cells", "note": NOTE, "rows": rows}]

@@ -11,21 +11,7 @@ columns <- c(
   "rank",
   "status"
 )
-metadata_columns <- paste0(
-  "sigel.spatial.",
-  c(
-    "score",
-    "score.pval",
-    "statistic",
-    "effect",
-    "length.scale",
-    "pval",
-    "log.pval",
-    "qval",
-    "rank",
-    "status"
-  )
-)
+metadata_columns <- paste0("sigel.spatial.", setdiff(columns, "gene"))
 
 # Found once; without the score it takes no model.
 found <- function() {

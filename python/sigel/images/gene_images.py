@@ -207,7 +207,7 @@ class GeneImages:
             at = np.arange(section.rows().shape[0])
             taken = ((str(name), section.take(spots)) for name, spots in parts)
             return cls.from_sections(taken, config, spots=[at[spots] for _, spots in parts])
-        sums, excluded = read_section(section, config), left_out(section, config)
+        sums, excluded = read_section(section, config), left_out(section, config.exclude)
         status = _status(sums.detected, excluded, config)
         kept = status == EMBEDDED
         return cls(
@@ -252,20 +252,20 @@ class GeneImages:
             When what a section holds cannot be used; the message names the section and the fix.
         """
         config = config or ImageConfig()
-        names, panels, sums = [], [], []
-        excluded: dict[str, bool] = {}
+        names, panels, sums, apart = [], [], [], []
         for name, section in sections:
             with in_section(name):
                 sums.append(read_section(section, config))
             names.append(name)
             panels.append(section.genes)
-            for gene, out in zip(section.genes, left_out(section, config), strict=True):
-                excluded[gene] = excluded.get(gene, False) or bool(out)
+            apart.append(left_out(section, config.exclude))
         genes, rows = joined_genes(panels)
         detected = np.zeros((len(genes), len(names)), dtype=np.int64)
+        excluded = np.zeros(len(genes), dtype=bool)
         for k, one in enumerate(sums):
             detected[rows[k], k] = one.detected
-        status = _status(detected.max(axis=1), np.array([excluded[gene] for gene in genes]), config)
+            excluded[rows[k]] |= apart[k]
+        status = _status(detected.max(axis=1), excluded, config)
         kept = np.flatnonzero(status == EMBEDDED)
         present = detected[kept] >= max(config.min_spots, 1)
         parts = []

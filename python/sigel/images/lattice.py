@@ -61,7 +61,7 @@ def problem(lattice: np.ndarray | None) -> str | None:
     return None
 
 
-def contradicts(lattice: np.ndarray, xy: Float[np.ndarray, "n_spots 2"]) -> bool:
+def contradicts(lattice: np.ndarray | None, xy: Float[np.ndarray, "n_spots 2"] | None) -> bool:
     """Whether spots that lie next to each other do not do so by their array positions.
 
     The lattice may be turned, mirrored or stretched against the coordinates, and sections may stand anywhere.
@@ -69,10 +69,12 @@ def contradicts(lattice: np.ndarray, xy: Float[np.ndarray, "n_spots 2"]) -> bool
     Parameters
     ----------
     lattice
-        `(n_spots, 2)`, array row and array column, in which `problem` finds nothing.
+        `(n_spots, 2)`, array row and array column, in which `problem` finds nothing, or None.
     xy
-        Finite coordinates.
+        Finite coordinates, or None: nothing contradicts what is not there.
     """
+    if lattice is None or xy is None:
+        return False
     at = np.asarray(lattice, dtype=np.float64)
     if len(at) < _LEAST_SPOTS:
         return False

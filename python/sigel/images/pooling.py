@@ -21,18 +21,18 @@ _WAITING = 2**23
 _INSTEAD = ', or use config={"image": {"normalize": "none"}} for values of another kind'
 
 
-def left_out(section: Section, config: ImageConfig) -> Bool[np.ndarray, " n_genes"]:
-    """Features of a section that are no genes to look at, by name or by kind; `exclude=()` leaves none out.
+def left_out(section: Section, exclude: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:
+    """Features of a section that are no genes to look at, by name or by kind.
 
     Parameters
     ----------
     section
         What knows their names and kinds.
-    config
-        `exclude` is read.
+    exclude
+        Regular expressions of names; where there are none, nothing is left out, by its kind neither.
     """
-    found = matching(section.genes, config.exclude)
-    return found | section.apart if section.apart is not None and config.exclude else found
+    found = matching(section.genes, exclude)
+    return found | section.apart if section.apart is not None and len(exclude) else found
 
 
 def matching(names: Shaped[np.ndarray, " n_genes"], patterns: Sequence[str]) -> Bool[np.ndarray, " n_genes"]:
@@ -74,7 +74,7 @@ def read_section(section: Section, config: ImageConfig) -> Sums:
     """
     rows = section.rows()
     raster = rasterise(section.coordinates, section.lattice, config, name=section.called.places)
-    sums = _sums(section, rows, ~left_out(section, config), raster, config)
+    sums = _sums(section, rows, ~left_out(section, config.exclude), raster, config)
     if config.normalize != "none" and not sums.integer:
         section.tell_of_fractions(_INSTEAD)
     return sums

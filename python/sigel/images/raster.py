@@ -257,7 +257,7 @@ def rasterise(
     check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
-        if why_not is None and _disagree(lattice, coordinates):
+        if why_not is None and contradicts(lattice, coordinates):
             why_not = "array positions contradict the coordinates"
             warn(_AGAINST)
         if why_not is None:
@@ -273,10 +273,6 @@ def rasterise(
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
-
-
-def _disagree(lattice: np.ndarray | None, coordinates: np.ndarray | None) -> bool:
-    return lattice is not None and coordinates is not None and contradicts(lattice, coordinates)
 
 
 def _from_lattice(

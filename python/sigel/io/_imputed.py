@@ -20,6 +20,7 @@ from sigel.runtime.requires import requires
 from sigel.tasks.imputation.room import check_room
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 _WANTED = "a file that sigel.tl.impute wrote"
@@ -69,7 +70,7 @@ def read_imputed(
     path = Path(path).expanduser()
     with _opened(path) as file:
         var = read_elem(file["var"])
-        column = np.arange(len(var)) if genes is None else var.index.get_indexer(_named(genes, var.index))
+        column = var.index.get_indexer(genes_asked(genes, var.index))
         layers = [name for name in _BOUNDS if intervals and name in file["layers"]]
         check_room(file["X"].shape[0], len(column), intervals=bool(layers), fix="Name fewer genes.")
         made = AnnData(_some(file["X"], column, path), obs=read_elem(file["obs"]), var=var.iloc[column])
@@ -152,8 +153,23 @@ def _opened_any(path: Path) -> Iterator[Any]:
         yield file
 
 
-def _named(genes: Sequence[str] | str, known: Any) -> list[str]:
-    """Names of genes, all of which the file has."""
+def genes_asked(genes: Sequence[str] | str | None, known: pd.Index) -> list[str]:
+    """Names of imputed genes that a caller asks for.
+
+    Parameters
+    ----------
+    genes
+        Names, or one; None: all.
+    known
+        Names of those that were imputed.
+
+    Raises
+    ------
+    InputError
+        When none is named, one twice, or one that was not imputed.
+    """
+    if genes is None:
+        return list(known)
     names = [genes] if isinstance(genes, str) else [str(gene) for gene in genes]
     if not names or len(set(names)) < len(names):
         found = "a name more than once" if names else "no name"
@@ -161,7 +177,7 @@ def _named(genes: Sequence[str] | str, known: Any) -> list[str]:
     lost = next((name for name in names if name not in known), None)
     if lost is not None:
         fix = "See uns: `left_out` says which genes could not be imputed."
-        raise InputError("genes", unknown_name(lost, known), "imputed genes of the file", fix)
+        raise InputError("genes", unknown_name(lost, known), "imputed genes", fix)
     return names
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
-from sigel.io._imputed import in_parts, without_values
+from sigel.errors import InputError
+from sigel.io._imputed import genes_asked, in_parts, without_values
 from sigel.keys import IMPUTATION
 from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
@@ -108,7 +108,7 @@ def compare_imputed(
     file = Path(imputed).expanduser() if isinstance(imputed, str | Path) else None
     about: Any = imputed if file is None else without_values(file)
     _check_imputed(about, in_memory=file is None)
-    names = _names(genes, about.var_names)
+    names = genes_asked(genes, about.var_names)
     one, other = _groups(about.obs, group_key, first, second)
     check_groups(one, other, n_draws)
     n = genes_at_a_time(about.n_obs)
@@ -138,18 +138,6 @@ def _parts(imputed: AnnData, names: list[str], n: int) -> Iterator[Bounded]:
     for start in range(0, len(names), n):
         part = imputed[:, names[start : start + n]]
         yield part.X, part.layers["lower"], part.layers["upper"]
-
-
-def _names(genes: Sequence[str] | str | None, known: pd.Index) -> list[str]:
-    """Imputed genes, all where none are named."""
-    names = list(known) if genes is None else [genes] if isinstance(genes, str) else list(genes)
-    if not names or len(set(map(str, names))) < len(names):
-        found = "a name more than once" if names else "no name"
-        raise InputError("genes", found, "names of imputed genes, each once", "Use genes=None for all.")
-    lost = next((name for name in names if name not in known), None)
-    if lost is not None:
-        raise InputError("genes", unknown_name(lost, known), "imputed genes", "See imputed.var_names.")
-    return names
 
 
 def _groups(obs: pd.DataFrame, key: str, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:

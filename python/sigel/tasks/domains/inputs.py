@@ -13,7 +13,7 @@ from scipy import sparse
 from sigel.config.domains import DomainConfig
 from sigel.config.gene_names import CONTROL
 from sigel.errors import InputError, warn
-from sigel.images.pooling import matching
+from sigel.images.pooling import left_out
 from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
 from sigel.stats.scaling import log_normalised
@@ -153,9 +153,7 @@ def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
         When there are fewer than 2.
     """
     found = np.asarray(section.counts.sum(axis=0)).ravel() > 0
-    found &= ~matching(section.genes, [CONTROL])
-    if section.apart is not None:
-        found &= ~section.apart
+    found &= ~left_out(section, [CONTROL])
     for part in tissue.parts if tissue.n_sections > 1 else []:
         found &= np.asarray(section.counts[part].sum(axis=0)).ravel() > 0
     if found.sum() < 2:

@@ -71,7 +71,7 @@ def cell_reference(
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     config = ImageConfig()
     named = np.array([name is not None for name in names], dtype=bool)
-    beside = left_out(section, config)
+    beside = left_out(section, config.exclude)
     seen = np.asarray((counts > 0).sum(axis=0)).ravel() >= max(config.min_spots, 1)
     columns = np.flatnonzero(named & ~beside & seen)
     if not len(columns):

@@ -197,7 +197,6 @@ def _compared(
     # Means of equal numbers may be off by what rounding adds.
     still = (width == 0).all(axis=0) & (np.ptp(centre[first], axis=0) == 0)
     still &= np.ptp(centre[second], axis=0) == 0
-    estimate[:, still], variance[:, still] = estimate[:1, still], 0
     together = pooled(estimate, variance, df=min(first.sum(), second.sum()) - 1)
     made = np.full((4, len(known)), np.nan)
     made[:, known] = together
