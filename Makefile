@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest bench format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-python test-r bench dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -30,8 +30,17 @@ test-quick: setup ## The same without R CMD check, the Seurat 5 leg and the lowe
 test-lowest: setup ## Test the lowest versions of the Python packages that are allowed
 	@bash tools/lowest.sh
 
+test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
+	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2
+
+test-r: ## Install the R package and run its suite, in the R that is there
+	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && R CMD INSTALL --no-test-load . && Rscript tools/testthat.R
+
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
 	@. tools/env.sh && python -m benchmarks.run
+
+dist: setup ## Build the wheel, the Python and the R source package, with the engine inside, in dist/
+	@bash tools/dist.sh
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools
@@ -40,7 +49,7 @@ document: setup ## Rebuild NAMESPACE and man/ from the roxygen2 comments
 	@. tools/env.sh && Rscript -e 'roxygen2::roxygenise()'
 
 clean: ## Remove what demo, tests and checks leave behind (keeps the installed environment)
-	@rm -rf demo-output build *.Rcheck sigel_*.tar.gz .ruff_cache .mypy_cache .pytest_cache .hypothesis
+	@rm -rf demo-output build dist *.Rcheck sigel_*.tar.gz .ruff_cache .mypy_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 purge: clean ## Remove the installed environment too: .venv, .rlib and the Debian 13 tree of the Seurat 5 leg

@@ -127,9 +127,27 @@ start_python <- function(call) {
   }
 }
 
+# Where the engine lies; "" where the package came without it. In the sources `inst/python` is a link, and git on
+# Windows may leave a text file with its target instead.
+engine_folder <- function(path = system.file("python", package = "sigel"), call = rlang::caller_env()) {
+  if (nzchar(path) && !dir.exists(file.path(path, "sigel"))) {
+    rlang::abort(
+      c(
+        "The R package was installed without its engine.",
+        x = sprintf("%s is no folder with the engine in it: a link was copied as a text file.", path),
+        i = "Install a release, or clone again with links: `git clone -c core.symlinks=true`.",
+        i = "On Windows that wants developer mode, or a terminal of the administrator."
+      ),
+      class = c("sigel_engine_error", "sigel_error"),
+      call = call
+    )
+  }
+  path
+}
+
 # The package carries its engine; a separately installed one serves only where it does not.
 import_bridge <- function(call) {
-  path <- system.file("python", package = "sigel")
+  path <- engine_folder(call = call)
   tryCatch(
     if (nzchar(path)) {
       reticulate::import_from_path("sigel.bridge", path = path, convert = FALSE)

@@ -52,14 +52,18 @@ debian_mirror() {
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' 'Component: main' | sed -n 1p
 }
 
+# Copies the sources alone into the folder given: R CMD build copies everything before it looks at .Rbuildignore.
+clean_copy() {
+  mkdir -p "$1"
+  tar -C "$ROOT" -c --exclude=./.venv --exclude=./.rlib --exclude=./.git --exclude=./build --exclude=./dist \
+    --exclude=./demo-output --exclude='./*.Rcheck' --exclude=__pycache__ --exclude='*.egg-info' \
+    --exclude='.*_cache' --exclude=./.hypothesis . | tar -x -C "$1"
+}
+
 # A source package built from a clean copy of the sources, in the folder given; prints the tarball's path.
 build_tarball() {
   local into=$1
-  mkdir -p "$into/source/sigel"
-  # R CMD build copies everything before it looks at .Rbuildignore: spare it the environments.
-  tar -C "$ROOT" -c --exclude=./.venv --exclude=./.rlib --exclude=./.git --exclude=./build \
-    --exclude=./demo-output --exclude='./*.Rcheck' --exclude=__pycache__ --exclude='*.egg-info' \
-    --exclude='.*_cache' --exclude=./.hypothesis . | tar -x -C "$into/source/sigel"
+  clean_copy "$into/source/sigel"
   (cd "$into" && R CMD build source/sigel) >"$into/build.log" 2>&1 || {
     cat "$into/build.log" >&2
     return 1

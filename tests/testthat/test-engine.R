@@ -308,3 +308,18 @@ test_that("a Python that is not there is named before anything is tried", {
   expect_match(session$text, "/nowhere/python, where there is nothing")
   expect_match(session$text, "Sys.unsetenv", fixed = TRUE)
 })
+
+test_that("a link to the engine that became a text file is told of", {
+  link <- withr::local_tempfile()
+  writeLines("../python", link)
+  expect_error(
+    engine_folder(link),
+    "git clone -c core.symlinks=true",
+    class = "sigel_engine_error",
+    fixed = TRUE
+  )
+  expect_error(engine_folder(withr::local_tempdir()), "without its engine", class = "sigel_engine_error")
+  expect_identical(engine_folder(""), "")
+  whole <- system.file("python", package = "sigel")
+  expect_identical(engine_folder(whole), whole)
+})

@@ -5,6 +5,7 @@ from ._domains import domains as domains
 from ._embed import embed as embed
 from ._gene_interactions import gene_interactions as gene_interactions
 from ._gene_selection import select_genes as select_genes
+from ._genes_as_obs import genes_as_obs as genes_as_obs
 from ._groups import gene_groups as gene_groups
 from ._groups import group_enrichment as group_enrichment
 from ._groups import group_stability as group_stability

@@ -147,12 +147,13 @@ def _m_step(
     covariance = (total - between) / n_points + ridge * variance * eye  # (n_starts, n_dims, n_dims)
     # Rounding can leave a hair below zero where components explain everything.
     factor = torch.linalg.cholesky((covariance + covariance.mT) / 2 + 1e-12 * variance * eye)
-    slope = torch.cholesky_solve(mean.mT, factor).mT  # (n_starts, n_components, n_dims)
+    precision = torch.cholesky_inverse(factor)  # (n_starts, n_dims, n_dims)
+    slope = mean @ precision  # (n_starts, n_components, n_dims)
     weight = size / size.sum(dim=1, keepdim=True)  # (n_starts, n_components)
     offset = weight.log() - 0.5 * (slope * mean).sum(dim=2)
     # (n_starts,) from here
     logdet = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    length = torch.einsum("sde,ed->s", torch.cholesky_inverse(factor), total) / n_points
+    length = torch.einsum("sde,ed->s", precision, total) / n_points
     common = -0.5 * (length + logdet + n_dims * torch.log(torch.tensor(2 * torch.pi, dtype=x.dtype)))
     return slope, offset, common
 

@@ -85,11 +85,13 @@ def test_domains_that_were_found_name_those_of_a_new_section(fresh, old):
 
 
 def test_sure_spots_are_more_often_right():
-    faint = [planted_domains(22, 22, fold=1.2, seed=seed) for seed in (0, 1)]
-    labelled = label(*faint, column="region")
-    right = (labelled.obs["sigel_domain"].astype(str) == labelled.obs["region"].astype(str)).to_numpy()
-    prob = labelled.obs["sigel_domain_prob"].to_numpy()
-    assert prob[right].mean() > prob[~right].mean() + 0.1
+    more = []
+    for seed in (0, 2, 4):
+        faint = [planted_domains(22, 22, fold=1.2, seed=one) for one in (seed, seed + 1)]
+        obs = label(*faint, column="region").obs
+        right = obs["sigel_domain"].astype(str) == obs["region"].astype(str)
+        more.append(obs["sigel_domain_prob"][right].mean() - obs["sigel_domain_prob"][~right].mean())
+    assert np.mean(more) > 0.1
 
 
 def test_a_domain_that_is_not_there_is_given_to_no_spot_and_keeps_its_category(fresh, old):
@@ -140,10 +142,13 @@ def with_offset(adata, seed=9):
 
 
 def test_what_sets_the_new_section_apart_is_taken_out():
-    faint, other = (planted_domains(24, 24, fold=1.4, seed=seed) for seed in (0, 1))
-    other = with_offset(other)
-    kept = label(other.copy(), faint, column="region", config={**FEW, "section_offsets": False})
-    assert agreed(label(other, faint, column="region")) > agreed(kept) + 0.1
+    more = []
+    for seed in (0, 4):
+        faint, other = (planted_domains(24, 24, fold=1.4, seed=one) for one in (seed, seed + 1))
+        other = with_offset(other)
+        kept = label(other.copy(), faint, column="region", config={**FEW, "section_offsets": False})
+        more.append(agreed(label(other, faint, column="region")) - agreed(kept))
+    assert np.mean(more) > 0.1
 
 
 def test_offsets_do_not_follow_what_a_section_is_made_of(fresh, old):
