@@ -11,9 +11,8 @@ from sigel.errors import InputError
 @pytest.fixture(scope="module")
 def embedded():
     adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
-    adata.X = adata.X @ sparse.diags_array(
-        (np.arange(adata.n_vars) != 3).astype(np.float32)
-    )  # no counts, no image
+    counted = np.arange(adata.n_vars) != 3  # without counts there is no image
+    adata.X = adata.X @ sparse.diags_array(counted.astype(np.float32))
     sigel.tl.embed(adata, preset="fast", key_added="sgr", progress=False)
     return adata
 

@@ -1,6 +1,7 @@
-"""What a release says of itself: citation, recipe, registry, workflows and licences agree with the package."""
+"""What a release says of itself agrees with the package: citation, recipe, registry, workflows, licences."""
 
 import re
+from itertools import chain
 
 import pytest
 import tomllib
@@ -73,6 +74,6 @@ def test_workflows_and_forms_are_read_and_call_targets_that_there_are(path):
 
 def test_every_dependency_is_in_the_list_of_licences():
     listed = text("docs/licences.md")
-    python = [*PROJECT["dependencies"], *sum(PROJECT["optional-dependencies"].values(), [])]
+    python = [*PROJECT["dependencies"], *chain.from_iterable(PROJECT["optional-dependencies"].values())]
     for name in {name_of(one) for one in python} | imports_of_r():
         assert re.search(rf"\b{re.escape(name)}\b", listed, flags=re.IGNORECASE), name
