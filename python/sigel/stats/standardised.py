@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Num
 from scipy import sparse
 
+from sigel.stats.products import sparse_product
 from sigel.stats.scaling import divisor
 
 
@@ -87,7 +88,7 @@ class Standardised:
         """Product of the z-scores `(n_rows, n_columns)` with `(n_columns, k)`; `(n_rows, k)`."""
         n = len(self.mean)
         scaled = right[:n] / self.sd[:, None]
-        product = self.matrix @ scaled - self.mean @ scaled
+        product = sparse_product(self.matrix, scaled) - self.mean @ scaled
         return product if self.more is None else product + self.more @ right[n:]
 
     def transposed_product(self, left: Num[np.ndarray, "rows k"]) -> Float[np.ndarray, "columns k"]:
@@ -98,7 +99,8 @@ class Standardised:
         left
             `(n_rows, k)`.
         """
-        product = self.matrix.T @ left - np.outer(self.mean, left.sum(axis=0))
+        by_column = sparse.csr_matrix(self._by_column.T)  # the same memory, seen as rows
+        product = sparse_product(by_column, left) - np.outer(self.mean, left.sum(axis=0))
         return product / self.sd[:, None]
 
     def rows(self, index: np.ndarray | slice) -> Float32[np.ndarray, "some columns"]:

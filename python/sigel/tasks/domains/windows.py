@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from sigel.stats.nearest_means import mean_of_nearest
 from sigel.stats.partitions import points_of_parts
+from sigel.stats.products import sparse_product
 
 # Spots hang together where one is among the other's nearest, and no farther away than so many times what
 # either has its third nearest at. What does not is an island, and a window does not cross to it.
@@ -189,8 +190,9 @@ class View:
         values, tissue
             Those that the view was made of.
         """
-        projected = values @ self.axes.astype(np.float32)
-        found = projected if self.window == 1 else tissue.means(self.window) @ projected
+        found = sparse_product(values, self.axes.astype(np.float32))
+        if self.window > 1:
+            found = sparse_product(tissue.means(self.window), found)
         found -= self.middle.astype(np.float32)[tissue.section]
         return np.asarray(found, dtype=np.float32)
 
@@ -225,7 +227,7 @@ def view_of(
         seen = np.unique(means.indices)
         means, values = means[:, seen], values[seen]
     axes = principal_axes(means, values, n_components, rng)
-    scores = np.asarray(means @ (values @ axes), dtype=np.float64)  # (n_some, n_components)
+    scores = sparse_product(means, sparse_product(values, axes)).astype(np.float64)  # (n_some, n_components)
     middle = scores.mean(axis=0)
     return View(window, scores - middle, axes, np.tile(middle, (tissue.n_sections, 1)))
 
@@ -271,12 +273,13 @@ def principal_axes(
     mean = back @ np.asarray(spread.sum(axis=1), dtype=np.float64).ravel() / n_rows  # (n_columns,)
 
     def scores_of(axes: np.ndarray) -> np.ndarray:  # (n_rows, n_axes), columns with mean 0
-        return np.asarray(means @ (values @ axes) - mean @ axes)
+        return sparse_product(means, sparse_product(values, axes)) - mean @ axes
 
     blocks = [np.linalg.qr(rng.standard_normal((n_columns, n)))[0]]
     for _ in range(BLOCKS):
         scores = scores_of(blocks[-1])  # (n_rows, n)
-        blocks.append(np.linalg.qr(back @ (spread @ scores) - np.outer(mean, scores.sum(axis=0)))[0])
+        summed = sparse_product(back, sparse_product(spread, scores))  # (n_columns, n)
+        blocks.append(np.linalg.qr(summed - np.outer(mean, scores.sum(axis=0)))[0])
     space = np.linalg.qr(np.concatenate(blocks[1:], axis=1))[0]  # (n_columns, up to BLOCKS * n)
     scores = scores_of(space)
     turned = np.linalg.eigh(scores.T @ scores)[1][:, ::-1]  # the largest first

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.optimize import nnls
 
+from sigel.stats.products import sparse_product
 from sigel.stats.scaling import zscored
 from sigel.tasks.imputation.predictors import Predictor
 from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
@@ -239,17 +240,16 @@ def _averaged(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """`weights @ cells @ right` as a function of `right`, in the order that costs less."""
     if not isinstance(cells, sparse.csr_matrix):
-        narrow = weights @ cells
+        narrow = sparse_product(weights, cells)
         return lambda right: narrow @ right
     reached = np.unique(weights.indices)
     in_a_row = cells.nnz / max(cells.shape[0], 1)
     if weights.nnz * in_a_row <= weights.nnz + len(reached) * in_a_row:
         few = weights @ cells
-        return lambda right: few @ right
+        return lambda right: sparse_product(few, right)
     # Averages of averages would have a value for nearly every spot.
     near, own = weights[:, reached], cells[reached]
-    # Not torch's product, which is twice as fast: a gene's value would hang on how many others are asked for.
-    return lambda right: near @ (own @ right)
+    return lambda right: sparse_product(near, sparse_product(own, right))
 
 
 class _Factors:

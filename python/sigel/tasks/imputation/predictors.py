@@ -15,6 +15,7 @@ from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.runtime.progress import Progress
+from sigel.stats.products import sparse_product
 from sigel.stats.scaling import divisor, zscored
 from sigel.tasks.imputation.target_reference import Panel, Reference
 
@@ -319,5 +320,8 @@ def _gan(
 
 def _at_scales(values: np.ndarray, smoothers: dict[int, sparse.csr_matrix]) -> np.ndarray:
     """Features `(n, d)` averaged over each scale, wider ones weighing less: `(n, d * n_scales)`."""
-    parts = [zscored(weights @ values) / np.sqrt(1 + at) for at, weights in enumerate(smoothers.values())]
+    parts = [
+        zscored(sparse_product(weights, values)) / np.sqrt(1 + at)
+        for at, weights in enumerate(smoothers.values())
+    ]
     return np.hstack(parts)
