@@ -14,8 +14,8 @@ mkdir -p build
 work=$(mktemp -d "$ROOT/build/check.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 beside=
-# A step at work beside the others ends with them.
-trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null; exit 130' INT TERM
+# The row of steps at work beside this one, a group of processes of its own, ends with it.
+trap '[ -z "$beside" ] || kill -- -"$beside" 2>/dev/null; exit 130' INT TERM
 
 summary=()
 failures=0
@@ -34,20 +34,27 @@ judge() {
   summary+=("$(printf '%-34s %-7s %5d s' "$1" "$verdict" "$3")")
 }
 
-# Starts a step that needs one core while the next ones run; `step_ends` waits for it and says what it said.
-step_begins() {
-  beside_name=$1 beside_begin=$SECONDS
-  (exec "${@:2}") >"$work/beside.log" 2>&1 &
+# Two rows of steps side by side, each on a core of its own; what the second said follows when both are done.
+# shellcheck disable=SC2030,SC2031 # the second row tells of itself by a file
+side_by_side() {
+  local more=() failed=0
+  : >"$work/summary"
+  set -m
+  (
+    summary=() failures=0
+    "$2"
+    printf '%s\n' "${summary[@]}" >"$work/summary"
+    exit "$failures"
+  ) >"$work/beside.log" 2>&1 </dev/null &
   beside=$!
-}
-
-step_ends() {
-  local code=0
-  wait "$beside" || code=$?
-  printf '\n'
-  say "$beside_name"
+  set +m
+  "$1"
+  wait "$beside" || failed=$?
+  beside=
   cat "$work/beside.log"
-  judge "$beside_name" "$code" $((SECONDS - beside_begin))
+  mapfile -t more <"$work/summary"
+  summary+=("${more[@]}")
+  failures=$((failures + failed))
 }
 
 run_pytest() {
@@ -72,25 +79,28 @@ r_cmd_check() {
   python tools/check_log.py "$work/sigel.Rcheck" tools/check-notes.txt
 }
 
+of_r() {
+  step "air format" air format --check R tests/testthat tools
+  step "lintr" Rscript tools/lint.R
+  step "help pages are up to date" bash tools/documented.sh
+  step "testthat" Rscript tools/testthat.R
+  [ "$mode" = quick ] || step "R CMD check --as-cran" r_cmd_check
+}
+
+of_other_versions() {
+  step "mypy" mypy
+  if [ "$mode" != quick ]; then
+    step "Seurat 5" bash tools/seurat5.sh
+    step "lowest versions" bash tools/lowest.sh
+  fi
+}
+
 # .rlib holds the Python parts of reticulate.
 step "ruff check" ruff check --extend-exclude .rlib .
 step "ruff format" ruff format --check --extend-exclude .rlib .
-step "mypy" mypy
 step "shellcheck" shellcheck -x -P SCRIPTDIR tools/*.sh .ci/run
 step "pytest" run_pytest
-step "air format" air format --check R tests/testthat tools
-step "lintr" Rscript tools/lint.R
-step "help pages are up to date" bash tools/documented.sh
-if [ "$mode" = quick ]; then
-  step "testthat" Rscript tools/testthat.R
-else
-  step_begins "Seurat 5" bash tools/seurat5.sh
-  step "testthat" Rscript tools/testthat.R
-  step_ends
-  step_begins "lowest versions" bash tools/lowest.sh
-  step "R CMD check --as-cran" r_cmd_check
-  step_ends
-fi
+side_by_side of_r of_other_versions
 
 printf '\n'
 say "Summary"
