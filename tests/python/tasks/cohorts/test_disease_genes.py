@@ -12,6 +12,9 @@ from sigel.errors import InputError
 
 SIZE = {"n_changed": 8, "n_rows": 18, "n_cols": 18, "n_programmes": 4, "genes_per_programme": 24}
 SIZE |= {"n_background_genes": 40}
+# For questions whose answer does not hang on what is found.
+SMALL = {"n_changed": 4, "n_rows": 12, "n_cols": 12, "n_programmes": 3, "genes_per_programme": 15}
+SMALL |= {"n_background_genes": 20}
 
 
 def changed(sections, *given, **named):
@@ -26,6 +29,11 @@ def cohort():
 @pytest.fixture(scope="module")
 def table(cohort):
     return changed(cohort, "condition", donor="donor")
+
+
+@pytest.fixture(scope="module")
+def small():
+    return sigel.datasets.simulated_cohort((3, 3), seed=1, **SMALL)
 
 
 def truth(cohort, table):
@@ -59,6 +67,8 @@ def test_the_table_says_what_it_rests_on(cohort, table):
     assert len(calibration) == 10
     assert calibration["n_called"].iloc[0] >= 8
     assert calibration["ks"].iloc[1:].median() < 0.2
+    # With more than two sections repeats tell, and surrogates are not asked.
+    assert "kept_pval" not in table
 
 
 def test_neighbours_gained_follow_the_programme_that_a_gene_has_joined(cohort, table):
@@ -68,16 +78,17 @@ def test_neighbours_gained_follow_the_programme_that_a_gene_has_joined(cohort, t
     assert np.mean(same) > 0.7
 
 
-def test_lists_paths_names_and_one_object_are_the_same_question(cohort, table, tmp_path):
+def test_lists_paths_names_and_one_object_are_the_same_question(small, tmp_path):
+    table = changed(small, "condition", donor="donor")
     paths = []
-    for k, section in enumerate(cohort):
+    for k, section in enumerate(small):
         paths.append(tmp_path / f"s{k}.h5ad")
         section.write_h5ad(paths[-1])
-    values = [section.obs["condition"].iloc[0] for section in cohort]
+    values = [section.obs["condition"].iloc[0] for section in small]
     condition = pd.Categorical(values, ["control", "case"])
     by_path = changed(paths, condition)
     pd.testing.assert_frame_equal(by_path, table)
-    names = {f"s{k}": section for k, section in enumerate(cohort)}
+    names = {f"s{k}": section for k, section in enumerate(small)}
     by_name = changed(names, pd.Series(condition, list(names)).iloc[::-1])
     pd.testing.assert_frame_equal(by_name, table)
     joined = ad.concat(names, label="slide", index_unique="-")
@@ -88,10 +99,10 @@ def test_lists_paths_names_and_one_object_are_the_same_question(cohort, table, t
     )
 
 
-def test_nothing_of_the_sections_is_changed(cohort):
-    before = [(s.X.copy(), list(s.obs), list(s.uns), list(s.varm)) for s in cohort]
-    changed(cohort, "condition")
-    for section, (x, *rest) in zip(cohort, before, strict=True):
+def test_nothing_of_the_sections_is_changed(small):
+    before = [(s.X.copy(), list(s.obs), list(s.uns), list(s.varm)) for s in small]
+    changed(small, "condition")
+    for section, (x, *rest) in zip(small, before, strict=True):
         assert (x != section.X).nnz == 0
         assert [list(section.obs), list(section.uns), list(section.varm)] == rest
 
@@ -99,7 +110,9 @@ def test_nothing_of_the_sections_is_changed(cohort):
 def test_depth_that_differs_between_conditions_calls_nothing():
     called = []
     for seed in (2, 3, 4):  # of one cohort alone, three of its genes are called by chance now and then
-        quiet = sigel.datasets.simulated_cohort((3, 3), seed=seed, **SIZE | {"n_changed": 0})
+        quiet = sigel.datasets.simulated_cohort(
+            (3, 3), seed=seed, **SIZE | {"n_changed": 0, "n_rows": 14, "n_cols": 14}
+        )
         rng = np.random.default_rng(0)
         for section in quiet[3:]:
             section.X.data = rng.binomial(section.X.data.astype(int), 0.35).astype(np.float32)
@@ -108,11 +121,11 @@ def test_depth_that_differs_between_conditions_calls_nothing():
     assert (np.mean(called, axis=0) <= 1.5).all(), called
 
 
-def test_sections_of_one_donor_are_no_repeats(cohort):
+def test_sections_of_one_donor_are_no_repeats(small):
     """Each section twice, as if cut in two: twice the sections, no more donors."""
     rng = np.random.default_rng(0)
     halves = []
-    for k, section in enumerate(cohort):
+    for k, section in enumerate(small):
         left = rng.random(section.n_obs) < 0.5
         for part in (section[left].copy(), section[~left].copy()):
             part.obs["donor"] = f"D{k}"
@@ -123,8 +136,8 @@ def test_sections_of_one_donor_are_no_repeats(cohort):
     assert found.attrs["n_labellings"] == 20
 
 
-def test_a_gene_that_some_sections_lack_is_tested_by_the_others(cohort):
-    parts = [section.copy() for section in cohort]
+def test_a_gene_that_some_sections_lack_is_tested_by_the_others(small):
+    parts = [section.copy() for section in small]
     gene = parts[0].var_names[3]
     parts[0] = parts[0][:, parts[0].var_names != gene].copy()
     found = changed(parts, "condition")
@@ -135,9 +148,15 @@ def test_a_gene_that_some_sections_lack_is_tested_by_the_others(cohort):
     assert np.isnan(found.loc[gene, "pval"])
 
 
-def test_one_donor_a_condition_gives_effects_and_no_p_values(cohort):
+@pytest.fixture(scope="module")
+def of_two(cohort):
+    """One section of each condition."""
     with pytest.warns(UserWarning, match="2 donors leave no degree of freedom.*effects are returned"):
-        found = changed([cohort[0], cohort[-1]], ["x", "y"])
+        return changed([cohort[0], cohort[3]], ["control", "disease"])
+
+
+def test_one_donor_a_condition_gives_effects_and_no_p_values(cohort, of_two):
+    found = of_two
     assert found["pval"].isna().all()
     assert found["effect"].notna().sum() > 50
     change = cohort[0].var["change"].reindex(found.index)
@@ -202,11 +221,8 @@ def test_a_simulated_cohort_says_what_it_is():
     assert all(section.uns["simulated"] for section in one)
 
 
-def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place(cohort):
-    two = [cohort[0], cohort[3]]
-    with pytest.warns(UserWarning, match="no degree of freedom"):
-        found = changed(two, ["control", "disease"])
-    assert found["pval"].isna().all()
+def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place(cohort, of_two):
+    found = of_two
     change = truth(cohort, found)
     shaped = cohort[0].var["programme"].reindex(found.index) != "background"
     stayed = found["kept_qval"][(change == "none") & shaped]
@@ -214,8 +230,6 @@ def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place
     assert (found["kept_qval"][change == "pattern"] < 0.05).mean() < 0.2
     flat = found["kept_pval"][~shaped & (change == "none")]
     assert 0.2 < flat.mean() < 0.8
-    # With more sections repeats tell, and surrogates are not asked.
-    assert "kept_pval" not in changed(cohort, "condition", donor="donor")
 
 
 def test_genes_whose_pictures_are_unrelated_did_not_keep_a_place():
