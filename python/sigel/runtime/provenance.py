@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -66,6 +67,7 @@ def versions(*packages: str) -> dict[str, str]:
     return {name: _version(name) for name in packages}
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
