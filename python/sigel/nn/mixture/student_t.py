@@ -151,21 +151,19 @@ def solve_dof(
     kernels, each for one number a group, would cost a GPU more than the rest of an EM step, and torch on the
     host four times what numpy takes.
     """
-    tiny = torch.finfo(old.dtype).tiny
-    given = old
-    size, tail, old = (one.detach().cpu().double().numpy() for one in (size, tail, old))
-    half = (old + n_dims) / 2
-    known = tail + size * (digamma(half) - np.log(half))
-    low, high = (np.full_like(old, math.log(bound)) for bound in bounds)
+    n, of_tail, start = (one.detach().cpu().double().numpy() for one in (size, tail, old))
+    half = (start + n_dims) / 2
+    known = of_tail + n * (digamma(half) - np.log(half))
+    low, high = (np.full_like(start, math.log(bound)) for bound in bounds)
     for _ in range(steps):
         middle = (low + high) / 2
         nu = np.exp(middle)
-        slope = (known + size * (middle - math.log(2) - digamma(nu / 2))) / 2
+        slope = (known + n * (middle - math.log(2) - digamma(nu / 2))) / 2
         if prior is not None:
             slope += (prior[0] - 1) / nu - prior[1]
         rising = slope > 0
         low, high = np.where(rising, middle, low), np.where(rising, high, middle)
     found = np.exp((low + high) / 2)
     if prior is None:
-        found = np.where(size <= tiny, old, found)
-    return torch.from_numpy(found.clip(*bounds)).to(given)
+        found = np.where(n <= torch.finfo(size.dtype).tiny, start, found)
+    return torch.from_numpy(found.clip(*bounds)).to(old)
