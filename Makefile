@@ -1,10 +1,11 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-python test-r bench dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-python test-r bench vignettes dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
+ONLY ?=
 export YES PYTHON
 
 help: ## List the targets and what they do
@@ -12,7 +13,7 @@ help: ## List the targets and what they do
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Settings: DATA=file.h5ad|file.rds (demo), YES=1 (install system packages without asking),"
+	@echo "Settings: DATA=file.h5ad|file.rds (demo), ONLY=name (vignettes), YES=1 (install system packages without asking),"
 	@echo "          PYTHON=path (the Python that .venv is made from)"
 
 setup: ## Install what is missing: system packages, .venv, .rlib with reticulate and the R package
@@ -41,6 +42,9 @@ bench: setup ## Run the benchmarks beside their baselines (some hours); tables i
 
 dist: setup ## Build the wheel, the Python and the R source package, with the engine inside, in dist/
 	@bash tools/dist.sh
+
+vignettes: setup ## Build the vignettes into build/vignettes/, or one: make vignettes ONLY=get-started
+	@. tools/env.sh && Rscript tools/vignettes.R $(ONLY)
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools

@@ -74,7 +74,8 @@ r_cmd_check() {
     # The first example pays for the start of Python, and how long that takes says nothing of the package.
     export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=60
     # The same tests of the installed package are a step of their own.
-    R CMD check --as-cran --no-manual --no-tests "$tarball"
+    # Building the package ran the vignettes already.
+    R CMD check --as-cran --no-manual --no-tests --no-vignettes "$tarball"
   )
   python tools/check_log.py "$work/sigel.Rcheck" tools/check-notes.txt
 }

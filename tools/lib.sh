@@ -60,11 +60,13 @@ clean_copy() {
     --exclude='.*_cache' --exclude=./.hypothesis . | tar -x -C "$1"
 }
 
-# A source package built from a clean copy of the sources, in the folder given; prints the tarball's path.
+# A source package built from a clean copy of the sources, in the folder given; prints the tarball's path. More
+# arguments go to R CMD build: vignettes are built for R CMD check and for what is handed out.
 build_tarball() {
   local into=$1
+  shift
   clean_copy "$into/source/sigel"
-  (cd "$into" && R CMD build source/sigel) >"$into/build.log" 2>&1 || {
+  (cd "$into" && R CMD build "$@" source/sigel) >"$into/build.log" 2>&1 || {
     cat "$into/build.log" >&2
     return 1
   }

@@ -71,7 +71,7 @@ setup_package() {
   [ "$(cat "$RLIB/sigel/.complete" 2>/dev/null)" != "$mark" ] || return 0
   say "Installing the R package sigel into .rlib"
   work=$(mktemp -d "$RLIB/.stage.XXXXXX")
-  tarball=$(build_tarball "$work")
+  tarball=$(build_tarball "$work" --no-build-vignettes)
   install_into_rlib sigel "$tarball"
   rm -rf "$work"
   echo "$mark" >"$RLIB/sigel/.complete"

@@ -39,7 +39,7 @@ flock -n 8 || {
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tarball=$(build_tarball "$work")
+tarball=$(build_tarball "$work" --no-build-vignettes)
 
 interrupted() {
   kill -KILL "$inside" 2>/dev/null || true
