@@ -141,7 +141,7 @@ GeneGroupPlot <- function(
       title = "Gene groups",
       subtitle = paste0(
         "Mean image and most typical genes of each",
-        if (left_out > 0) sprintf("; %d more %s not shown", left_out, ngettext(left_out, "group", "groups"))
+        if (left_out > 0) sprintf("\n%d more %s not shown", left_out, ngettext(left_out, "group", "groups"))
       )
     ) +
     ggplot2::theme(

@@ -63,7 +63,11 @@ TrainingPlot <- function(object, reduction = "sigel") {
   ggplot2::ggplot(curves, ggplot2::aes(.data$step, .data$value, colour = .data$stage)) +
     ggplot2::geom_line(data = curves[run_length(curves) > 1L, ], linewidth = 0.8) +
     ggplot2::geom_point(size = 1.4) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$term), scales = "free_y") +
+    ggplot2::facet_wrap(
+      ggplot2::vars(.data$term),
+      scales = "free_y",
+      labeller = ggplot2::label_wrap_gen(width = 18)
+    ) +
     ggplot2::scale_colour_manual(
       values = unname(group_colours(stages)),
       labels = function(stage) ifelse(stage %in% names(labels), labels[stage], stage)
