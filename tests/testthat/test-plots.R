@@ -10,6 +10,9 @@ test_that("training curves show every term of every stage", {
   skip_if_no_engine()
   skip_without("ggplot2")
   plot <- TrainingPlot(finished())
+  # Narrow panels cut long labels off.
+  shown <- unlist(plot$facet$params$labeller(unique(plot$data["term"])))
+  expect_true(all(nchar(unlist(strsplit(shown, "\n"))) <= 18L))
   expect_setequal(as.character(unique(plot$data$stage)), c("pretrain", "refine"))
   expect_true("total loss" %in% plot$data$term)
   expect_no_error(build(plot))
