@@ -4,7 +4,8 @@
 #' positions of a lattice are known, else dots. `SpatialDomainConfusionPlot()` holds them
 #' against other labels of the same spots, such as layers that an anatomist drew.
 #'
-#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param object A Seurat object after [FindSpatialDomains()]; for
+#'   `SpatialDomainPlot(group.by = )` any other with places, too.
 #' @param group.by Name of another column of the meta data to draw in place of the
 #'   domains, text or numbers.
 #' @param cluster.name Name of the column of the meta data with the domains, the
@@ -42,7 +43,11 @@ SpatialDomainPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
-  domains <- domain_results(object, cluster.name, call)
+  domains <- if (has_column(object, group.by) && !has_column(object, cluster.name)) {
+    list(domain = stats::setNames(object[[]][[group.by]], rownames(object[[]])), about = NULL)
+  } else {
+    domain_results(object, cluster.name, call)
+  }
   if (!is.null(point.size)) {
     check_positive(point.size, "point.size", "Use `point.size = 1`.", call)
   }
@@ -97,6 +102,10 @@ fill_tissue <- function(shown) {
       override.aes = list(colour = NA, size = 4)
     )
   )
+}
+
+has_column <- function(object, name) {
+  inherits(object, "Seurat") && rlang::is_string(name) && name %in% names(object[[]])
 }
 
 # The domain of each spot, by name, and how they were found (NULL where that was lost on the way).

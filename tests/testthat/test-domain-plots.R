@@ -175,6 +175,10 @@ test_that("other columns are drawn as text or numbers, spots without a value gre
   expect_null(plot$labels$subtitle)
   drawn <- build(plot)$data[[1]]
   expect_equal(unique(drawn$fill[drawn$group %in% 1:5]), "grey85")
+  # Labels need no domains; a name that is not there is still told of.
+  labelled <- regions_section()
+  expect_no_error(build(SpatialDomainPlot(labelled, group.by = "region")))
+  expect_refused(SpatialDomainPlot(labelled, group.by = "regoin"), "object", "FindSpatialDomains")
   counts <- SpatialDomainPlot(done, group.by = "nCount_Spatial")
   expect_gt(length(unique(build(counts)$data[[1]]$fill)), 20)
   saves(counts)

@@ -26,7 +26,9 @@ def test_there_are_vignettes():
 
 
 def test_every_exported_verb_is_mentioned():
-    exported = re.findall(r"^export\((\w+)\)$", (ROOT / "NAMESPACE").read_text(encoding="utf-8"), re.MULTILINE)
+    exported = re.findall(
+        r"^export\((\w+)\)$", (ROOT / "NAMESPACE").read_text(encoding="utf-8"), re.MULTILINE
+    )
     text = "\n".join(PAGES.values())
     missing = {verb for verb in exported if not re.search(rf"\b{verb}\(", text)}
     assert missing == set(UNMENTIONED)
