@@ -23,7 +23,14 @@ for (source in sources) {
   built <- rmarkdown::render(copy, envir = new.env(parent = globalenv()), quiet = TRUE)
   unlink(copy)
   took <- proc.time() - began
+  cores <- sum(took[c("user.self", "sys.self", "user.child", "sys.child")])
   size <- file.size(built) / 1e3
-  message(sprintf("%-32s %6.1f s %6.0f kB", basename(built), took[["elapsed"]], size))
+  message(sprintf(
+    "%-28s %6.1f s, %5.1f s of a core %6.0f kB",
+    basename(built),
+    took[["elapsed"]],
+    cores,
+    size
+  ))
 }
 message("In ", folder, "/")
