@@ -71,8 +71,8 @@ r_cmd_check() {
     cd "$work" || exit 1
     # No reference to the network or the clock; every suggested package is there and must be used.
     export _R_CHECK_SYSTEM_CLOCK_=0 _R_CHECK_CRAN_INCOMING_REMOTE_=false _R_CHECK_FORCE_SUGGESTS_=true
-    # The first example pays for the start of Python, and how long that takes says nothing of the package.
-    export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=60
+    # The first example pays for the start of Python; on a busy machine it took 72 seconds by the clock, 13 of a core.
+    export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=150
     # The same tests of the installed package are a step of their own.
     # Building the package ran the vignettes already.
     R CMD check --as-cran --no-manual --no-tests --no-vignettes "$tarball"
