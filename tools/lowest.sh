@@ -18,7 +18,7 @@ if [ "$(cat "$lowest/.complete" 2>/dev/null)" != "$mark" ]; then
   python -c 'import torch; print(f"torch=={torch.__version__}")' >"$lists/pinned.txt"
   # What is needed, and the extras that need no R and no compiler, by their floors in pyproject.toml.
   sed -n -e '/^dependencies = \[/,/^\]/s/^ *"\(.*\)",$/\1/p' \
-    -e '/^\(cli\|plot\|leiden\|progress\|read\) = \[/{s/^[a-z]* = \["//;s/"\]$//;s/", "/\n/g;p}' pyproject.toml >"$lists/lowest.txt"
+    -e '/^\(cli\|plot\|leiden\|progress\|read\|report\) = \[/{s/^[a-z]* = \["//;s/"\]$//;s/", "/\n/g;p}' pyproject.toml >"$lists/lowest.txt"
   uv_into "$lowest" --resolution lowest-direct --override "$lists/pinned.txt" -r "$lists/lowest.txt"
   uv_into "$lowest" pytest pytest-xdist hypothesis beartype
   echo "$mark" >"$lowest/.complete"

@@ -1,6 +1,7 @@
 from . import datasets as datasets
 from . import io as io
 from . import pl as pl
+from . import report as report
 from . import tl as tl
 
 __version__: str

@@ -81,17 +81,9 @@ def in_lines(history: Mapping[str, Any]) -> Iterator[str]:
 
 def _not_default(result: str, params: Mapping[str, Any]) -> list[tuple[str, Any]]:
     from sigel.config import SIGELConfig
+    from sigel.config.changed import changed_settings
     from sigel.config.domains import DomainConfig
     from sigel.config.imputation import ImputeConfig
 
     kinds = {"embed": SIGELConfig, "domains": DomainConfig, "impute": ImputeConfig}
-    default = dict(_flat(plain(kinds[result]().to_dict())))  # type: ignore[attr-defined]
-    return [(name, value) for name, value in _flat(params) if default.get(name) != value]
-
-
-def _flat(settings: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{within}{name}.")
-        else:
-            yield f"{within}{name}", value
+    return changed_settings(kinds[result], params)  # type: ignore[arg-type]

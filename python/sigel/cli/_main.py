@@ -23,6 +23,7 @@ from sigel.cli._impute import impute
 from sigel.cli._info import info
 from sigel.cli._interactions import interactions
 from sigel.cli._pattern import pattern
+from sigel.cli._report import report
 from sigel.cli._similar import similar
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import SIGELError
@@ -37,6 +38,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "domains": domains,
     "compare": compare,
     "interactions": interactions,
+    "report": report,
     "info": info,
     "doctor": doctor,
 }

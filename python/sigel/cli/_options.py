@@ -90,8 +90,8 @@ class Writing:
     ----------
     output
         File to write; its ending says what: .h5ad (the object with the results), .tsv, .csv or .json
-        (a table), .graphml (a network). A table goes to standard output where it is -. It is written
-        beside its place, and moved there once it is whole.
+        (a table), .graphml (a network), .html (a report). A table goes to standard output where it is -. It
+        is written beside its place, and moved there once it is whole.
     format
         Of a table on standard output.
     force

@@ -113,6 +113,17 @@ class Destination:
         with self._place() as place:
             place.write_text(text, encoding="utf-8")
 
+    def write_page(self, text: str) -> None:
+        """Write a page.
+
+        Parameters
+        ----------
+        text
+            Its HTML.
+        """
+        with self._place() as place:
+            place.write_text(text, encoding="utf-8", newline="\n")
+
     def write_network(self, table: pd.DataFrame) -> None:
         """Write pairs of genes as a GraphML file.
 

@@ -14,6 +14,7 @@ EXTRAS = {
     "SpaGCN": "spagcn",
     "cyclopts": "cli",
     "igraph": "leiden",
+    "jinja2": "report",
     "louvain": "spagcn",
     "matplotlib": "plot",
     "pyarrow": "read",

@@ -196,7 +196,7 @@ def public() -> dict[str, object]:
     import sigel.pl
 
     doors = {"sigel": sigel, "sigel.tl": sigel.tl, "sigel.pl": sigel.pl, "sigel.io": sigel.io}
-    doors |= {"sigel.datasets": sigel.datasets}
+    doors |= {"sigel.datasets": sigel.datasets, "sigel.report": sigel.report}
     for door, module in doors.items():
         names = getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")])
         for name in names:
@@ -238,7 +238,9 @@ def documented_parameters(doc: str) -> set[str]:
     return {name.strip() for head in heads for name in head.split(",")}
 
 
-@pytest.mark.parametrize("name", [n for n in PUBLIC if n.startswith(("sigel.tl.", "sigel.pl."))])
+@pytest.mark.parametrize(
+    "name", [n for n in PUBLIC if n.startswith(("sigel.tl.", "sigel.pl.", "sigel.report."))]
+)
 def test_doors_take_options_by_name(name):
     """After the object only arguments without a default may go by position, such as the genes of a query.
 
