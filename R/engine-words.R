@@ -107,6 +107,17 @@ ARGUMENTS <- local({
     ),
     gene_pair = c(section, gene_a = "features", gene_b = "features"),
     write_network = c(table = "table", path = "file"),
+    report = c(
+      section,
+      path = "file",
+      title = "title",
+      gene_sets = "gene.sets",
+      disease_genes = "disease.genes",
+      method = "method",
+      key = "reduction",
+      overwrite = "overwrite",
+      seed = "seed.use"
+    ),
     read_section = c(
       path = "path",
       sample = "sample",
@@ -197,6 +208,9 @@ FIXES <- c(
 
   "Call sigel.tl.embed first.",
   "Call `RunSIGEL()` first.",
+
+  "Choose another name, or replace it: overwrite=True.",
+  "Choose another name, or replace it: `overwrite = TRUE`.",
 
   "Do both name genes alike? See target.var_names[:5] and reference.var_names[:5].",
   "Do both name genes alike? See `head(rownames(object))` and `head(rownames(reference))`.",
@@ -298,6 +312,7 @@ PHRASES <- c(
     EXTRA,
     "\"SpaGCN\", \"setuptools<81\""
   ),
+  "Install it: pip install \"sigel\\[(report|plot)\\]\"" = sprintf(EXTRA, "\"jinja2\", \"matplotlib\""),
   "Install it: pip install \"sigel\\[read\\]\"" = sprintf(EXTRA, "\"pyarrow\", \"zarr\""),
   "\\bLeave (bin|off)_(size|tissue) out\\b" = "Leave `\\1.\\2` out",
   # What was found, and what would do, as Python writes values; what stands in quotes is the user's own. A whole number

@@ -251,6 +251,7 @@ test_that("an image and coordinates together are refused by every verb that take
     PatternGenePlot = function(...) PatternGenePlot(run, patterns, ...),
     RunSIGEL = function(...) RunSIGEL(run, ...),
     SelectSpatialGenes = function(...) SelectSpatialGenes(run, ...),
+    SigelReport = function(...) SigelReport(run, tempfile(fileext = ".html"), method = "pca", ...),
     SimilarGenePlot = function(...) SimilarGenePlot(run, similar, ...),
     SpatialDomainPlot = function(...) SpatialDomainPlot(domains, ...),
     SpatialDomainStabilityPlot = function(...) SpatialDomainStabilityPlot(domains, stability, ...)

@@ -21,6 +21,7 @@ from sigel.bridge._imputed_file import read_imputed
 from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._read import read_section
+from sigel.bridge._report import report
 from sigel.bridge._section import gene_images, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
@@ -43,6 +44,7 @@ __all__ = [
     "pattern_genes",
     "read_imputed",
     "read_section",
+    "report",
     "select_genes",
     "similar_genes",
     "simulate",

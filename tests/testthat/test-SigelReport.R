@@ -1,0 +1,127 @@
+skip_without_templates <- function() {
+  skip_if_no_engine()
+  for (package in c("jinja2", "matplotlib")) {
+    if (!reticulate::py_module_available(package)) {
+      missing_or_skip(paste("the Python package", package))
+    }
+  }
+}
+
+page_of <- function(file) paste(readLines(file, encoding = "UTF-8", warn = FALSE), collapse = "\n")
+data_of <- function(page) {
+  json <- sub(
+    "(?s).*<script type=\"application/json\" id=\"data\">(.*?)</script>.*",
+    "\\1",
+    page,
+    perl = TRUE
+  )
+  reticulate::import("json")$loads(json)
+}
+written <- function(object, ...) {
+  file <- tempfile(fileext = ".html")
+  SigelReport(object, file, method = "pca", ...)
+  page_of(file)
+}
+
+test_that("a run is told as it is: settings, genes, groups, what is not there", {
+  skip_without_templates()
+  run <- grouped_section()
+  file <- withr::local_tempfile(fileext = ".html")
+  expect_equal(expect_invisible(SigelReport(run, file, method = "pca")), file)
+  page <- page_of(file)
+  expect_lt(file.size(file), 5e6)
+  misc <- SeuratObject::Misc(run[["sigel"]])
+  known <- reticulate::import("json")$loads(misc$provenance)
+  expect_match(page, known$data_hash, fixed = TRUE)
+  data <- data_of(page)
+  expect_setequal(unlist(data$genes$names), rownames(SeuratObject::Loadings(run[["sigel"]])))
+  sizes <- table(misc$features$group)
+  for (group in data$groups) {
+    name <- sub("No pattern", "no pattern", sub("^Group ", "", group$title))
+    expect_equal(group$n, as.integer(sizes[[name]]))
+  }
+  expect_match(page, "This section is simulated", fixed = TRUE)
+  expect_match(page, "FindSpatialGenes(object)", fixed = TRUE)
+  expect_match(page, "FindSpatialDomains(object)", fixed = TRUE)
+  expect_no_match(page, "sigel.tl", fixed = TRUE)
+})
+
+test_that("spatial genes, domains, terms and genes that change are shown where they are", {
+  skip_without_templates()
+  run <- FindSpatialGenes(grouped_section(), score = FALSE, verbose = FALSE)
+  quick <- list(starts = 1, windows = 4, components = 8)
+  run <- FindSpatialDomains(run, n.domains = 3, config = quick, verbose = FALSE)
+  sets <- split(rownames(run), run[[SeuratObject::DefaultAssay(run)]][[]]$programme)
+  table <- data.frame(
+    gene = c("Gene0001", "Gene0002"),
+    effect = c(2, 1),
+    pval = c(0.001, NA),
+    qval = c(0.002, NA),
+    status = c("tested", NA)
+  )
+  page <- written(run, gene.sets = sets, disease.genes = table)
+  expect_match(page, "The tissue with its 3 domains", fixed = TRUE)
+  called <- sum(SpatialGenes(run)$qval < 0.05, na.rm = TRUE)
+  expect_match(page, sprintf("%d genes with q &lt; 0.05", called), fixed = TRUE)
+  expect_match(page, SpatialGenes(run)$gene[1L], fixed = TRUE)
+  expect_match(page, "The first 2 of 2 genes; 1 change pattern", fixed = TRUE)
+  first <- GeneGroupEnrichment(run, sets)
+  first <- first[first$qval < 0.05 & first$overlap > 1, ][1L, ]
+  expect_match(tolower(page), tolower(sprintf("Group %s: %s", first$group, first$term)), fixed = TRUE)
+})
+
+test_that("spatial genes alone, or domains alone, make a report, and nothing is no report", {
+  skip_without_templates()
+  section <- small_section()
+  tested <- FindSpatialGenes(section, score = FALSE, verbose = FALSE)
+  expect_match(written(tested), "There is no map", fixed = TRUE)
+  quick <- list(starts = 1, windows = 4, components = 8)
+  parted <- FindSpatialDomains(section, n.domains = 2, config = quick, verbose = FALSE)
+  expect_match(written(parted), "The tissue with its 2 domains", fixed = TRUE)
+  expect_refused(written(section), "object", "no result", "RunSIGEL()")
+})
+
+test_that("names that are markup stay names", {
+  skip_without_templates()
+  read_counts <- getFromNamespace("read_counts", "sigel")
+  section <- small_section()
+  assay <- SeuratObject::DefaultAssay(section)
+  counts <- read_counts(section[[assay]], "counts")
+  nasty <- "</script><img src=x onerror=alert(1)>"
+  rownames(counts)[1L] <- nasty
+  places <- spot_table(section)
+  object <- SeuratObject::CreateSeuratObject(counts, assay = assay)
+  run <- RunSIGEL(object, coordinates = places, n.dims = 4, n.groups = 3, preset = "fast", verbose = FALSE)
+  page <- written(run, coordinates = places, title = nasty)
+  expect_no_match(page, "<img src=x", fixed = TRUE)
+  expect_true(nasty %in% unlist(data_of(page)$genes$names))
+})
+
+test_that("the object stays as it was, and so does a file that nobody asked to be replaced", {
+  skip_without_templates()
+  run <- grouped_section()
+  before <- rlang::hash(run)
+  file <- withr::local_tempfile(fileext = ".html", lines = "mine")
+  expect_refused(SigelReport(run, file, method = "pca"), "file", "there already", "overwrite = TRUE")
+  expect_equal(readLines(file), "mine")
+  SigelReport(run, file, method = "pca", overwrite = TRUE)
+  expect_gt(file.size(file), 1e4)
+  expect_identical(rlang::hash(run), before)
+})
+
+test_that("what cannot be used is refused in words of R", {
+  skip_without_templates()
+  run <- grouped_section()
+  file <- withr::local_tempfile(fileext = ".html")
+  expect_refused(SigelReport(1), "object", "a Seurat object")
+  expect_refused(SigelReport(run, 1), "file", "one string")
+  expect_refused(SigelReport(run, "report.pdf"), "file", "ends in .html")
+  expect_refused(SigelReport(run, file, method = "umap"), "method", "tsne")
+  expect_refused(SigelReport(run, file, title = 1), "title", "one string")
+  expect_refused(SigelReport(run, file, nothing = 1), "...", "nothing")
+  expect_refused(SigelReport(run, file, reduction = "other"), "object", "other")
+  expect_refused(SigelReport(run, file, cluster.name = "other"), "object", "other")
+  expect_refused(SigelReport(run, file, disease.genes = 1), "disease.genes", "FindDiseaseGenes")
+  expect_error(SigelReport(run, file, config = list(max_mb = -1)), "max_mb", class = "sigel_error")
+  expect_false(file.exists(file))
+})
