@@ -48,8 +48,10 @@ def training_of(found: Found, calls: Calls) -> Part:
     if found.representations is None:
         return Part(absent=[Absent("Nothing was embedded.", calls["embed"])])
     history = found.info.get("history")
-    stage = np.asarray(history["stage"]).astype(str) if history and "stage" in history else np.array([])
-    if "loss" not in (history or {}) or not np.isin(stage, ["eigenimages", "groups"], invert=True).any():
+    if not history:
+        return Part(absent=[Absent("The object does not hold how training went.")])
+    stage = np.asarray(history["stage"]).astype(str) if "stage" in history else np.array([])
+    if "loss" not in history or not np.isin(stage, ["eigenimages", "groups"], invert=True).any():
         return Part(
             absent=[Absent("Nothing was trained: the preset “fast” stops after eigenimages and groups.")]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -242,6 +243,16 @@ def test_a_file_is_replaced_when_asked(tmp_path):
     path.write_text("mine")
     write_report(quick_section(), path, method="pca", overwrite=True)
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_the_script_is_small_and_builds_no_markup():
+    folder = Path(sigel.__file__).parent / "report" / "templates"
+    script = (folder / "report.js").read_text("utf-8")
+    assert len(script.splitlines()) < 250
+    for word in ("innerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttp"):
+        assert word not in script
+    for name in ("report.html", "macros.html"):
+        assert "|safe" not in (folder / name).read_text("utf-8").replace(" ", "")
 
 
 def test_without_jinja2_the_line_that_installs_it_is_said(tmp_path, monkeypatch):

@@ -8,8 +8,7 @@
   const of = {};
   for (const name of ["group", "x", "y", "near", "similarity", "random", "rank", "effect"]) of[name] = unpack(data.genes[name]);
   const groups = new Map(data.groups.map((one) => [one.number, one]));
-  const sprite = by("sprite");
-  const plane = by("plane");
+  const [sprite, plane] = [by("sprite"), by("plane")];
   const state = { shown: -1, kept: -1, group: -1 };
 
   // --- images ---
@@ -22,17 +21,13 @@
     pen.drawImage(sprite, (at % across) * width, Math.floor(at / across) * height, width, height, 0, 0, width, height);
   }
 
-  function drawTiles() {
-    for (const canvas of document.querySelectorAll("canvas[data-tile]")) drawTile(canvas, Number(canvas.dataset.tile));
-  }
-
+  const drawTiles = () => document.querySelectorAll("canvas[data-tile]").forEach((one) => drawTile(one, Number(one.dataset.tile)));
   const tileOf = (gene) => (gene < data.tile.n ? data.tile.first + gene : -1);
 
+  const make = (kind, given) => Object.assign(document.createElement(kind), given);
+
   function tileCanvas(gene) {
-    const canvas = document.createElement("canvas");
-    canvas.className = "tile";
-    canvas.width = data.tile.width;
-    canvas.height = data.tile.height;
+    const canvas = make("canvas", { className: "tile", width: data.tile.width, height: data.tile.height });
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `Image of ${names[gene]}`);
     drawTile(canvas, tileOf(gene));
@@ -42,13 +37,13 @@
   // --- the card of one gene ---
 
   const groupOf = (gene) => groups.get(of.group[gene]);
+  const lit = (gene) => state.group < 0 || of.group[gene] === state.group;
 
   function factsOf(gene) {
-    const facts = [];
-    const group = groupOf(gene);
-    if (group) facts.push(group.title);
-    if (of.rank && of.rank[gene]) facts.push(`rank ${of.rank[gene]} of the spatial genes`);
-    if (of.effect && of.rank && of.rank[gene]) facts.push(`${of.effect[gene]} % of its variance is spatial`);
+    const facts = groupOf(gene) ? [groupOf(gene).title] : [];
+    if (of.rank && of.rank[gene]) {
+      facts.push(`rank ${of.rank[gene]} of the spatial genes`, `${of.effect[gene]} % of its variance is spatial`);
+    }
     return facts.join("; ");
   }
 
@@ -74,30 +69,19 @@
   function nearOf(gene) {
     return Array.from({ length: of.near ? nNear : 0 }, (_, k) => {
       const at = gene * nNear + k;
-      const line = document.createElement("li");
-      const name = document.createElement("button");
-      name.type = "button";
-      name.className = "gene";
+      const line = make("li");
+      const name = make("button", { type: "button", className: "gene", textContent: names[of.near[at]] });
       name.dataset.gene = of.near[at];
-      name.textContent = names[of.near[at]];
-      const said = document.createElement("div");
-      said.className = "quiet";
-      said.textContent = `${(of.similarity[at] / 100).toFixed(2)} (${(of.random[at] / 100).toFixed(2)})`;
+      const numbers = `${(of.similarity[at] / 100).toFixed(2)} (${(of.random[at] / 100).toFixed(2)})`;
+      const said = make("div", { className: "quiet", textContent: numbers });
       if (tileOf(of.near[at]) >= 0) line.append(tileCanvas(of.near[at]));
       line.append(name, said);
       return line;
     });
   }
 
-  function keep(gene) {
-    state.kept = gene;
-    showGene(gene);
-  }
-
-  function keepAndGo(gene) {
-    keep(gene);
-    by("card").scrollIntoView({ block: "nearest" });
-  }
+  const keep = (gene) => { state.kept = gene; showGene(gene); };
+  const keepAndGo = (gene) => { keep(gene); by("card").scrollIntoView({ block: "nearest" }); };
 
   // --- the map ---
 
@@ -107,14 +91,12 @@
     if (!plane) return;
     const ratio = window.devicePixelRatio || 1;
     const { clientWidth: width, clientHeight: height } = plane;
-    plane.width = Math.round(width * ratio);
-    plane.height = Math.round(height * ratio);
+    [plane.width, plane.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     plane.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
     const most = (values) => values.reduce((a, b) => Math.max(a, b), 1);
     const margin = 14;
     const scale = Math.min((width - 2 * margin) / most(of.x), (height - 2 * margin) / most(of.y));
-    const left = (width - scale * most(of.x)) / 2;
-    const top = (height - scale * most(of.y)) / 2;
+    const [left, top] = [(width - scale * most(of.x)) / 2, (height - scale * most(of.y)) / 2];
     places = names.map((_, gene) => [left + scale * of.x[gene], top + scale * of.y[gene]]);
     drawPlane();
   }
@@ -124,21 +106,17 @@
     const pen = plane.getContext("2d");
     pen.clearRect(0, 0, plane.clientWidth, plane.clientHeight);
     const size = Math.max(1.6, Math.min(4.5, Math.sqrt(9000 / places.length)));
-    const lit = (gene) => state.group < 0 || of.group[gene] === state.group;
-    for (const wanted of [false, true]) {
-      for (let gene = 0; gene < places.length; gene += 1) {
-        if (lit(gene) !== wanted) continue;
-        const group = groupOf(gene);
-        pen.fillStyle = wanted ? (group ? group.colour : "#9aa5b1") : "#e3e7ec";
-        pen.beginPath();
-        pen.arc(places[gene][0], places[gene][1], size, 0, 7);
-        pen.fill();
-      }
-    }
-    for (const [gene, colour] of [[state.kept, "#000"], [state.shown, "#000"]]) {
-      if (gene < 0) continue;
+    const dot = (gene, colour) => {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.arc(places[gene][0], places[gene][1], size, 0, 7);
+      pen.fill();
+    };
+    places.forEach((_, gene) => lit(gene) || dot(gene, "#e3e7ec"));
+    places.forEach((_, gene) => lit(gene) && dot(gene, groupOf(gene) ? groupOf(gene).colour : "#9aa5b1"));
+    for (const gene of [state.kept, state.shown].filter((one) => one >= 0)) {
       const [x, y] = places[gene];
-      pen.strokeStyle = colour;
+      pen.strokeStyle = "#000";
       pen.lineWidth = gene === state.kept ? 2.5 : 1.5;
       pen.beginPath();
       pen.arc(x, y, size + 3, 0, 7);
@@ -160,7 +138,7 @@
     let [best, least] = [-1, 144];
     places.forEach(([px, py], gene) => {
       const away = (px - x) ** 2 + (py - y) ** 2;
-      if (away < least && (state.group < 0 || of.group[gene] === state.group)) [best, least] = [gene, away];
+      if (away < least && lit(gene)) [best, least] = [gene, away];
     });
     return best;
   }
@@ -172,8 +150,7 @@
       const [x, y] = [px - places[from][0], py - places[from][1]];
       const along = x * dx + y * dy;
       const aside = Math.abs(x * dy) + Math.abs(y * dx);
-      const lit = state.group < 0 || of.group[gene] === state.group;
-      if (lit && along > 0.5 && aside <= along && along + aside < least) [best, least] = [gene, along + aside];
+      if (lit(gene) && along > 0.5 && aside <= along && along + aside < least) [best, least] = [gene, along + aside];
     });
     return best;
   }
@@ -202,8 +179,7 @@
 
   const search = by("search");
   const results = by("results");
-  let found = [];
-  let marked = -1;
+  let [found, marked] = [[], -1];
 
   function mark(k) {
     marked = k;
@@ -220,14 +196,12 @@
     const order = (a, b) => (a[0] > 0) - (b[0] > 0) || a[1] - b[1] || a[2] - b[2];
     found = part ? within.filter((one) => one[0] >= 0).sort(order).slice(0, 20).map((one) => one[2]) : [];
     results.replaceChildren(...found.map((gene, k) => {
-      const line = document.createElement("li");
-      line.id = `result-${k}`;
+      const line = make("li", { id: `result-${k}`, textContent: names[gene] });
       line.setAttribute("role", "option");
-      line.textContent = names[gene];
       line.addEventListener("mousedown", (event) => { event.preventDefault(); choose(k); });
       return line;
     }));
-    if (part && !found.length) results.append(Object.assign(document.createElement("li"), { textContent: "no gene of that name" }));
+    if (part && !found.length) results.append(make("li", { textContent: "no gene of that name" }));
     results.hidden = !part;
     search.setAttribute("aria-expanded", String(Boolean(part)));
     mark(found.length ? 0 : -1);
@@ -242,7 +216,7 @@
   function close() {
     results.hidden = true;
     search.setAttribute("aria-expanded", "false");
-    search.removeAttribute("aria-activedescendant");
+    mark(-1);
   }
 
   search.addEventListener("input", lookUp);
@@ -255,8 +229,6 @@
     } else if (event.key === "Enter" && marked >= 0 && !results.hidden) choose(marked);
     else if (event.key === "Escape") close();
   });
-
-  // --- buttons of genes and of groups ---
 
   document.addEventListener("click", (event) => {
     const gene = event.target.closest("button.gene");
