@@ -31,7 +31,8 @@
 #' @return The name of the file, invisibly.
 #' @seealso [GeneGroupPlot()], [GeneMapPlot()], [SpatialGenePlot()], [SpatialDomainPlot()]
 #' @examples
-#' if (sigel_available() && reticulate::py_module_available("jinja2")) {
+#' if (sigel_available() && reticulate::py_module_available("jinja2") &&
+#'   reticulate::py_module_available("matplotlib")) {
 #'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
 #'     genes.per.programme = 20, n.background.genes = 20)
 #'   section <- RunSIGEL(section, n.dims = 8, n.groups = 4, preset = "fast", verbose = FALSE)

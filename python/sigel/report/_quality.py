@@ -86,7 +86,9 @@ def _number(bic: Mapping[str, Any] | None, made_anew: bool) -> list[Row]:  # noq
     others = {one: value for one, value in known.items() if one != chosen}
     second = min(others, key=lambda one: others[one])
     beside = f"{number(others[second])} of {second} groups, the best of the others (lower is better)"
-    said = "the number of groups that pays for its parameters best; near figures decide little"
+    said = (
+        "the smallest number that reaches 99.5 % of the best gain over one group; near figures decide little"
+    )
     return [[f"BIC of {chosen} groups", number(known[chosen]), beside, said]]
 
 
@@ -125,8 +127,8 @@ def _nearest(genes: Genes) -> list[Row]:
             "Similarity of a gene and its nearest (cosine, median)",
             number(float(np.median(first))),
             f"{number(float(np.nanmedian(bound)))}: what 95 of 100 random genes of its expression stay below",
-            f"{above:,} of {len(first):,} genes have a nearest gene above it; of the best of many some are "
-            "so by chance",
+            f"{above:,} of {len(first):,} genes have a nearest gene above it; it is the best of all, "
+            "and lies there by chance, too: what counts is by how much",
         ]
     ]
 
