@@ -13,7 +13,7 @@ yaml = pytest.importorskip("yaml")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 # Names of the recipe's channel where they are others.
 CALLED = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-WANTED_BY_RECIPE = ("cli", "plot", "leiden", "progress", "read")
+WANTED_BY_RECIPE = ("cli", "plot", "report", "leiden", "progress", "read")
 
 
 def text(name):
