@@ -11,6 +11,7 @@ import pandas as pd
 
 from sigel._version import __version__
 from sigel.config.report import ReportConfig
+from sigel.errors import warn
 from sigel.pl._base import scale_label
 from sigel.report import _sections
 from sigel.report._calls import Calls
@@ -104,7 +105,12 @@ def composed(found: Found, asked: Asked) -> str:
     data = _data(genes, groups)
     of_groups = np.zeros((0, *frame.shape), dtype=np.uint8) if groups is None else groups.tiles
     bare = len(_filled(of_groups, len(pictured), given, data).encode("utf-8"))
-    tiles = _fitting(found, frame, pictured, limits, config.max_mb * 1e6 - bare)
+    room = config.max_mb * 1e6 - bare
+    if room <= 0:
+        without = f"{bare / 1e6:.2f} MB without an image of a gene, more than max_mb={config.max_mb:g}"
+        fix = "Raise max_mb, or lower n_top, n_neighbors or max_groups."
+        warn(f"The report takes {without}: no gene has one. {fix}")
+    tiles = _fitting(found, frame, pictured, limits, room)
     return _filled(np.concatenate([of_groups, tiles]), len(tiles), given, data)
 
 

@@ -192,6 +192,14 @@ def test_the_file_keeps_to_its_size_and_says_who_has_no_image(tmp_path):
     assert "no image" in page
 
 
+def test_where_nothing_has_room_that_is_told(tmp_path):
+    with pytest.warns(UserWarning, match="Raise max_mb"):
+        path = write_report(quick_section(), tmp_path / "a.html", method="pca", config={"max_mb": 0.01})
+    data = data_in(path.read_text("utf-8"))
+    assert data["tile"]["n"] == 0
+    assert data["genes"]["names"]
+
+
 def test_of_an_h5ad_file_it_is_the_same(tmp_path):
     quick_section().write_h5ad(tmp_path / "section.h5ad")
     stored = anndata.read_h5ad(tmp_path / "section.h5ad")
