@@ -13,6 +13,7 @@ from sigel.pl._names_beside import name_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 CALLED = 0.05
 _CALLED, _OTHERS = "#c8553d", "#c3cad1"
@@ -21,7 +22,7 @@ _ARROW = {"arrowstyle": "-|>", "color": _CALLED, "lw": 1.1, "shrinkA": 0, "shrin
 _ARROW |= {"connectionstyle": "arc3,rad=0.12"}
 
 
-def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = None) -> Axes:
+def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = None) -> Figure:
     """Lay genes out by their pattern in the first condition; arrows lead called ones to that in the last.
 
     Parameters
@@ -35,9 +36,9 @@ def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = N
 
     Returns
     -------
-    matplotlib.axes.Axes
-        The axes; not shown. Genes near each other have alike patterns: the plane is that of the first two
-        principal components of the representations. Called are genes with q < 0.05.
+    matplotlib.figure.Figure
+        The figure, or that of `ax`; not shown. Genes near each other have alike patterns: the plane is that
+        of the first two principal components of the representations. Called are genes with q < 0.05.
 
     Raises
     ------
@@ -49,7 +50,7 @@ def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = N
     >>> import sigel
     >>> sections = sigel.datasets.simulated_cohort((3, 3))
     >>> table = sigel.tl.disease_genes(sections, "condition", donor="donor", progress=False)
-    >>> ax = sigel.pl.gene_changes(table)
+    >>> figure = sigel.pl.gene_changes(table)
     """
     plt = pyplot()
     if isinstance(n_labels, bool) or not isinstance(n_labels, int | np.integer) or n_labels < 0:
@@ -89,7 +90,7 @@ def gene_changes(table: pd.DataFrame, *, n_labels: int = 15, ax: Axes | None = N
     beyond = tips[:, 0] < np.mean(ax.get_xlim())
     for here, left in ((beyond, True), (~beyond, False)):
         name_beside(ax, named.index.to_numpy()[here], *tips[here].T, left=left)
-    return ax
+    return ax.figure.figure  # also of axes of a subfigure
 
 
 def _places(table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, str] | None]:

@@ -18,6 +18,7 @@ from sigel.tl._fits import groups_under
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MANY = 20  # categories beyond which a legend is no longer read
 
@@ -31,7 +32,7 @@ def gene_map(
     method: Method = "tsne",
     seed: int = 0,
     ax: Axes | None = None,
-) -> Axes:
+) -> Figure:
     """Lay the gene representations out in the plane, one dot a gene.
 
     Parameters
@@ -53,8 +54,8 @@ def gene_map(
 
     Returns
     -------
-    matplotlib.axes.Axes
-        The axes; not shown.
+    matplotlib.figure.Figure
+        The figure, or that of `ax`; not shown.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def gene_map(
     >>> adata = sigel.datasets.simulated_section(16, 16, 4, 10, 20)
     >>> quick = {"train": {"pretrain_epochs": 1, "refine_epochs": 1}}
     >>> sigel.tl.embed(adata, config=quick, progress=False)
-    >>> ax = sigel.pl.gene_map(adata, method="pca", labels=["Gene0001"])
+    >>> figure = sigel.pl.gene_map(adata, method="pca", labels=["Gene0001"])
     """
     plt = pyplot()
     keys, z = groups_under(adata, key)
@@ -99,7 +100,7 @@ def gene_map(
     ax.set_ylabel(f"{name} 2")
     ax.set_title(f"{len(place)} genes by their images", fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
-    return ax
+    return ax.figure.figure  # also of axes of a subfigure
 
 
 def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: bool) -> None:

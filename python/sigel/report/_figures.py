@@ -43,13 +43,13 @@ class Picture:
     beware: str
 
 
-def picture(draw: Callable[[], Any], *, alt: str, read: str, beware: str) -> Picture:
+def picture(draw: Callable[[], Figure], *, alt: str, read: str, beware: str) -> Picture:
     """Draw, and close what was drawn; settings and windows of the caller stay as they are.
 
     Parameters
     ----------
     draw
-        Returns a figure of matplotlib, or axes.
+        Returns a figure of matplotlib.
     alt, read, beware
         As in `Picture`.
     """
@@ -58,8 +58,7 @@ def picture(draw: Callable[[], Any], *, alt: str, read: str, beware: str) -> Pic
     plt = _base.pyplot()
     kept: Any = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
     with mpl.rc_context(kept), plt.ioff():
-        drawn = draw()
-        figure: Figure = drawn if hasattr(drawn, "savefig") else drawn.figure
+        figure = draw()
         try:
             file = io.BytesIO()
             figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})

@@ -331,14 +331,16 @@ def test_small_gene_sets_are_looked_at_where_it_is_asked(fitted):
 # --- gene map --------------------------------------------------------------------------------------------
 
 
-def scattered(ax):
+def scattered(figure):
+    ax = figure.axes[0]
     return np.concatenate([np.asarray(c.get_offsets()) for c in ax.collections])
 
 
 def test_gene_map_has_a_dot_for_each_embedded_gene(fitted):
-    ax = pl.gene_map(fitted, method="pca")
+    figure = pl.gene_map(fitted, method="pca")
     n = int((fitted.var["sigel_status"] == "embedded").sum())
-    assert len(scattered(ax)) == n
+    assert len(scattered(figure)) == n
+    ax = figure.axes[0]
     assert ax.get_title().startswith(f"{n} genes")
     assert {text.get_text() for text in ax.texts} == {"1", "2", "3", "4", "5"}
 
@@ -349,28 +351,30 @@ def test_tsne_is_the_same_for_the_same_seed(fitted):
 
 
 def test_gene_map_colours_by_numbers_or_categories_and_writes_names(fitted):
-    ax = pl.gene_map(fitted, method="pca", color="programme", labels=["Gene0005"])
+    ax = pl.gene_map(fitted, method="pca", color="programme", labels=["Gene0005"]).axes[0]
     assert "Gene0005" in {text.get_text() for text in ax.texts}
     assert len(ax.get_legend().get_texts()) == 5
     by_group = pl.gene_map(fitted, method="pca")
     groups = sorted({one for one in fitted.var["sigel_group"].dropna().astype(str) if one}, key=int)
-    seen = [to_hex(dots.get_facecolor()[0]).upper() for dots in by_group.collections]
+    seen = [to_hex(dots.get_facecolor()[0]).upper() for dots in by_group.axes[0].collections]
     assert seen == [PALETTE[int(one) - 1] for one in groups]  # those of R, and of the domains
     numbers = pl.gene_map(fitted, method="pca", color="level")
-    assert len(numbers.figure.axes) == 2
+    assert len(numbers.axes) == 2
 
 
 def test_a_label_stands_at_its_gene(fitted):
-    ax = pl.gene_map(fitted, method="pca", labels="Gene0002", color="level")
-    note = next(text for text in ax.texts if text.get_text() == "Gene0002")
+    figure = pl.gene_map(fitted, method="pca", labels="Gene0002", color="level")
+    note = next(text for text in figure.axes[0].texts if text.get_text() == "Gene0002")
     kept = np.isfinite(fitted.varm["X_sigel"]).all(axis=1)
     row = int(kept[: fitted.var_names.get_loc("Gene0002")].sum())
-    assert np.allclose(note.xy, scattered(ax)[row])
+    assert np.allclose(note.xy, scattered(figure)[row])
 
 
 def test_gene_map_draws_on_given_axes(fitted):
-    _, ax = plt.subplots()
-    assert pl.gene_map(fitted, method="pca", ax=ax) is ax
+    figure = plt.figure()
+    for ax in (figure.subplots(), figure.add_subfigure(figure.add_gridspec(2, 2)[0]).subplots()):
+        assert pl.gene_map(fitted, method="pca", ax=ax) is figure
+        assert ax.collections
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

@@ -211,7 +211,7 @@ def arrows(ax):
 
 
 def test_arrows_lead_called_genes_and_no_others(table):
-    ax = pl.gene_changes(table)
+    ax = pl.gene_changes(table).axes[0]
     called = table.index[table["qval"] < 0.05]
     drawn = arrows(ax)
     assert len(drawn) == len(called) > 0
@@ -228,7 +228,7 @@ def test_arrows_lead_called_genes_and_no_others(table):
 
 def test_a_part_of_the_table_in_any_order_can_be_drawn(table):
     some = table.iloc[::-1][["qval"]].iloc[-20:]
-    ax = pl.gene_changes(some, n_labels=2)
+    ax = pl.gene_changes(some, n_labels=2).axes[0]
     assert len(arrows(ax)) == int((some["qval"] < 0.05).sum())
     named = {text.get_text() for text in ax.texts if text.get_text()}
     assert named == set(some.index[some["qval"] < 0.05][:2])
@@ -244,12 +244,12 @@ def test_genes_that_move_most_on_the_map_are_those_that_changed(cohort, table):
 def test_without_called_genes_there_is_no_arrow(table):
     none = table.assign(qval=np.nan)
     none.attrs = table.attrs
-    ax = pl.gene_changes(none)
+    ax = pl.gene_changes(none).axes[0]
     assert not arrows(ax)
     assert "not tested" in ax.get_title()
     few = table.assign(qval=0.5)
     few.attrs = table.attrs
-    assert pl.gene_changes(few).get_title().startswith("0 of ")
+    assert pl.gene_changes(few).axes[0].get_title().startswith("0 of ")
 
 
 # --- calibration -------------------------------------------------------------------------------------------
