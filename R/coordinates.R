@@ -127,17 +127,22 @@ as_places <- function(table, columns, cells, call) {
 # the image has none.
 places_from_images <- function(object, image, cells, call = rlang::caller_env()) {
   image <- choose_image(object, image, cells, call)
-  table <- image_table(image_of(object, image))
+  table <- if (length(image) > 1L) {
+    table_of_fields(object, image, call)
+  } else {
+    image_table(image_of(object, image))
+  }
   outside <- setdiff(cells, rownames(table))
   if (length(outside) == length(cells)) {
-    refuse_other_names(object, image, cells, call)
+    refuse_other_names(object, image[1L], cells, call)
   }
   if (length(outside)) {
+    named <- sprintf("the image%s %s", if (length(image) > 1L) "s" else "", toString(dQuote(image, FALSE)))
     sigel_abort(
       "image",
-      sprintf("%d of %d cells that are not in the image \"%s\"", length(outside), length(cells), image),
+      sprintf("%d of %d cells that are not in %s", length(outside), length(cells), named),
       "an object with the cells of one section",
-      section_fix(object, image),
+      section_fix(object, image[1L]),
       call
     )
   }
@@ -149,6 +154,33 @@ places_from_images <- function(object, image, cells, call = rlang::caller_env())
     }
   }
   places_from_table(table, cells, call)
+}
+
+# Places in several images that are fields of view of one section, in one frame of coordinates, as one table.
+table_of_fields <- function(object, images, call) {
+  tables <- lapply(images, function(name) as.data.frame(image_table(image_of(object, name))))
+  columns <- Reduce(intersect, lapply(tables, names))
+  xy <- Find(function(pair) all(pair %in% columns), XY)
+  if (is.null(xy)) {
+    fix <- "Give `coordinates`, a data frame with columns x and y and the cells as row names."
+    sigel_abort("image", "images of different kinds", "fields of view of one section", fix, call)
+  }
+  box <- lapply(tables, function(table) vapply(table[xy], range, double(2L)))
+  laid_over <- utils::combn(length(images), 2L, function(pair) lie_over(box[[pair[1L]]], box[[pair[2L]]]))
+  if (any(laid_over)) {
+    pair <- images[utils::combn(length(images), 2L)[, which(laid_over)[1L]]]
+    found <- sprintf("\"%s\" and \"%s\", which lie over one another", pair[1L], pair[2L])
+    fix <- "Sections are told apart by a column of the meta data, for example `section = \"slide\"`."
+    sigel_abort("image", found, "fields of view of one section, side by side", fix, call)
+  }
+  do.call(rbind, lapply(tables, function(table) table[columns]))
+}
+
+# Whether two boxes, rows of least and largest, share more than half of the smaller: fields overlap at their borders.
+lie_over <- function(one, other) {
+  shared <- pmax(pmin(one[2L, ], other[2L, ]) - pmax(one[1L, ], other[1L, ]), 0)
+  area <- function(box) prod(box[2L, ] - box[1L, ])
+  prod(shared) > 0.5 * min(area(one), area(other))
 }
 
 # Where several images show a section each: the places of all cells in one table; NULL where there are fewer. Sections
@@ -174,23 +206,14 @@ places_of_sections <- function(object, call = rlang::caller_env()) {
   table
 }
 
-# One image: the one named, or the only one that shows any of the cells.
+# One image: the one named, or the only one that shows any of the cells. Several that are named are fields of view of
+# one section.
 choose_image <- function(object, image, cells, call) {
   images <- SeuratObject::Images(object)
   by_hand <- "Or give `coordinates`, a data frame with columns x and y and the cells as row names."
   if (!is.null(image)) {
-    check_string(image, "image", "Use one of the names in `Images(object)`.", call)
-    if (!image %in% images) {
-      found <- sprintf("\"%s\"", image)
-      wanted <- if (length(images)) {
-        paste("one of", some(images, 10L))
-      } else {
-        "an image of the object, which has none"
-      }
-      fix <- if (length(images)) sprintf("Use `image = \"%s\"`.", images[1L]) else by_hand
-      sigel_abort("image", found, wanted, fix, call)
-    }
-    return(image)
+    check_images(image, images, by_hand, call)
+    return(unique(image))
   }
   images <- images_of_cells(object, cells)
   if (!length(images)) {
@@ -204,19 +227,46 @@ choose_image <- function(object, image, cells, call) {
   }
   if (length(images) > 1L) {
     found <- sprintf("%d images: %s", length(images), some(images, 10L))
-    whole <- vapply(
-      images,
-      function(name) all(cells %in% SeuratObject::Cells(image_of(object, name))),
-      logical(1L)
-    )
-    fix <- if (any(whole)) {
-      sprintf("Use `image = \"%s\"`.", images[whole][1L])
-    } else {
-      paste(c(section_fix(object, images[1L]), if (takes_sections(call)) SECTIONS_TOGETHER), collapse = " ")
-    }
-    sigel_abort("image", found, "the name of one", fix, call)
+    sigel_abort("image", found, "the name of one", image_fix(object, images, cells, call), call)
   }
   images
+}
+
+# Names of images that there are: one, or several.
+check_images <- function(image, images, by_hand, call) {
+  if (!is.character(image) || length(image) < 2L || anyNA(image)) {
+    check_string(image, "image", "Use one of the names in `Images(object)`.", call)
+  }
+  if (all(image %in% images)) {
+    return(invisible())
+  }
+  found <- toString(dQuote(setdiff(image, images), FALSE))
+  if (!length(images)) {
+    sigel_abort("image", found, "an image of the object, which has none", by_hand, call)
+  }
+  fix <- sprintf("Use `image = \"%s\"`.", images[1L])
+  sigel_abort("image", found, paste("one of", some(images, 10L)), fix, call)
+}
+
+# What to do where several images show some of the cells each.
+image_fix <- function(object, images, cells, call) {
+  whole <- vapply(
+    images,
+    function(name) all(cells %in% SeuratObject::Cells(image_of(object, name))),
+    logical(1L)
+  )
+  if (any(whole)) {
+    return(sprintf("Use `image = \"%s\"`.", images[whole][1L]))
+  }
+  fields <- vapply(images, function(name) inherits(image_of(object, name), "FOV"), logical(1L))
+  ways <- c(
+    section_fix(object, images[1L]),
+    if (takes_sections(call)) SECTIONS_TOGETHER,
+    if (all(fields)) {
+      sprintf("Fields of view of one section: `image = c(%s)`.", toString(dQuote(images, FALSE)))
+    }
+  )
+  paste(ways, collapse = " ")
 }
 
 # Refuse an image whose cells have other names than those of the object, with lines that give them the same.

@@ -149,7 +149,49 @@ choose_assay <- function(object, assay, call) {
     fix <- sprintf("Use `assay = \"%s\"`.", assays[1L])
     sigel_abort("assay", sprintf("\"%s\"", assay), paste("one of", some(assays, 10L)), fix, call)
   }
+  if (wants_counts(call)) {
+    check_counts_of(object, assay, call)
+  }
   assay
+}
+
+# Whether the verb whose frame `call` is takes a layer, and was not given another than the raw counts.
+wants_counts <- function(call) {
+  exists("layer", call, inherits = FALSE) &&
+    (get("layer", call, inherits = FALSE) %||% "counts") == "counts" &&
+    is.null(get0("slot", call, inherits = FALSE))
+}
+
+# Integrated assays hold no counts, those of SCTransform corrected ones.
+check_counts_of <- function(object, assay, call) {
+  raw <- function(name) !inherits(object[[name]], "SCTAssay") && has_counts(object[[name]])
+  others <- Filter(raw, setdiff(SeuratObject::Assays(object), assay))
+  if (!has_counts(object[[assay]]) && length(others)) {
+    imputed <- !is.null(imputation_misc(object[[assay]]))
+    found <- sprintf("\"%s\", which %s", assay, if (imputed) "is imputed" else "holds no counts")
+    fix <- sprintf("Use `assay = \"%s\"`.", others[1L])
+    sigel_abort("assay", found, "an assay with raw counts", fix, call)
+  }
+  if (inherits(object[[assay]], "SCTAssay")) {
+    rlang::warn(
+      c(
+        sprintf(
+          "The counts of \"%s\" were corrected by SCTransform(), which takes out part of their noise.",
+          assay
+        ),
+        i = if (length(others)) sprintf("The raw ones: `assay = \"%s\"`.", others[1L])
+      ),
+      class = "sigel_corrected_counts",
+      call = call
+    )
+  }
+}
+
+has_counts <- function(assay) {
+  if (inherits(assay, "Assay")) {
+    return(length(methods::slot(assay, "counts")) > 0L)
+  }
+  any(grepl("^counts([.]|$)", getExportedValue("SeuratObject", "Layers")(assay)))
 }
 
 # A layer of an assay of Seurat 4 or 5.

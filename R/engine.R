@@ -138,7 +138,7 @@ engine_folder <- function(path = system.file("python", package = "sigel"), call 
         i = "Install a release, or clone again with links: `git clone -c core.symlinks=true`.",
         i = "On Windows that wants developer mode, or a terminal of the administrator."
       ),
-      class = c("sigel_engine_error", "sigel_error"),
+      class = c("sigel_engine_lost", "sigel_engine_error", "sigel_error"),
       call = call
     )
   }

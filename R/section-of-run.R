@@ -17,7 +17,8 @@ section_of_run <- function(
   counts <- counts_of_run(object, results, assay, layer, call, features)
   if (one && !is.null(image) && is.null(coordinates) && !is.null(column_of_run(results))) {
     image <- choose_image(object, image, colnames(counts), call)
-    shown <- colnames(counts) %in% rownames(image_table(image_of(object, image)))
+    shown <- colnames(counts) %in%
+      unlist(lapply(image, function(one) rownames(image_table(image_of(object, one)))))
     # Where it shows none, the refusal says so.
     counts <- if (any(shown)) counts[, shown, drop = FALSE] else counts
   }

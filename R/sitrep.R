@@ -39,11 +39,7 @@ sigel_sitrep <- function(verbose = TRUE) {
     )
     if (inherits(engine, "error")) {
       problem <- strsplit(conditionMessage(engine), "\n", fixed = TRUE)[[1L]][1L]
-      report$fixes <- if (inherits(engine, "sigel_python_missing")) {
-        "Set RETICULATE_PYTHON to a Python that has the engine's packages, or unset it."
-      } else {
-        "Run `install_sigel()` once and restart R."
-      }
+      report$fixes <- engine_fix(engine)
     } else {
       report$ready <- TRUE
       report$device <- engine$device
@@ -61,6 +57,17 @@ sigel_sitrep <- function(verbose = TRUE) {
     print_sitrep(report, problem)
   }
   invisible(report)
+}
+
+# What mends an engine that does not start.
+engine_fix <- function(error) {
+  if (inherits(error, "sigel_python_missing")) {
+    "Set RETICULATE_PYTHON to a Python that has the engine's packages, or unset it."
+  } else if (inherits(error, "sigel_engine_lost")) {
+    "Install a release of the R package, or clone again with links: `git clone -c core.symlinks=true`."
+  } else {
+    "Run `install_sigel()` once and restart R."
+  }
 }
 
 r_versions <- function() {

@@ -15,7 +15,7 @@ work=$(mktemp -d "$ROOT/build/check.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 beside=
 # The row of steps at work beside this one, a group of processes of its own, ends with it.
-trap '[ -z "$beside" ] || kill -- -"$beside" 2>/dev/null; exit 130' INT TERM
+trap '[ -z "$beside" ] || kill -- -"$beside" 2>/dev/null; exit 130' INT TERM HUP
 
 summary=()
 failures=0

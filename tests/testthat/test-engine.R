@@ -319,6 +319,12 @@ test_that("a link to the engine that became a text file is told of", {
     fixed = TRUE
   )
   expect_error(engine_folder(withr::local_tempdir()), "without its engine", class = "sigel_engine_error")
+  expect_match(
+    engine_fix(tryCatch(engine_folder(link), error = identity)),
+    "core.symlinks=true",
+    fixed = TRUE
+  )
+  expect_match(engine_fix(simpleError("other")), "install_sigel()", fixed = TRUE)
   expect_identical(engine_folder(""), "")
   whole <- system.file("python", package = "sigel")
   expect_identical(engine_folder(whole), whole)

@@ -12,7 +12,7 @@ from scipy import sparse
 LEAST_WORK = 2 * 10**7
 
 
-def sparse_product(left: sparse.csr_matrix, right: np.ndarray) -> np.ndarray:
+def sparse_product(left: sparse.spmatrix, right: np.ndarray) -> np.ndarray:
     """`left @ right`, some rows on each thread.
 
     The same to the last bit, whatever the number of threads: a row is added up by one of them, and a column
@@ -21,7 +21,7 @@ def sparse_product(left: sparse.csr_matrix, right: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     left
-        `(n_rows, n)`.
+        `(n_rows, n)`, best stored by rows.
     right
         `(n, n_columns)`, dense.
 
@@ -37,6 +37,7 @@ def sparse_product(left: sparse.csr_matrix, right: np.ndarray) -> np.ndarray:
     >>> sparse_product(sparse.csr_matrix([[1.0, 0.0], [0.0, 2.0]]), np.ones((2, 3))).tolist()
     [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
     """
+    left = sparse.csr_matrix(left)  # the same one where it is CSR
     work = left.nnz * right.shape[1]
     n_threads = int(min(torch.get_num_threads(), work // LEAST_WORK, left.shape[0]))
     if n_threads < 2:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sigel.errors import InputError
 from sigel.stats.scaling import centred
 from sigel.tl._fits import groups_under, info_under
 
@@ -30,12 +32,12 @@ def genes_as_obs(adata: AnnData, *, key: str = "sigel") -> AnnData:
         all, at length 1: their Euclidean neighbours are the nearest by the similarity of
         `sigel.tl.similar_genes`. `obsm[f"X_{key}"]` holds the representations as they are,
         `obsm[f"{key}_posterior"]` the posterior of every group where there are groups, `obs` all columns of
-        `adata.var`, `uns[key]` parameters and provenance of the fit.
+        `adata.var`, `uns[key]` what the calls left there: parameters, provenance, history.
 
     Raises
     ------
     InputError
-        When there are no results under `key`.
+        When there are no results under `key`, or no gene has a representation.
 
     Examples
     --------
@@ -54,6 +56,9 @@ def genes_as_obs(adata: AnnData, *, key: str = "sigel") -> AnnData:
 
     keys, z = groups_under(adata, key, groups=False)  # (n_genes, n_dims)
     embedded = np.isfinite(z).all(axis=1)
+    if not embedded.any():
+        fix = f"adata.var[{keys.status!r}] says why not."
+        raise InputError("adata", "no gene with a representation", "one or more", fix)
     some = np.asarray(z[embedded], dtype=np.float32)  # (n_embedded, n_dims)
     obsm = {keys.representation: some}
     if keys.posterior in adata.varm:
@@ -64,5 +69,5 @@ def genes_as_obs(adata: AnnData, *, key: str = "sigel") -> AnnData:
         obs=adata.var.loc[embedded].copy(),
         var=pd.DataFrame(index=names),
         obsm=obsm,
-        uns={keys.info: dict(info_under(adata, key))},
+        uns={keys.info: deepcopy(dict(info_under(adata, key)))},
     )

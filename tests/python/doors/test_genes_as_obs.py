@@ -43,9 +43,9 @@ def test_it_is_a_copy_that_can_be_written(embedded, genes, tmp_path):
     made = sigel.tl.genes_as_obs(embedded, key="sgr")
     made.obs["sgr_group"] = "other"
     made.obsm["X_sgr"][:] = 0
-    made.uns["sgr"]["seed"] = "other"
+    made.uns["sgr"]["provenance"]["seed"] = "other"
     assert np.nanmax(np.abs(embedded.varm["X_sgr"])) > 0
-    assert embedded.uns["sgr"].get("seed") != "other"
+    assert embedded.uns["sgr"]["provenance"]["seed"] == 0
     genes.write_h5ad(tmp_path / "genes.h5ad")
     again = anndata.read_h5ad(tmp_path / "genes.h5ad")
     np.testing.assert_array_equal(again.X, genes.X)
@@ -54,3 +54,10 @@ def test_it_is_a_copy_that_can_be_written(embedded, genes, tmp_path):
 def test_without_results_the_call_that_makes_them_is_said():
     with pytest.raises(InputError, match=r"sigel\.tl\.embed"):
         sigel.tl.genes_as_obs(sigel.datasets.simulated_section(12, 12, 2, 4, 4))
+
+
+def test_without_a_gene_that_has_a_representation_there_is_nothing_to_return(embedded):
+    none = embedded.copy()
+    none.varm["X_sgr"] = np.full_like(none.varm["X_sgr"], np.nan)
+    with pytest.raises(InputError, match="no gene with a representation"):
+        sigel.tl.genes_as_obs(none, key="sgr")

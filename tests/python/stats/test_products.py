@@ -50,6 +50,14 @@ def test_a_column_does_not_hang_on_the_others(threads):
     np.testing.assert_array_equal(whole[:, 7:8], sparse_product(left, right[:, 7:8]))
 
 
+def test_a_matrix_stored_by_columns_has_the_same_product(threads, monkeypatch):
+    threads(2)
+    monkeypatch.setattr(products, "LEAST_WORK", 1)
+    rng = np.random.default_rng(0)
+    left, right = sparse.random(40, 9, 0.3, format="csc", rng=rng), rng.standard_normal((9, 3))
+    np.testing.assert_allclose(sparse_product(left, right), left @ right, rtol=1e-12)
+
+
 def test_what_is_wrong_in_a_thread_is_raised(threads, monkeypatch):
     threads(2)
     monkeypatch.setattr(products, "LEAST_WORK", 1)
