@@ -28,12 +28,12 @@ def domains(
     Parameters
     ----------
     adata
-        An AnnData with the results of `sigel.tl.domains`; only read.
+        An AnnData with the results of `sigel.tl.domains`, or, with `color`, any with coordinates; only read.
     key
         `key_added` of that call.
     color
         Column of `obs` shown instead of the domains, categories or numbers: known labels, or
-        `"sigel_domain_prob"` for where the starts disagree.
+        `"sigel_domain_prob"` for where the starts disagree. No domains are needed for it.
     spatial_key
         Key in `obsm` of the coordinates; default: that of the call.
 
@@ -47,7 +47,7 @@ def domains(
     Raises
     ------
     InputError
-        When there are no domains under `key`, or no such column or coordinates.
+        When there are no domains under `key`, and no `color`; or no such column or coordinates.
 
     Examples
     --------
@@ -57,7 +57,10 @@ def domains(
     >>> figure = sigel.pl.domains(adata)
     """
     plt = pyplot()
-    info = stored(adata, key)
+    check_section(adata)
+    # A key that was named is meant; without one a column of any object is shown.
+    without = color is not None and key == "sigel" and not _has_domains(adata, key)
+    info: Mapping[str, Any] = {} if without else stored(adata, key)
     if color is not None and not (isinstance(color, str) and color in adata.obs):
         raise InputError("color", unknown_name(color, adata.obs), "a column of adata.obs", "Leave color out.")
     column = Keys(key).domain if color is None else color
@@ -149,6 +152,11 @@ def domain_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
     bar.ax.tick_params(labelsize=8)
     tissue.suptitle("share of seeds in which a spot kept its domain", fontsize=10)
     return figure
+
+
+def _has_domains(adata: AnnData, key: str) -> bool:
+    value = adata.uns.get(key)
+    return isinstance(value, Mapping) and "domains" in value and Keys(key).domain in adata.obs
 
 
 def stored(adata: AnnData, key: str) -> Mapping[str, Any]:

@@ -210,6 +210,16 @@ def test_another_column_is_shown_in_the_same_way(adata):
     assert len(numbers.axes) == 2
 
 
+def test_another_column_needs_no_domains(adata):
+    drawn = legend(pl.domains(adata, color="region"))
+    del adata.uns["sigel"], adata.obs["sigel_domain"]
+    assert legend(pl.domains(adata, color="region")) == drawn
+    with pytest.raises(InputError, match="`key`"):
+        pl.domains(adata)
+    with pytest.raises(InputError, match="`key`"):
+        pl.domains(adata, key="coarse", color="region")
+
+
 def test_numbers_that_look_like_text_stand_in_their_order_and_odd_names_are_drawn(adata):
     adata.obs["sigel_domain"] = np.arange(adata.n_obs) % 12 + 1
     assert [name.split()[0] for name in legend(pl.domains(adata))] == [str(k) for k in range(1, 13)]
