@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-python test-r bench vignettes dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-python test-r bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -45,6 +45,9 @@ dist: setup ## Build the wheel, the Python and the R source package, with the en
 
 vignettes: setup ## Build the vignettes into build/vignettes/, or one: make vignettes ONLY=get-started
 	@. tools/env.sh && Rscript tools/vignettes.R $(ONLY)
+
+docs: setup ## Run the notebooks and build the site into build/docs/ (and the R package's, where pkgdown is installed)
+	@. tools/env.sh && python tools/docs.py
 
 format: setup ## Format the Python and R sources in place
 	@. tools/env.sh && ruff check --fix-only -q --extend-exclude .rlib . && ruff format --extend-exclude .rlib . && air format R tests/testthat tools

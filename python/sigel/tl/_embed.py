@@ -116,7 +116,7 @@ def embed(
 
     I. With B the eigenimages of all genes over a prior that images are smooth, lambda the variance of the
     signal along them, both without what the gene itself contributes, a the size of its image before scaling,
-    A the D leading directions, f the projection of a masked autoencoder (He et al. 2022),
+    A the D leading directions, f the projection of a masked autoencoder (He et al. 2022), ::
 
         w = lambda / (lambda + s^2) * B'x,    v = (a w, pole) / |(a w, pole)|,
         z = sqrt(D) u / |u|,    u = A'v + f(x).
