@@ -69,7 +69,7 @@ def write_gallery() -> None:
             file = folder / f"{notebook.stem}-{number}.png"
             file.write_bytes(base64.b64decode(png))
             lines += [f":::{{figure}} _pictures/{file.name}", f":alt: {heading}", ""]
-            lines += [f"{heading}: {{py:func}}`{call}`", ":::", ""]
+            lines += [f"{{py:func}}`{call}`: {heading}", ":::", ""]
     (HERE / "gallery.md").write_text("\n".join(lines), encoding="utf-8")
 
 
