@@ -62,7 +62,7 @@ test_that("spatial genes, domains, terms and genes that change are shown where t
   page <- written(run, gene.sets = sets, disease.genes = table)
   expect_match(page, "The tissue with its 3 domains", fixed = TRUE)
   called <- sum(SpatialGenes(run)$qval < 0.05, na.rm = TRUE)
-  expect_match(page, sprintf("%d genes with q &lt; 0.05", called), fixed = TRUE)
+  expect_match(page, sprintf("; %d have q &lt; 0.05", called), fixed = TRUE)
   expect_match(page, SpatialGenes(run)$gene[1L], fixed = TRUE)
   expect_match(page, "The first 2 of 2 genes; 1 change pattern", fixed = TRUE)
   first <- GeneGroupEnrichment(run, sets)

@@ -28,6 +28,7 @@ def report(
     disease_genes: Path | None = None,
     method: Literal["tsne", "pca"] = "tsne",
     spatial_key: str | None = None,
+    section_key: str | None = None,
     key: str = "sigel",
     config: str | None = None,
     seed: int = 0,
@@ -48,6 +49,9 @@ def report(
     disease_genes
         Table that sigel compare wrote (.json, with all that is known of it, .csv, else with tabs), shown
         beside the section.
+    section_key
+        Column of obs that tells several sections apart. Default: that of the fit or of the domains under
+        --key.
     method
         How the map is laid out: tsne (a minute for 16,000 genes) or pca.
     config
@@ -74,6 +78,7 @@ def report(
         method=method,
         layer=read.layer,
         spatial_key=spatial_key,
+        section_key=section_key,
         key=key,
         config=settings,
         seed=seed,

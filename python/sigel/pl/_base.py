@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _HEXAGON = np.array([[2, 0], [1, 3], [-1, 3], [-2, 0], [-1, -3], [1, -3]]) / 3
 _SQUARE = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) / 2
 
+# Genes whose q-value is below are called.
+CALLED = 0.05
+
 
 def pyplot() -> Any:
     """`matplotlib.pyplot`, or a message that says how to get it."""

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.pl._base import pyplot
+from sigel.pl._base import CALLED, pyplot
 from sigel.pl._names_beside import name_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CALLED = 0.05
 _CALLED, _OTHERS = "#c8553d", "#c3cad1"
 _ARROW = {"arrowstyle": "-|>", "color": _CALLED, "lw": 1.1, "shrinkA": 0, "shrinkB": 0}
 # Bent, as many of them begin and end at the same genes.

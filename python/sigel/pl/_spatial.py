@@ -9,7 +9,7 @@ import numpy as np
 from sigel.errors import InputError
 from sigel.images.section import check_section
 from sigel.keys import Keys
-from sigel.pl._base import pyplot
+from sigel.pl._base import CALLED, pyplot
 from sigel.pl._names_beside import name_beside
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CALLED = 0.05
 _CALLED, _OTHERS = "#c8553d", "#9aa5b1"
 _LOWEST = 1e-300  # where a p-value is below what numbers can hold
 

@@ -127,8 +127,13 @@ def _about(found: Found) -> dict[str, Any]:
         "n_pixels": images.raster.n_pixels,
         "n_sections": len(images.raster.parts),
         "key": found.keys.base,
-        "simulated": bool(adata.uns.get("simulated", False)) or "simulation" in adata.uns,
+        "simulated": _is_true(adata.uns.get("simulated")),
     }
+
+
+def _is_true(value: Any) -> bool:
+    """Whether that is the one value True: others use names as common as that for tables of their own."""
+    return np.ndim(value) == 0 and isinstance(np.asarray(value).item(), bool) and bool(value)
 
 
 def _data(genes: Genes, groups: Groups | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.keys import NO_PATTERN, Keys
 from sigel.pl._colours import in_order
-from sigel.tl._fits import images_as_fitted, info_under
+from sigel.tl._fits import as_fitted, images_as_fitted, info_under, places_told
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -77,7 +77,9 @@ class Found:
         return self.adata.var_names.to_numpy(dtype=object).astype(str).astype(object)
 
 
-def found_in(adata: AnnData, key: str, layer: str | None, spatial_key: str | None) -> Found:
+def found_in(
+    adata: AnnData, key: str, layer: str | None, spatial_key: str | None, section_key: str | None = None
+) -> Found:
     """Look for results, and make images as those of the fit.
 
     Parameters
@@ -86,8 +88,8 @@ def found_in(adata: AnnData, key: str, layer: str | None, spatial_key: str | Non
         The object.
     key
         Base of the keys.
-    layer, spatial_key
-        As in `sigel.tl.embed`; None: those of the fit.
+    layer, spatial_key, section_key
+        As in `sigel.tl.embed`; None: those of the fit, else of domains.
 
     Raises
     ------
@@ -105,14 +107,21 @@ def found_in(adata: AnnData, key: str, layer: str | None, spatial_key: str | Non
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
         raise InputError("key", found, "results of sigel.tl.embed, spatial_genes or domains", fix)
     images = images_as_fitted(
-        adata, key=key, layer=layer, spatial_key=spatial_key, config=None, model=None, told=False
+        adata,
+        key=key,
+        layer=layer,
+        spatial_key=spatial_key,
+        config=None,
+        model=None,
+        section_key=section_key,
+        told=False,
     )
     return Found(
         adata=adata,
         keys=keys,
         info=info,
         images=images,
-        layer=info.get("layer") or None if layer is None else layer,
+        layer=as_fitted(places_told(info), layer, spatial_key)["layer"],
         representations=None if z is None else np.asarray(z, dtype=np.float64),
         group=group,
         groups=groups,

@@ -14,6 +14,7 @@ from sigel.config.report import ReportConfig
 from sigel.images.section import values_of
 from sigel.keys import NO_PATTERN
 from sigel.report._found import Found
+from sigel.report._tables import p_value
 from sigel.tasks.gene_map import Method, gene_map
 from sigel.tasks.similar_genes import expression_level, similar_genes
 
@@ -41,8 +42,10 @@ class Genes:
         Its nearest genes, as numbers of these genes; None where nothing was embedded.
     similarity, random_95
         Of the nearest: cosine, and what 95 of 100 random genes of their expression stay below.
-    rank, effect
+    rank, effect, qval
         Of the test of spatial genes; None where it was not made.
+    n_tested
+        Genes that the test has an answer for, with those that are not here.
     """
 
     names: np.ndarray
@@ -55,6 +58,8 @@ class Genes:
     random_95: np.ndarray | None
     rank: np.ndarray | None
     effect: np.ndarray | None
+    qval: np.ndarray | None
+    n_tested: int
 
     @property
     def at(self) -> dict[str, int]:
@@ -101,6 +106,8 @@ def genes_of(found: Found, first: Sequence[str], config: ReportConfig, *, method
         random_95=random_95,
         rank=None if spatial is None else spatial["rank"].to_numpy(),
         effect=None if spatial is None else spatial["effect"].to_numpy(),
+        qval=None if spatial is None else spatial["qval"].to_numpy(),
+        n_tested=0 if found.spatial is None else int(np.isfinite(found.spatial["qval"]).sum()),
     )
 
 
@@ -188,5 +195,7 @@ def for_page(genes: Genes) -> dict[str, Any]:
         "random": packed(percent[1], "int8"),
         "n_near": 0 if genes.near is None else int(genes.near.shape[1]),
         "rank": packed(rank, wide),
+        "q": None if genes.qval is None else [p_value(one) for one in genes.qval],
+        "n_tested": f"{genes.n_tested:,}",
         "effect": packed(share, "uint8"),
     }

@@ -58,7 +58,7 @@ class Groups:
     shown
         The largest; that of genes without a pattern last.
     n_all
-        How many have genes.
+        How many have genes; genes without a pattern are none.
     tiles
         Levels of their mean images, `(n, height, width)`.
     limits
@@ -69,6 +69,16 @@ class Groups:
     n_all: int
     tiles: np.ndarray
     limits: tuple[float, float]
+
+    @property
+    def n_shown(self) -> int:
+        """How many of them are shown."""
+        return sum(one.name != NO_PATTERN for one in self.shown)
+
+    @property
+    def n_flat(self) -> int:
+        """How many genes have no pattern."""
+        return sum(one.n_genes for one in self.shown if one.name == NO_PATTERN)
 
 
 def groups_of(found: Found, frame: Frame, config: ReportConfig, gene_sets: GeneSets | None) -> Groups | None:
@@ -115,7 +125,7 @@ def groups_of(found: Found, frame: Frame, config: ReportConfig, gene_sets: GeneS
         )
         for label, one in zip(shown, made, strict=True)
     ]
-    return Groups(listed, len(labels), tiles, limits)
+    return Groups(listed, sum(name != NO_PATTERN for name in labels), tiles, limits)
 
 
 def _title(label: str, term: str | None) -> str:

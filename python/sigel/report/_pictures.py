@@ -39,7 +39,8 @@ class Frame:
         `(height * width, n_pixels)`: what each pixel of the section adds to each of the tile. Rows sum to 1
         within the tissue, and to 0 beside it.
     size
-        Width and height of what a tile shows, in the units of the coordinates.
+        Width and height of what a tile shows: of one section in the units of the coordinates, of several in
+        spacings of their pixels.
     """
 
     shape: tuple[int, int]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from sigel.nn.mixture.n_groups import best_number
+from sigel.pl._base import CALLED
 from sigel.pl._stability import DISSOLVED, FOUND_AGAIN
 from sigel.report._found import Found
 from sigel.report._genes import Genes
 from sigel.report._tables import Table, number
 
-CALLED = 0.05
 Row = list[str]
 
 
@@ -72,7 +72,7 @@ def _training(history: Mapping[str, Any] | None) -> list[Row]:
         kept = int(kept_epoch[at[-1]]) if np.isfinite(kept_epoch[at[-1]]) else 0
         reached = own[kept - 1] if 0 < kept <= len(own) else better(own)
         lower = "lower is better" if better is np.nanmin else "higher is better"
-        said = f"epoch {kept} was kept" if kept else "training did not help and was not kept"
+        said = f"epoch {kept} was kept" if kept else "no gain beyond two standard errors: not kept"
         rows.append([what, number(reached), f"{number(begun[at[-1]])} before training ({lower})", said])
     return rows
 
@@ -165,6 +165,8 @@ def _domains(found: Found) -> list[Row]:
         if len(at) and "found_again" in table:
             value = float(np.asarray(table["found_again"])[at[0]])
             said = "the largest number of domains that independent halves of the counts both have"
+            if value < FOUND_AGAIN:
+                said = "no number of domains is found again in halves of the counts"
             beside = f"{FOUND_AGAIN:g}, the bound of a domain that is found again"
             rows.append(["Worst domain in halves of the counts (Jaccard)", number(value), beside, said])
     column = found.adata.obs.get(found.keys.domain_prob)

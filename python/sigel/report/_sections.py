@@ -11,12 +11,11 @@ import pandas as pd
 from sigel import pl
 from sigel.config.report import ReportConfig
 from sigel.errors import InputError
+from sigel.pl._base import CALLED
 from sigel.report._calls import Calls
 from sigel.report._figures import Picture, picture
 from sigel.report._found import Found
 from sigel.report._tables import Table, number, p_value, written
-
-CALLED = 0.05
 
 
 class Absent(NamedTuple):
@@ -52,9 +51,7 @@ def training_of(found: Found, calls: Calls) -> Part:
         return Part(absent=[Absent("The object does not hold how training went.")])
     stage = np.asarray(history["stage"]).astype(str) if "stage" in history else np.array([])
     if "loss" not in history or not np.isin(stage, ["eigenimages", "groups"], invert=True).any():
-        return Part(
-            absent=[Absent("Nothing was trained: the preset “fast” stops after eigenimages and groups.")]
-        )
+        return Part(absent=[Absent("Nothing was trained.")])
     drawn = picture(
         lambda: pl.history(found.adata, key=found.keys.base),
         alt="Training curves: the loss and its terms by epoch, a panel each.",
@@ -84,7 +81,7 @@ def spatial_of(found: Found, config: ReportConfig, calls: Calls) -> Part:
     called = int((table["qval"] < CALLED).sum())
     tested = int(np.isfinite(table["qval"]).sum())
     listed = Table(
-        f"The {len(rows)} clearest of {called:,} genes with q < {CALLED:g}; {tested:,} were tested",
+        f"The first {len(rows)} of {tested:,} tested genes; {called:,} have q < {CALLED:g}",
         ["rank", "score (z)", "effect", "p", "q", *(["group"] if found.group is not None else [])],
         rows,
         genes=[str(found.names[k]) for k in first.index],
@@ -126,27 +123,23 @@ def domains_of(found: Found, calls: Calls) -> Part:
         return Part(absent=[Absent("No domains were looked for.", calls["domains"])])
     key = found.keys.base
     n = found.adata.obs[found.keys.domain].nunique()
+    prob, votes = found.keys.domain_prob, str(told.get("method", "")) == "mixture"
+    has_prob = prob in found.adata.obs and found.adata.obs[prob].notna().any()
+    seen_in = "in how many partitions" if votes else "with what probability"
     drawn = [
         picture(
             lambda: pl.domains(found.adata, key=key),
             alt=f"The tissue with its {n} domains, a colour each.",
             read="Each spot lies at its place on the section and has the colour of its domain; the legend "
             "has the number of spots.",
-            beware="The border of two domains is a decision where tissue changes by degrees: see in how many "
-            "partitions a spot is where it is.",
+            beware="The border of two domains is a decision where tissue changes by degrees"
+            + (f": see {seen_in} a spot is where it is." if has_prob else "."),
         )
     ]
-    prob = found.keys.domain_prob
     # Where all agree on every spot there is nothing to be seen.
-    if prob in found.adata.obs and found.adata.obs[prob].nunique() > 1:
-        drawn.append(
-            picture(
-                lambda: pl.domains(found.adata, key=key, color=prob),
-                alt="The tissue with the share of partitions that put each spot in its domain.",
-                read="Bright spots are in their domain in most partitions, dark ones in few.",
-                beware="Partitions of one method agree on its mistakes, too.",
-            )
-        )
+    if has_prob and found.adata.obs[prob].nunique() > 1:
+        words = _SHARE if votes else _POSTERIOR
+        drawn.append(picture(lambda: pl.domains(found.adata, key=key, color=prob), **words))
     absent: list[Absent] = []
     if told.get("stability") is not None and found.keys.domain_stability in found.adata.obs:
         drawn.append(
@@ -161,6 +154,19 @@ def domains_of(found: Found, calls: Calls) -> Part:
     elif str(told.get("method")) != "reference":
         absent = [Absent("How stable the domains are was not tried.", calls["domain_stability"])]
     return Part(pictures=drawn, absent=absent)
+
+
+# Of the number beside each domain: a share of partitions for mixtures, a posterior for other methods.
+_SHARE = {
+    "alt": "The tissue with the share of partitions that put each spot in its domain.",
+    "read": "Bright spots are in their domain in most partitions, dark ones in few.",
+    "beware": "Partitions of one method agree on its mistakes, too.",
+}
+_POSTERIOR = {
+    "alt": "The tissue with the probability of each spot's domain.",
+    "read": "Bright spots are in their domain with a high probability, dark ones may be in another.",
+    "beware": "A probability is that of a model: where the model does not fit, it is sure and wrong.",
+}
 
 
 def disease_of(table: pd.DataFrame | None, config: ReportConfig, calls: Calls) -> Part:

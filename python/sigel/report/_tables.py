@@ -58,14 +58,16 @@ def number(value: Any, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(0.12345), number(1234567), number(float("nan"))
-    ('0.123', '1,234,567', '–')
+    >>> number(0.12345), number(999.7), number(1234567), number(float("nan"))
+    ('0.123', '1,000', '1,234,567', '–')
     """
     if value is None or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return NOTHING
     if isinstance(value, int | np.integer) or (float(value).is_integer() and abs(value) < 1e15):
         return f"{int(value):,}"
-    return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
+    # Rounded first: 99.96 is no number below 100 in three digits.
+    text = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(float(text)) >= 10 ** (digits - 1) else text
 
 
 def p_value(value: float, log: float = math.nan) -> str:

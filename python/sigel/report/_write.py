@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from sigel.config.report import ReportConfig
@@ -33,6 +34,7 @@ def write_report(
     method: Method = "tsne",
     layer: str | None = None,
     spatial_key: str | None = None,
+    section_key: str | None = None,
     key: str = "sigel",
     config: ReportConfig | dict[str, Any] | None = None,
     seed: int = 0,
@@ -61,7 +63,11 @@ def write_report(
     method
         How the map is laid out, as in `sigel.pl.gene_map`: `"tsne"` (a minute for 16,000 genes) or `"pca"`.
     layer, spatial_key
-        As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
+        As in `sigel.tl.embed`; default: those of the fit or of domains under `key`, else `X` and
+        `"spatial"`.
+    section_key
+        Column of `obs` that tells several sections apart, for what does not store it, as spatial genes;
+        default: that of the fit or of domains under `key`.
     key
         `key_added` of `sigel.tl.embed`.
     config
@@ -108,6 +114,7 @@ def write_report(
         method=method,
         layer=layer,
         spatial_key=spatial_key,
+        section_key=section_key,
         key=key,
         config=config,
         seed=seed,
@@ -126,7 +133,9 @@ def write_in_words_of(
     adata, path, overwrite, asked
         As in `write_report`.
     """
-    place = _checked_place(path, overwrite=overwrite)
+    if not isinstance(overwrite, bool | np.bool_):
+        raise InputError("overwrite", repr(overwrite)[:60], "True or False", "Leave it out.")
+    place = _checked_place(path, overwrite=bool(overwrite))
     text = page_of(adata, calls=calls, **asked)
     try:
         with drafted(place) as draft:
@@ -149,6 +158,7 @@ def page_of(
     method: Method = "tsne",
     layer: str | None = None,
     spatial_key: str | None = None,
+    section_key: str | None = None,
     key: str = "sigel",
     config: ReportConfig | dict[str, Any] | None = None,
     seed: int = 0,
@@ -157,9 +167,13 @@ def page_of(
 
     Parameters
     ----------
-    adata, calls, title, gene_sets, disease_genes, method, layer, spatial_key, key, config, seed
+    adata, calls, title, gene_sets, disease_genes, method, layer, spatial_key, section_key, key, config, seed
         As in `write_in_words_of`.
     """
+    if section_key is not None and not isinstance(section_key, str):
+        raise InputError(
+            "section_key", repr(section_key)[:60], "the name of a column of obs", "Leave it out."
+        )
     for package in ("jinja2", "matplotlib"):
         requires(package, "sigel.report", "a report")
     check_key(key, "key")
@@ -175,7 +189,7 @@ def page_of(
         seed=seed,
         calls=calls,
     )
-    return composed(found_in(adata, key, layer, spatial_key), asked)
+    return composed(found_in(adata, key, layer, spatial_key, section_key), asked)
 
 
 def _settings(config: ReportConfig | dict[str, Any] | None) -> ReportConfig:

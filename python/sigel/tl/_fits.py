@@ -35,14 +35,24 @@ def images_as_fitted(
     spatial_key: str | None,
     config: ImageConfig | dict[str, Any] | None,
     model: SIGEL | None,
+    section_key: str | None = None,
     told: bool = True,
 ) -> GeneImages:
-    """Images of a section; what is not given is as in the model, else as in the fit under `key`."""
+    """Images of a section; what is not given is as in the model, else as in the fit or domains there."""
     info = info_under(adata, key)
-    given = as_fitted(info, layer, spatial_key)
-    section_key = info.get("section_key") or None
+    told_places = places_told(info)
+    given = as_fitted(told_places, layer, spatial_key)
+    section_key = section_key or str(told_places.get("section_key", "")) or None
     section = Section.from_anndata(adata, **given, section_key=section_key, told=told)
     return GeneImages.from_section(section, image_config(config, info, model))
+
+
+def places_told(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Layer, coordinates and column of sections that a fit left; of each that it did not, as domains did."""
+    of_domains = info.get("domains")
+    sources = (of_domains if isinstance(of_domains, Mapping) else {}, info)
+    names = ("layer", "spatial_key", "section_key")
+    return {name: one[name] for one in sources for name in names if name in one}
 
 
 def as_fitted(info: Mapping[str, Any], layer: str | None, spatial_key: str | None) -> dict[str, Any]:

@@ -16,7 +16,10 @@ pytest.importorskip("matplotlib")
 import sigel
 from reported import NASTY, data_in, full_section, nasty_section, quick_section, without_date
 from sigel.errors import InputError, MissingPackageError
+from sigel.keys import NO_PATTERN
 from sigel.report import write_report
+from sigel.report._found import found_in
+from sigel.report._tables import p_value
 
 
 class Elements(html.parser.HTMLParser):
@@ -84,7 +87,37 @@ def test_the_table_of_spatial_genes_is_that_of_the_object(page):
     var = full_section().var.sort_values("sigel_spatial_rank")
     rows = re.findall(r'<th scope="row">.*?>(Gene\d+)</button>.*?</th>', page)
     assert rows[:10] == var.index[:10].tolist()
-    assert f"{int((var['sigel_spatial_qval'] < 0.05).sum())} genes with q &lt; 0.05" in page
+    called, tested = (var["sigel_spatial_qval"] < 0.05).sum(), var["sigel_spatial_qval"].notna().sum()
+    assert f"The first {min(50, tested)} of {tested} tested genes; {called} have q &lt; 0.05" in page
+    assert data_in(page)["genes"]["n_tested"] == str(tested)
+    assert data_in(page)["genes"]["q"][0] == p_value(
+        var.loc[data_in(page)["genes"]["names"][0], "sigel_spatial_qval"]
+    )
+
+
+def test_genes_without_a_pattern_are_no_group(page):
+    group = full_section().var["sigel_group"]
+    numbered = set(group.dropna()) - {NO_PATTERN}
+    n_flat = int((group == NO_PATTERN).sum())
+    assert f"{len(numbered)} groups have genes; {n_flat} genes without a pattern are in none" in said(page)
+
+
+def test_probabilities_of_other_methods_are_no_shares_of_partitions(page, tmp_path):
+    assert "in how many partitions" in said(page)
+    adata = quick_section()
+    adata.uns["sigel"]["domains"]["method"] = "mclust"
+    adata.obs["sigel_domain_prob"] = np.linspace(0.5, 1.0, adata.n_obs)
+    other = write_report(adata, tmp_path / "a.html", method="pca").read_text("utf-8")
+    assert "partitions" not in other
+    assert "the probability of each spot" in other.replace("&#39;", "'")
+
+
+def test_only_what_the_package_simulated_is_called_simulated(tmp_path):
+    adata = quick_section()
+    adata.uns["simulated"] = np.array([True, True])
+    page = write_report(adata, tmp_path / "a.html", method="pca").read_text("utf-8")
+    assert "simulation" in adata.uns
+    assert "This section is simulated" not in page
 
 
 def test_absent_results_are_named_with_the_call_that_makes_them(tmp_path):
@@ -93,7 +126,8 @@ def test_absent_results_are_named_with_the_call_that_makes_them(tmp_path):
     text = said(write_report(adata, tmp_path / "a.html", method="pca").read_text("utf-8"))
     for call in ("spatial_genes(adata)", "domains(adata)", "group_stability(adata)"):
         assert f"sigel.tl.{call}" in text
-    assert "Nothing was trained" in text
+    assert "Nothing was trained. " in text
+    assert "preset" not in text.split("Training", 2)[2].split("Map of genes")[0]
     for word in ("Jaccard", "by chance alone", "not kept"):
         assert word not in text  # nothing is said of what was not done
 
@@ -116,6 +150,48 @@ def test_domains_alone_make_a_report(tmp_path):
     bare.uns["sigel"] = {"domains": adata.uns["sigel"]["domains"]}
     page = write_report(bare, tmp_path / "a.html").read_text("utf-8")
     assert "The tissue with its 3 domains" in page
+
+
+@pytest.fixture(scope="module")
+def stacked():
+    """Two sections at the same places, counts and places under other names, with domains alone."""
+    parts = [sigel.datasets.simulated_section(12, 12, 4, 10, 20, seed=k) for k in (0, 1)]
+    adata = anndata.concat(dict(zip("ab", parts, strict=True)), label="slice", index_unique="_")
+    adata.layers["counts"] = adata.X.copy()
+    adata.obsm["places"] = adata.obsm.pop("spatial")
+    adata.obs = adata.obs.drop(columns=["array_row", "array_col"], errors="ignore")
+    quick = {"starts": 1, "windows": [4], "components": [8]}
+    where = {"layer": "counts", "spatial_key": "places", "section_key": "slice"}
+    sigel.tl.domains(adata, 3, config=quick, progress=False, **where)
+    adata.X = np.log1p(adata.X)
+    return adata
+
+
+def test_domains_of_several_sections_are_shown_as_they_were_found(stacked, tmp_path):
+    made = found_in(stacked, "sigel", None, None)
+    assert len(made.images.raster.parts) == 2
+    assert made.layer == "counts"
+    page = write_report(stacked, tmp_path / "a.html").read_text("utf-8")
+    assert "2 sections" in page
+    assert "An image shows" in page
+    assert "in spacings of pixels; sections lie below each other" in page
+    assert "in units of the coordinates" not in page
+    counts = stacked.copy()
+    counts.X = counts.layers["counts"]
+    del counts.uns["sigel"]["domains"]["layer"]
+    theirs = write_report(counts, tmp_path / "b.html").read_text("utf-8")
+    assert data_in(page)["genes"]["names"] == data_in(theirs)["genes"]["names"]
+
+
+def test_a_column_of_sections_that_is_not_stored_is_given(stacked, tmp_path):
+    adata = stacked.copy()
+    del adata.uns["sigel"]
+    where = {"layer": "counts", "spatial_key": "places", "section_key": "slice"}
+    sigel.tl.spatial_genes(adata, score=False, progress=False, **where)
+    page = write_report(adata, tmp_path / "a.html", **where).read_text("utf-8")
+    assert "2 sections" in page
+    with pytest.raises(InputError, match="section_key"):
+        write_report(adata, tmp_path / "b.html", **where | {"section_key": 3})
 
 
 def test_names_that_are_markup_stay_names(tmp_path):
@@ -215,6 +291,7 @@ def test_of_an_h5ad_file_it_is_the_same(tmp_path):
     [
         ({"path": "report.pdf"}, "path", "ends in .html"),
         ({"path": 3}, "path", "ends in .html"),
+        ({"path": "there.html", "overwrite": "no"}, "overwrite", "True or False"),
         ({"path": "no/folder/report.html"}, "path", "a folder that is not there"),
         ({"path": "there.html"}, "path", "overwrite=True"),
         ({"key": "other"}, "key", "unknown here"),

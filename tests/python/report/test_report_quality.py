@@ -33,7 +33,7 @@ def test_training_stands_beside_what_was_known_before_it(rows):
     start, kept = (np.asarray(history[name], float) for name in ("held_out_start", "kept_epoch"))
     at = np.flatnonzero(np.isfinite(start))[-1]
     assert beside.startswith(number(float(start[at])))
-    assert ("not kept" in said) == (kept[at] == 0)
+    assert (said == "no gain beyond two standard errors: not kept") == (kept[at] == 0)
     held = np.asarray(history["held_out"], float)
     own = held[np.asarray(history["stage"]) == "pretrain"]
     expected = np.nanmin(held) if kept[at] == 0 else own[int(kept[at]) - 1]
@@ -94,6 +94,10 @@ def test_the_number_of_domains_stands_beside_its_bound():
     row = rows_of(adata)["Worst domain in halves of the counts (Jaccard)"]
     assert row[1] == "0.8"
     assert "0.75" in row[2]
+    assert row[3].startswith("the largest number")
+    told["number"]["found_again"] = np.array([0.6, 0.4, 0.3])
+    row = rows_of(adata)["Worst domain in halves of the counts (Jaccard)"]
+    assert row[3] == "no number of domains is found again in halves of the counts"
 
 
 def test_nothing_is_said_of_what_is_not_there():
@@ -102,6 +106,21 @@ def test_nothing_is_said_of_what_is_not_there():
         adata.uns["sigel"].pop(name, None)
     adata.var = adata.var.drop(columns=[name for name in adata.var if "spatial" in name])
     assert list(rows_of(adata)) == ["Similarity of a gene and its nearest (cosine, median)"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (999.7, "1,000"),
+        (99.96, "100"),
+        (123.4, "123"),
+        (12.34, "12.3"),
+        (-4321.9, "-4,322"),
+        (0.000123, "0.000123"),
+    ],
+)
+def test_numbers_are_read_at_a_glance(value, text):
+    assert number(value) == text
 
 
 def test_cells_of_a_table_are_text():

@@ -2,7 +2,7 @@
 (() => {
   const by = (id) => document.getElementById(id);
   const data = JSON.parse(by("data").textContent);
-  const { names, n_near: nNear } = data.genes;
+  const { names, n_near: nNear, n_tested: nTested, q: qvals } = data.genes;
   const kinds = { Int8Array, Uint8Array, Int16Array, Uint16Array, Uint32Array };
   const unpack = (one) => one && new kinds[one.type](Uint8Array.from(atob(one.bytes), (c) => c.charCodeAt(0)).buffer);
   const of = {};
@@ -42,7 +42,7 @@
   function factsOf(gene) {
     const facts = groupOf(gene) ? [groupOf(gene).title] : [];
     if (of.rank && of.rank[gene]) {
-      facts.push(`rank ${of.rank[gene]} of the spatial genes`, `${of.effect[gene]} % of its variance is spatial`);
+      facts.push(`rank ${of.rank[gene]} of ${nTested} tested, q ${qvals[gene]}`, `${of.effect[gene]} % of its variance is spatial`);
     }
     return facts.join("; ");
   }
