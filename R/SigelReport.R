@@ -18,8 +18,13 @@
 #' @param gene.sets Path of a GMT file or a named list of character vectors, as in
 #'   [GeneGroupEnrichment()]: groups are called after the set that they are richest in.
 #' @param disease.genes What [FindDiseaseGenes()] returned, shown beside the section.
+#' @param group.stability What [FindGeneGroupStability()] returned for this object.
+#' @param domain.stability What [FindSpatialDomainStability()] returned for this object.
 #' @param method How the map is laid out: `"tsne"` (a minute for 16,000 genes) or `"pca"`.
 #' @param assay,image,coordinates,layer As in [FindSpatialGenes()].
+#' @param section Where the object holds several sections, as after `merge()`: the name of the column
+#'   of the meta data that tells them apart. Default: that of [RunSIGEL()], else that of
+#'   [FindSpatialDomains()]; [FindSpatialGenes()] leaves none.
 #' @param reduction Name of the reduction.
 #' @param cluster.name Column of the meta data with the domains; default: that of
 #'   [FindSpatialDomains()] for this reduction.
@@ -57,11 +62,14 @@ SigelReport.Seurat <- function(
   title = NULL,
   gene.sets = NULL,
   disease.genes = NULL,
+  group.stability = NULL,
+  domain.stability = NULL,
   method = c("tsne", "pca"),
   assay = NULL,
   image = NULL,
   coordinates = NULL,
   layer = NULL,
+  section = NULL,
   reduction = "sigel",
   cluster.name = NULL,
   overwrite = FALSE,
@@ -83,15 +91,29 @@ SigelReport.Seurat <- function(
     check_table(disease.genes, c("gene", "effect", "pval", "qval"), "FindDiseaseGenes", call, "disease.genes")
   }
   results <- asked_results(object, reduction, TRUE, call)
-  section <- section_of_run(object, results, assay, image, coordinates, layer, call, told = FALSE)
-  genes <- rownames(section$counts)
-  assay <- assay %||% if (!is.null(results)) SeuratObject::DefaultAssay(results)
-  assay <- choose_assay(object, assay, call)
+  if (!is.null(section)) {
+    check_string(section, "section", "See `names(object[[]])`.", call)
+  }
+  of <- made_of(object, results, assay, layer, section, image, reduction, cluster.name)
+  seen <- section_of_run(
+    object,
+    results,
+    of$assay,
+    image,
+    coordinates,
+    of$layer,
+    call,
+    told = FALSE,
+    section = of$section
+  )
+  genes <- rownames(seen$counts)
+  cells <- colnames(seen$counts)
+  assay <- choose_assay(object, of$assay, call)
   sigel_engine(call)
   held <- list(
-    results = results_for_report(results),
+    results = results_for_report(results, group.stability, call),
     spatial = spatial_for_report(object[[assay]], genes, reduction),
-    domains = domains_for_report(object, colnames(section$counts), reduction, cluster.name, call)
+    domains = domains_for_report(object, cells, reduction, cluster.name, domain.stability, call)
   )
   if (!length(Filter(Negate(is.null), held))) {
     found <- sprintf("no result under the name \"%s\"", reduction)
@@ -99,7 +121,7 @@ SigelReport.Seurat <- function(
     sigel_abort("object", found, wanted, "Call `RunSIGEL()` first, or name its reduction.", call)
   }
   arguments <- list(
-    section = engine_pieces(section),
+    section = engine_pieces(seen),
     path = path.expand(file),
     simulated = !is.null(SeuratObject::Misc(object, "simulated")),
     title = title,
@@ -115,15 +137,38 @@ SigelReport.Seurat <- function(
   invisible(file)
 }
 
+# Assay, layer and column of sections: as asked for, else as in the run, else as domains were found.
+made_of <- function(object, results, assay, layer, section, image, reduction, cluster.name) {
+  if (!is.null(results)) {
+    return(list(assay = assay %||% SeuratObject::DefaultAssay(results), layer = layer, section = section))
+  }
+  column <- cluster.name %||% default_cluster_name(reduction)
+  about <- if (column %in% names(object[[]])) about_domains(object, column)
+  # An image that is named is one section; a column that has gone tells nothing.
+  labels <- if (is.null(image)) intersect(about$section, names(object[[]]))
+  list(
+    assay = assay %||% about$assay,
+    layer = layer %||% about$layer,
+    section = section %||% if (length(labels)) labels
+  )
+}
+
 # What a run left, as the engine takes it; NULL where there was none.
-results_for_report <- function(results) {
+results_for_report <- function(results, stability, call) {
   if (is.null(results)) {
+    if (!is.null(stability)) {
+      fix <- "Call `RunSIGEL()` first, or leave it out."
+      sigel_abort("group.stability", "a table", "NULL, as the object has no groups of genes", fix, call)
+    }
     return(NULL)
   }
   misc <- SeuratObject::Misc(results)
   loadings <- SeuratObject::Loadings(results)
   features <- misc$features
   features$group <- as.character(features$group)
+  if (!is.null(stability)) {
+    check_group_stability(stability, features$group, call)
+  }
   list(
     genes = as.list(rownames(loadings)),
     representations = unname(loadings),
@@ -132,7 +177,33 @@ results_for_report <- function(results) {
     provenance = misc$provenance,
     history = if (!is.null(misc$history)) engine_columns(misc$history),
     bic = if (!is.null(misc$bic)) stats::setNames(as.list(misc$bic$bic), misc$bic$n.groups),
-    made_anew = !is.null(misc$groups)
+    made_anew = !is.null(misc$groups),
+    stability = stability_for_report(stability)
+  )
+}
+
+# A table of the stability of other groups would be shown beside these.
+check_group_stability <- function(table, group, call) {
+  needed <- c("group", "n.genes", "stability", "lowest")
+  check_table(table, needed, "FindGeneGroupStability", call, "group.stability")
+  own <- table(group[!is.na(group) & nzchar(group)])
+  here <- as.integer(own)[match(as.character(table$group), names(own))]
+  if (anyNA(here) || any(here != table$n.genes) || is.null(attr(table, "seeds"))) {
+    fix <- "Give what `FindGeneGroupStability()` returned for this object."
+    found <- "the stability of other groups, or a part of it"
+    sigel_abort("group.stability", found, "that of the object's groups", fix, call)
+  }
+}
+
+# A table of stability as the engine takes it, with what holds for all of its rows; NULL stays NULL.
+stability_for_report <- function(table) {
+  if (is.null(table)) {
+    return(NULL)
+  }
+  list(
+    table = engine_columns(table),
+    ari = as.double(attr(table, "ari")),
+    seeds = as_vector(as.double(attr(table, "seeds")))
   )
 }
 
@@ -148,9 +219,9 @@ spatial_for_report <- function(assay, genes, reduction) {
 }
 
 # Domains of the cells and what is known of them; NULL where there are none. A column that is named has to be there.
-domains_for_report <- function(object, cells, reduction, cluster.name, call) {
+domains_for_report <- function(object, cells, reduction, cluster.name, stability, call) {
   column <- cluster.name %||% default_cluster_name(reduction)
-  if (is.null(cluster.name) && !column %in% names(object[[]])) {
+  if (is.null(cluster.name) && is.null(stability) && !column %in% names(object[[]])) {
     return(NULL)
   }
   found <- domain_results(object, column, call)
@@ -163,7 +234,13 @@ domains_for_report <- function(object, cells, reduction, cluster.name, call) {
     known$number <- engine_columns(about$number)
   }
   labels <- about$section
+  if (!is.null(stability)) {
+    check_stability_table(stability, found$domain[cells], call, "domain.stability")
+  }
+  spots <- attr(stability, "spots")
   list(
+    stability = stability_for_report(stability),
+    spots = if (!is.null(spots)) as_vector(as.double(spots[cells])),
     domain = as_labels(found$domain[cells]),
     prob = if (!is.null(prob)) as_vector(as.double(prob[match(cells, colnames(object))])),
     about = known,

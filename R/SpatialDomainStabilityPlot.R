@@ -68,26 +68,27 @@ SpatialDomainStabilityPlot <- function(
 }
 
 # `domain`: that of each spot of the object, by name.
-check_stability_table <- function(table, domain, call) {
+check_stability_table <- function(table, domain, call, argument = "table") {
   needed <- c("domain", "n.spots", "stability", "lowest")
-  check_table(table, needed, "FindSpatialDomainStability", call)
+  check_table(table, needed, "FindSpatialDomainStability", call, argument)
   spots <- attr(table, "spots")
   if (is.null(spots)) {
     fix <- "Give what `FindSpatialDomainStability()` returned."
-    sigel_abort("table", "a table without its attribute `spots`", "the table as it was returned", fix, call)
+    found <- "a table without its attribute `spots`"
+    sigel_abort(argument, found, "the table as it was returned", fix, call)
   }
   cells <- names(domain)
   outside <- setdiff(cells, names(spots))
   if (length(outside)) {
     found <- sprintf("nothing of %d of %d spots: %s", length(outside), length(cells), some(outside))
     fix <- "Call `FindSpatialDomainStability()` on this object."
-    sigel_abort("table", found, "the spots of the object", fix, call)
+    sigel_abort(argument, found, "the spots of the object", fix, call)
   }
-  check_same_domains(table, domain, call)
+  check_same_domains(table, domain, call, argument)
 }
 
 # A table of another call, or of the whole of which the object is a part, would draw what is not there.
-check_same_domains <- function(table, domain, call) {
+check_same_domains <- function(table, domain, call, argument = "table") {
   own <- table(as.character(domain))
   names <- union(names(own), as.character(table$domain))
   here <- as.integer(own)[match(names, names(own))]
@@ -99,6 +100,6 @@ check_same_domains <- function(table, domain, call) {
     example <- sprintf(": \"%s\" with %d spots, here %d", names[other], there[other], here[other])
     found <- paste0("the stability of other domains", utils::head(example, 1L))
     fix <- "Call `FindSpatialDomainStability(object)` again."
-    sigel_abort("table", found, "that of the object's domains", fix, call)
+    sigel_abort(argument, found, "that of the object's domains", fix, call)
   }
 }

@@ -2,6 +2,7 @@
 
 # Counts as the run under `results` (or NULL) was given them, the place of every cell, and the section of each where the
 # run was of several; all of the cells within the tissue. With `one` an image that is named stands for its own cells.
+# `section`: the column that tells sections apart where it is not that of the run.
 section_of_run <- function(
   object,
   results,
@@ -12,7 +13,8 @@ section_of_run <- function(
   call,
   features = NULL,
   one = FALSE,
-  told = TRUE
+  told = TRUE,
+  section = NULL
 ) {
   counts <- counts_of_run(object, results, assay, layer, call, features)
   if (one && !is.null(image) && is.null(coordinates) && !is.null(column_of_run(results))) {
@@ -23,7 +25,11 @@ section_of_run <- function(
     counts <- if (any(shown)) counts[, shown, drop = FALSE] else counts
   }
   cells <- colnames(counts)
-  labels <- if (is.null(image)) labels_of_run(object, results, cells, call)
+  labels <- if (!is.null(section)) {
+    section_labels(meta_columns(object, section, cells, "section", call)[[1L]], cells, call)
+  } else if (is.null(image)) {
+    labels_of_run(object, results, cells, call)
+  }
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, labels))
   seen <- within_tissue_of(object, counts, places, call, told)
   list(

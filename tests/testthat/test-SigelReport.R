@@ -81,6 +81,47 @@ test_that("spatial genes alone, or domains alone, make a report, and nothing is 
   expect_refused(written(section), "object", "no result", "RunSIGEL()")
 })
 
+test_that("tables of stability are shown, and those of another object are refused", {
+  skip_without_templates()
+  run <- grouped_section()
+  quick <- list(starts = 1, windows = 4, components = 8)
+  run <- FindSpatialDomains(run, n.domains = 3, config = quick, verbose = FALSE)
+  domains <- FindSpatialDomainStability(run, n.seeds = 1, verbose = FALSE)
+  groups <- FindGeneGroupStability(run, n.seeds = 1, verbose = FALSE)
+  page <- written(run, group.stability = groups, domain.stability = domains)
+  expect_match(page, "Stability of each group over the fits at other seeds", fixed = TRUE)
+  expect_match(page, "Stability of each domain over seeds", fixed = TRUE)
+  expect_match(page, "Stability of domains over 1 more seeds", fixed = TRUE)
+  expect_no_match(page, "was not tried", fixed = TRUE)
+  other <- groups
+  other$n.genes <- other$n.genes + 1
+  expect_refused(written(run, group.stability = other), "group.stability", "other groups")
+  expect_refused(written(run, group.stability = 1), "group.stability", "FindGeneGroupStability")
+  domains$n.spots <- domains$n.spots + 1
+  expect_refused(written(run, domain.stability = domains), "domain.stability", "other domains")
+})
+
+test_that("domains alone of several sections, and spatial genes of them, are shown section by section", {
+  skip_without_templates()
+  section <- small_section()
+  section$slice <- rep(c("a", "b"), length.out = ncol(section))
+  places <- spot_table(section)
+  quick <- list(starts = 1, windows = 4, components = 8)
+  parted <- FindSpatialDomains(
+    section,
+    n.domains = 2,
+    section = "slice",
+    coordinates = places,
+    config = quick,
+    verbose = FALSE
+  )
+  expect_match(written(parted, coordinates = places), "2 sections", fixed = TRUE)
+  tested <- FindSpatialGenes(section, score = FALSE, section = "slice", coordinates = places, verbose = FALSE)
+  expect_no_match(written(tested, coordinates = places), "2 sections", fixed = TRUE)
+  expect_match(written(tested, coordinates = places, section = "slice"), "2 sections", fixed = TRUE)
+  expect_refused(written(tested, section = "no"), "section", "columns of the meta data")
+})
+
 test_that("names that are markup stay names", {
   skip_without_templates()
   read_counts <- getFromNamespace("read_counts", "sigel")

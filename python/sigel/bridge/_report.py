@@ -46,13 +46,13 @@ def report(
         As there.
     results
         Of `embed`: `genes`, `representations` (a row for each of them), `features` (columns `gene`, `group`,
-        `prob`, `status`), `params` and `provenance` (JSON), `history` (columns), `bic`, `made_anew`; None:
-        nothing was embedded.
+        `prob`, `status`), `params` and `provenance` (JSON), `history` (columns), `bic`, `made_anew`,
+        `stability` (`table`, its columns, `ari` and `seeds`, or None); None: nothing was embedded.
     spatial
         Columns of the table of spatial genes, a row for each gene of the section; None: none.
     domains
         `domain` (text, `""`: none) and `prob` of each cell, `about` (what is kept of how they were made),
-        `section` of each cell or None; None: none.
+        `section` of each cell or None, `stability` as for groups and `spots`, that of each cell; None: none.
     simulated
         Whether nothing in the section was measured.
     gene_sets
@@ -146,7 +146,16 @@ def _put_results(made: AnnData, results: Mapping[str, Any], keys: Keys) -> dict[
         info["bic"] = {str(name): float(value) for name, value in results["bic"].items()}
     if results.get("made_anew"):
         info["groups"] = {}
+    if results.get("stability"):
+        info["stability"] = _stability(results["stability"], "group")
     return info
+
+
+def _stability(given: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """What `group_stability` or `domain_stability` leaves; `part` is the column with the names."""
+    columns = {name: np.atleast_1d(np.asarray(values)) for name, values in given["table"].items()}
+    columns[part] = columns[part].astype(str)
+    return columns | {"ari": float(given["ari"]), "seeds": np.atleast_1d(np.asarray(given["seeds"]))}
 
 
 def _put_domains(made: AnnData, domains: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
@@ -159,6 +168,9 @@ def _put_domains(made: AnnData, domains: Mapping[str, Any], keys: Keys) -> dict[
     if domains.get("section") is not None:
         made.obs["section_of_domain"] = names_of(domains["section"])
         about["section_key"] = "section_of_domain"
+    if domains.get("stability"):
+        about["stability"] = _stability(domains["stability"], "domain")
+        made.obs[keys.domain_stability] = np.asarray(domains["spots"], dtype=np.float64).reshape(-1)
     if "number" in about:
         about["number"] = {name: np.asarray(values) for name, values in about["number"].items()}
     return about

@@ -27,9 +27,9 @@ COMMAND_LINE: Calls = {
 R: Calls = {
     "embed": "RunSIGEL(object)",
     "spatial_genes": "FindSpatialGenes(object)",
-    "group_stability": "FindGeneGroupStability(object)",
+    "group_stability": "SigelReport(object, group.stability = FindGeneGroupStability(object))",
     "gene_sets": 'SigelReport(object, gene.sets = "sets.gmt")',
     "domains": "FindSpatialDomains(object)",
-    "domain_stability": "FindSpatialDomainStability(object)",
+    "domain_stability": "SigelReport(object, domain.stability = FindSpatialDomainStability(object))",
     "disease_genes": "SigelReport(object, disease.genes = table)",
 }
