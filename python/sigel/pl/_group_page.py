@@ -113,7 +113,7 @@ def group_page(
     _place(middle, place, inside, method)
     _figures(right, table.loc[group], adata.uns.get(keys.info, {}).get("stability"), group)
     draw_grid(below, raster, rows, _NCOLS, limits=limits, cmap=cmap, label=scale_label(images))
-    figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold")
+    figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold", parse_math=False)
     return figure
 
 
@@ -151,4 +151,4 @@ def _figures(ax: Axes, row: pd.Series, stability: dict[str, np.ndarray] | None, 
     for step, (name, value) in enumerate(lines):
         height = 0.9 - 0.17 * step
         ax.text(0, height, name, transform=ax.transAxes, fontsize=8, color="0.4")
-        ax.text(0, height - 0.075, value, transform=ax.transAxes, fontsize=10)
+        ax.text(0, height - 0.075, value, transform=ax.transAxes, fontsize=10, parse_math=False)

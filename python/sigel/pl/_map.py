@@ -109,7 +109,7 @@ def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: 
         drawn = ax.scatter(
             place[:, 0], place[:, 1], c=values.to_numpy(float), s=size, cmap="viridis", linewidths=0
         )
-        ax.figure.colorbar(drawn, ax=ax, shrink=0.6, label=str(values.name))
+        ax.figure.colorbar(drawn, ax=ax, shrink=0.6).set_label(str(values.name), parse_math=False)
         return
     values = values.astype("category").cat.remove_unused_categories()
     categories = list(values.cat.categories)
@@ -119,9 +119,11 @@ def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: 
         if numbers_on_groups:
             _written(ax, np.median(at, axis=0), str(category), fontweight="bold", fontsize=9, ha="center")
     if not numbers_on_groups and len(categories) <= _MANY:
-        ax.legend(
+        legend = ax.legend(
             title=str(values.name), frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5)
         )
+        for text in (*legend.get_texts(), legend.get_title()):
+            text.set_parse_math(False)
 
 
 def _written(ax: Axes, at: np.ndarray, text: str, offset: tuple[int, int] = (0, 0), **style: Any) -> None:
@@ -135,5 +137,6 @@ def _written(ax: Axes, at: np.ndarray, text: str, offset: tuple[int, int] = (0, 
         textcoords="offset points",
         path_effects=halo,
         va="center",
+        parse_math=False,
         **style,
     )

@@ -31,5 +31,6 @@ def name_beside(ax: Axes, names: np.ndarray, x: np.ndarray, y: np.ndarray, *, le
             fontstyle="italic",
             ha=side,
             va="center",
+            parse_math=False,
             arrowprops={"arrowstyle": "-", "color": "0.6", "lw": 0.6, "shrinkA": 1, "relpos": (tied, 0.5)},
         )

@@ -87,7 +87,8 @@ def draw_stability(
         place, mean[order], s=15 + 105 * size[order] / size.max(), color=shades, zorder=3, linewidths=0
     )
     many = len(mean) > 30
-    ax.set_xticks(place, [label[at] for at in order], rotation=90 if many else 0, fontsize=7 if many else 8)
+    style: dict[str, Any] = {"rotation": 90 if many else 0, "fontsize": 7 if many else 8, "parse_math": False}
+    ax.set_xticks(place, [label[at] for at in order], **style)
     ax.set_xlim(-0.7, len(mean) - 0.3)
     ax.set_ylim(0, 1.04)
     ax.set_xlabel(f"{part} (area of the dot: number of {members})", fontsize=9)

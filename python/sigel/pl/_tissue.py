@@ -184,5 +184,6 @@ def write_names(ax: Axes, part: Part, shades: Shades) -> None:
             va="center",
             fontsize=9,
             fontweight="bold",
+            parse_math=False,
             path_effects=halo,
         )

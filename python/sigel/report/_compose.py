@@ -12,6 +12,7 @@ import pandas as pd
 from sigel._version import __version__
 from sigel.config.report import ReportConfig
 from sigel.errors import warn
+from sigel.keys import IMPUTATION
 from sigel.pl._base import scale_label
 from sigel.report import _sections
 from sigel.report._calls import Calls
@@ -20,7 +21,7 @@ from sigel.report._found import Found
 from sigel.report._genes import Genes, for_page, genes_of
 from sigel.report._groups import Groups, groups_of
 from sigel.report._page import page
-from sigel.report._pictures import N_LEVELS, Frame, across, limits_over, sprite, tiles_of
+from sigel.report._pictures import N_LEVELS, Frame, across, limits_over, most, sprite, tiles_of
 from sigel.report._quality import quality_of
 from sigel.report._run import commands_of, left_out_of, runs_of
 from sigel.report._tables import number
@@ -110,7 +111,8 @@ def composed(found: Found, asked: Asked) -> str:
         without = f"{bare / 1e6:.2f} MB without an image of a gene, more than max_mb={config.max_mb:g}"
         fix = "Raise max_mb, or lower n_top, n_neighbors or max_groups."
         warn(f"The report takes {without}: no gene has one. {fix}")
-    tiles = _fitting(found, frame, pictured, limits, room)
+    within = max(most(frame.shape) - len(of_groups), 0)
+    tiles = _fitting(found, frame, pictured[:within], limits, room)
     return _filled(np.concatenate([of_groups, tiles]), len(tiles), given, data)
 
 
@@ -127,6 +129,8 @@ def _about(found: Found) -> dict[str, Any]:
         "n_pixels": images.raster.n_pixels,
         "n_sections": len(images.raster.parts),
         "key": found.keys.base,
+        "imputed": IMPUTATION in adata.uns,
+        "n_trusted": int(adata.var["trusted"].isin([True]).sum()) if "trusted" in adata.var else None,
         "simulated": _is_true(adata.uns.get("simulated")),
     }
 
@@ -166,7 +170,8 @@ def _fitting(
 def _filled(tiles: np.ndarray, n: int, given: dict[str, Any], data: dict[str, Any]) -> str:
     """The page with these tiles, those of groups first; `n` genes are taken to have theirs among them."""
     height, width = tiles.shape[1:]
-    tile = {"height": height, "width": width, "first": len(data["groups"]), "n": n}
+    tile: dict[str, int] = {"height": height, "width": width, "first": len(data["groups"]), "n": n}
+    tile["full"] = len(tiles) >= most((height, width))
     tile["across"] = min(across((height, width)), max(len(tiles), 1))
     return page(
         **given, data=data | {"tile": tile}, sprite=address(sprite(tiles, viridis(N_LEVELS))), tile=tile

@@ -97,6 +97,7 @@ def found_in(
         When there is no result under the key, or there are no counts or coordinates to make images of.
     """
     info, keys = info_under(adata, key), Keys(key)
+    _check_text(adata)
     z = adata.varm.get(keys.representation)
     group, groups = _groups(adata, keys)
     spatial = _spatial(adata, keys)
@@ -129,6 +130,25 @@ def found_in(
     )
 
 
+def _check_text(adata: AnnData) -> None:
+    """Refuse names of genes that no file can hold."""
+    for name in adata.var_names.astype(str):
+        if not is_text(name):
+            fix = "Rename these genes."
+            raise InputError("adata.var_names", ascii(name)[:60], "names that are Unicode", fix)
+
+
+def is_text(text: str) -> bool:
+    """Whether a file in UTF-8 can hold it: halves of a pair of surrogates are no characters.
+
+    Parameters
+    ----------
+    text
+        Any.
+    """
+    return not any("\ud800" <= one <= "\udfff" for one in text)
+
+
 def _groups(adata: AnnData, keys: Keys) -> tuple[np.ndarray | None, list[str]]:
     if keys.group not in adata.var:
         return None, []
@@ -144,5 +164,10 @@ def _spatial(adata: AnnData, keys: Keys) -> pd.DataFrame | None:
     if not {columns["effect"], columns["qval"], columns["rank"]} <= set(adata.var):
         return None
     there = {name: column for name, column in columns.items() if column in adata.var}
-    table = adata.var[list(there.values())].astype(np.float64)
+    try:
+        table = adata.var[list(there.values())].astype(np.float64)
+    except (ValueError, TypeError) as error:
+        found = f"columns {', '.join(there.values())} that are no numbers"[:120]
+        fix = "Call sigel.tl.spatial_genes again."
+        raise InputError("adata.var", found, "the numbers of sigel.tl.spatial_genes", fix) from error
     return table.set_axis(list(there), axis=1).reindex(columns=list(_SPATIAL)).reset_index(drop=True)

@@ -20,6 +20,8 @@ from sigel.tasks.similar_genes import expression_level, similar_genes
 
 # Places on the map are whole numbers up to this one.
 _WIDE = 4000
+# What stands for a similarity that is not known.
+_MISSING = -128
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def for_page(genes: Genes) -> dict[str, Any]:
     rank = None if genes.rank is None else np.nan_to_num(genes.rank, nan=0)
     share = None if genes.effect is None else np.rint(100 * np.nan_to_num(genes.effect, nan=0)).clip(0, 100)
     percent = [
-        None if one is None else np.rint(100 * np.nan_to_num(one)).clip(-100, 100)
+        None if one is None else np.nan_to_num(np.rint(100 * one).clip(-100, 100), nan=_MISSING)
         for one in (genes.similarity, genes.random_95)
     ]
     return {

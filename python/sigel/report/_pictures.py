@@ -21,6 +21,8 @@ from sigel.pl._base import limits_of
 N_LEVELS = 15
 # No picture is wider: browsers refuse textures beyond 16,384 pixels.
 _WIDEST = 4096
+# Nor higher.
+_TALLEST = 16_384
 # Images that are drawn at a time.
 _BATCH = 512
 # Spacings of pixels within which a point beside all of them is tissue: the corner of a square is 0.71 away.
@@ -138,6 +140,17 @@ def across(shape: tuple[int, int]) -> int:
         Height and width of a tile.
     """
     return max(1, _WIDEST // shape[1])
+
+
+def most(shape: tuple[int, int]) -> int:
+    """How many tiles have room in a picture that browsers show.
+
+    Parameters
+    ----------
+    shape
+        Height and width of a tile.
+    """
+    return across(shape) * max(1, _TALLEST // shape[0])
 
 
 def sprite(tiles: np.ndarray, palette: np.ndarray) -> bytes:

@@ -66,9 +66,9 @@ def _training(history: Mapping[str, Any] | None) -> list[Row]:
             continue
         values, begun = (np.asarray(history[one], dtype=float) for one in (name, start))
         at = np.flatnonzero(np.isfinite(begun))
-        if not len(at) or not np.isfinite(values).any():
+        own = values[stage == stage[at[-1]]] if len(at) else values[:0]
+        if not np.isfinite(own).any():
             continue
-        own = values[stage == stage[at[-1]]]
         kept = int(kept_epoch[at[-1]]) if np.isfinite(kept_epoch[at[-1]]) else 0
         reached = own[kept - 1] if 0 < kept <= len(own) else better(own)
         lower = "lower is better" if better is np.nanmin else "higher is better"
@@ -121,12 +121,16 @@ def _nearest(genes: Genes) -> list[Row]:
     if genes.similarity is None or genes.random_95 is None:
         return []
     first, bound = genes.similarity[:, 0], genes.random_95[:, 0]
+    known = np.isfinite(first) & np.isfinite(bound)
+    if not known.any():
+        return []
+    first, bound = first[known], bound[known]
     above = int((first > bound).sum())
     return [
         [
             "Similarity of a gene and its nearest (cosine, median)",
             number(float(np.median(first))),
-            f"{number(float(np.nanmedian(bound)))}: what 95 of 100 random genes of its expression stay below",
+            f"{number(float(np.median(bound)))}: what 95 of 100 random genes of its expression stay below",
             f"{above:,} of {len(first):,} genes have a nearest gene above it; it is the best of all, "
             "and lies there by chance, too: what counts is by how much",
         ]

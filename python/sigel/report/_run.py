@@ -113,14 +113,27 @@ def commands_of(found: Found) -> Table | None:
     found
         What the object holds.
     """
-    told = [json.loads(str(one)) for one in np.atleast_1d(found.adata.uns.get(COMMANDS, []))]
+    told = [_command(str(one)) for one in np.atleast_1d(found.adata.uns.get(COMMANDS, []))]
     if not told:
         return None
     rows = [
-        [str(one.get("command", "")), str(one.get("finished", NOTHING)), number(one.get("wall_time"))]
+        [str(one.get("command", "")), str(one.get("finished", NOTHING)), _seconds(one.get("wall_time"))]
         for one in told
     ]
     return Table("Commands that led to this file", ["command", "finished", "time (s)"], rows)
+
+
+def _command(line: str) -> dict[str, Any]:
+    """What is known of a command; a line that the command line did not write is shown as it is."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {"command": line}
+
+
+def _seconds(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else NOTHING
 
 
 def left_out_of(found: Found) -> Table | None:

@@ -232,4 +232,13 @@ def checked_table(table: object) -> pd.DataFrame | None:
         found = f"a {type(table).__name__}" + (" without its columns" * isinstance(table, pd.DataFrame))
         fix = "Pass the table that sigel.tl.disease_genes returned."
         raise InputError("disease_genes", found, "columns effect, pval and qval, a row a gene", fix)
-    return table
+    if not table.columns.is_unique:
+        twice = str(table.columns[table.columns.duplicated()][0])
+        raise InputError("disease_genes", f"two columns {twice!r}", "each column once", "Drop one of them.")
+    made = table.copy()
+    for name in {"effect", "pval", "qval", "level_effect", "level_qval", "n_donors"} & set(table):
+        made[name] = pd.to_numeric(table[name], errors="coerce")
+        if (made[name].isna() & table[name].notna()).any():
+            fix = "Pass the table that sigel.tl.disease_genes returned."
+            raise InputError("disease_genes", f"{name!r} that is no number", "numbers", fix)
+    return made

@@ -13,11 +13,11 @@ from sigel.errors import InputError
 from sigel.keys import check_key
 from sigel.report._calls import PYTHON, Calls
 from sigel.report._compose import Asked, composed
-from sigel.report._found import found_in
+from sigel.report._found import found_in, is_text
 from sigel.report._sections import checked_table
 from sigel.runtime.drafts import drafted
 from sigel.runtime.requires import requires
-from sigel.tasks.gene_groups.gene_sets import GeneSets
+from sigel.tasks.gene_groups.gene_sets import GeneSets, check_sets
 from sigel.tasks.gene_map import Method, check_method
 
 if TYPE_CHECKING:
@@ -180,16 +180,22 @@ def page_of(
     check_method(method)
     if title is not None and not isinstance(title, str):
         raise InputError("title", repr(title)[:60], "text", "Leave title out.")
+    if title is not None and not is_text(title):
+        raise InputError("title", ascii(title)[:60], "text that is Unicode", "Leave title out.")
     asked = Asked(
         title=title or "SIGEL report",
-        gene_sets=gene_sets,
+        gene_sets=None if gene_sets is None else check_sets(gene_sets),
         disease_genes=checked_table(disease_genes),
         method=method,
         config=_settings(config),
         seed=seed,
         calls=calls,
     )
-    return composed(found_in(adata, key, layer, spatial_key, section_key), asked)
+    try:
+        return composed(found_in(adata, key, layer, spatial_key, section_key), asked)
+    except UnicodeEncodeError as error:
+        around = ascii(error.object[max(error.start - 20, 0) : error.end + 20])[:80]
+        raise InputError("adata", f"{around} in a name", "names that are Unicode", "Rename it.") from error
 
 
 def _settings(config: ReportConfig | dict[str, Any] | None) -> ReportConfig:
@@ -206,7 +212,14 @@ def _checked_place(path: object, *, overwrite: bool) -> Path:
     wanted, fix = "a name that ends in .html", 'For example "report.html".'
     if not isinstance(path, str | Path) or Path(path).suffix.lower() not in (".html", ".htm"):
         raise InputError("path", repr(path)[:80], wanted, fix)
-    place = Path(path).expanduser()
+    try:
+        place = Path(path).expanduser()
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # told below, where that is of the folder
+    except (OSError, RuntimeError, ValueError) as error:
+        found = f"{ascii(str(path))[:80]}, which cannot be written ({error})"[:200]
+        raise InputError("path", found, "a place for a file", "Choose another.") from error
     if not place.parent.is_dir():
         found = f"{str(place)!r}, in a folder that is not there"
         raise InputError("path", found, "a file in a folder that is", "Make the folder first.")

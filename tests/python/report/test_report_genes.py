@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import doctest
 import importlib
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from sigel.config.report import ReportConfig
 from sigel.keys import NO_PATTERN
 from sigel.report._found import found_in
 from sigel.report._genes import for_page, genes_of
+from sigel.report._quality import quality_of
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,15 @@ def test_the_page_can_unpack_what_it_is_given(genes):
     assert (unpacked("x") == genes.place[:, 0]).all()
     np.testing.assert_allclose(unpacked("similarity") / 100, genes.similarity.ravel(), atol=0.006)
     assert (unpacked("rank") == np.nan_to_num(genes.rank)).all()
+
+
+def test_what_is_not_known_of_nearest_genes_is_no_zero(genes, found):
+    unknown = replace(genes, random_95=np.full_like(genes.random_95, np.nan))
+    assert set(base64.b64decode(for_page(unknown)["random"]["bytes"])) == {128}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = quality_of(found, unknown).rows
+    assert not [row for row in rows if "nearest" in row[0]]
 
 
 def test_two_genes_are_each_others_nearest():

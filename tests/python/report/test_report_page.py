@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html.parser
 import re
+import warnings
 from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("jinja2")
@@ -20,6 +22,8 @@ from sigel.keys import NO_PATTERN
 from sigel.report import write_report
 from sigel.report._found import found_in
 from sigel.report._tables import p_value
+
+CHANGES = pd.DataFrame({"effect": [1.0], "pval": [0.1], "qval": [0.1]}, index=["Gene0001"])
 
 
 class Elements(html.parser.HTMLParser):
@@ -268,6 +272,15 @@ def test_the_file_keeps_to_its_size_and_says_who_has_no_image(tmp_path):
     assert "no image" in page
 
 
+def test_the_picture_of_all_genes_is_no_larger_than_browsers_show(tmp_path, monkeypatch):
+    monkeypatch.setattr("sigel.report._pictures._TALLEST", 40)
+    monkeypatch.setattr("sigel.report._pictures._WIDEST", 400)
+    page = write_report(quick_section(), tmp_path / "a.html", method="pca").read_text("utf-8")
+    tile = data_in(page)["tile"]
+    assert tile["first"] + tile["n"] <= tile["across"] * max(1, 40 // tile["height"])
+    assert "so many have room in a picture of 16,384 pixels" in said(page)
+
+
 def test_where_nothing_has_room_that_is_told(tmp_path):
     with pytest.warns(UserWarning, match="Raise max_mb"):
         path = write_report(quick_section(), tmp_path / "a.html", method="pca", config={"max_mb": 0.01})
@@ -300,6 +313,13 @@ def test_of_an_h5ad_file_it_is_the_same(tmp_path):
         ({"config": 3}, "config", "ReportConfig"),
         ({"config": {"max_mb": -1}}, "max_mb", "> 0"),
         ({"disease_genes": 3}, "disease_genes", "effect, pval and qval"),
+        ({"path": "~nouser12/x.html"}, "path", "cannot be written"),
+        ({"path": "a" * 300 + ".html", "overwrite": True}, "path", "cannot be written"),
+        ({"path": "a\0.html"}, "path", "cannot be written"),
+        ({"title": "a\ud800"}, "title", "Unicode"),
+        ({"disease_genes": CHANGES.assign(qval="a")}, "disease_genes", "'qval' that is no number"),
+        ({"disease_genes": pd.concat([CHANGES, CHANGES], axis=1)}, "disease_genes", "two columns"),
+        ({"gene_sets": {"A": 5}}, "gene_sets", "5 for 'A'"),
         ({"gene_sets": "nothing.gmt"}, "gene_sets", "no file"),
     ],
 )
@@ -321,6 +341,44 @@ def test_an_object_without_results_is_told_what_to_call(tmp_path):
         write_report(adata, tmp_path / "a.html")
     with pytest.raises(InputError, match="adata"):
         write_report(np.ones(3), tmp_path / "a.html")
+
+
+def test_names_and_columns_that_cannot_be_are_refused(tmp_path):
+    adata = quick_section()
+    adata.var_names = ["a\udfff", *adata.var_names[1:]]
+    with pytest.raises(InputError, match=r"adata\.var_names"):
+        write_report(adata, tmp_path / "a.html", method="pca")
+    adata = quick_section()
+    adata.var["sigel_spatial_effect"] = "much"
+    with pytest.raises(InputError, match="sigel_spatial_effect"):
+        write_report(adata, tmp_path / "a.html", method="pca")
+
+
+def test_sets_of_genes_are_checked_where_there_are_no_groups(stacked, tmp_path):
+    with pytest.raises(InputError, match="gene_sets"):
+        write_report(stacked, tmp_path / "a.html", gene_sets={})
+
+
+def test_predictions_are_told_from_measurements_and_odd_names_and_commands_stay(tmp_path):
+    adata = full_section()
+    for name in ("stability", "domains"):
+        adata.uns["sigel"][name] = dict(adata.uns["sigel"][name])
+    adata.uns["sigel_imputation"] = {"method": "sigel"}
+    adata.var["trusted"] = np.arange(adata.n_vars) < 7
+    adata.uns["sigel_commands"] = np.array(["no JSON", "3"], dtype=object)
+    money = r"$\money$ "
+    adata.var_names = money + adata.var_names
+    adata.obs["sigel_domain"] = adata.obs["sigel_domain"].cat.rename_categories(lambda one: money + str(one))
+    told = adata.uns["sigel"]["domains"]
+    told["stability"] = told["stability"] | {
+        "domain": np.array([money + str(one) for one in told["stability"]["domain"]])
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = said(write_report(adata, tmp_path / "a.html", method="pca").read_text("utf-8"))
+    assert f"predictions of genes that were not measured: 7 of {adata.n_vars} genes are trusted" in text
+    assert "no JSON" in text
+    assert money + "Gene" in text
 
 
 def test_a_file_is_replaced_when_asked(tmp_path):

@@ -22,6 +22,7 @@
   }
 
   const drawTiles = () => document.querySelectorAll("canvas[data-tile]").forEach((one) => drawTile(one, Number(one.dataset.tile)));
+  const share = (percent) => (percent === -128 ? "–" : (percent / 100).toFixed(2)); // -128: not known
   const tileOf = (gene) => (gene < data.tile.n ? data.tile.first + gene : -1);
 
   const make = (kind, given) => Object.assign(document.createElement(kind), given);
@@ -72,8 +73,7 @@
       const line = make("li");
       const name = make("button", { type: "button", className: "gene", textContent: names[of.near[at]] });
       name.dataset.gene = of.near[at];
-      const numbers = `${(of.similarity[at] / 100).toFixed(2)} (${(of.random[at] / 100).toFixed(2)})`;
-      const said = make("div", { className: "quiet", textContent: numbers });
+      const said = make("div", { className: "quiet", textContent: `${share(of.similarity[at])} (${share(of.random[at])})` });
       if (tileOf(of.near[at]) >= 0) line.append(tileCanvas(of.near[at]));
       line.append(name, said);
       return line;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ def check_sets(gene_sets: Any) -> dict[str, list[str]]:
     for name, genes in gene_sets.items():
         if isinstance(genes, str):
             raise InputError("gene_sets", f"one text for {name!r}", "a list of names for each set", fix)
+        if not isinstance(genes, Iterable):
+            raise InputError("gene_sets", f"{genes!r} for {name!r}"[:80], "a list of names for each set", fix)
         sets[str(name)] = [str(gene) for gene in genes]
     return sets
 
