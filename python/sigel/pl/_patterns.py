@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEVELS = 3  # regions named above the pattern; more do not fit a panel
+# Names whose signs stand for themselves in mathematical text, or are made to.
+_SIMPLE = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
 def pattern_genes(
@@ -80,11 +83,11 @@ def pattern_genes(
         fix = "Pass the section, spatial_key and config that the pattern was made with."
         raise InputError("table", found, "the same grid", fix)
     values = zscored(np.vstack([pattern, shown_images(images, list(best.index))]).T).T
-    titles = [
-        f"$\\it{{{_plain(gene)}}}$\n{similarity:.2f}" for gene, similarity in best["similarity"].items()
+    first = Panel(values[0], _told(table), {"fontweight": "bold"})
+    genes = [
+        Panel(image, *_titled(str(gene), similarity))
+        for image, (gene, similarity) in zip(values[1:], best["similarity"].items(), strict=True)
     ]
-    first = Panel(values[0], _told(table), {"fontweight": "bold", "parse_math": True})
-    genes = [Panel(*one, {"parse_math": True}) for one in zip(values[1:], titles, strict=True)]
     rows = in_rows([first, *genes], min(ncols, len(values)))
     n_cols = len(rows[0])
     figure = grid_figure(images.raster, len(rows), n_cols, width=2.2, title=0.45, beside=0.8)
@@ -116,6 +119,9 @@ def _told(table: pd.DataFrame) -> str:
     return f"pattern\n{told}" + (" …" if len(levels) > _LEVELS else "")
 
 
-def _plain(name: object) -> str:
-    """A name within mathematical text, where some signs have a meaning."""
-    return "".join(f"\\{sign}" if sign in "_#%&${}" else sign for sign in str(name)).replace("-", "{-}")
+def _titled(gene: str, similarity: float) -> tuple[str, dict[str, Any]]:
+    """A gene's name in italics above a number; one with signs of mathematics is upright."""
+    if not _SIMPLE.fullmatch(gene):
+        return f"{gene}\n{similarity:.2f}", {}
+    name = gene.replace("_", "\\_").replace("-", "{-}")
+    return f"$\\it{{{name}}}$\n{similarity:.2f}", {"parse_math": True}

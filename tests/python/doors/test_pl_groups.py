@@ -188,3 +188,16 @@ def test_stability_that_is_not_there_says_what_to_call(fitted):
         pl.group_stability(adata)
     with pytest.raises(InputError, match=r"sigel\.tl\.embed"):
         pl.group_stability(fitted, key="other")
+
+
+def test_names_with_two_dollars_are_no_mathematics(fitted):
+    adata = fitted.copy()
+    money = r"$\q$ "
+    adata.var["what is " + money] = [f"{money}{k % 3}" for k in range(adata.n_vars)]
+    adata.var["how much " + money] = np.arange(adata.n_vars, dtype=float)
+    adata.var_names = money + adata.var_names
+    for color in ("what is " + money, "how much " + money):
+        figure = pl.gene_map(adata, color=color, method="pca", labels=[adata.var_names[0]])
+        figure.canvas.draw()
+        assert color in words(figure)
+    assert adata.var_names[0] in words(figure)

@@ -77,10 +77,11 @@ def test_panels_show_the_images_z_scored_on_one_scale(section, table):
 def test_rows_of_the_table_and_names_with_signs_can_be_drawn(section, table):
     genes = table.sort_values("rank").index
     adata = section.copy()
-    odd = table.rename(index={genes[3]: "A_b-1$"})
+    odd = table.rename(index={genes[3]: "A_b-1$", genes[2]: r"$\q$ ^"})
     adata.var_names = odd.index
-    figure = pl.pattern_genes(adata, odd.loc[["A_b-1$", genes[9]]])
-    assert len(titles(figure)) == 3
+    odd.attrs["levels"] = {r"$\ring$": 0.9}
+    figure = pl.pattern_genes(adata, odd.loc[["A_b-1$", r"$\q$ ^", genes[9]]])
+    assert len(titles(figure)) == 4
     figure.canvas.draw()
 
 
