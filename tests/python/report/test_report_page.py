@@ -252,11 +252,12 @@ def test_settings_of_matplotlib_stay_as_they_were(tmp_path):
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
+    opened = plt.get_fignums()
     with mpl.rc_context({"font.size": 3.0}):
         given = mpl.rcParams.copy()
         write_report(quick_section(), tmp_path / "a.html", method="pca")
         assert mpl.rcParams == given
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == opened
 
 
 def test_the_file_keeps_to_its_size_and_says_who_has_no_image(tmp_path):

@@ -120,6 +120,7 @@ def test_a_picture_is_closed_where_drawing_it_fails():
         figure.savefig = None
         return figure
 
+    opened = plt.get_fignums()
     with pytest.raises(TypeError):
         picture(draw, alt="", read="", beware="")
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == opened
