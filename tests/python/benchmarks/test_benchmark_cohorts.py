@@ -223,11 +223,12 @@ def test_nothing_is_tested_where_domains_leave_no_interaction():
     assert np.isnan(edger(np.ones((4, 7)), np.eye(4), np.array([3]))[1]).all()
 
 
-def test_the_quick_tables_have_a_row_for_every_way():
+def test_the_quick_tables_have_a_row_for_every_way(tmp_path):
     from benchmarks.cohorts.interactions import interactions
     from benchmarks.cohorts.rows import WAYS, Peer
     from benchmarks.cohorts.tables import cohorts
     from benchmarks.harness.job import Job
+    from benchmarks.harness.report import write
 
     found, called = cohorts(Job(quick=True))
     said = {
@@ -237,6 +238,7 @@ def test_the_quick_tables_have_a_row_for_every_way():
     assert all(0 <= row["AUROC, full"] <= 1 for row in found["rows"] if row["method"] in WAYS)
     assert {row["method"] for row in called["rows"]} < set(said.values())
     (pairs,) = interactions(Job(quick=True))
+    write("cohorts", [found, called, pairs], tmp_path)
     of = {row["method"]: row["AUROC"] for row in pairs["rows"]}
     assert of["SIGEL"] > 0.7
     assert of["SIGEL"] > of["level"]

@@ -135,12 +135,14 @@ def test_agreement_of_adjacent_sections_is_that_of_spots_over_each_other():
     assert agreement_of_adjacent(labels, over) < 0.7
 
 
-def test_a_quick_call_makes_every_table():
+def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.domains.judges import domain_judges
     from benchmarks.domains.left_out import left_out
     from benchmarks.harness.job import Job
+    from benchmarks.harness.report import write
 
     made = [*domain_judges(Job(quick=True)), *left_out(Job(quick=True))]
+    write("domain_judges", made, tmp_path)
     assert len(made) == 6
     tables = {table["title"]: table["rows"] for table in made}
     for rows in tables.values():

@@ -420,13 +420,15 @@ def test_ways_of_clustering_find_what_is_apart_and_as_many_as_wanted():
 # --- all of it -------------------------------------------------------------------------------------------
 
 
-def test_a_quick_call_makes_every_table():
+def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.harness.job import Job
+    from benchmarks.harness.report import write
     from benchmarks.imputation.clusters import cluster_tables
     from benchmarks.imputation.stages import AUTO, METHODS
     from benchmarks.imputation.tables import imputation
 
     made = [*imputation(Job(quick=True)), *cluster_tables(Job(quick=True))]
+    write("imputation", made, tmp_path)
     tables = {table["title"]: table["rows"] for table in made}
     assert len(tables) == 5
     for rows in tables.values():

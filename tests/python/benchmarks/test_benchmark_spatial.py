@@ -414,14 +414,17 @@ def test_published_results_are_of_the_sections_genes(real_section):
 # --- all of it -------------------------------------------------------------------------------------------
 
 
-def test_a_quick_call_makes_every_table(monkeypatch):
+def test_a_quick_call_makes_every_table(monkeypatch, tmp_path):
     from benchmarks.harness.job import Job
+    from benchmarks.harness.report import write
     from benchmarks.spatial_genes import stages as spatial_stages
     from benchmarks.spatial_genes.tables import spatial
 
     monkeypatch.delenv("SIGEL_PEERS", raising=False)
     spatial_stages.python_with.cache_clear()
-    tables = {table["title"]: table["rows"] for table in spatial(Job(quick=True))}
+    made = spatial(Job(quick=True))
+    write("spatial", made, tmp_path)
+    tables = {table["title"]: table["rows"] for table in made}
     spatial_stages.python_with.cache_clear()
     assert len(tables) == 8
     for rows in tables.values():

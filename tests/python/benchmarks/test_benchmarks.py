@@ -521,14 +521,21 @@ def test_tables_say_when_and_where_and_leave_cells_empty(tmp_path):
     assert {"cores", "threads", "device", "torch", "sigel"} <= set(saved["machine"])
 
 
+# Those whose quick call has a test beside the tests of their parts.
+OF_THEIR_OWN = {"domains", "domain_judges", "domain_settings", "imputation", "clusters", "imputation_cells"}
+OF_THEIR_OWN |= {"imputation_scale", "cohorts", "cohort_scale", "interactions", "spatial"}
+
+
 def test_a_small_run_writes_every_table(tmp_path):
     from benchmarks.harness.job import Job
     from benchmarks.run import BENCHMARKS, run
 
-    texts = run(BENCHMARKS, Job(quick=True), tmp_path)
-    assert len(texts) == len(BENCHMARKS)
+    assert set(BENCHMARKS) > OF_THEIR_OWN
+    names = [name for name in BENCHMARKS if name not in OF_THEIR_OWN]
+    texts = run(names, Job(quick=True), tmp_path)
+    assert len(texts) == len(names)
     saved = {}
-    for name, text in zip(BENCHMARKS, texts, strict=True):
+    for name, text in zip(names, texts, strict=True):
         assert (tmp_path / f"{name}-quick.md").read_text() == text
         saved[name] = json.loads((tmp_path / f"{name}-quick.json").read_text())["tables"]
     figures = {row["representation"]: row["agreement10"] for row in saved["agreement"][0]["rows"]}
