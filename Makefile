@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-python test-r bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-nightly test-python test-r bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -30,6 +30,9 @@ test-quick: setup ## The same without R CMD check, the Seurat 5 leg and the lowe
 
 test-lowest: setup ## Test the lowest versions of the Python packages that are allowed
 	@bash tools/lowest.sh
+
+test-nightly: setup ## Run what takes long and says nothing of a user's results: small calls of every benchmark
+	@. tools/env.sh && python -m pytest -n 2 -m nightly
 
 test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2

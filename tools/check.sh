@@ -81,15 +81,15 @@ r_cmd_check() {
 }
 
 of_r() {
-  step "air format" air format --check R tests/testthat tools
-  step "lintr" Rscript tools/lint.R
-  step "help pages are up to date" bash tools/documented.sh
   step "testthat" Rscript tools/testthat.R
   [ "$mode" = quick ] || step "R CMD check --as-cran" r_cmd_check
 }
 
-of_other_versions() {
+of_sources_and_versions() {
   step "mypy" mypy
+  step "air format" air format --check R tests/testthat tools
+  step "lintr" Rscript tools/lint.R
+  step "help pages are up to date" bash tools/documented.sh
   if [ "$mode" != quick ]; then
     step "Seurat 5" bash tools/seurat5.sh
     step "lowest versions" bash tools/lowest.sh
@@ -101,7 +101,7 @@ step "ruff check" ruff check --extend-exclude .rlib .
 step "ruff format" ruff format --check --extend-exclude .rlib .
 step "shellcheck" shellcheck -x -P SCRIPTDIR tools/*.sh .ci/run
 step "pytest" run_pytest
-side_by_side of_r of_other_versions
+side_by_side of_r of_sources_and_versions
 
 printf '\n'
 say "Summary"

@@ -223,6 +223,7 @@ def test_nothing_is_tested_where_domains_leave_no_interaction():
     assert np.isnan(edger(np.ones((4, 7)), np.eye(4), np.array([3]))[1]).all()
 
 
+@pytest.mark.nightly
 def test_the_quick_tables_have_a_row_for_every_way(tmp_path):
     from benchmarks.cohorts.interactions import interactions
     from benchmarks.cohorts.rows import WAYS, Peer
@@ -244,6 +245,7 @@ def test_the_quick_tables_have_a_row_for_every_way(tmp_path):
     assert of["SIGEL"] > of["level"]
 
 
+@pytest.mark.nightly
 def test_what_many_sections_take_is_held_against_reading_them():
     from benchmarks.cohorts.scale import cohort_scale
     from benchmarks.harness.job import Job

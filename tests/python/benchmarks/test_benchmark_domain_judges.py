@@ -135,6 +135,7 @@ def test_agreement_of_adjacent_sections_is_that_of_spots_over_each_other():
     assert agreement_of_adjacent(labels, over) < 0.7
 
 
+@pytest.mark.nightly
 def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.domains.judges import domain_judges
     from benchmarks.domains.left_out import left_out

@@ -318,6 +318,7 @@ def test_the_gain_of_the_choice_is_over_all_genes_and_over_morans_i(rows):
     assert [row["pipeline"] for row in choice_rows("s", rows)] == ["SIGEL, mixture"]
 
 
+@pytest.mark.nightly
 def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.domains.stages import METHODS, OURS
     from benchmarks.domains.tables import domains

@@ -420,6 +420,7 @@ def test_ways_of_clustering_find_what_is_apart_and_as_many_as_wanted():
 # --- all of it -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.harness.job import Job
     from benchmarks.harness.report import write

@@ -158,6 +158,7 @@ def test_a_quick_call_makes_every_table(tmp_path):
     assert len(trust) == 1
 
 
+@pytest.mark.nightly
 def test_a_large_reference_goes_to_a_file_and_is_held_against_reading_it():
     from benchmarks.harness.job import Job
     from benchmarks.imputation.scale import imputation_scale

@@ -526,6 +526,7 @@ OF_THEIR_OWN = {"domains", "domain_judges", "domain_settings", "imputation", "cl
 OF_THEIR_OWN |= {"imputation_scale", "cohorts", "cohort_scale", "interactions", "spatial"}
 
 
+@pytest.mark.nightly
 def test_a_small_run_writes_every_table(tmp_path):
     from benchmarks.harness.job import Job
     from benchmarks.run import BENCHMARKS, run
