@@ -158,9 +158,8 @@ places_from_images <- function(object, image, cells, call = rlang::caller_env())
 
 # Places in several images that are fields of view of one section, in one frame of coordinates, as one table.
 table_of_fields <- function(object, images, call) {
-  tables <- lapply(images, function(name) as.data.frame(image_table(image_of(object, name))))
-  columns <- Reduce(intersect, lapply(tables, names))
-  xy <- Find(function(pair) all(pair %in% columns), XY)
+  tables <- tables_of_images(object, images)
+  xy <- Find(function(pair) all(pair %in% names(tables[[1L]])), XY)
   if (is.null(xy)) {
     fix <- "Give `coordinates`, a data frame with columns x and y and the cells as row names."
     sigel_abort("image", "images of different kinds", "fields of view of one section", fix, call)
@@ -173,7 +172,14 @@ table_of_fields <- function(object, images, call) {
     fix <- "Sections are told apart by a column of the meta data, for example `section = \"slide\"`."
     sigel_abort("image", found, "fields of view of one section, side by side", fix, call)
   }
-  do.call(rbind, lapply(tables, function(table) table[columns]))
+  do.call(rbind, tables)
+}
+
+# Places in each of several images, with the columns that all have.
+tables_of_images <- function(object, images) {
+  tables <- lapply(images, function(name) as.data.frame(image_table(image_of(object, name))))
+  columns <- Reduce(intersect, lapply(tables, names))
+  lapply(tables, function(table) table[columns])
 }
 
 # Whether two boxes, rows of least and largest, share more than half of the smaller: fields overlap at their borders.
@@ -190,9 +196,7 @@ places_of_sections <- function(object, call = rlang::caller_env()) {
   if (length(images) < 2L) {
     return(NULL)
   }
-  tables <- lapply(images, function(name) as.data.frame(image_table(image_of(object, name))))
-  columns <- Reduce(intersect, lapply(tables, names))
-  table <- do.call(rbind, lapply(tables, function(table) table[columns]))
+  table <- do.call(rbind, tables_of_images(object, images))
   lost <- setdiff(colnames(object), rownames(table))
   if (length(lost)) {
     found <- sprintf("%d of %d cells that are in no image", length(lost), ncol(object))

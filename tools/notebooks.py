@@ -26,7 +26,7 @@ KERNEL = {
 }
 DPI = 72
 # Paths of a machine, and addresses in its memory.
-_MACHINE = r"(?<![\w.])/(?:home|tmp|usr)/|0x[0-9a-f]{6,}"
+_MACHINE = r"/(?:home|root|tmp|work)/|0x[0-9a-f]{6,}"
 
 
 def smaller(png: str) -> str:
@@ -52,10 +52,7 @@ def tidy(notebook: Any) -> None:
                     output.data = {"image/png": smaller(output.data["image/png"])}
             else:
                 raise SystemExit(f"a cell wrote to the terminal, or failed:\n{cell.source}\n{output}")
-            machine = re.search(
-                r"/(?:home|root|tmp|work)/|0x[0-9a-f]{6,}", str(output.get("data", {}).get("text/plain"))
-            )
-            if machine:
+            if re.search(_MACHINE, str(output.get("data", {}).get("text/plain"))):
                 raise SystemExit(f"an output names this machine or an address:\n{cell.source}\n{output}")
 
 

@@ -4,12 +4,8 @@ small <- list(n.rows = 18, n.cols = 18, n.programmes = 3, genes.per.programme = 
 
 in_fields <- function(whole, move = 0) {
   places <- SeuratObject::GetTissueCoordinates(whole[[SeuratObject::Images(whole)]])
-  places$x <- places$x + ifelse(places$x < stats::median(places$x), move, 0)
-  left <- seq_len(nrow(places)) %in%
-    which(
-      SeuratObject::GetTissueCoordinates(whole[[SeuratObject::Images(whole)]])$x <
-        stats::median(SeuratObject::GetTissueCoordinates(whole[[SeuratObject::Images(whole)]])$x)
-    )
+  left <- places$x < stats::median(places$x)
+  places$x <- places$x + ifelse(left, move, 0)
   field <- function(rows, key) {
     SeuratObject::CreateFOV(
       list(centroids = SeuratObject::CreateCentroids(places[rows, c("x", "y", "cell")])),

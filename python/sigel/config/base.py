@@ -8,7 +8,7 @@ from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sigel.errors import ConfigError
+from sigel.errors import ConfigError, InputError
 
 C = TypeVar("C", bound="Settings")
 
@@ -62,6 +62,8 @@ def in_words(hint: Any) -> str:
 class Settings:
     """Shared by all configs: choices are checked, unknown settings are errors, JSON both ways."""
 
+    _example = "{}"  # a dict of some, for messages
+
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self)).items():
             value = getattr(self, name)
@@ -75,6 +77,28 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dict, fit for JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def given(cls: type[C], config: object) -> C:
+        """Settings as a caller of a function gave them.
+
+        Parameters
+        ----------
+        config
+            Settings of this kind, a dict of some, or None for the defaults.
+
+        Raises
+        ------
+        InputError
+            When it is something else.
+        """
+        if isinstance(config, cls):
+            return config
+        if not isinstance(config, dict | None):
+            name = cls.__name__
+            wanted = f"{'an' if name[0] in 'AEIOU' else 'a'} {name} or a dict of its settings"
+            raise InputError("config", repr(config)[:60], wanted, f"For example config={cls._example}.")
+        return cls.from_dict(config or {})
 
     @classmethod
     def from_dict(cls: type[C], settings: dict[str, Any]) -> C:

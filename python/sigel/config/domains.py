@@ -55,6 +55,8 @@ class DomainConfig(Settings):
         for a covariance of fewer spots than components.
     """
 
+    _example = '{"windows": (1, 7)}'
+
     target_sum: float | None = None
     windows: tuple[int, ...] = (1, 4, 7, 13, 19)
     components: tuple[int, ...] = (12, 16, 20, 30)

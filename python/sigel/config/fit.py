@@ -93,6 +93,8 @@ class ImageConfig(Settings):
         `"mean"` (default) or `"sum"` of the spots that share a pixel.
     """
 
+    _example = '{"max_side": 64}'
+
     min_spots: int = 10
     exclude: tuple[str, ...] = (MITOCHONDRIAL, SPIKE_IN, CONTROL)
     normalize: Literal["log", "pearson", "none"] = "pearson"

@@ -136,6 +136,8 @@ class ImputeConfig(Settings):
         Settings of `method="gan"`.
     """
 
+    _example = '{"zeros": "rate"}'
+
     target_sum: float | None = None
     scales: tuple[int, ...] = (1, 7, 19)
     n_neighbors: int = 50

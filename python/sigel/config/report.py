@@ -29,6 +29,8 @@ class ReportConfig(Settings):
         Groups shown, the largest first. Default 40: more are too many to look at.
     """
 
+    _example = '{"max_mb": 2}'
+
     max_mb: float = 5.0
     picture_side: int = 48
     n_top: int = 50

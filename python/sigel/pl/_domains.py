@@ -14,6 +14,7 @@ from sigel.pl._base import pyplot
 from sigel.pl._colours import add_legend, colours_of, in_order, legend_size, shades_of
 from sigel.pl._stability import draw_stability
 from sigel.pl._tissue import draw_parts, grid_of, parts_of, write_names
+from sigel.tl._fits import domains_told
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -59,7 +60,7 @@ def domains(
     plt = pyplot()
     check_section(adata)
     # A key that was named is meant; without one a column of any object is shown.
-    without = color is not None and key == "sigel" and not _has_domains(adata, key)
+    without = color is not None and key == "sigel" and domains_told(adata, key) is None
     info: Mapping[str, Any] = {} if without else stored(adata, key)
     if color is not None and not (isinstance(color, str) and color in adata.obs):
         raise InputError("color", unknown_name(color, adata.obs), "a column of adata.obs", "Leave color out.")
@@ -152,11 +153,6 @@ def domain_stability(adata: AnnData, *, key: str = "sigel") -> Figure:
     bar.ax.tick_params(labelsize=8)
     tissue.suptitle("share of seeds in which a spot kept its domain", fontsize=10)
     return figure
-
-
-def _has_domains(adata: AnnData, key: str) -> bool:
-    value = adata.uns.get(key)
-    return isinstance(value, Mapping) and "domains" in value and Keys(key).domain in adata.obs
 
 
 def stored(adata: AnnData, key: str) -> Mapping[str, Any]:

@@ -12,8 +12,9 @@ import pandas as pd
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.keys import NO_PATTERN, Keys
+from sigel.pl._base import CALLED
 from sigel.pl._colours import in_order
-from sigel.tl._fits import as_fitted, images_as_fitted, info_under, places_told
+from sigel.tl._fits import as_fitted, domains_told, images_as_fitted, info_under, places_told
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -61,8 +62,7 @@ class Found:
     @property
     def domains(self) -> Mapping[str, Any] | None:
         """What `sigel.tl.domains` left; None where there are none."""
-        told = self.info.get("domains")
-        return told if told is not None and self.keys.domain in self.adata.obs else None
+        return domains_told(self.adata, self.keys.base)
 
     @property
     def embedded(self) -> np.ndarray:
@@ -70,6 +70,16 @@ class Found:
         if self.representations is None:
             return np.zeros(self.adata.n_vars, dtype=bool)
         return np.isfinite(self.representations).all(axis=1)
+
+    @property
+    def n_tested(self) -> int:
+        """Genes that the test of spatial genes has an answer for."""
+        return 0 if self.spatial is None else int(np.isfinite(self.spatial["qval"]).sum())
+
+    @property
+    def n_called(self) -> int:
+        """Genes that it calls."""
+        return 0 if self.spatial is None else int((self.spatial["qval"] < CALLED).sum())
 
     @property
     def names(self) -> np.ndarray:
@@ -101,8 +111,7 @@ def found_in(
     z = adata.varm.get(keys.representation)
     group, groups = _groups(adata, keys)
     spatial = _spatial(adata, keys)
-    domains = "domains" in info and keys.domain in adata.obs
-    if z is None and spatial is None and not domains:
+    if z is None and spatial is None and domains_told(adata, key) is None:
         known = [name for name in adata.uns if isinstance(adata.uns[name], Mapping)]
         found = f"{key!r}, under which there is no result" if key in known else unknown_name(key, known)
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
@@ -132,10 +141,11 @@ def found_in(
 
 def _check_text(adata: AnnData) -> None:
     """Refuse names of genes that no file can hold."""
-    for name in adata.var_names.astype(str):
-        if not is_text(name):
-            fix = "Rename these genes."
-            raise InputError("adata.var_names", ascii(name)[:60], "names that are Unicode", fix)
+    names = adata.var_names.astype(str)
+    if not is_text("".join(names)):
+        lost = next(name for name in names if not is_text(name))
+        fix = "Rename these genes."
+        raise InputError("adata.var_names", ascii(lost)[:60], "names that are Unicode", fix)
 
 
 def is_text(text: str) -> bool:
@@ -146,7 +156,11 @@ def is_text(text: str) -> bool:
     text
         Any.
     """
-    return not any("\ud800" <= one <= "\udfff" for one in text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _groups(adata: AnnData, keys: Keys) -> tuple[np.ndarray | None, list[str]]:

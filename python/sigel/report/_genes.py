@@ -109,7 +109,7 @@ def genes_of(found: Found, first: Sequence[str], config: ReportConfig, *, method
         rank=None if spatial is None else spatial["rank"].to_numpy(),
         effect=None if spatial is None else spatial["effect"].to_numpy(),
         qval=None if spatial is None else spatial["qval"].to_numpy(),
-        n_tested=0 if found.spatial is None else int(np.isfinite(found.spatial["qval"]).sum()),
+        n_tested=found.n_tested,
     )
 
 

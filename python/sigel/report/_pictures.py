@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +94,7 @@ class Frame:
         low, high = limits
         level = np.clip((laid - low) / (high - low) * N_LEVELS, 0, N_LEVELS - 1).astype(np.uint8) + 1
         level[:, np.diff(self.weights.indptr) == 0] = 0
-        return level.reshape(-1, *self.shape).astype(np.uint8)
+        return level.reshape(-1, *self.shape)
 
 
 def limits_over(images: GeneImages, rows: np.ndarray) -> tuple[float, float]:
@@ -163,21 +162,16 @@ def sprite(tiles: np.ndarray, palette: np.ndarray) -> bytes:
     palette
         Red, green and blue of level 1 on, uint8 `(15, 3)`.
     """
+    from PIL import Image
+
     n, height, width = tiles.shape
     wide = min(across((height, width)), max(n, 1))
     rows = -(-max(n, 1) // wide)
     grid = np.zeros((rows * wide, height, width), dtype=np.uint8)
     grid[:n] = tiles
     laid = grid.reshape(rows, wide, height, width).swapaxes(1, 2).reshape(rows * height, wide * width)
-    laid = np.pad(laid, ((0, 0), (0, laid.shape[1] % 2)))
-    packed = laid[:, ::2] << 4 | laid[:, 1::2]
-    # Each line begins with the number of its filter, here none.
-    lines = np.pad(packed, ((0, 0), (1, 0))).tobytes()
-    head = struct.pack(">IIBBBBB", laid.shape[1], laid.shape[0], 4, 3, 0, 0, 0)
-    colours = bytes(3) + palette.astype(np.uint8).tobytes()
-    chunks = [(b"IHDR", head), (b"PLTE", colours), (b"tRNS", b"\0"), (b"IDAT", zlib.compress(lines, 9))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*one) for one in [*chunks, (b"IEND", b"")])
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    picture = Image.fromarray(laid, "P")
+    picture.putpalette(bytes(3) + palette.astype(np.uint8).tobytes())
+    file = io.BytesIO()
+    picture.save(file, "PNG", bits=4, transparency=0, compress_level=9)
+    return file.getvalue()

@@ -29,7 +29,7 @@ def quality_of(found: Found, genes: Genes) -> Table | None:
     """
     rows = [
         *_training(found.info.get("history")),
-        *_number(found.info.get("bic"), "groups" in found.info),
+        *_number(found.info.get("bic"), made_anew="groups" in found.info),
         *_stability(found.info.get("stability"), "groups of genes", "Adjusted Rand index of groups"),
         *_nearest(genes),
         *_spatial(found),
@@ -77,7 +77,7 @@ def _training(history: Mapping[str, Any] | None) -> list[Row]:
     return rows
 
 
-def _number(bic: Mapping[str, Any] | None, made_anew: bool) -> list[Row]:  # noqa: FBT001
+def _number(bic: Mapping[str, Any] | None, *, made_anew: bool) -> list[Row]:
     """BIC of the number of groups that was chosen, beside the next best."""
     if not bic or len(bic) < 2 or "1" not in {str(one) for one in bic} or made_anew:
         return []
@@ -141,18 +141,17 @@ def _spatial(found: Found) -> list[Row]:
     """Called genes, and p-values below 0.05 beside those that chance makes."""
     if found.spatial is None:
         return []
-    pval, qval = found.spatial["pval"].to_numpy(), found.spatial["qval"].to_numpy()
-    tested = int(np.isfinite(qval).sum())
+    tested = found.n_tested
     if not tested:
         return []
-    called = int((qval < CALLED).sum())
-    small = int((pval < CALLED).sum())
+    small = int((found.spatial["pval"] < CALLED).sum())
     return [
         [
             f"Genes with p < {CALLED:g} in the test of a spatial pattern",
             f"{small:,} of {tested:,} tested",
             f"{round(CALLED * tested):,} by chance alone",
-            f"{called:,} are called at q < {CALLED:g}, of which about one in twenty may have no pattern",
+            f"{found.n_called:,} are called at q < {CALLED:g}, of which about one in twenty may have no "
+            "pattern",
         ]
     ]
 

@@ -78,10 +78,8 @@ def spatial_of(found: Found, config: ReportConfig, calls: Calls) -> Part:
     ]
     if found.group is not None:
         rows = [[*row, found.group[k] or "–"] for row, k in zip(rows, first.index, strict=True)]
-    called = int((table["qval"] < CALLED).sum())
-    tested = int(np.isfinite(table["qval"]).sum())
     listed = Table(
-        f"The first {len(rows)} of {tested:,} tested genes; {called:,} have q < {CALLED:g}",
+        f"The first {len(rows)} of {found.n_tested:,} tested genes; {found.n_called:,} have q < {CALLED:g}",
         ["rank", "score (z)", "effect", "p", "q", *(["group"] if found.group is not None else [])],
         rows,
         genes=[str(found.names[k]) for k in first.index],

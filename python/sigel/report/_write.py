@@ -187,7 +187,7 @@ def page_of(
         gene_sets=None if gene_sets is None else check_sets(gene_sets),
         disease_genes=checked_table(disease_genes),
         method=method,
-        config=_settings(config),
+        config=ReportConfig.given(config),
         seed=seed,
         calls=calls,
     )
@@ -196,15 +196,6 @@ def page_of(
     except UnicodeEncodeError as error:
         around = ascii(error.object[max(error.start - 20, 0) : error.end + 20])[:80]
         raise InputError("adata", f"{around} in a name", "names that are Unicode", "Rename it.") from error
-
-
-def _settings(config: ReportConfig | dict[str, Any] | None) -> ReportConfig:
-    if isinstance(config, ReportConfig):
-        return config
-    if not isinstance(config, dict | None):
-        fix = 'For example config={"max_mb": 2}.'
-        raise InputError("config", repr(config)[:60], "a ReportConfig or a dict of its settings", fix)
-    return ReportConfig.from_dict(config or {})
 
 
 def _checked_place(path: object, *, overwrite: bool) -> Path:

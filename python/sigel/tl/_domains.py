@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from sigel.config.domains import DomainConfig
-from sigel.errors import InputError
 from sigel.images.within_tissue import for_all
 from sigel.keys import Keys
 from sigel.runtime.device import resolve_device
@@ -157,7 +156,7 @@ def domains(
     check_not_part_of_file(adata)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
     info = info_under(adata, key)
-    settings = settings_of(config)
+    settings = DomainConfig.given(config)
     recipe = Recipe(
         method=method, model_name=model_name, refine=refine, config=settings, seed=seed, device=device
     )
@@ -239,24 +238,3 @@ def write_domains(
     adata.obs = adata.obs.drop(columns=[c for c in [keys.domain_stability] if c in adata.obs])
     adata.obsm[keys.domain_features] = for_all(found.features, within)
     adata.uns[keys.info] = {**adata.uns.get(keys.info, {}), "domains": about}
-
-
-def settings_of(config: DomainConfig | dict[str, Any] | None) -> DomainConfig:
-    """Settings as a caller gave them.
-
-    Parameters
-    ----------
-    config
-        A `DomainConfig`, a dict of some, or None for the defaults.
-
-    Raises
-    ------
-    InputError
-        When it is something else.
-    """
-    if isinstance(config, DomainConfig):
-        return config
-    if not isinstance(config, dict | None):
-        fix = 'For example config={"windows": (1, 7)}.'
-        raise InputError("config", repr(config)[:60], "a DomainConfig or a dict of its settings", fix)
-    return DomainConfig.from_dict(config or {})

@@ -47,6 +47,13 @@ def images_as_fitted(
     return GeneImages.from_section(section, image_config(config, info, model))
 
 
+def domains_told(adata: AnnData, key: str) -> Mapping[str, Any] | None:
+    """What `sigel.tl.domains` left under the key; None where it did not, or its column has gone."""
+    info = adata.uns.get(Keys(key).info)
+    told = info.get("domains") if isinstance(info, Mapping) else None
+    return told if isinstance(told, Mapping) and Keys(key).domain in adata.obs else None
+
+
 def places_told(info: Mapping[str, Any]) -> dict[str, Any]:
     """Layer, coordinates and column of sections that a fit left; of each that it did not, as domains did."""
     of_domains = info.get("domains")
@@ -97,14 +104,13 @@ def image_config(
         # As in `embed`, too, where they are one part of the settings.
         part = config["image"] if set(config) == {"image"} else config
         return ImageConfig.from_dict(part) if isinstance(part, dict) else image_config(part, info, model)
-    if not isinstance(config, ImageConfig | None):
-        fix = 'For example config={"max_side": 64}.'
-        raise InputError("config", repr(config)[:60], "an ImageConfig or a dict of its settings", fix)
-    if config is None and model is not None:
+    if config is not None:
+        return ImageConfig.given(config)
+    if model is not None:
         return model.config.image
-    if config is None and "params" in info:
+    if "params" in info:
         return SIGELConfig.from_dict(json.loads(info["params"])).image
-    return config or ImageConfig()
+    return ImageConfig()
 
 
 def checked_key(key: str, key_added: str | None) -> str:

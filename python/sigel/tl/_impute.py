@@ -210,7 +210,7 @@ def impute(
             model=model,
             orthologs=orthologs,
             intervals=intervals,
-            config=_settings(config),
+            config=ImputeConfig.given(config),
             seed=seed,
             device=device,
             progress=report,
@@ -251,15 +251,6 @@ def _check_inputs_stay(out: Path | None, given: Sequence[AnnData]) -> None:
         if out is not None and held is not None and Path(held).resolve() == out.resolve():
             found = f"{str(out)!r}, which an input is read from"
             raise InputError("out", found, "a file of its own", 'For example out="imputed.h5ad".')
-
-
-def _settings(config: ImputeConfig | dict[str, Any] | None) -> ImputeConfig | None:
-    if isinstance(config, dict):
-        return ImputeConfig.from_dict(config)
-    if not isinstance(config, ImputeConfig | None):
-        fix = 'For example config={"zeros": "rate"}.'
-        raise InputError("config", repr(config)[:60], "an ImputeConfig or a dict of its settings", fix)
-    return config
 
 
 def _cells(target: AnnData, spatial_key: str, within: np.ndarray | slice) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from sigel.runtime.progress import shown
 from sigel.runtime.provenance import provenance
 from sigel.tasks.domains.labelled import Labelled, label_spots
 from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
-from sigel.tl._domains import settings_of, write_domains
+from sigel.tl._domains import write_domains
 from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted, unnamed_layer
 from sigel.tl._views import check_not_part_of_file
 
@@ -137,7 +137,7 @@ def label_domains(
     key_added = checked_key(key, key_added)
     check_not_part_of_file(adata)
     info_under(adata, key_added)  # refuses what is in the way before the work begins
-    settings = settings_of(config)
+    settings = DomainConfig.given(config)
     if reference is adata:
         fix = "Copy the labelled spots first, for example reference=adata[labelled].copy()."
         raise InputError("reference", "adata itself", "another object: labels are written to adata", fix)
