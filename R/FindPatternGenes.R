@@ -37,9 +37,10 @@ PATTERN_COLUMNS <- c("similarity", "rank", "pval", "qval", "status")
 #'   quantile 0.1, a gene that is close to silent, or the multiple 1.
 #' @param n.draws Number of genes drawn with the pattern; their mean
 #'   representation is what genes are compared with.
-#' @param null What a p-value compares with: `"regions"`, patterns of random
-#'   smooth regions of the same sizes, so that a gene must follow this pattern
-#'   rather than any; `"spots"`, the values shuffled among the spots.
+#' @param null What a p-value compares with: `"regions"`, random patterns of the
+#'   same sizes, about as smooth as this one and as much mixed, as cell types are,
+#'   so that a gene must follow this pattern rather than any; `"spots"`, the values
+#'   shuffled among the spots.
 #' @param n.null Number of patterns in the null; 0 leaves the p-values out.
 #' @param similarity `"cosine"` of the representations, or `"euclidean"`, minus
 #'   their distance.

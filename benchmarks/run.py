@@ -37,6 +37,7 @@ from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.sections_in_one_space import several
 from benchmarks.representations.tables import agreement, ceiling, stability
+from benchmarks.spatial_genes.drawn_patterns import drawn_patterns
 from benchmarks.spatial_genes.tables import spatial
 from benchmarks.speed.tables import speed
 
@@ -53,6 +54,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "groups": groups,
     "ablation": ablation,
     "spatial": spatial,
+    "drawn_patterns": drawn_patterns,
     "imputation": imputation,
     "imputation_cells": imputation_cells,
     "imputation_scale": imputation_scale,

@@ -74,10 +74,11 @@ def pattern_genes(
     n_draws
         Genes drawn with the pattern; their mean is looked for. 10 leave little of the noise of one.
     null
-        What the p-value compares with. `"regions"` (default): patterns of random smooth regions of the same
-        areas and levels, about as smooth as this one, so that a gene must follow this pattern rather than
-        any. A section has room for few different patterns of large regions: there even the best marker's
-        p stays near the share of random patterns that lie in the same place.
+        What the p-value compares with. `"regions"` (default): random patterns of the same areas and levels,
+        with regions about as smooth as in this one and as much mixed with each other, as cell types are, so
+        that a gene must follow this pattern rather than any. A section has room for few different patterns
+        of large regions: there even the best marker's p stays near the share of random patterns that lie in
+        the same place.
         `"spots"`: the pattern shuffled over the spots, so that any gene with regions may be called.
     n_null
         Random patterns; 200 take seconds and are counted together over genes of like strength, which lets

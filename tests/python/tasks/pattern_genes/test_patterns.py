@@ -12,8 +12,9 @@ from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
 from sigel.stats.dispersion import DispersionTrend
-from sigel.tasks.pattern_genes.null_patterns import null_patterns, pattern_pvalues, smoothness
+from sigel.tasks.pattern_genes.null_patterns import null_patterns, pattern_pvalues
 from sigel.tasks.pattern_genes.rates import numeric_rates, pattern_rates, region_rates
+from sigel.tasks.pattern_genes.roughness import correlogram
 from sigel.tasks.pattern_genes.search import drawn_genes
 from sigel.tl import pattern_genes
 
@@ -223,8 +224,8 @@ def test_random_patterns_keep_the_values_and_regions_their_smoothness(section, i
     rates = pattern_rates(images, list(section.obs["region"]), {"ring": 0.9, "blob": 0.5}).pixels
     random = null_patterns(images.raster, rates, 30, null, np.random.default_rng(0))
     assert np.allclose(np.sort(random, axis=1), np.sort(rates))
-    rough = 1 - smoothness(images.raster, random).mean()
-    wanted = 1 - smoothness(images.raster, rates[None])[0]
+    rough = 1 - correlogram(images.raster, random).mean()
+    wanted = 1 - correlogram(images.raster, rates[None]).item()
     assert rough == pytest.approx(1, abs=0.05) if null == "spots" else 0.5 * wanted < rough < 1.7 * wanted
     alike = np.abs(np.corrcoef(np.vstack([rates, random]))[0, 1:])
     assert alike.mean() < 0.3

@@ -9,7 +9,8 @@ from scipy import stats
 import sigel
 from sigel.errors import InputError
 from sigel.images.section import Section
-from sigel.tasks.pattern_genes.null_patterns import null_patterns, random_fields
+from sigel.tasks.pattern_genes.null_patterns import null_patterns
+from sigel.tasks.pattern_genes.roughness import random_fields
 from sigel.tasks.pattern_genes.search import pattern_genes
 
 SIDE, FLAT, PLANTED = 18, 180, 20
