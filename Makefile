@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-nightly test-python test-r bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -30,6 +30,9 @@ test-quick: setup ## The same without R CMD check, the Seurat 5 leg and the lowe
 
 test-lowest: setup ## Test the lowest versions of the Python packages that are allowed
 	@bash tools/lowest.sh
+
+test-newest: setup ## Run the R suite with the newest Seurat, that of Debian's unstable suite
+	@bash tools/seurat5.sh newest
 
 test-nightly: setup ## Run what takes long and says nothing of a user's results: small calls of every benchmark
 	@. tools/env.sh && python -m pytest -n 2 -m nightly
@@ -62,6 +65,6 @@ clean: ## Remove what demo, tests and checks leave behind (keeps the installed e
 	@rm -rf demo-output build dist *.Rcheck sigel_*.tar.gz .ruff_cache .mypy_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-purge: clean ## Remove the installed environment too: .venv, .rlib and the Debian 13 tree of the Seurat 5 leg
+purge: clean ## Remove the installed environment too: .venv, .rlib and the Debian trees of the Seurat 5 leg
 	@bash tools/seurat5.sh remove
 	@rm -rf .venv .rlib .setup.lock python/*.egg-info

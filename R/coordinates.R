@@ -355,9 +355,20 @@ image_table <- function(image) {
   points <- as.data.frame(SeuratObject::GetTissueCoordinates(source))
   cell <- intersect(c("cell", "cells"), names(points))
   names <- if (length(cell)) as.character(points[[cell[1L]]]) else rownames(points)
-  # The x of a VisiumV2 runs down the picture.
-  xy <- if (inherits(image, "VisiumV2")) c("y", "x") else c("x", "y")
+  xy <- if (x_runs_down(image)) c("y", "x") else c("x", "y")
   x <- tapply(points[[xy[1L]]], names, mean)
   y <- tapply(points[[xy[2L]]], names, mean)
   data.frame(x = as.double(x), y = as.double(y), row.names = rownames(x))
 }
+
+# Until Seurat 5.4 the x of a VisiumV2 ran down the picture; from then on the image says which way it runs.
+x_runs_down <- function(image) {
+  if (!inherits(image, "VisiumV2")) {
+    return(FALSE)
+  }
+  says <- if (ORIENTATION %in% methods::slotNames(image)) methods::slot(image, ORIENTATION)
+  !identical(says, "horizontal")
+}
+
+# The slot of SeuratObject 5.3 and later.
+ORIENTATION <- "coords_x_orientation"

@@ -233,9 +233,24 @@ read_layers <- function(object, layer, call) {
   if (length(pieces) == 1L) {
     return(pieces[[1L]])
   }
+  check_shared_cells(pieces, wanted, cells, call)
   pieces <- lapply(pieces, as_dgc, argument = "layer", call = call)
   features <- rownames(object)
   join_layers(pieces, features[features %in% unlist(lapply(pieces, rownames))], colnames(object))
+}
+
+# Layers of a split assay have cells of their own; those that share cells are modalities, as genes and antibodies are,
+# each with a library of its own.
+check_shared_cells <- function(pieces, layers, cells, call) {
+  shared <- unique(cells[duplicated(cells)])
+  if (!length(shared)) {
+    return(invisible())
+  }
+  found <- sprintf("%d layers that share %d cells: %s", length(layers), length(shared), some(layers, 10L))
+  genes <- grep("gene", layers, ignore.case = TRUE, value = TRUE)
+  largest <- layers[which.max(vapply(pieces, nrow, integer(1L)))]
+  fix <- sprintf("Name the one with the genes: `layer = \"%s\"`.", c(genes, largest)[1L])
+  sigel_abort("layer", found, "one layer, or layers with cells of their own", fix, call)
 }
 
 select_features <- function(counts, features, call) {

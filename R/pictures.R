@@ -53,8 +53,7 @@ field_of_view <- function(places, lattice, assay, key) {
   SeuratObject::CreateFOV(list(centroids = centroids), type = "centroids", assay = assay, key = key)
 }
 
-# Space Ranger's picture in the class that Seurat's own reader makes of it: VisiumV2 where there is one, whose x runs
-# down the picture, else VisiumV1. `told` has the `path` of the picture and the `scales`.
+# Space Ranger's picture in the class that Seurat's own reader makes of it: VisiumV2 where there is one, else VisiumV1. `told` has the `path` of the picture and the `scales`.
 visium_picture <- function(told, places, lattice, assay, key) {
   require_installed("png", "The picture of the tissue")
   picture <- png::readPNG(told$path)
@@ -77,11 +76,15 @@ visium_picture <- function(told, places, lattice, assay, key) {
     radius <- 1.6 * spot * scale("tissue_lowres_scalef") / max(dim(picture))
     return(visium_v1(picture, factors, lattice, places, radius, assay, key))
   }
-  down <- data.frame(x = places[, 2L], y = places[, 1L], cell = rownames(places))
-  centroids <- SeuratObject::CreateCentroids(down, radius = spot)
+  class <- methods::getClass("VisiumV2", where = seurat)
+  # As Seurat's reader has it, which until version 5.4 let x run down the picture.
+  horizontal <- ORIENTATION %in% methods::slotNames(class)
+  xy <- if (horizontal) 1:2 else 2:1
+  table <- data.frame(x = places[, xy[1L]], y = places[, xy[2L]], cell = rownames(places))
+  centroids <- SeuratObject::CreateCentroids(table, radius = spot)
   fov <- SeuratObject::CreateFOV(list(centroids = centroids), type = "centroids", assay = assay, key = key)
-  methods::new(
-    methods::getClass("VisiumV2", where = seurat),
+  made <- methods::new(
+    class,
     boundaries = fov@boundaries,
     molecules = fov@molecules,
     assay = fov@assay,
@@ -89,6 +92,10 @@ visium_picture <- function(told, places, lattice, assay, key) {
     image = picture,
     scale.factors = factors
   )
+  if (horizontal) {
+    methods::slot(made, ORIENTATION) <- "horizontal"
+  }
+  made
 }
 
 visium_v1 <- function(picture, factors, lattice, places, radius, assay, key) {

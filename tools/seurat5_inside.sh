@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# The part of seurat5.sh that runs as root in a mount namespace of its own: makes the Debian 13 tree where it is
-# missing, mounts what the tests need, and runs them in it.
+# The part of seurat5.sh that runs as root in a mount namespace of its own: makes the tree of a Debian suite where it
+# is missing, mounts what the tests need, and runs them in it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/tools/env.sh"
-tree=$1
-tarball=$2
+suite=$1
+tree=$2
+tarball=$3
+filter=$4
 
 # The first process of a namespace ignores signals that it does not handle.
 trap 'exit 130' INT TERM
@@ -13,17 +15,17 @@ trap 'exit 130' INT TERM
 make_tree() {
   local mirror new proxy
   mirror=$(debian_mirror)
-  [ -n "$mirror" ] || fail "apt on this machine has no Debian mirror to make a Debian 13 tree from"
+  [ -n "$mirror" ] || fail "apt on this machine has no Debian mirror to make a tree of $suite from"
   rm -rf --one-file-system "$tree".new.*
   new=$(mktemp -d "$tree.new.XXXXXX")
   chmod 755 "$new"
-  say "Making a Debian 13 tree in $tree (once, about a minute)"
+  say "Making a Debian tree of $suite in $tree (once, about a minute)"
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
   if [ -n "${proxy-}" ]; then export http_proxy=$proxy; fi
   debootstrap --variant=minbase --include=ca-certificates \
-    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg trixie "$new" "$mirror" >"$new.log" 2>&1 || {
+    --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$suite" "$new" "$mirror" >"$new.log" 2>&1 || {
     tail -n 20 "$new.log" >&2
-    fail "debootstrap could not make the Debian 13 tree"
+    fail "debootstrap could not make the tree of $suite"
   }
   rm -f "$new.log"
   mv "$new" "$tree"
@@ -45,7 +47,7 @@ install_packages() {
   mapfile -t wanted < <(read_list "$ROOT/tools/apt-packages-seurat5.txt")
   mark=$(fingerprint "${wanted[@]}")
   [ "$(cat "$tree/.sigel-packages" 2>/dev/null)" != "$mark" ] || return 0
-  say "Installing R and Seurat 5 into the Debian 13 tree (once, about two minutes)"
+  say "Installing R and Seurat into the tree of $suite (once, about two minutes)"
   carry_over_network
   in_tree DEBIAN_FRONTEND=noninteractive bash -c 'set -e
     dpkg --configure -a
@@ -53,7 +55,7 @@ install_packages() {
     apt-get install -y -q --no-install-recommends "$@"
     apt-get clean' _ "${wanted[@]}" >"$tree/tmp/apt.log" 2>&1 || {
     tail -n 20 "$tree/tmp/apt.log" >&2
-    fail "apt could not install R and Seurat 5 into the Debian 13 tree"
+    fail "apt could not install R and Seurat into the tree of $suite"
   }
   echo "$mark" >"$tree/.sigel-packages"
 }
@@ -72,7 +74,7 @@ show_inside() {
 }
 
 # The Python that .venv was made from. One that lives in /usr is shown piece by piece: its program, its library
-# and what these load that Debian 13 does not have.
+# and what these load that the tree does not have.
 show_python() {
   local prefix program library
   prefix=$(python -c 'import sys; print(sys.base_prefix)')
@@ -105,7 +107,7 @@ show_inside "$ROOT"
 show_python
 if [ -d "$SIGEL_SHARED" ]; then show_inside "$(realpath "$SIGEL_SHARED")"; fi
 
-say "Installing the package and running its tests with Seurat 5"
+say "Installing the package and running its tests with the Seurat of $suite"
 cp "$tarball" "$tree/tmp/sigel.tar.gz"
 cp -rP "$ROOT/tests" "$tree/tmp/tests"
 while read -r name; do
@@ -114,8 +116,8 @@ done < <(read_list "$ROOT/tools/seurat5-left-out.txt")
 mkdir "$tree/tmp/library"
 in_tree R CMD INSTALL --no-test-load -l /tmp/library /tmp/sigel.tar.gz >"$tree/tmp/install.log" 2>&1 || {
   cat "$tree/tmp/install.log" >&2
-  fail "the package could not be installed in the Debian 13 tree"
+  fail "the package could not be installed in the tree of $suite"
 }
 in_tree R_LIBS=/tmp/library RETICULATE_PYTHON="$RETICULATE_PYTHON" OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1 \
   SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" SIGEL_SHARED="$(realpath -m "$SIGEL_SHARED")" \
-  Rscript "$ROOT/tools/testthat.R" /tmp/tests/testthat
+  Rscript "$ROOT/tools/testthat.R" /tmp/tests/testthat "$filter"

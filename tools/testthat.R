@@ -2,8 +2,9 @@
 # (SIGEL_REQUIRE_ALL=1) a skip fails, save one that says which Seurat or R the test is for.
 allowed_skips <- "needs Seurat(Object)? [<>=]*\\s*[45]|needs R [<>=]*\\s*[0-9.]+"
 
-folder <- commandArgs(trailingOnly = TRUE)
-folder <- if (length(folder)) folder[[1L]] else "tests/testthat"
+given <- commandArgs(trailingOnly = TRUE)
+folder <- if (length(given)) given[[1L]] else "tests/testthat"
+filter <- if (length(given) > 1L && nzchar(given[[2L]])) given[[2L]]
 Sys.setenv(NOT_CRAN = "true")
 library(testthat)
 for (name in c("Seurat", "SeuratObject", "reticulate")) {
@@ -11,6 +12,7 @@ for (name in c("Seurat", "SeuratObject", "reticulate")) {
 }
 results <- test_dir(
   folder,
+  filter = filter,
   package = "sigel",
   load_package = "installed",
   reporter = "summary",

@@ -151,11 +151,14 @@ test_that("a VisiumV2 image is read, its axes turned to x and y", {
   skip_if_no_engine()
   section <- small_section()
   v1 <- section[["section"]]
-  frame <- data.frame(imagerow = v1@coordinates$imagerow, imagecol = v1@coordinates$imagecol)
-  rownames(frame) <- rownames(v1@coordinates)
-  fov <- SeuratObject::CreateFOV(frame, type = "centroids", radius = 1, assay = "Spatial", key = "v2_")
+  class <- methods::getClass("VisiumV2", where = asNamespace("Seurat"))
+  # SeuratObject 5.3 and later say which way x runs.
+  horizontal <- "coords_x_orientation" %in% methods::slotNames(class)
+  frame <- v1@coordinates
+  xy <- if (horizontal) c("imagecol", "imagerow") else c("imagerow", "imagecol")
+  fov <- SeuratObject::CreateFOV(frame[, xy], type = "centroids", radius = 1, assay = "Spatial", key = "v2_")
   v2 <- methods::new(
-    methods::getClass("VisiumV2", where = asNamespace("Seurat")),
+    class,
     boundaries = fov@boundaries,
     molecules = fov@molecules,
     assay = "Spatial",
@@ -163,6 +166,9 @@ test_that("a VisiumV2 image is read, its axes turned to x and y", {
     image = v1@image,
     scale.factors = v1@scale.factors
   )
+  if (horizontal) {
+    v2@coords_x_orientation <- "horizontal"
+  }
   section[["section"]] <- NULL
   section[["v2"]] <- v2
   places <- from_images(section, NULL, colnames(section))
@@ -171,6 +177,25 @@ test_that("a VisiumV2 image is read, its axes turned to x and y", {
   expect_equal(unname(places$lattice[, 1]), section$array_row, ignore_attr = TRUE)
   done <- run_quick(section)
   expect_true("sigel" %in% SeuratObject::Reductions(done))
+})
+
+test_that("which way the x of a VisiumV2 runs is looked up in it", {
+  image_table <- getFromNamespace("image_table", "sigel")
+  # A class of that name as SeuratObject 5.3 has it, beside Seurat's own.
+  slots <- c(coords_x_orientation = "character")
+  methods::setClass("VisiumV2", slots = slots, contains = "FOV", where = globalenv())
+  on.exit(methods::removeClass("VisiumV2", where = globalenv()))
+  frame <- data.frame(x = c(1, 2, 3), y = c(7, 5, 9), row.names = c("a", "b", "c"))
+  says <- function(way, xy) {
+    table <- stats::setNames(cbind(frame[xy], rownames(frame)), c("x", "y", "cell"))
+    image <- SeuratObject::CreateFOV(list(centroids = SeuratObject::CreateCentroids(table)), key = "v2_")
+    attr(image, "coords_x_orientation") <- way
+    attr(image, "class") <- structure("VisiumV2", package = ".GlobalEnv")
+    image
+  }
+  expect_equal(image_table(says("horizontal", c("x", "y")))[rownames(frame), ], frame)
+  expect_equal(image_table(says("vertical", c("y", "x")))[rownames(frame), ], frame)
+  expect_equal(image_table(says(character(), c("y", "x")))[rownames(frame), ], frame)
 })
 
 test_that("several images, unknown images and cells off the image are refused with the fix", {

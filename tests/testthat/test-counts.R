@@ -79,3 +79,31 @@ test_that("no verb goes through the counts of an object twice", {
     expect_equal(checks, 1L, label = rlang::call_name(verb))
   }
 })
+
+test_that("layers that share cells are modalities, of which one must be named", {
+  skip_unless_seurat5()
+  skip_if_no_engine()
+  section <- small_section()
+  genes <- SeuratObject::GetAssayData(section, layer = "counts")
+  proteins <- genes[1:4, ] * 40
+  rownames(proteins) <- paste0("CD", 1:4)
+  both <- list("Antibody Capture" = proteins, "Gene Expression" = genes)
+  for (layers in list(both, rev(both))) {
+    object <- SeuratObject::CreateSeuratObject(layers, assay = "Spatial")
+    object@images <- section@images
+    expect_refused(
+      FindSpatialGenes(object, score = FALSE, verbose = FALSE),
+      "layer",
+      sprintf("2 layers that share %d cells", ncol(section)),
+      "layer = \"counts.Gene Expression\""
+    )
+    named <- FindSpatialGenes(object, layer = "counts.Gene Expression", score = FALSE, verbose = FALSE)
+    alone <- SpatialGenes(FindSpatialGenes(section, score = FALSE, verbose = FALSE))
+    found <- SpatialGenes(named)
+    expect_equal(found[match(alone$gene, found$gene), "pval"], alone$pval)
+    expect_false(any(c("CD1", "CD4") %in% found$gene[found$status == "tested"]))
+    run <- run_quick(object, layer = "counts.Gene Expression")
+    embedded <- rownames(SeuratObject::Loadings(run[["sigel"]]))
+    expect_true(all(embedded %in% rownames(genes)))
+  }
+})

@@ -38,9 +38,9 @@ def spots_within(adata: AnnData, argument: str = "adata", *, told: bool = True) 
     words = column.map(lambda one: _WORDS.get(one.lower(), one) if isinstance(one, str) else one)
     number = pd.to_numeric(words, errors="coerce")
     unknown = column[number.isna()]
+    name = argument if argument.isidentifier() else "adata"
     if len(unknown):
         found = f"obs[{COLUMN!r}] with {unknown.iloc[0]!r}"
-        name = argument if argument.isidentifier() else "adata"
         fix = f"Store 0 and 1 there, or leave the column out: del {name}.obs[{COLUMN!r}]."
         raise InputError(argument, found, "1 for spots within the tissue, 0 for those beside it", fix)
     within = number.to_numpy(float) != 0
@@ -48,7 +48,10 @@ def spots_within(adata: AnnData, argument: str = "adata", *, told: bool = True) 
         return None
     if told:
         n = int((~within).sum())
-        warn(f"{n} of {len(within)} spots lie beside the tissue (obs['in_tissue'] is 0): they take no part.")
+        warn(
+            f"{n} of {len(within)} spots lie beside the tissue (obs[{COLUMN!r}] is 0): they take no part. "
+            f"To keep them, take the column out: del {name}.obs[{COLUMN!r}]."
+        )
     return within
 
 
