@@ -53,7 +53,8 @@ field_of_view <- function(places, lattice, assay, key) {
   SeuratObject::CreateFOV(list(centroids = centroids), type = "centroids", assay = assay, key = key)
 }
 
-# Space Ranger's picture in the class that Seurat's own reader makes of it: VisiumV2 where there is one, else VisiumV1. `told` has the `path` of the picture and the `scales`.
+# Space Ranger's picture in the class that Seurat's own reader makes of it: VisiumV2 where there is one, else
+# VisiumV1. `told` has the `path` of the picture and the `scales`.
 visium_picture <- function(told, places, lattice, assay, key) {
   require_installed("png", "The picture of the tissue")
   picture <- png::readPNG(told$path)

@@ -27,7 +27,10 @@ within_tissue <- function(object, cells, call, told = TRUE) {
   if (told) {
     rlang::warn(
       sprintf(
-        "%d of %d spots lie beside the tissue (`%s` is 0): they take no part. To keep them, take the column out: `object$%s <- NULL`.",
+        paste(
+          "%d of %d spots lie beside the tissue (`%s` is 0): they take no part.",
+          "To keep them, take the column out: `object$%s <- NULL`."
+        ),
         sum(!within),
         length(within),
         IN_TISSUE,
