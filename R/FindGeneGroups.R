@@ -147,7 +147,8 @@ FindGeneGroups.Seurat <- function(
   assay <- SeuratObject::DefaultAssay(results)
   object[[reduction.name]] <- results
   object[[assay]] <- replace_groups(object[[assay]], results, reduction, reduction.name)
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 # The engine's groups of representations, as R keeps them.

@@ -213,7 +213,8 @@ FindSpatialDomains.Seurat <- function(
   # What the log holds: neither a function nor the place of every cell need be in it.
   method <- found$about$method
   coordinates <- if_given(coordinates)
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 # The engine's answer as R keeps it; `state`: what is known after a method of R ran.

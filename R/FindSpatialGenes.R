@@ -215,7 +215,8 @@ FindSpatialGenes.Seurat <- function(
   # What the log holds: the place of every cell need not be in it.
   coordinates <- if_given(coordinates)
   null <- null[1L]
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 #' @rdname FindSpatialGenes

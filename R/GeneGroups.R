@@ -158,7 +158,7 @@ FindGeneGroupStability <- function(
 # NULL where the provenance does not say.
 seed_of_run <- function(results) {
   provenance <- SeuratObject::Misc(results)$provenance
-  if (!is.null(provenance)) reticulate::import("json")$loads(provenance)$seed
+  if (!is.null(provenance)) jsonlite::fromJSON(provenance)$seed
 }
 
 # Sets of genes as the engine takes them: the path of a file, or a Python dictionary of lists.

@@ -302,7 +302,8 @@ ImputeGenes.Seurat <- function(
   reference.coordinates <- if_given(reference.coordinates)
   orthologs <- if_given(orthologs)
   method <- method[1L]
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 # The file for the values; what cannot be one the engine says.

@@ -196,7 +196,8 @@ LabelSpatialDomains.Seurat <- function(
   reference <- "given"
   coordinates <- if_given(coordinates)
   reference.coordinates <- if_given(reference.coordinates)
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 # Counts, places and labels of the reference, for the engine: `domain` (factor) beside the pieces of a section.

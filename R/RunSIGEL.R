@@ -268,7 +268,8 @@ RunSIGEL.Seurat <- function(
   }
   # The log need not hold the place of every cell.
   coordinates <- if_given(coordinates)
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 # What is left at its default is the preset's to say; `given`: whether each of the first two is not.

@@ -180,7 +180,8 @@ SelectSpatialGenes.Seurat <- function(
   object[[assay]] <- add_selection(object[[assay]], table, reduction)
   # The log need not hold the place of every cell.
   coordinates <- if_given(coordinates)
-  SeuratObject::LogSeuratCommand(object)
+  object <- SeuratObject::LogSeuratCommand(object)
+  logged(object)
 }
 
 #' @rdname SelectSpatialGenes

@@ -11,6 +11,8 @@ from sigel.errors import InputError
 IMPUTATION = "sigel_imputation"
 # `uns` key of a file that the command line wrote: a line of JSON for each command that led to it.
 COMMANDS = "sigel_commands"
+# `uns` key of an object with results: a line of JSON for the last call of each verb and key.
+CALLS = "sigel_calls"
 # `obsm` and `uns` key of a section that was read: features that are no genes, and their names.
 OTHER_FEATURES = "other_features"
 # `obs` column of samples that were read together.

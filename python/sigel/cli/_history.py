@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sigel.cli._tables import plain
-from sigel.keys import COMMANDS, IMPUTATION
+from sigel.keys import CALLS, COMMANDS, IMPUTATION
+
+# Of what has none.
+NO_HISTORY: dict[str, Any] = {"commands": [], "calls": [], "results": []}
 
 
 def history_of(path: Path) -> dict[str, Any]:
@@ -22,7 +25,8 @@ def history_of(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        `commands`, and `results`, each with `result` (the verb), `key`, `params` and `provenance`.
+        `commands`; `calls`, the last of each verb and key; and `results`, each with `result` (the verb),
+        `key`, `params` and `provenance`.
     """
     import numpy as np
     from anndata.io import read_elem
@@ -31,8 +35,10 @@ def history_of(path: Path) -> dict[str, Any]:
 
     with opened_hdf5(path, "an .h5ad file") as file:
         uns = file.get("uns", {})
-        told = read_elem(uns[COMMANDS]) if COMMANDS in uns else []
-        commands = [json.loads(str(one)) for one in np.atleast_1d(told)]
+        commands, calls = (
+            [json.loads(str(one)) for one in np.atleast_1d(read_elem(uns[key]) if key in uns else [])]
+            for key in (COMMANDS, CALLS)
+        )
         results = [
             {
                 "result": result,
@@ -43,7 +49,7 @@ def history_of(path: Path) -> dict[str, Any]:
             for result, key, group in _groups(uns)
             if {"params", "provenance"} <= set(group)
         ]
-    return {"commands": commands, "results": results}
+    return {"commands": commands, "calls": calls, "results": results}
 
 
 def _groups(uns: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -67,16 +73,29 @@ def in_lines(history: Mapping[str, Any]) -> Iterator[str]:
     for one in history["commands"]:
         about = f"sigel {one['sigel']}, {one['finished']}, {one['wall_time']:.1f} s"
         yield f"  command: {one['command']} ({about})"
+    calls = {(one["verb"], one["key"]): one for one in history["calls"]}
     for one in history["results"]:
         made = one["provenance"]
-        yield (
-            f"  {one['result']} (key {one['key']}): sigel {made['sigel']}, seed {made['seed']}, "
-            f"{made['device']}, {made['threads']} threads, {made['wall_time']:.1f} s"
-        )
+        yield _made(one["result"], one["key"], made)
+        call = calls.pop((one["result"], one["key"]), None)
+        if call:
+            yield f"    call: {call['call']}"
         versions = {name: made[name] for name in ("python", "torch", "numpy", "anndata") if name in made}
         yield "    with " + ", ".join(f"{name} {version}" for name, version in versions.items())
         changed = _not_default(one["result"], one["params"])
         yield "    settings: " + (", ".join(f"{name}={value!r}" for name, value in changed) or "defaults")
+
+    for (verb, key), made in calls.items():
+        yield _made(verb, key, made)
+        yield f"    call: {made['call']}"
+
+
+def _made(verb: str, key: str, made: Mapping[str, Any]) -> str:
+    of_key = f" (key {key})" if key else ""
+    return (
+        f"  {verb}{of_key}: sigel {made['sigel']}, seed {made['seed']}, {made['device']}, "
+        f"{made['threads']} threads, {made['wall_time']:.1f} s"
+    )
 
 
 def _not_default(result: str, params: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sigel.cli._history import history_of, in_lines
+from sigel.cli._history import NO_HISTORY, history_of, in_lines
 from sigel.cli._options import READ, TELL, Flag, Inputs, Read, Tell, asks
 from sigel.cli._tables import as_json, plain
 
@@ -25,7 +25,7 @@ def info(
 
     Prints, for each section, its platform, its size, its files, and what else could be asked for, without
     reading counts. Of an .h5ad file with results also what made them: the commands, and for each result its
-    versions, seed, device, time, and the settings that are not the defaults.
+    call, versions, seed, device, time, and the settings that are not the defaults.
 
     Parameters
     ----------
@@ -57,6 +57,12 @@ def info(
             lines = [*map(str, described), *(in_lines(past) if past else [])]
             sys.stdout.write("\n".join(lines) + "\n")
         sections = [plain(dataclasses.asdict(one)) for one in described]
-        found.append({"input": str(path), "sections": sections, **(past or {"commands": [], "results": []})})
+        found.append(
+            {
+                "input": str(path),
+                "sections": sections,
+                **(past or NO_HISTORY),
+            }
+        )
     if json:
         sys.stdout.write(as_json(found))

@@ -15,6 +15,7 @@ from sigel.io._imputed import genes_asked, in_parts, without_values
 from sigel.keys import IMPUTATION
 from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _WANTED, _FIX = "what sigel.tl.impute returned", "Pass its AnnData, or the file that it wrote."
 
 
+@repeatable
 def compare_imputed(
     imputed: AnnData | str | Path,
     group_key: str,

@@ -14,11 +14,13 @@ from sigel.runtime.progress import shown
 from sigel.tasks.cohorts.find import find_changed_genes
 from sigel.tl._cohort import Labels, cohort_of
 from sigel.tl._fits import image_config
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def disease_genes(
     sections: Sequence[AnnData | str | Path] | Mapping[str, AnnData | str | Path] | AnnData,
     condition: Labels,

@@ -15,12 +15,14 @@ from sigel.runtime.progress import shown
 from sigel.tasks.domains import stability
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import info_under, section_as_fitted
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import check_not_part_of_file, make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def domain_stability(
     adata: AnnData,
     *,

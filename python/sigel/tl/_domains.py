@@ -21,12 +21,14 @@ from sigel.tasks.domains.find import Domains, find_domains
 from sigel.tasks.domains.labelled import Labelled
 from sigel.tasks.domains.recipe import Clusterer, Recipe
 from sigel.tl._fits import checked_key, info_under, section_as_fitted
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import check_not_part_of_file, make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def domains(
     adata: AnnData,
     n_domains: int | None = None,

@@ -15,6 +15,7 @@ from sigel.errors import InputError
 from sigel.keys import Keys, check_key
 from sigel.runtime.progress import shown
 from sigel.tasks.embedding import Embedding, embed_section
+from sigel.tl._repeatable import repeatable
 from sigel.tl._sections import given_sections
 from sigel.tl._views import make_own
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def embed(
     adata: AnnData | Sequence[AnnData],
     *,

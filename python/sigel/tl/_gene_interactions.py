@@ -17,11 +17,13 @@ from sigel.tasks.interactions.find import find_interactions
 from sigel.tasks.interactions.gene_pairs import Pairs
 from sigel.tl._cohort import cohort_of
 from sigel.tl._fits import image_config
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def gene_interactions(
     sections: Sequence[AnnData | str | Path] | Mapping[str, AnnData | str | Path] | AnnData,
     pairs: Pairs | None = None,

@@ -12,12 +12,14 @@ from sigel.keys import Keys
 from sigel.runtime.progress import shown
 from sigel.tasks.domains import gene_selection
 from sigel.tl._fits import checked_key, image_config, info_under, known_genes, section_as_fitted
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def select_genes(
     adata: AnnData,
     *,

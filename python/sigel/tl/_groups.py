@@ -19,6 +19,7 @@ from sigel.tasks.gene_groups.gene_sets import GeneSets
 from sigel.tasks.gene_groups.grouping import PresentGroups, describe_groups, regroup
 from sigel.tasks.gene_groups.stability import group_stability as stability
 from sigel.tl._fits import as_fitted, groups_under
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def gene_groups(
     adata: AnnData,
     *,
@@ -166,6 +168,7 @@ def _chosen(info: dict[str, Any], present: PresentGroups | None, config: SIGELCo
     return best_number({int(k): float(value) for k, value in info["bic"].items()}) if by_choice else None
 
 
+@repeatable
 def group_enrichment(
     adata: AnnData,
     gene_sets: GeneSets,
@@ -225,6 +228,7 @@ def group_enrichment(
     return enrichment(adata.var_names, group, gene_sets, min_size=min_size, max_size=max_size)
 
 
+@repeatable
 def group_stability(
     adata: AnnData,
     *,

@@ -21,11 +21,13 @@ from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
+@repeatable
 def impute(
     target: AnnData,
     reference: AnnData | Sequence[AnnData],

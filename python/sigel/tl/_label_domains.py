@@ -23,6 +23,7 @@ from sigel.tasks.domains.labelled import Labelled, label_spots
 from sigel.tasks.domains.labelled_inputs import REFERENCE, about_the_reference
 from sigel.tl._domains import write_domains
 from sigel.tl._fits import as_fitted, checked_key, info_under, section_as_fitted, unnamed_layer
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import check_not_part_of_file
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 WHERE = ("layer", "spatial_key")
 
 
+@repeatable
 def label_domains(
     adata: AnnData,
     reference: AnnData,

@@ -20,12 +20,14 @@ from sigel.tasks.pattern_genes.rates import Unit
 from sigel.tasks.pattern_genes.search import Similarity
 from sigel.tasks.pattern_genes.search import pattern_genes as rank_genes
 from sigel.tl._fits import images_as_fitted, model_of
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
 
+@repeatable
 def pattern_genes(
     adata: AnnData,
     region_key: str,

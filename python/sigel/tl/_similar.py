@@ -11,12 +11,14 @@ from sigel.images.section import values_of
 from sigel.tasks.similar_genes import Combine, check_queries, expression_level
 from sigel.tasks.similar_genes import similar_genes as nearest
 from sigel.tl._fits import as_fitted, groups_under, info_under
+from sigel.tl._repeatable import repeatable
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
 
+@repeatable
 def similar_genes(
     adata: AnnData,
     genes: Sequence[str] | str,

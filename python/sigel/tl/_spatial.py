@@ -21,6 +21,7 @@ from sigel.runtime.progress import shown
 from sigel.stats.null_images import Null
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 from sigel.tl._fits import as_fitted, image_config, info_under, model_of
+from sigel.tl._repeatable import repeatable
 from sigel.tl._views import make_own
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 WRITTEN = ("score", "effect", "pval", "log_pval", "qval", "rank", "status")
 
 
+@repeatable
 def spatial_genes(
     adata: AnnData,
     *,
