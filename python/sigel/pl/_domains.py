@@ -54,8 +54,9 @@ def domains(
     -------
     matplotlib.figure.Figure
         The figure; not shown. Spots of a lattice are pixels that touch, others discs, and over a picture of
-        the tissue discs of their true width; y points down, and sections are on one scale. A domain has the same colour in every picture of the object, and its
-        number where there is room; the legend has its number of spots. Grey: spots without a value.
+        the tissue discs of their true width; y points down, and sections are on one scale. A domain has the
+        same colour in every picture of the object, and its number where there is room; the legend has its
+        number of spots. Grey: spots without a value.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def domains(
     column = Keys(key).domain if color is None else color
     values = adata.obs[column]
     shades = shades_of(in_order(values), "key") if color is None else shades_of(values, "color")
-    parts = parts_of(adata, info, spatial_key, histology)
+    parts = parts_of(adata, info, spatial_key, histology=histology)
     n_rows, n_cols, width, height = grid_of(parts, 5.5)
     down = max(n_rows * (height + (0.25 if parts[0].name else 0.0)) + 0.4, 2.0)
     n_legend, beside = legend_size(shades, down) if shades.names else (1, 0.8)

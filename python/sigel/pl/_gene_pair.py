@@ -78,7 +78,7 @@ def gene_pair(
     adata = adata if section.within is None else adata[section.within]
     found = picture_of_pair(section, gene_a, gene_b)
     spatial_key = None if given["spatial_key"] == "spatial" else given["spatial_key"]
-    parts = parts_of(adata, {}, spatial_key, histology)
+    parts = parts_of(adata, {}, spatial_key, histology=histology)
     _, _, width, height = grid_of(parts, 3.6)
     below, above = 0.75, 0.4
     figure = plt.figure(figsize=(3 * (width + 0.1), height + below + above), layout="constrained")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 SPATIAL = "spatial"
 OPACITY = 0.8  # of what is drawn over a picture
 _PALE = 0.55  # share of white that is mixed into a picture, so that colours over it stay readable
-_ROOM = 0.9  # spots that are at most so wide, of the distance of neighbours, leave some of a picture to be seen
+_ROOM = (
+    0.9  # spots that are at most so wide, of the distance of neighbours, leave some of a picture to be seen
+)
 _WIDTH = 0.6  # of a spot whose diameter is not known, of the distance of neighbours
 _WITHIN = 0.99  # share of spots that must lie on a picture
 _LEAVE_OUT = "Leave histology out."
@@ -162,7 +164,7 @@ def _under(stored: Mapping[str, Any], part: Spots, histology: object) -> Under |
         raise InputError("histology", found, wanted, "Name their key by spatial_key, or leave histology out.")
     told = float(factors.get("spot_diameter_fullres", np.nan))
     # Other programs store other numbers under its name.
-    diameter = told if 0.3 < told / part.distance < 1.05 else _WIDTH * part.distance
+    diameter = told if 0.02 < told / part.distance < 1.05 else _WIDTH * part.distance
     if histology is None and not told / part.distance <= _ROOM:
         return None
     return _cropped(picture, scale, part, diameter)
@@ -187,7 +189,9 @@ def _cropped(picture: np.ndarray, scale: float, part: Spots, diameter: float) ->
         shown = np.repeat(shown[..., :1], 3, axis=2)
     pale = np.clip(1 - (1 - _PALE) * (1 - shown[..., :3]), 0, 1).astype(np.float32)
     # A pixel is a box: those of the picture fill it from edge to edge, whatever its scale.
-    return Under(pale, (left / scale, right / scale, bottom / scale, top / scale), diameter, part.distance / 2)
+    return Under(
+        pale, (left / scale, right / scale, bottom / scale, top / scale), diameter, part.distance / 2
+    )
 
 
 def lay_under(ax: Axes, under: Under) -> None:

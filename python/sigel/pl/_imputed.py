@@ -83,10 +83,10 @@ def imputed_genes(
         raise InputError("spatial_key", repr(spatial_key), "a key of obsm", f"There is {known}.")
     places = checked_places(imputed.obsm[spatial_key], "spatial_key", columns=(2, 3))[:, :2]
     diameter = diameter_of(places)
+    columns = _columns(imputed[:, genes], measured, told["coverage"])
     holder = imputed if measured is None or imputed.uns.get("spatial") else measured
     spots = Spots(np.arange(imputed.n_obs), places, diameter)
     (under,) = pictures_under(imputed, [spots], histology, spatial_key, holder.uns.get("spatial"))
-    columns = _columns(imputed[:, genes], measured, told["coverage"])
     achieved = correlation(columns["measured"], columns["imputed"]) if "measured" in columns else None
 
     across, down = np.ptp(places, axis=0) + diameter

@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 def parts_of(
-    adata: AnnData, info: Mapping[str, Any], spatial_key: str | None, histology: object = False
+    adata: AnnData, info: Mapping[str, Any], spatial_key: str | None, *, histology: object = False
 ) -> list[Part]:
     """The sections that the domains were found in, one where no `section_key` was given.
 

@@ -57,7 +57,9 @@ def pictures(figure):
 
 def discs(figure):
     drawn = [c for ax in figure.findobj(mpl.axes.Axes) for c in ax.collections]
-    return [c for c in drawn if isinstance(c, EllipseCollection | PolyCollection) and c.get_array() is not None]
+    return [
+        c for c in drawn if isinstance(c, EllipseCollection | PolyCollection) and c.get_array() is not None
+    ]
 
 
 def seen(figure, ax, places):
@@ -188,7 +190,12 @@ def test_pictures_are_chosen_by_name(adata):
 
 
 def test_what_is_stored_by_others_under_the_name_is_no_picture(adata):
-    for odd in ("text", {"one": "text"}, {"one": {"images": {}}}, {"one": {"images": {"hires": np.zeros(3)}}}):
+    for odd in (
+        "text",
+        {"one": "text"},
+        {"one": {"images": {}}},
+        {"one": {"images": {"hires": np.zeros(3)}}},
+    ):
         adata.uns["spatial"] = odd
         assert not pictures(pl.domains(adata, color="kind"))
 
