@@ -66,13 +66,14 @@ under_spots <- function(image, xy, histology, call) {
   }
   distance <- spot_spacing(xy)
   told <- as.double(factors[["spot"]] %||% NA_real_) / distance
-  if (is.null(histology) && (!isTRUE(told <= ROOM) || is_drawn(picture))) {
-    return(NULL)
+  leaves_room <- isTRUE(told <= ROOM) && !is_drawn(picture)
+  if (isTRUE(histology) || leaves_room) {
+    c(cropped(picture, scale, xy, distance), list(diameter = width_of(told) * distance))
   }
-  # Seurat's own readers store another number under this name.
-  share <- if (isTRUE(told > 0.02 && told < 1.05)) told else 0.6
-  c(cropped(picture, scale, xy, distance), list(diameter = share * distance))
 }
+
+# Diameter of a spot, of the distance of neighbours: Seurat's own readers store another number under its name.
+width_of <- function(told) if (isTRUE(told > 0.02 && told < 1.05)) told else 0.6
 
 # Whether nearly all spots lie on a picture, which is refused where it was asked for.
 lies_within <- function(xy, picture, scale, histology, call) {
