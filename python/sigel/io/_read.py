@@ -121,7 +121,7 @@ def read(
     options = Options(
         layer=layer, raw=raw, off_tissue=off_tissue, bin_size=bin_size, table=table, images=images
     )
-    if hasattr(path, "tables") and hasattr(path, "shapes"):
+    if hasattr(path, "tables"):
         check_options(options, "spatialdata")
         return read_object(path, options)
     return joined(by_name(read_samples(path, platform, sample, options)))
