@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,25 @@ def check_at_least_one(**numbers: int) -> None:
     for name, number in numbers.items():
         if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+
+
+def asked_genes(genes: object, example: str) -> list[str]:
+    """Names of genes as a list; one may be given as text.
+
+    Parameters
+    ----------
+    genes
+        As a caller gave them.
+    example
+        A call that has names.
+    """
+    wanted, fix = "names of genes", f"For example {example}."
+    names = [genes] if isinstance(genes, str) else list(genes) if isinstance(genes, Iterable) else None
+    if names is None:
+        raise InputError("genes", repr(genes)[:60], wanted, fix)
+    if not names:
+        raise InputError("genes", "no name", "at least one gene", fix)
+    return [str(name) for name in names]
 
 
 def check_cmap(cmap: object) -> None:

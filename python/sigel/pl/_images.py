@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.pl._base import (
+    asked_genes,
     check_at_least_one,
     check_cmap,
     diameter_of,
@@ -86,7 +87,7 @@ def gene_images(
     >>> figure = sigel.pl.gene_images(adata, ["Gene0001", "Gene0002"])
     """
     pyplot()
-    genes = _names(genes)
+    genes = asked_genes(genes, "list(adata.var_names[:5])")
     check_at_least_one(ncols=ncols)
     check_cmap(cmap)
     images = images_of(adata, key, layer, spatial_key, config)
@@ -125,13 +126,3 @@ def _under(
     spots = Spots(np.arange(adata.n_obs), places, diameter_of(places))
     there = spatial_key if spatial_key in adata.obsm else None
     return pictures_under(adata, [spots], histology, there)[0]
-
-
-def _names(genes: Sequence[str] | str) -> list[str]:
-    wanted, fix = "names of genes", "For example list(adata.var_names[:5])."
-    if not isinstance(genes, Iterable):
-        raise InputError("genes", repr(genes), wanted, fix)
-    genes = [genes] if isinstance(genes, str) else list(genes)
-    if not genes:
-        raise InputError("genes", "no name", "at least one gene", fix)
-    return genes

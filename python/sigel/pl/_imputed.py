@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import checked_places
 from sigel.keys import IMPUTATION
-from sigel.pl._base import check_cmap, diameter_of, draw_cells, pyplot
+from sigel.pl._base import asked_genes, check_cmap, diameter_of, draw_cells, pyplot
 from sigel.pl._histology import Spots, Under, pictures_under
 from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tl._measured import accuracy_of, measured_as_imputed, names_in_both
@@ -211,10 +211,8 @@ def _results(imputed: AnnData) -> dict[str, Any]:
 
 
 def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
-    genes = [genes] if isinstance(genes, str) else genes
-    fix = "For example list(imputed.var_names[:3])."
-    if not isinstance(genes, Iterable) or not (genes := list(dict.fromkeys(genes))):
-        raise InputError("genes", repr(genes), "names of imputed genes", fix)
+    example = "list(imputed.var_names[:3])"
+    genes, fix = list(dict.fromkeys(asked_genes(genes, example))), f"For example {example}."
     if len(genes) > _MAX_GENES:
         raise InputError("genes", f"{len(genes)} genes", f"at most {_MAX_GENES}", fix)
     left_out = imputed.uns[IMPUTATION].get("left_out")
