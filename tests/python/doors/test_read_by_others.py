@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 
 import sigel
-from conftest import QUICK
 
 PLACES = {"tissue_hires_scalef": 0.1, "spot_diameter_fullres": 55.0}
 
@@ -37,7 +36,7 @@ def read(tmp_path_factory):
     width, height = (np.ceil(adata.obsm["spatial"].max(axis=0) * 0.1) + 10).astype(int)
     picture = np.full((height, width, 3), 0.9, dtype=np.float32)
     adata.uns["spatial"] = {"slide": {"images": {"hires": picture}, "scalefactors": dict(PLACES)}}
-    sigel.tl.embed(adata, config=QUICK, progress=False)
+    sigel.tl.embed(adata, preset="fast", progress=False)
     sigel.tl.spatial_genes(adata, progress=False)
     sigel.tl.domains(adata, 3, progress=False)
     path = tmp_path_factory.mktemp("others") / "section.h5ad"
