@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from sigel.io._opened import Opened
 from sigel.io._pictures import Pictures
 from sigel.io._sources import Options, Source, name_of, whole_path
 from sigel.io._tables import first_line, partner, places_in, read_table, rows_of
+from sigel.io._visium_cells import find_visium_cells
 
 MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -132,7 +134,10 @@ def open_visium_hd(source: Source, options: Options) -> Opened:
         fix = f"Use bin_size={next(iter(bins))}." if bins else "Copy the whole folder binned_outputs."
         raise InputError("bin_size", found, wanted, fix)
     opened = open_visium(replace(source, path=bins[size]), options)
-    return replace(opened, choices={"bin_size": tuple(bins)})
+    choices: dict[str, tuple[Any, ...]] = {"bin_size": tuple(bins)}
+    if find_visium_cells(source.path):
+        choices["platform"] = ("visium_hd", "visium_hd_cells")
+    return replace(opened, choices=choices)
 
 
 def _positions(path: Path) -> pd.DataFrame:

@@ -183,11 +183,11 @@ def _cropped(picture: np.ndarray, scale: float, part: Spots, diameter: float) ->
     left, top = np.clip(low, 0, most - 1).astype(int)
     right, bottom = np.clip(high, 1, most).astype(int)
     shown = picture[top:bottom, left:right]
-    shown = shown / 255 if shown.dtype.kind in "ui" else shown
+    shown = shown.astype(np.float32) / (255 if shown.dtype.kind in "ui" else 1)
     shown = np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown
     if shown.shape[2] < 3:  # grey, with how opaque it is
         shown = np.repeat(shown[..., :1], 3, axis=2)
-    pale = np.clip(1 - (1 - _PALE) * (1 - shown[..., :3]), 0, 1).astype(np.float32)
+    pale = np.clip(1 - (1 - _PALE) * (1 - shown[..., :3]), 0, 1)
     # A pixel is a box: those of the picture fill it from edge to edge, whatever its scale.
     return Under(
         pale, (left / scale, right / scale, bottom / scale, top / scale), diameter, part.distance / 2

@@ -35,6 +35,7 @@ def test_bins_go_before_cells_unless_these_are_asked_for(tmp_path):
     visium_cells(outs / "segmented_outputs")
     visium(outs / "binned_outputs" / "square_008um", positions="tissue_positions.parquet")
     assert "array_row" in sigel.io.read(outs).obs
+    assert sigel.io.describe(outs)[0].choices["platform"] == ("visium_hd", "visium_hd_cells")
     cells = sigel.io.read(outs, platform="visium_hd_cells")
     assert cells.obs_names[0].startswith("cellid_")
     assert sigel.io.read(outs / "segmented_outputs").shape == cells.shape
