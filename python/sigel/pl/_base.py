@@ -60,7 +60,7 @@ def check_at_least_one(**numbers: int) -> None:
             raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
 
 
-def asked_genes(genes: object, example: str) -> list[str]:
+def asked_genes(genes: object, example: str, wanted: str = "names of genes") -> list[str]:
     """Names of genes as a list; one may be given as text.
 
     Parameters
@@ -69,13 +69,15 @@ def asked_genes(genes: object, example: str) -> list[str]:
         As a caller gave them.
     example
         A call that has names.
+    wanted
+        What they are.
     """
-    wanted, fix = "names of genes", f"For example {example}."
+    fix = f"For example {example}."
     names = [genes] if isinstance(genes, str) else list(genes) if isinstance(genes, Iterable) else None
     if names is None:
         raise InputError("genes", repr(genes)[:60], wanted, fix)
     if not names:
-        raise InputError("genes", "no name", "at least one gene", fix)
+        raise InputError("genes", "no name", f"{wanted}, at least one gene", fix)
     return [str(name) for name in names]
 
 

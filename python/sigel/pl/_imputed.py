@@ -212,7 +212,8 @@ def _results(imputed: AnnData) -> dict[str, Any]:
 
 def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
     example = "list(imputed.var_names[:3])"
-    genes, fix = list(dict.fromkeys(asked_genes(genes, example))), f"For example {example}."
+    genes = list(dict.fromkeys(asked_genes(genes, example, "names of imputed genes")))
+    fix = f"For example {example}."
     if len(genes) > _MAX_GENES:
         raise InputError("genes", f"{len(genes)} genes", f"at most {_MAX_GENES}", fix)
     left_out = imputed.uns[IMPUTATION].get("left_out")
