@@ -18,6 +18,9 @@
 #'   high.
 #' @param min.size,max.size Sets that are looked at, as in [GeneGroupEnrichment()].
 #' @param ncol Number of columns.
+#' @param histology Whether the picture of the tissue lies under the images, whose
+#'   pixels are discs then, as in [SpatialDomainPlot()]; default: images alone, as the
+#'   model sees them.
 #' @param reduction Name of the reduction; where it is there, its settings of the
 #'   images are used, and the genes that the run was given.
 #' @param assay,image,coordinates As in [RunSIGEL()]; after a run over several
@@ -40,7 +43,8 @@ GeneImagePlot <- function(
   assay = NULL,
   image = NULL,
   coordinates = NULL,
-  layer = NULL
+  layer = NULL,
+  histology = FALSE
 ) {
   needs_ggplot()
   call <- rlang::current_env()
@@ -50,9 +54,14 @@ GeneImagePlot <- function(
   if (!is.null(ncol)) {
     check_whole(ncol, "ncol", 1L, 4L, call)
   }
-  table <- pixel_table(gene_pixels(object, features, reduction, assay, image, coordinates, layer, call))
+  check_histology(histology, call)
+  images <- gene_pixels(object, features, reduction, assay, image, coordinates, layer, call)
+  under <- picture_under_images(object, image, coordinates, images$centres, histology, call)
+  if (!is.null(under)) {
+    images$corners <- discs_of_pixels(images$centres, under$diameter)
+  }
   ggplot2::ggplot() +
-    pixel_layers(table) +
+    pixel_layers(pixel_table(images), under = if (!is.null(under)) list(under)) +
     ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol)
 }
 

@@ -14,6 +14,8 @@
 #' @param layer Layer with the raw counts.
 #' @param point.size Size of a dot; default: as many as there are fill a panel where the
 #'   page is 9 x 4 in. Pixels have no size.
+#' @param histology Whether the picture of the tissue lies under the spots, as in
+#'   [SpatialDomainPlot()].
 #' @return A ggplot, put together by the package patchwork.
 #' @seealso [FindGeneInteractions()], [GeneImagePlot()]
 #' @examples
@@ -30,7 +32,8 @@ GenePairPlot <- function(
   image = NULL,
   coordinates = NULL,
   layer = "counts",
-  point.size = NULL
+  point.size = NULL,
+  histology = NULL
 ) {
   needs_ggplot()
   call <- rlang::current_env()
@@ -54,7 +57,9 @@ GenePairPlot <- function(
   places <- seen$places
   arguments <- list(gene_a = features[[1L]], gene_b = features[[2L]])
   found <- ask_section("gene_pair", list(counts = counts, places = places), arguments, call = call)
-  spots <- sections_side_by_side(places, factor(rep("", ncol(counts))))
+  section <- factor(rep("", ncol(counts)))
+  under <- pictures_under(object, image, coordinates, places$coordinates, section, histology, call)
+  spots <- sections_side_by_side(places, section, under)
   limits <- lapply(found$limits, unlist)
   mean <- "log1p of counts per 10,000,\nmean of 7 spots"
   panel <- function(values, limits, palette, title, label, face) {

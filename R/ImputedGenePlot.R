@@ -18,6 +18,8 @@
 #' @param image,coordinates Where the cells are, as in [RunSIGEL()].
 #' @param point.size Size of a cell; default: as many cells as there are fill a
 #'   panel where the page is 7 x 7 in; on a larger page give more.
+#' @param histology Whether the picture of the tissue lies under the cells, as in
+#'   [SpatialDomainPlot()].
 #' @return `ImputedGenePlot()`: a ggplot, put together by the package patchwork.
 #'   Each panel has a colour scale of its own, as an expected value varies less than
 #'   a measured one. Above a row stand the expected and, where the gene was
@@ -43,7 +45,8 @@ ImputedGenePlot <- function(
   assay = "sigel.imputed",
   image = NULL,
   coordinates = NULL,
-  point.size = NULL
+  point.size = NULL,
+  histology = NULL
 ) {
   needs_ggplot()
   call <- rlang::current_env()
@@ -55,6 +58,8 @@ ImputedGenePlot <- function(
   }
   cells <- imputed$cells
   places <- places_of_imputed(object, image, coordinates, cells, call)
+  one <- factor(rep("", nrow(places)))
+  under <- pictures_under(object, image, coordinates, places, one, histology, call)[[1L]]
   truth <- if (!is.null(measured)) measured_values(measured, features, object, imputed, call)
   values <- as.matrix(imputed$values[features, cells, drop = FALSE])
   width <- if (!is.null(imputed$lower)) {
@@ -70,7 +75,7 @@ ImputedGenePlot <- function(
       `interval width` = if (!is.null(width)) width[gene, ]
     )
     shown <- shown[c(!is.null(truth), TRUE, !is.null(width))]
-    gene_row(gene, shown, places, imputed$genes[gene, ], size, bar_height(length(features)))
+    gene_row(gene, shown, places, imputed$genes[gene, ], size, bar_height(length(features)), under)
   })
   # Together white, as the panels have no ground of their own.
   patchwork::wrap_plots(rows, ncol = 1L) + patchwork::plot_annotation(theme = theme_sigel())
@@ -163,7 +168,7 @@ bar_height <- function(n.rows) {
 }
 
 # The panels of one gene beside each other; a panel of NULL says that nothing was measured.
-gene_row <- function(gene, shown, places, known, size, bar) {
+gene_row <- function(gene, shown, places, known, size, bar, under = NULL) {
   title <- sprintf("%s: expected correlation %.2f", gene, known$expected.pcc)
   if (!is.null(shown$measured)) {
     achieved <- row_correlation(rbind(shown$measured), rbind(shown$imputed))
@@ -175,7 +180,7 @@ gene_row <- function(gene, shown, places, known, size, bar) {
     if (is.null(shown[[kind]])) {
       return(ggplot2::ggplot() + ggplot2::labs(subtitle = "not measured") + theme_pixels())
     }
-    cell_panel(places, shown[[kind]], kind, palette, size, bar)
+    cell_panel(places, shown[[kind]], kind, palette, size, bar, under)
   })
   shade <- if (isTRUE(known$trusted)) "black" else "grey50"
   panels[[1L]] <- panels[[1L]] +
@@ -186,12 +191,23 @@ gene_row <- function(gene, shown, places, known, size, bar) {
   patchwork::wrap_plots(lapply(panels, function(panel) panel + bare), nrow = 1L)
 }
 
-# The cells of the section in the colours of their values, highest on top.
-cell_panel <- function(places, value, kind, palette, size, bar) {
+# The cells of the section in the colours of their values, highest on top; over a picture they are discs.
+cell_panel <- function(places, value, kind, palette, size, bar, under = NULL) {
   table <- data.frame(x = places[, 1L], y = places[, 2L], value = value)
-  ggplot2::ggplot(table[order(table$value), ], ggplot2::aes(.data$x, .data$y, colour = .data$value)) +
-    ggplot2::geom_point(size = size, stroke = 0, shape = 16) +
+  table <- table[order(table$value), ]
+  label <- if (kind == "interval width") "width" else "log1p"
+  cells <- if (is.null(under)) {
+    ggplot2::geom_point(size = size, stroke = 0, shape = 16)
+  } else {
+    discs <- disc_corners(table$x, table$y, under$diameter)
+    cell <- rep(seq_len(nrow(table)), each = nrow(discs) / nrow(table))
+    pixel_shapes(cbind(cell = cell, discs, value = table$value[cell]), "cell", over = TRUE)
+  }
+  ggplot2::ggplot(table, ggplot2::aes(.data$x, .data$y, colour = .data$value)) +
+    picture_layers(if (!is.null(under)) list(under)) +
+    cells +
     ggplot2::scale_colour_viridis_c(
+      aesthetics = c("colour", "fill"),
       option = palette,
       limits = colour_limits(value),
       n.breaks = if (bar < 3) 4 else 5,
@@ -200,8 +216,8 @@ cell_panel <- function(places, value, kind, palette, size, bar) {
     ) +
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse() +
-    ggplot2::coord_fixed(clip = "off") +
-    ggplot2::labs(subtitle = kind, colour = if (kind == "interval width") "width" else "log1p") +
+    ggplot2::coord_fixed(expand = is.null(under), clip = if (is.null(under)) "off" else "on") +
+    ggplot2::labs(subtitle = kind, colour = label, fill = label) +
     theme_pixels() +
     ggplot2::theme(
       legend.position = "right",

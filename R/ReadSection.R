@@ -2,7 +2,7 @@
 #'
 #' Reads counts, coordinates and cell metadata into a Seurat object that
 #' [RunSIGEL()] and Seurat's spatial plots understand: from a folder of Space
-#' Ranger (versions 1 to 3, Visium HD), Xenium, MERSCOPE or CosMx, from an .h5ad
+#' Ranger (versions 1 to 4, Visium HD), Xenium, MERSCOPE or CosMx, from an .h5ad
 #' file, or from a zarr folder of AnnData or SpatialData. The platform is told from
 #' the files.
 #'
@@ -28,8 +28,10 @@
 #' @param image How the picture is stored: `"visium"` (needs the package Seurat),
 #'   `"fov"`, `"none"`, or `"auto"`: the first where Seurat is installed and there
 #'   is a lattice, else the second.
-#' @param platform `"visium"`, `"visium_hd"`, `"xenium"`, `"merscope"`, `"cosmx"`,
-#'   `"h5ad"`, `"zarr"` or `"spatialdata"`; NULL: told from the files.
+#' @param platform `"visium"`, `"visium_hd"`, `"visium_hd_cells"`, `"xenium"`,
+#'   `"merscope"`, `"cosmx"`, `"h5ad"`, `"zarr"` or `"spatialdata"`; NULL: told from the
+#'   files. Of Visium HD bins are read where there are some, and the cells of Space
+#'   Ranger 4 where they are asked for, or their folder `segmented_outputs` is given.
 #' @param sample Of a folder with several samples, the names of those to read;
 #'   NULL: all.
 #' @param layer Of AnnData and SpatialData, the layer that holds the counts; NULL:

@@ -1,7 +1,8 @@
 #' Pictures of spatial domains
 #'
 #' `SpatialDomainPlot()` draws the domains on the tissue: one pixel a spot where the array
-#' positions of a lattice are known, else dots. `SpatialDomainConfusionPlot()` holds them
+#' positions of a lattice are known, else dots; over a picture of the tissue discs of
+#' their true width. `SpatialDomainConfusionPlot()` holds them
 #' against other labels of the same spots, such as layers that an anatomist drew.
 #'
 #' @param object A Seurat object after [FindSpatialDomains()]; for
@@ -16,6 +17,10 @@
 #' @param point.size Size of a dot; default: as many as there are fill a panel where the
 #'   page is 7 x 7 in. Pixels have no size.
 #' @param ncol Number of columns of panels.
+#' @param histology Whether the picture of the tissue, that of an image of class
+#'   `VisiumV1` or `VisiumV2`, lies under the spots, paled: `NULL`, where there is one
+#'   and spots leave room for it, as Visium's do; `TRUE`, also where they hide most of
+#'   it; `FALSE`, never.
 #' @return A ggplot. `SpatialDomainPlot()`: beside each domain stands its number of spots.
 #'   `SpatialDomainConfusionPlot()`: a row for each domain, a column for each label, the
 #'   colour the share of the domain's spots with that label; domains are in the order of
@@ -39,7 +44,8 @@ SpatialDomainPlot <- function(
   image = NULL,
   coordinates = NULL,
   point.size = NULL,
-  ncol = NULL
+  ncol = NULL,
+  histology = NULL
 ) {
   needs_ggplot()
   call <- rlang::current_env()
@@ -54,7 +60,7 @@ SpatialDomainPlot <- function(
   if (!is.null(ncol)) {
     check_whole(ncol, "ncol", 1L, 3L, call)
   }
-  places <- domain_places(object, domains, section, image, coordinates, call)
+  places <- domain_places(object, domains, section, image, coordinates, call, histology)
   cells <- rownames(places$table)
   shown <- if (is.null(group.by)) {
     domains$domain[cells]

@@ -136,7 +136,8 @@ gene_pixels <- function(
   values <- images$values
   rownames(values) <- features
   corners <- pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y)
-  list(values = values, corners = corners, mean = images$mean)
+  centres <- cbind(x = unlist(images$x), y = unlist(images$y))
+  list(values = values, corners = corners, mean = images$mean, centres = centres)
 }
 
 # Corners of pixels (data frame `pixel`, `x`, `y`) from their centres. Places are linear in row and column; on a
@@ -192,8 +193,12 @@ pixel_table <- function(images) {
 }
 
 # Pixels as polygons, a row of the table for each corner and `part` telling them apart; the border, in the colour of the
-# fill, closes hairlines between neighbours.
-pixel_shapes <- function(table, part = "pixel") {
+# fill, closes hairlines between neighbours. `over` a picture they have none, and let it be seen.
+pixel_shapes <- function(table, part = "pixel", over = FALSE) {
+  if (over) {
+    discs <- ggplot2::aes(.data$x, .data$y, group = .data[[part]], fill = .data$value)
+    return(ggplot2::geom_polygon(discs, data = table, colour = NA, alpha = OPACITY))
+  }
   ggplot2::geom_polygon(
     ggplot2::aes(
       x = .data$x,
@@ -207,14 +212,15 @@ pixel_shapes <- function(table, part = "pixel") {
   )
 }
 
-# `values`: those that share the scale.
-pixel_layers <- function(table, values = table$value) {
+# `values`: those that share the scale; `under`: from `pictures_under`.
+pixel_layers <- function(table, values = table$value, under = NULL) {
   list(
-    pixel_shapes(table),
+    picture_layers(unname(under)),
+    pixel_shapes(table, over = !is.null(under)),
     fill_pixels(values),
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse(),
-    ggplot2::coord_fixed(expand = FALSE, clip = "off"),
+    ggplot2::coord_fixed(expand = FALSE, clip = if (is.null(under)) "off" else "on"),
     theme_pixels()
   )
 }

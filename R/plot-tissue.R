@@ -2,7 +2,7 @@
 
 # Places of all spots of an object with domains: `table` (x and y about the middle of each section, section, the cells
 # as row names; on one scale) and `pixels`, corners of each spot, or NULL where there is no lattice.
-domain_places <- function(object, domains, section, image, coordinates, call) {
+domain_places <- function(object, domains, section, image, coordinates, call, histology = FALSE) {
   section <- section %||% domains$about$section
   cells <- names(domains$domain)
   if (!is.null(domains$about)) {
@@ -17,12 +17,13 @@ domain_places <- function(object, domains, section, image, coordinates, call) {
     # In the order of the object, as text would put section 10 before section 2.
     if (is.factor(column)) droplevels(column) else factor(column, levels = unique(column))
   }
-  sections_side_by_side(places, labels)
+  under <- pictures_under(object, image, coordinates, places$coordinates, labels, histology, call)
+  sections_side_by_side(places, labels, under)
 }
 
 # Each section about its own middle, so that all panels share one scale; that of its spacing where units differ, as
-# between scans.
-sections_side_by_side <- function(places, section) {
+# between scans. `under`: from `pictures_under`; over pictures spots are discs.
+sections_side_by_side <- function(places, section, under = NULL) {
   xy <- places$coordinates
   parts <- split(seq_len(nrow(xy)), section)
   table <- data.frame(x = xy[, 1L], y = xy[, 2L], section = section, row.names = rownames(xy))
@@ -34,10 +35,23 @@ sections_side_by_side <- function(places, section) {
     table$x[rows] <- (table$x[rows] - middle[1L]) / unit[part]
     table$y[rows] <- (table$y[rows] - middle[2L]) / unit[part]
     lattice <- places$lattice[rows, , drop = FALSE]
-    corners[[part]] <- if (!is.null(places$lattice)) spot_corners(table[rows, ], lattice, rows)
+    corners[[part]] <- if (!is.null(under)) {
+      if (!is.null(under[[part]])) {
+        under[[part]] <- moved(under[[part]], middle, unit[part])
+      }
+      width <- under[[part]]$diameter %||% (spot_spacing(xy[rows, , drop = FALSE]) / unit[part])
+      discs <- disc_corners(table$x[rows], table$y[rows], width)
+      cbind(spot = rep(rows, each = nrow(discs) / length(rows)), discs, section = names(parts)[part])
+    } else if (!is.null(places$lattice)) {
+      spot_corners(table[rows, ], lattice, rows)
+    }
   }
   known <- !any(vapply(corners, is.null, logical(1L)))
-  list(table = table, pixels = if (known) do.call(rbind, corners))
+  pixels <- if (known) do.call(rbind, corners)
+  if (!is.null(pixels)) {
+    pixels$section <- factor(pixels$section, levels = levels(section))
+  }
+  list(table = table, pixels = pixels, under = under)
 }
 
 # What the places of each section are divided by.
@@ -115,13 +129,15 @@ tissue_plot <- function(places, values, point.size, n.columns = NULL, page = 1) 
   } else {
     pixels <- places$pixels
     pixels$value <- values[pixels$spot]
-    shapes <- pixel_shapes(pixels, "spot")
+    shapes <- pixel_shapes(pixels, "spot", over = !is.null(places$under))
   }
+  bare <- is.null(places$under)
   plot <- ggplot2::ggplot() +
+    picture_layers(places$under) +
     shapes +
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse() +
-    ggplot2::coord_fixed(clip = "off") +
+    ggplot2::coord_fixed(expand = bare, clip = if (bare) "off" else "on") +
     theme_pixels()
   if (nlevels(table$section) < 2L) {
     return(plot)

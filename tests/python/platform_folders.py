@@ -180,3 +180,77 @@ def cosmx(folder: Path, *, packed: bool = False, with_global: bool = True, stem:
     fields = pd.DataFrame({"fov": [1, 2], "x_global_px": [0, 1000], "y_global_px": [0, 0]})
     fields.to_csv(folder / f"{stem}fov_positions_file{end}", index=False)
     return counts[[1, 2, 4, 5]]
+
+
+def visium_cells(folder: Path, *, matrix: str = "h5", raw: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of Visium HD as Space Ranger 4 leaves them; gives counts, and centres of squares and a ring."""
+    numbers = [3, 1, 12, 100000007]
+    names = [f"cellid_{number:09d}-1" for number in numbers]
+    counts = counts_of(len(names), len(GENES), 4)
+    kinds = ["Gene Expression"] * len(GENES)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("filtered", "raw") if raw else ("filtered",):
+        where = folder / f"{name}_feature_cell_matrix"
+        if matrix == "h5":
+            write_h5(where.with_suffix(".h5"), counts, names, GENES, kinds)
+        else:
+            write_mtx(where, counts, names, GENES, kinds, packed=True)
+    centres = np.array([[10.0, 7.0], [20.5, 3.0], [6.0, 12.0], [30.0, 30.0]])
+    features = []
+    for number, (x, y) in list(zip(numbers, centres, strict=True))[::-1]:
+        square = [[[x - 2, y - 1], [x + 2, y - 1], [x + 2, y + 1], [x - 2, y + 1], [x - 2, y - 1]]]
+        shape = {"type": "Polygon", "coordinates": square}
+        if number == 12:  # two parts of one size
+            other = [[[x, y + 4 * way] for x, y in square[0]] for way in (-1, 1)]
+            shape = {"type": "MultiPolygon", "coordinates": [[ring] for ring in other]}
+        features.append({"type": "Feature", "geometry": shape, "properties": {"cell_id": number}})
+    said = {"type": "FeatureCollection", "features": features}
+    (folder / "cell_segmentations.geojson").write_text(json.dumps(said))
+    write_spatial(folder / "spatial", spots(), "tissue_positions.csv")
+    (folder / "spatial" / "tissue_positions.csv").unlink()
+    return counts, centres
+
+
+def xenium_zarr(folder: Path, *, matrix: bool = True, cells: bool = True, within: str = "") -> None:
+    """What `xenium` writes as zarr stores in zip files, with sums over genes; takes the others away."""
+    import warnings
+
+    import zarr
+
+    counts = xenium(folder)
+    # Those of `aaabaaaa-1`, `aaabbaaa-1`, ...
+    ids = np.array([[0x00010000 + 0x1000 * k, 1] for k in range(len(counts))], dtype=np.uint32)
+    newer = {} if zarr.__version__.startswith("2.") else {"zarr_format": 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if matrix:
+            (folder / "cell_feature_matrix.h5").unlink()
+            with zarr.storage.ZipStore(str(folder / "cell_feature_matrix.zarr.zip"), mode="w") as store:
+                group = zarr.open_group(store, mode="w", path=f"{within}cell_features", **newer)
+                zarr.open_group(store, mode="a", path=within or None, **newer)
+                rows = sparse.csr_matrix(np.column_stack([counts, counts.sum(axis=1)]).T.astype(np.uint32))
+                kinds = ["gene"] * len(GENES)
+                kinds += [kind.lower().replace(" ", "_") for kind in CONTROLS.values()]
+                group.attrs["feature_keys"] = [*GENES, *CONTROLS, "Total transcripts"]
+                group.attrs["feature_ids"] = [f"ENS{k}" for k in range(len(kinds))] + ["total"]
+                group.attrs["feature_types"] = [*kinds, "aggregate_gene"]
+                group.attrs.update({"number_cells": len(counts), "number_features": len(kinds) + 1})
+                for name in ("data", "indices", "indptr"):
+                    _zarr_array(group, name, getattr(rows, name).astype(np.uint32))
+                _zarr_array(group, "cell_id", ids)
+        if cells:
+            (folder / "cells.csv.gz").unlink()
+            with zarr.storage.ZipStore(str(folder / "cells.zarr.zip"), mode="w") as store:
+                group = zarr.open_group(store, mode="w", path=within or None, **newer)
+                order = np.arange(len(counts))[::-1]
+                _zarr_array(group, "cell_id", ids[order])
+                values = np.column_stack([order * 2.5, order[::-1], np.full(len(order), 10.0)])
+                _zarr_array(group, "cell_summary", values)
+                names = ["cell_centroid_x", "cell_centroid_y", "cell_area"]
+                group["cell_summary"].attrs["column_names"] = names
+
+
+def _zarr_array(group: object, name: str, values: np.ndarray) -> None:
+    make = getattr(group, "create_array", None) or group.create_dataset
+    made = make(name, shape=values.shape, dtype=values.dtype, chunks=tuple(max(n, 1) for n in values.shape))
+    made[:] = values

@@ -1,9 +1,9 @@
 # A simulated section whose regions the domains can find, made once.
-regions_section <- function(...) {
-  key <- rlang::hash(list("regions", ...))
+regions_section <- function(..., seed = 2) {
+  key <- rlang::hash(list("regions", seed, ...))
   if (is.null(made[[key]])) {
     made[[key]] <- SimulateSection(
-      seed = 2,
+      seed = seed,
       n.rows = 18,
       n.cols = 18,
       n.programmes = 3,

@@ -97,7 +97,7 @@ test_that("what cannot be written or read is refused in R's words, and nothing i
   refused("out", "imputed.rds", say = c("ends on .h5ad or .zarr", "out = \"imputed.h5ad\""))
   refused("out", "", say = "ends on .h5ad")
   refused("out", 3, say = "the path of a file")
-  refused("out", file.path(folder, "none", "imputed.h5ad"), say = "folder is not there")
+  refused("out", file.path(folder, "none", "imputed.h5ad"), say = "folder that is not there")
   file <- file.path(folder, "imputed.h5ad")
   refused("out", file, config = list(rounds = 2), say = "config = list(rounds = 1)")
   expect_refused(

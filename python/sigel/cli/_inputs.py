@@ -80,6 +80,7 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
 
 
 def _samples(path: Path, reading: Reading, *, images: bool) -> dict[str, AnnData]:
+    from sigel.io._anndata_files import WithoutXError
     from sigel.io._read import by_name, read_samples
     from sigel.io._sources import Options
 
@@ -96,7 +97,7 @@ def _samples(path: Path, reading: Reading, *, images: bool) -> dict[str, AnnData
 
     try:
         return read(None)  # the layer is named to the function that counts: X stays what it is in the output
-    except InputError:
+    except WithoutXError:
         if reading.layer is None:
             raise
-        return read(reading.layer)  # an object without X
+        return read(reading.layer)

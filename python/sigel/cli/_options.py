@@ -58,7 +58,8 @@ class Reading:
     Parameters
     ----------
     platform
-        visium, visium_hd, xenium, merscope, cosmx, h5ad, zarr or spatialdata; default: told from the files.
+        visium, visium_hd, visium_hd_cells, xenium, merscope, cosmx, h5ad, zarr or spatialdata; default: told
+        from the files.
     sample
         Of a folder with several samples, the names of those to read; default: all.
     layer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from sigel._version import __version__
 from sigel.cli._options import Writing
 from sigel.errors import InputError
 from sigel.keys import COMMANDS
-from sigel.runtime.drafts import drafted
+from sigel.runtime.drafts import check_absent, check_place, drafted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -195,25 +194,16 @@ def destination_of(writing: Writing, inputs: Sequence[Path], kinds: Sequence[str
     if kind not in kinds:
         wanted = f"a name that ends in {_any_of(kinds)}" + (", or - for standard output" * has_tables)
         raise InputError("output", repr(writing.output), wanted, f"For example -o results{kinds[0]}.")
-    if not path.parent.is_dir():
-        found = f"{str(path)!r}, in a folder that is not there"
-        raise InputError("output", found, "a file in a folder that is", "Make the folder first.")
-    if path.is_dir():
-        raise InputError("output", f"{str(path)!r}, a folder", "a file", f"For example -o results{kind}.")
-    if not os.access(path.parent, os.W_OK):
-        found = f"{str(path)!r}, in a folder that may not be written to"
-        raise InputError("output", found, "a file in a folder that may be", "Choose another folder.")
+    check_place(path, "output", f"For example -o results{kind}.")
     if not writing.force:
         _check_absent(path, inputs)
     return Destination(path, kind, writing.force)
 
 
 def _check_absent(path: Path, inputs: Sequence[Path] = ()) -> None:
-    if not path.exists():
-        return
-    is_input = any(one.exists() and one.samefile(path) for one in inputs)
-    found = f"{str(path)!r}, which is {'the input' if is_input else 'there already'}"
-    raise InputError("output", found, "a new file", "Choose another name, or replace it by --force.")
+    is_input = path.exists() and any(one.exists() and one.samefile(path) for one in inputs)
+    fix = "Choose another name, or replace it by --force."
+    check_absent(path, "output", fix, what="the input" if is_input else "there already")
 
 
 def _any_of(kinds: Sequence[str]) -> str:

@@ -11,11 +11,13 @@ from sigel.errors import InputError, unknown_name
 if TYPE_CHECKING:
     import pandas as pd
 
+# Which pandas unpacks.
+_PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _WANTED = "a table with a row for each section, and a column section or path"
 
 
 def table_at(path: Path, option: str) -> pd.DataFrame:
-    """A table with a row of column names, `.csv`, else with tabs.
+    """A table with a row of column names, `.csv`, packed or not, else with tabs.
 
     Parameters
     ----------
@@ -30,10 +32,16 @@ def table_at(path: Path, option: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path, sep="," if path.suffix.lower() == ".csv" else "\t")
+        return pd.read_csv(path, sep="," if _is_csv(path) else "\t")
     except (OSError, ValueError) as error:  # of pandas: what is no table, what is no text
         found = f"{str(path)!r}, which cannot be read ({error})"
         raise InputError(option, found, "a table (.csv, else with tabs)", "Check the path.") from error
+
+
+def _is_csv(path: Path) -> bool:
+    """Whether a name ends in `.csv`, what packs it put aside."""
+    *before, last = ["", *map(str.lower, path.suffixes)]
+    return ".csv" in (last, before[-1] if last in _PACKED and before else "")
 
 
 def samples_at(path: Path | None) -> pd.DataFrame | None:

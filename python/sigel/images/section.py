@@ -404,11 +404,23 @@ def check_section(adata: object, argument: str = "adata") -> None:
         fix = (
             "Read the file first: anndata.read_h5ad(path). For plain arrays use sigel.GeneImages.from_arrays."
         )
-        tables = list(getattr(adata, "tables", None) or ())
-        if tables:  # of a SpatialData
-            known = ", ".join(map(repr, tables))
-            fix = f"Take a table of it, object.tables[{tables[0]!r}]; there are: {known}."
-        raise InputError(argument, found, "an AnnData", fix)
+        raise InputError(argument, found, "an AnnData", fix_for_tables(adata) or fix)
+
+
+def fix_for_tables(value: object) -> str:
+    """The line that makes an AnnData of a SpatialData, which holds some; empty where something is none.
+
+    Parameters
+    ----------
+    value
+        What a caller passed as a section.
+    """
+    tables = list(getattr(value, "tables", None) or ())
+    if not tables:
+        return ""
+    first = "table" if "table" in tables else tables[0]
+    fix = f"Take a table of it: adata = sigel.io.read(sdata, table={first!r})."
+    return fix if len(tables) == 1 else f"{fix} There are {', '.join(map(repr, tables))}."
 
 
 def lattice_of(adata: AnnData) -> np.ndarray | None:

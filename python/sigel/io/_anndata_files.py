@@ -36,6 +36,10 @@ _PAIRS = (
 )
 
 
+class WithoutXError(InputError):
+    """An AnnData holds nothing where counts are, unless they are in a layer."""
+
+
 def zarr_attributes(folder: Path) -> dict[str, Any] | None:
     """What a zarr group of format 2 or 3 says of itself; None where a folder is none.
 
@@ -148,9 +152,8 @@ def arranged(adata: AnnData, options: Options) -> AnnData:
         adata.X = adata.layers[options.layer]
     if adata.X is None:
         known = ", ".join(map(repr, adata.layers)) or "none"
-        raise InputError(
-            "path", "an AnnData without X", "raw counts", f"Name their layer; there are: {known}."
-        )
+        fix = f"Name their layer; there are: {known}."
+        raise WithoutXError("path", "an AnnData without X", "raw counts", fix)
     check_structure(adata.X, "path")
     if not (sparse.issparse(adata.X) and adata.X.format == "csr"):
         adata.X = sparse.csr_matrix(adata.X)

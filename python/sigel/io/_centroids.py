@@ -55,6 +55,17 @@ def _centre(shape: bytes) -> np.ndarray:
     parts, end = _parts(shape, 0)
     if end != len(shape):
         raise ValueError("bytes after the end of a shape")
+    return centre_of(parts)
+
+
+def centre_of(parts: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
+    """The centre of area of one shape, `(2,)`; of a point, itself.
+
+    Parameters
+    ----------
+    parts
+        Its rings, `(n, 2)`, each with 1, or -1 for a hole.
+    """
     if len(parts) == 1 and len(parts[0][0]) == 1:
         return parts[0][0][0]
     origin = parts[0][0][0]

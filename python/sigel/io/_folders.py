@@ -13,11 +13,13 @@ from sigel.io._merscope import find_merscope
 from sigel.io._sources import PLATFORMS, Source
 from sigel.io._spatialdata import find_spatialdata
 from sigel.io._tables import with_contents
-from sigel.io._visium import find_visium, find_visium_hd
+from sigel.io._visium import bin_of, find_visium, find_visium_hd
+from sigel.io._visium_cells import find_visium_cells
 from sigel.io._xenium import find_xenium
 
 _FINDERS: dict[str, Callable[[Path], list[Source]]] = {
     "visium_hd": find_visium_hd,
+    "visium_hd_cells": find_visium_cells,
     "visium": find_visium,
     "xenium": find_xenium,
     "merscope": find_merscope,
@@ -29,7 +31,8 @@ _FINDERS: dict[str, Callable[[Path], list[Source]]] = {
 LOOKED_FOR = {
     "visium": "spatial/tissue_positions*.csv, filtered_feature_bc_matrix.h5",
     "visium_hd": "binned_outputs/square_008um",
-    "xenium": "cell_feature_matrix.h5, cells.parquet, cells.csv.gz",
+    "visium_hd_cells": "segmented_outputs/cell_segmentations.geojson",
+    "xenium": "cell_feature_matrix.h5, cells.parquet, cells.csv.gz, or both as .zarr.zip",
     "merscope": "cell_by_gene.csv, cell_metadata.csv",
     "cosmx": "*_exprMat_file.csv, *_metadata_file.csv",
     "spatialdata": "tables in a zarr group",
@@ -91,6 +94,7 @@ def _within(folder: Path, platform: str | None) -> list[Source]:
         for one in sorted(folder.iterdir()):
             if one.is_dir():
                 found += _named_after(one, _at(one, platform))
+        _check_bins(found, folder)
     if not found:
         raise _nothing(folder, platform)
     kinds = sorted({source.platform for source in found})
@@ -113,8 +117,23 @@ def _at(folder: Path, platform: str | None) -> list[Source]:
             finders = [find for name, find in _FINDERS.items() if platform in (None, name)]
             found = [source for find in finders for source in find(place)]
             if found:
-                return found
+                return _bins_before_cells(found) if platform is None else found
     return []
+
+
+def _bins_before_cells(found: list[Source]) -> list[Source]:
+    """One of the two ways in which a section of Visium HD is stored."""
+    has_bins = any(source.platform == "visium_hd" for source in found)
+    return [source for source in found if not (has_bins and source.platform == "visium_hd_cells")]
+
+
+def _check_bins(found: list[Source], folder: Path) -> None:
+    """Refuse bins of the same tissue, which would be taken for sections."""
+    bins = [source.path.name for source in found if bin_of(source.path) is not None]
+    if len(bins) > 1:
+        words = f"{str(folder)!r} with bins of one tissue: {', '.join(bins)}"
+        fix = f"Give one of them: {str(folder / bins[0])!r}."
+        raise InputError("path", words, "one size of bins", fix)
 
 
 def _nothing(folder: Path, platform: str | None) -> InputError:

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from sigel.errors import InputError
 from sigel.io._anndata_files import zarr_attributes
-from sigel.runtime.drafts import drafted
+from sigel.runtime.drafts import check_place, drafted
 from sigel.runtime.requires import requires
 
 if TYPE_CHECKING:
@@ -211,8 +211,6 @@ def checked_path(path: str | Path) -> Path:
         if chr(0) in str(path):
             raise ValueError("a zero byte in it")
         suffix, is_file, is_folder = path.suffix, path.is_file(), path.is_dir()
-        parent = path.parent.is_dir()
-        writable = os.access(path.parent, os.W_OK)
         is_zarr = is_folder and zarr_attributes(path) is not None
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         # A name that is too long, of bytes, or of no user; a folder that may not be read.
@@ -221,16 +219,10 @@ def checked_path(path: str | Path) -> Path:
     if suffix not in (H5AD, ZARR):
         what = ", a folder" if is_folder and shown != "''" else ""
         raise InputError("out", f"{shown}{what}", f"a name that ends on {H5AD} or {ZARR}", _FIX)
-    if not parent:
-        found = f"{shown}, whose folder is not there"
-        raise InputError("out", found, "a file in a folder that is there", "Make the folder first.")
-    if suffix == H5AD and is_folder:
-        raise InputError("out", f"{shown}, a folder", "a file that can be written", "Name another.")
+    check_place(path, "out", "Name another.", folder=suffix == ZARR)
     if suffix == ZARR and (is_file or (is_folder and not is_zarr)):
         found = f"{shown}, a {'file' if is_file else 'folder that is no zarr store'}"
         raise InputError("out", found, "a new folder, or a zarr store to replace", "Name another.")
-    if not writable:
-        raise InputError("out", f"{shown}, in a folder closed to writing", "a file that can be written", _FIX)
     if suffix == ZARR:
         requires("zarr", "out", f"{shown}, a zarr folder")
     return path

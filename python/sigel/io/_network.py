@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
+from sigel.runtime.drafts import check_place, drafted
 from sigel.runtime.requires import requires
 
 _ENDS = ("gene_a", "gene_b")
@@ -57,7 +58,8 @@ def write_network(table: pd.DataFrame, path: str | Path) -> None:
         if name in edges:
             graph.es[name] = edges[name].astype(float).tolist()
     try:
-        graph.write_graphml(str(path))
+        with drafted(path) as draft:
+            graph.write_graphml(str(draft))
     except OSError as error:
         fix = "Choose a folder that you may write to."
         raise InputError("path", f"{str(path)!r} ({error})", "a file that can be written", fix) from error
@@ -88,9 +90,5 @@ def _checked(path: object) -> Path:
         found = repr(str(path)) if isinstance(path, str | Path) else repr(path)[:60]
         raise InputError("path", found, wanted, fix)
     path = Path(path)
-    if not path.parent.is_dir():
-        found = f"{str(path)!r}, in a folder that is not there"
-        raise InputError("path", found, wanted, "Make the folder first.")
-    if path.is_dir():
-        raise InputError("path", f"{str(path)!r}, a folder", wanted, fix)
+    check_place(path, "path", fix)
     return path

@@ -17,6 +17,7 @@ from sigel.io._several import joined
 from sigel.io._sources import Options, Source, check_options
 from sigel.io._spatialdata import read_object, read_spatialdata
 from sigel.io._visium import open_visium, open_visium_hd
+from sigel.io._visium_cells import open_visium_cells
 from sigel.io._xenium import open_xenium
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 OPENERS: dict[str, Callable[[Source, Options], Opened]] = {
     "visium": open_visium,
     "visium_hd": open_visium_hd,
+    "visium_hd_cells": open_visium_cells,
     "xenium": open_xenium,
     "merscope": open_merscope,
     "cosmx": open_cosmx,
@@ -57,8 +59,10 @@ def read(
         A folder of Space Ranger (Visium, Visium HD), Xenium, MERSCOPE or CosMx, of one sample or of several;
         an .h5ad file; an AnnData or a SpatialData store in zarr; or a SpatialData object.
     platform
-        `"visium"`, `"visium_hd"`, `"xenium"`, `"merscope"`, `"cosmx"`, `"h5ad"`, `"zarr"` or
-        `"spatialdata"`; None: told from the files.
+        `"visium"`, `"visium_hd"`, `"visium_hd_cells"`, `"xenium"`, `"merscope"`, `"cosmx"`, `"h5ad"`,
+        `"zarr"` or `"spatialdata"`; None: told from the files. Of Visium HD bins are read where there are
+        some, and the cells of Space Ranger 4 where they are asked for, or their folder `segmented_outputs`
+        is given.
     sample
         Of a folder with several samples, the names of those to read; None: all.
     layer
@@ -79,11 +83,12 @@ def read(
     -------
     AnnData
         Counts in `X`, sparse; x and y in `obsm["spatial"]`, in the platform's unit: pixels of the full
-        picture (Space Ranger, CosMx) or micrometres (Xenium, MERSCOPE). `obs` has what the platform says of
-        cells, such as `in_tissue`, `array_row` and `array_col`; `var` is named by symbols and has `gene_ids`,
-        `feature_types` and `gene_symbols`. Controls and other features that are no genes are apart, in
-        `obsm["other_features"]`; `uns["other_features"]` names its columns. `uns["spatial"]` has pictures and
-        scale factors as scanpy keeps them. Of several samples `obs["sample"]` says which, for `section_key`.
+        picture (Space Ranger, CosMx; cells of Visium HD at the centres of their outlines) or micrometres
+        (Xenium, MERSCOPE). `obs` has what the platform says of cells, such as `in_tissue`, `array_row` and
+        `array_col`; `var` is named by symbols and has `gene_ids`, `feature_types` and `gene_symbols`.
+        Controls and other features that are no genes are apart, in `obsm["other_features"]`;
+        `uns["other_features"]` names its columns. `uns["spatial"]` has pictures and scale factors as scanpy
+        keeps them. Of several samples `obs["sample"]` says which, for `section_key`.
 
     Raises
     ------
@@ -116,7 +121,7 @@ def read(
     options = Options(
         layer=layer, raw=raw, off_tissue=off_tissue, bin_size=bin_size, table=table, images=images
     )
-    if hasattr(path, "tables") and hasattr(path, "shapes"):
+    if hasattr(path, "tables"):
         check_options(options, "spatialdata")
         return read_object(path, options)
     return joined(by_name(read_samples(path, platform, sample, options)))

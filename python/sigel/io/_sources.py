@@ -12,6 +12,7 @@ from sigel.errors import InputError
 PLATFORMS = {
     "visium": "Space Ranger (Visium)",
     "visium_hd": "Space Ranger (Visium HD)",
+    "visium_hd_cells": "Space Ranger (Visium HD, cells)",
     "xenium": "Xenium",
     "merscope": "MERSCOPE",
     "cosmx": "CosMx",
@@ -60,7 +61,7 @@ class Options:
 # Platforms that have what an option speaks of.
 _APPLY = {
     "layer": ("h5ad", "zarr", "spatialdata"),
-    "raw": ("visium", "visium_hd", "h5ad", "zarr", "spatialdata"),
+    "raw": ("visium", "visium_hd", "visium_hd_cells", "h5ad", "zarr", "spatialdata"),
     "off_tissue": ("visium", "visium_hd"),
     "bin_size": ("visium_hd",),
     "table": ("spatialdata",),
@@ -86,6 +87,18 @@ def check_options(options: Options, platform: str) -> None:
             raise InputError(one.name, found, wanted, f"Leave {one.name} out.")
 
 
+def whole_path(folder: Path) -> Path:
+    """A folder by its name, those that are called by dots too; links keep theirs.
+
+    Parameters
+    ----------
+    folder
+        A folder.
+    """
+    folder = folder.absolute()
+    return folder.resolve() if folder.name in ("", "..") else folder
+
+
 def name_of(folder: Path) -> str:
     """Name of a sample by its folder; that of the folder around it where this one is `outs`.
 
@@ -99,5 +112,5 @@ def name_of(folder: Path) -> str:
     >>> name_of(Path("/data/brain/outs")), name_of(Path("/data/brain"))
     ('brain', 'brain')
     """
-    folder = folder.absolute()
+    folder = whole_path(folder)
     return (folder.parent.name if folder.name == "outs" else folder.name) or "sample"

@@ -97,7 +97,7 @@ def read_object(sdata: Any, options: Options) -> AnnData:
     options
         How.
     """
-    tables, shapes = dict(sdata.tables), dict(sdata.shapes)
+    tables, shapes = dict(sdata.tables), dict(getattr(sdata, "shapes", {}))
     name = table_named(tables, options.table, "a SpatialData object")
     adata = arranged(tables[name].copy(), options)
     return _placed(adata, set(shapes), lambda name: _centres(shapes[name]))

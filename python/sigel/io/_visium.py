@@ -1,10 +1,11 @@
-"""Folders of Space Ranger, versions 1 to 3, and the bins of Visium HD."""
+"""Folders of Space Ranger, versions 1 to 4, and the bins of Visium HD."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from sigel.errors import InputError, warn
 from sigel.io._feature_matrix import find_matrix, open_matrix
 from sigel.io._opened import Opened
 from sigel.io._pictures import Pictures
-from sigel.io._sources import Options, Source, name_of
+from sigel.io._sources import Options, Source, name_of, whole_path
 from sigel.io._tables import first_line, partner, places_in, read_table, rows_of
+from sigel.io._visium_cells import find_visium_cells
 
 MATRICES = ("filtered_feature_bc_matrix", "raw_feature_bc_matrix")
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -32,7 +34,7 @@ def find_visium(folder: Path) -> list[Source]:
     folder
         A folder.
     """
-    is_one = _bin_of(folder) is None and _is_section(folder)
+    is_one = bin_of(folder) is None and _is_section(folder)
     return [Source("visium", name_of(folder), folder)] if is_one else []
 
 
@@ -44,9 +46,10 @@ def find_visium_hd(folder: Path) -> list[Source]:
     folder
         A folder.
     """
-    if folder.name == BINS and bins_of(folder.parent):
-        return [Source("visium_hd", name_of(folder.absolute().parent), folder.parent)]
-    is_one = (_bin_of(folder) is not None and _is_section(folder)) or (folder / BINS).is_dir()
+    around = whole_path(folder)
+    if around.name == BINS and bins_of(around.parent):
+        return [Source("visium_hd", name_of(around.parent), around.parent)]
+    is_one = (bin_of(folder) is not None and _is_section(folder)) or (folder / BINS).is_dir()
     return [Source("visium_hd", name_of(folder), folder)] if is_one else []
 
 
@@ -55,9 +58,15 @@ def _is_section(folder: Path) -> bool:
     return places or any(find_matrix(folder, name) is not None for name in MATRICES)
 
 
-def _bin_of(folder: Path) -> int | None:
-    """Size in micrometres, where a folder is named as one bin's."""
-    named = _BIN.fullmatch(folder.absolute().name)
+def bin_of(folder: Path) -> int | None:
+    """Size in micrometres, where a folder is named as one bin's.
+
+    Parameters
+    ----------
+    folder
+        A folder.
+    """
+    named = _BIN.fullmatch(whole_path(folder).name)
     return int(named[1]) if named else None
 
 
@@ -71,7 +80,7 @@ def bins_of(folder: Path) -> dict[int, Path]:
     """
     within = folder / BINS
     there = sorted(within.iterdir()) if within.is_dir() else []
-    return {size: one for one in there if (size := _bin_of(one)) is not None and one.is_dir()}
+    return {size: one for one in there if (size := bin_of(one)) is not None and one.is_dir()}
 
 
 def open_visium(source: Source, options: Options) -> Opened:
@@ -115,7 +124,7 @@ def open_visium_hd(source: Source, options: Options) -> Opened:
     source, options
         Where, and how.
     """
-    one = _bin_of(source.path)
+    one = bin_of(source.path)
     bins = bins_of(source.path) if one is None else {one: source.path}
     default = DEFAULT_BIN if one is None else one
     size = default if options.bin_size is None else options.bin_size
@@ -125,7 +134,10 @@ def open_visium_hd(source: Source, options: Options) -> Opened:
         fix = f"Use bin_size={next(iter(bins))}." if bins else "Copy the whole folder binned_outputs."
         raise InputError("bin_size", found, wanted, fix)
     opened = open_visium(replace(source, path=bins[size]), options)
-    return replace(opened, choices={"bin_size": tuple(bins)})
+    choices: dict[str, tuple[Any, ...]] = {"bin_size": tuple(bins)}
+    if find_visium_cells(source.path):
+        choices["platform"] = ("visium_hd", "visium_hd_cells")
+    return replace(opened, choices=choices)
 
 
 def _positions(path: Path) -> pd.DataFrame:

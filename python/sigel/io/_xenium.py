@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sigel.io._feature_matrix import open_matrix
+from sigel.io._feature_matrix import FeatureMatrix, find_matrix, open_matrix
 from sigel.io._features import with_kinds
 from sigel.io._opened import Opened
 from sigel.io._sources import Options, Source, name_of
-from sigel.io._tables import need_columns, partner, places_in, read_table, rows_of
+from sigel.io._tables import first_of, missing, need_columns, partner, places_in, read_table, rows_of
+from sigel.io._xenium_zarr import CELLS as ZARR_CELLS
+from sigel.io._xenium_zarr import MATRIX as ZARR_MATRIX
+from sigel.io._xenium_zarr import open_zarr_matrix, zarr_cells
 
 MATRIX = "cell_feature_matrix"
 CELLS = ("cells.parquet", "cells.csv.gz", "cells.csv")
@@ -31,7 +34,7 @@ def find_xenium(folder: Path) -> list[Source]:
     folder
         A folder.
     """
-    marks = (*CELLS, f"{MATRIX}.h5", MATRIX, "experiment.xenium")
+    marks = (*CELLS, f"{MATRIX}.h5", MATRIX, "experiment.xenium", ZARR_CELLS, ZARR_MATRIX)
     return [Source("xenium", name_of(folder), folder)] if any((folder / m).exists() for m in marks) else []
 
 
@@ -43,9 +46,9 @@ def open_xenium(source: Source, options: Options) -> Opened:
     source, options
         Where, and how.
     """
-    matrix = open_matrix(source.path, (MATRIX,))
-    path = partner(source.path, CELLS, "places of the cells")
-    table = read_table(path, text=("cell_id",))
+    matrix = _matrix(source.path)
+    path = first_of(source.path, CELLS) or partner(source.path, (*CELLS, ZARR_CELLS), "places of the cells")
+    table = zarr_cells(path) if path.name == ZARR_CELLS else read_table(path, text=("cell_id",))
     need_columns(table, ("cell_id", "x_centroid", "y_centroid"), path)
     table = table.set_index("cell_id")
     table = table.iloc[rows_of(matrix.cells, table.index, matrix.path, path)]
@@ -59,3 +62,13 @@ def open_xenium(source: Source, options: Options) -> Opened:
         counts=matrix.counts,
         files={"counts": matrix.path, "places": path},
     )
+
+
+def _matrix(folder: Path) -> FeatureMatrix:
+    """The counts; those in zarr where there are no others."""
+    if find_matrix(folder, MATRIX) is None:
+        path = folder / ZARR_MATRIX
+        if not path.is_file():
+            raise missing(folder, [f"{MATRIX}.h5 or {MATRIX}/ or {ZARR_MATRIX}"], "counts")
+        return open_zarr_matrix(path)
+    return open_matrix(folder, (MATRIX,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
 from sigel.images.canvas import near_each_other
 from sigel.images.tensors import ImageViews
+from sigel.pl._histology import OPACITY, Under, lay_under
 from sigel.runtime.requires import requires
 from sigel.tl._fits import images_as_fitted
 
@@ -57,6 +58,27 @@ def check_at_least_one(**numbers: int) -> None:
     for name, number in numbers.items():
         if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
             raise InputError(name, repr(number), "a whole number >= 1", f"Leave {name} out.")
+
+
+def asked_genes(genes: object, example: str, wanted: str = "names of genes") -> list[str]:
+    """Names of genes as a list; one may be given as text.
+
+    Parameters
+    ----------
+    genes
+        As a caller gave them.
+    example
+        A call that has names.
+    wanted
+        What they are.
+    """
+    fix = f"For example {example}."
+    names = [genes] if isinstance(genes, str) else list(genes) if isinstance(genes, Iterable) else None
+    if names is None:
+        raise InputError("genes", repr(genes)[:60], wanted, fix)
+    if not names:
+        raise InputError("genes", "no name", f"{wanted}, at least one gene", fix)
+    return [str(name) for name in names]
 
 
 def check_cmap(cmap: object) -> None:
@@ -108,14 +130,25 @@ def diameter_of(places: np.ndarray) -> float:
 
 
 def draw_cells(
-    ax: Axes, places: np.ndarray, diameter: float, values: np.ndarray, cmap: str
+    ax: Axes,
+    places: np.ndarray,
+    diameter: float,
+    values: np.ndarray,
+    cmap: str,
+    under: Under | None = None,
 ) -> EllipseCollection:
-    """A disc for each cell at its place, y pointing down as on a slide."""
+    """A disc for each cell at its place, over a picture if there is one, y pointing down as on a slide."""
     from matplotlib.collections import EllipseCollection
 
-    size = np.full(len(places), diameter)
     # Edges, so that cells smaller than a dot are seen.
     style: dict[str, Any] = {"cmap": cmap, "edgecolors": "face", "linewidths": 0.3, "rasterized": True}
+    reach = diameter / 2
+    if under is not None:
+        lay_under(ax, under)
+        # An edge would lie twice over the picture.
+        style |= {"alpha": OPACITY, "linewidths": 0.0}
+        diameter, reach = under.diameter, under.reach
+    size = np.full(len(places), diameter)
     cells = EllipseCollection(
         size, size, 0 * size, units="xy", offsets=places, offset_transform=ax.transData, array=values, **style
     )
@@ -124,7 +157,7 @@ def draw_cells(
     rare = low == high and np.ptp(values) > 0
     cells.set_clim(*((values.min(), values.max()) if rare else limits_of(values)))
     ax.add_collection(cells, autolim=False)
-    (left, top), (right, bottom) = places.min(axis=0) - diameter / 2, places.max(axis=0) + diameter / 2
+    (left, top), (right, bottom) = places.min(axis=0) - reach, places.max(axis=0) + reach
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set_axis_off()
     return cells

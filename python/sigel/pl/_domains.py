@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def domains(
-    adata: AnnData, *, key: str = "sigel", color: str | None = None, spatial_key: str | None = None
+    adata: AnnData,
+    *,
+    key: str = "sigel",
+    color: str | None = None,
+    spatial_key: str | None = None,
+    section_key: str | None = None,
+    histology: bool | str | None = None,
 ) -> Figure:
     """Spatial domains on the tissue, a panel for each section.
 
@@ -37,18 +43,25 @@ def domains(
         `"sigel_domain_prob"` for where the starts disagree. No domains are needed for it.
     spatial_key
         Key in `obsm` of the coordinates; default: that of the call.
+    section_key
+        Column of `obs` that tells sections apart, each of which gets a panel; default: that of the call.
+    histology
+        Whether the picture of the tissue in `adata.uns["spatial"]` lies under the spots, paled: None, where
+        there is one and spots leave room for it, as Visium's do; True, also where they hide most of it;
+        False, never; `"hires"` or `"lowres"`, that one.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure; not shown. Spots of a lattice are pixels that touch, others discs; y points down, and
-        sections are on one scale. A domain has the same colour in every picture of the object, and its
-        number where there is room; the legend has its number of spots. Grey: spots without a value.
+        The figure; not shown. Spots of a lattice are pixels that touch, others discs, and over a picture of
+        the tissue discs of their true width; y points down, and sections are on one scale. A domain has the
+        same colour in every picture of the object, and its number where there is room; the legend has its
+        number of spots. Grey: spots without a value.
 
     Raises
     ------
     InputError
-        When there are no domains under `key`, and no `color`; or no such column or coordinates.
+        When there are no domains under `key`, and no `color`; or no such column, coordinates or picture.
 
     Examples
     --------
@@ -64,10 +77,15 @@ def domains(
     info: Mapping[str, Any] = {} if without else stored(adata, key)
     if color is not None and not (isinstance(color, str) and color in adata.obs):
         raise InputError("color", unknown_name(color, adata.obs), "a column of adata.obs", "Leave color out.")
+    if section_key is not None:
+        if section_key not in adata.obs:
+            found = unknown_name(section_key, adata.obs)
+            raise InputError("section_key", found, "a column of adata.obs", "Leave section_key out.")
+        info = {**info, "section_key": section_key}
     column = Keys(key).domain if color is None else color
     values = adata.obs[column]
     shades = shades_of(in_order(values), "key") if color is None else shades_of(values, "color")
-    parts = parts_of(adata, info, spatial_key)
+    parts = parts_of(adata, info, spatial_key, histology=histology)
     n_rows, n_cols, width, height = grid_of(parts, 5.5)
     down = max(n_rows * (height + (0.25 if parts[0].name else 0.0)) + 0.4, 2.0)
     n_legend, beside = legend_size(shades, down) if shades.names else (1, 0.8)

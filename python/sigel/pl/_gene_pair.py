@@ -27,6 +27,7 @@ def gene_pair(
     layer: str | None = None,
     spatial_key: str | None = None,
     cmap: str = "viridis",
+    histology: bool | str | None = None,
     key: str = "sigel",
 ) -> Figure:
     """Two genes on the tissue, and where they meet.
@@ -43,6 +44,8 @@ def gene_pair(
         Key in `obsm` of the coordinates; default: that of the fit, else `"spatial"`.
     cmap
         Name of a matplotlib colour map, of the two genes.
+    histology
+        Whether the picture of the tissue lies under the spots, as in `sigel.pl.domains`.
     key
         `key_added` of `sigel.tl.embed`.
 
@@ -74,7 +77,8 @@ def gene_pair(
     section = Section.from_anndata(adata, **given, told=False)
     adata = adata if section.within is None else adata[section.within]
     found = picture_of_pair(section, gene_a, gene_b)
-    parts = parts_of(adata, {}, None if given["spatial_key"] == "spatial" else given["spatial_key"])
+    spatial_key = None if given["spatial_key"] == "spatial" else given["spatial_key"]
+    parts = parts_of(adata, {}, spatial_key, histology=histology)
     _, _, width, height = grid_of(parts, 3.6)
     below, above = 0.75, 0.4
     figure = plt.figure(figsize=(3 * (width + 0.1), height + below + above), layout="constrained")

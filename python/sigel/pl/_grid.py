@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sigel.images.raster import Raster
-from sigel.pl._base import draw_pixels, limits_of, panel_shape, pyplot
+from sigel.pl._base import draw_cells, draw_pixels, limits_of, panel_shape, pyplot
+from sigel.pl._histology import Under
 
 if TYPE_CHECKING:
+    from matplotlib.collections import Collection
     from matplotlib.figure import Figure, SubFigure
 
 _ITALIC: dict[str, Any] = {"fontstyle": "italic"}
@@ -50,15 +52,23 @@ def draw_grid(
     label: str,
     fontsize: float = 9,
     aspect: float = 15,
+    under: Under | None = None,
 ) -> None:
-    """Draw rows of panels with a colour bar beside them, or one beside each where they share no limits."""
+    """Draw rows of panels with a colour bar beside them, or one beside each where they share no limits.
+
+    Over a picture pixels are discs.
+    """
     axes = figure.subplots(len(rows), n_cols, squeeze=False)
     for ax in axes.flat:
         ax.set_axis_off()
     for line, panels in zip(axes, rows, strict=True):
         for ax, (image, title, style) in zip(line, panels, strict=False):
             own = limits_of(image) if limits is None else limits
-            drawn = draw_pixels(ax, raster, image, own, cmap)
+            if under is None:
+                drawn: Collection = draw_pixels(ax, raster, image, own, cmap)
+            else:
+                drawn = draw_cells(ax, raster.coordinates(), under.diameter, image, cmap, under)
+                drawn.set_clim(*own)
             ax.set_title(title, **{"fontsize": fontsize, "parse_math": False, **style})
             if limits is None:
                 figure.colorbar(drawn, ax=ax, shrink=0.6, label=label)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
 from sigel.pl._base import (
+    asked_genes,
     check_at_least_one,
     check_cmap,
+    diameter_of,
     images_of,
     limits_of,
     pyplot,
@@ -17,10 +21,14 @@ from sigel.pl._base import (
     shown_images,
 )
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
+from sigel.pl._histology import Spots, Under, pictures_under
+from sigel.tl._fits import as_fitted, info_under, places_told
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.figure import Figure
+
+    from sigel.images.raster import Raster
 
 
 def gene_images(
@@ -32,6 +40,7 @@ def gene_images(
     ncols: int = 5,
     shared_scale: bool = True,
     cmap: str = "viridis",
+    histology: bool | str | None = False,
     config: ImageConfig | None = None,
     key: str = "sigel",
 ) -> Figure:
@@ -53,6 +62,9 @@ def gene_images(
         One colour scale for all panels (default, so that panels can be compared), or one each.
     cmap
         Name of a matplotlib colour map.
+    histology
+        Whether the picture of the tissue lies under the images of one section, whose pixels are discs then;
+        its values are those of `sigel.pl.domains`. Default: images alone, as the model sees them.
     config
         How images are made; default: as in the fit under `key`, else `ImageConfig()`.
     key
@@ -66,7 +78,7 @@ def gene_images(
     Raises
     ------
     InputError
-        When a gene is unknown or has no image; says why.
+        When a gene is unknown or has no image, or there is no picture of the tissue; says why.
 
     Examples
     --------
@@ -75,11 +87,12 @@ def gene_images(
     >>> figure = sigel.pl.gene_images(adata, ["Gene0001", "Gene0002"])
     """
     pyplot()
-    genes = _names(genes)
+    genes = asked_genes(genes, "list(adata.var_names[:5])")
     check_at_least_one(ncols=ncols)
     check_cmap(cmap)
     images = images_of(adata, key, layer, spatial_key, config)
     values = shown_images(images, genes)
+    under = _under(adata, images.raster, histology, key, spatial_key)
     rows = in_rows(map(Panel, values, genes), min(ncols, len(genes)))
     n_cols = len(rows[0])
     beside = 0.7 if shared_scale else 0.0
@@ -94,15 +107,22 @@ def gene_images(
         label=scale_label(images),
         fontsize=10,
         aspect=20,
+        under=under,
     )
     return figure
 
 
-def _names(genes: Sequence[str] | str) -> list[str]:
-    wanted, fix = "names of genes", "For example list(adata.var_names[:5])."
-    if not isinstance(genes, Iterable):
-        raise InputError("genes", repr(genes), wanted, fix)
-    genes = [genes] if isinstance(genes, str) else list(genes)
-    if not genes:
-        raise InputError("genes", "no name", "at least one gene", fix)
-    return genes
+def _under(
+    adata: AnnData, raster: Raster, histology: object, key: str, spatial_key: str | None
+) -> Under | None:
+    """The picture under the images of one section."""
+    if histology is False or (histology is None and len(raster.parts) > 1):
+        return None
+    if len(raster.parts) > 1:
+        fix = "Take the spots of one, or leave histology out."
+        raise InputError("histology", f"images of {len(raster.parts)} sections", "those of one", fix)
+    spatial_key = as_fitted(places_told(info_under(adata, key)), None, spatial_key)["spatial_key"]
+    places = raster.coordinates()
+    spots = Spots(np.arange(adata.n_obs), places, diameter_of(places))
+    there = spatial_key if spatial_key in adata.obsm else None
+    return pictures_under(adata, [spots], histology, there)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from scipy import sparse
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import checked_places
 from sigel.keys import IMPUTATION
-from sigel.pl._base import check_cmap, diameter_of, draw_cells, pyplot
+from sigel.pl._base import asked_genes, check_cmap, diameter_of, draw_cells, pyplot
+from sigel.pl._histology import Spots, Under, pictures_under
 from sigel.tasks.imputation.achieved_accuracy import correlation
 from sigel.tl._measured import accuracy_of, measured_as_imputed, names_in_both
 
@@ -31,6 +32,7 @@ def imputed_genes(
     measured: AnnData | None = None,
     spatial_key: str = "spatial",
     cmap: str = "viridis",
+    histology: bool | str | None = None,
 ) -> Figure:
     """Imputed genes on the tissue, a row for each: as measured, as imputed, and how wide the interval is.
 
@@ -48,6 +50,9 @@ def imputed_genes(
         Key in `obsm` of the coordinates.
     cmap
         Name of a matplotlib colour map, of the values.
+    histology
+        Whether the picture of the tissue lies under the cells, as in `sigel.pl.domains`: that in
+        `uns["spatial"]` of `imputed`, else of `measured`.
 
     Returns
     -------
@@ -79,6 +84,9 @@ def imputed_genes(
     places = checked_places(imputed.obsm[spatial_key], "spatial_key", columns=(2, 3))[:, :2]
     diameter = diameter_of(places)
     columns = _columns(imputed[:, genes], measured, told["coverage"])
+    holder = imputed if measured is None or imputed.uns.get("spatial") else measured
+    spots = Spots(np.arange(imputed.n_obs), places, diameter)
+    (under,) = pictures_under(imputed, [spots], histology, spatial_key, holder.uns.get("spatial"))
     achieved = correlation(columns["measured"], columns["imputed"]) if "measured" in columns else None
 
     across, down = np.ptp(places, axis=0) + diameter
@@ -92,7 +100,7 @@ def imputed_genes(
             heading += f", achieved {achieved[at]:.2f}"
         heading += "" if known.trusted else ", not trusted"
         row.suptitle(heading, fontsize=10, color="black" if known.trusted else "0.5", parse_math=False)
-        _draw_gene(row, places, diameter, panels, cmap)
+        _draw_gene(row, places, diameter, panels, cmap, under)
     figure.supxlabel("colour bars: log1p of normalised counts", fontsize=8, color="0.4")
     return figure
 
@@ -115,7 +123,12 @@ def _columns(imputed: AnnData, measured: AnnData | None, coverage: float) -> dic
 
 
 def _draw_gene(
-    row: SubFigure, places: np.ndarray, diameter: float, panels: dict[str, np.ndarray], cmap: str
+    row: SubFigure,
+    places: np.ndarray,
+    diameter: float,
+    panels: dict[str, np.ndarray],
+    cmap: str,
+    under: Under | None,
 ) -> None:
     """Panels of one gene side by side, each on a scale of its own."""
     axes = row.subplots(1, len(panels), squeeze=False)[0]
@@ -124,7 +137,8 @@ def _draw_gene(
         if np.isnan(values[0]):
             ax.set_title("not measured", fontsize=9, color="0.5")
             continue
-        drawn = draw_cells(ax, places, diameter, values, "plasma" if name.startswith("width") else cmap)
+        scale = "plasma" if name.startswith("width") else cmap
+        drawn = draw_cells(ax, places, diameter, values, scale, under)
         ax.set_title(name, fontsize=9)
         row.colorbar(drawn, ax=ax, shrink=0.7, aspect=15, pad=0.02).ax.tick_params(labelsize=7)
 
@@ -197,10 +211,9 @@ def _results(imputed: AnnData) -> dict[str, Any]:
 
 
 def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
-    genes = [genes] if isinstance(genes, str) else genes
-    fix = "For example list(imputed.var_names[:3])."
-    if not isinstance(genes, Iterable) or not (genes := list(dict.fromkeys(genes))):
-        raise InputError("genes", repr(genes), "names of imputed genes", fix)
+    example = "list(imputed.var_names[:3])"
+    genes = list(dict.fromkeys(asked_genes(genes, example, "names of imputed genes")))
+    fix = f"For example {example}."
     if len(genes) > _MAX_GENES:
         raise InputError("genes", f"{len(genes)} genes", f"at most {_MAX_GENES}", fix)
     left_out = imputed.uns[IMPUTATION].get("left_out")

@@ -16,6 +16,7 @@ from sigel.images.raster import Raster, rasterise
 from sigel.images.section import checked_places, lattice_of
 from sigel.pl._base import diameter_of, draw_cells, draw_pixels
 from sigel.pl._colours import Shades
+from sigel.pl._histology import Spots, Under, pictures_under
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,17 +36,20 @@ class Part(NamedTuple):
     places: np.ndarray  # (n, 2), y pointing down
     diameter: float  # distance of neighbours
     raster: Raster | None  # of a lattice, a pixel for each spot
+    under: Under | None = None  # the picture of its tissue
 
 
-def parts_of(adata: AnnData, info: Mapping[str, Any], spatial_key: str | None) -> list[Part]:
+def parts_of(
+    adata: AnnData, info: Mapping[str, Any], spatial_key: str | None, *, histology: object = False
+) -> list[Part]:
     """The sections that the domains were found in, one where no `section_key` was given.
 
     Raises
     ------
     InputError
-        When places or the column of sections are missing.
+        When places, the column of sections or a picture that was asked for are missing.
     """
-    places, lattice = _places(adata, info, spatial_key)
+    places, lattice, key = _places(adata, info, spatial_key)
     section_key = info.get("section_key") or None
     if section_key is None:
         names, code = [""], np.zeros(adata.n_obs, dtype=int)
@@ -62,7 +66,10 @@ def parts_of(adata: AnnData, info: Mapping[str, Any], spatial_key: str | None) -
         own = places[spots]
         raster = _raster(own, None if lattice is None else lattice[spots])
         parts.append(Part(name, spots, own, diameter_of(own), raster))
-    if any(part.raster is None for part in parts):
+    spots_of = [Spots(part.spots, part.places, part.diameter) for part in parts]
+    under = pictures_under(adata, spots_of, histology, key)
+    parts = [part._replace(under=one) for part, one in zip(parts, under, strict=True)]
+    if any(part.raster is None or part.under is not None for part in parts):
         # Pixels of some and discs of others would look like two kinds of spots.
         parts = [part._replace(raster=None) for part in parts]
     return parts
@@ -70,17 +77,18 @@ def parts_of(adata: AnnData, info: Mapping[str, Any], spatial_key: str | None) -
 
 def _places(
     adata: AnnData, info: Mapping[str, Any], spatial_key: str | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray | None, str | None]:
+    """Places, array positions, and the key in `obsm` that the places are from, each if there is one."""
     lattice = lattice_of(adata)
     key = spatial_key or info.get("spatial_key") or "spatial"
     if key in adata.obsm:
         places = checked_places(adata.obsm[key], "spatial_key", columns=(2, 3))
     elif spatial_key is None and lattice is not None and (at := as_positions(lattice)) is not None:
         # Rows of a hexagonal lattice lie closer than its numbering of columns says.
-        places = at[:, ::-1] * [1.0, np.sqrt(3) if is_hexagonal(at) else 1.0]
+        places, key = at[:, ::-1] * [1.0, np.sqrt(3) if is_hexagonal(at) else 1.0], None
     else:
         raise InputError("spatial_key", unknown_name(key, adata.obsm), "a key of obsm", "See adata.obsm.")
-    return places[:, :2], lattice
+    return places[:, :2], lattice, key
 
 
 def _raster(places: np.ndarray, lattice: np.ndarray | None) -> Raster | None:
@@ -144,7 +152,7 @@ def _draw(ax: Axes, part: Part, shades: Shades) -> Collection:
     values = shades.values[part.spots]
     drawn: Collection
     if part.raster is None:
-        drawn = draw_cells(ax, part.places, part.diameter, np.nan_to_num(values), "viridis")
+        drawn = draw_cells(ax, part.places, part.diameter, np.nan_to_num(values), "viridis", part.under)
         drawn.set_array(values)
     else:
         pixels = np.empty(len(values))

@@ -137,7 +137,7 @@ def domains_of(found: Found, calls: Calls) -> Part:
     # Where all agree on every spot there is nothing to be seen.
     if has_prob and found.adata.obs[prob].nunique() > 1:
         words = _SHARE if votes else _POSTERIOR
-        drawn.append(picture(lambda: pl.domains(found.adata, key=key, color=prob), **words))
+        drawn.append(picture(lambda: pl.domains(found.adata, key=key, color=prob, histology=False), **words))
     absent: list[Absent] = []
     if told.get("stability") is not None and found.keys.domain_stability in found.adata.obs:
         drawn.append(

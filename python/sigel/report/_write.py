@@ -15,13 +15,15 @@ from sigel.report._calls import PYTHON, Calls
 from sigel.report._compose import Asked, composed
 from sigel.report._found import found_in, is_text
 from sigel.report._sections import checked_table
-from sigel.runtime.drafts import drafted
+from sigel.runtime.drafts import check_absent, check_place, drafted
 from sigel.runtime.requires import requires
 from sigel.tasks.gene_groups.gene_sets import GeneSets, check_sets
 from sigel.tasks.gene_map import Method, check_method
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+_REPLACE = "Choose another name, or replace it: overwrite=True."
 
 
 def write_report(
@@ -141,7 +143,7 @@ def write_in_words_of(
         with drafted(place) as draft:
             draft.write_text(text, encoding="utf-8", newline="\n")
             if not overwrite:
-                _check_absent(place)
+                check_absent(place, "path", _REPLACE)
     except OSError as error:
         wrong = f"{str(place)!r}, which cannot be written ({error.strerror or error})"
         raise InputError("path", wrong, "a place with room for a file", "Choose another.") from error
@@ -211,17 +213,7 @@ def _checked_place(path: object, *, overwrite: bool) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         found = f"{ascii(str(path))[:80]}, which cannot be written ({error})"[:200]
         raise InputError("path", found, "a place for a file", "Choose another.") from error
-    if not place.parent.is_dir():
-        found = f"{str(place)!r}, in a folder that is not there"
-        raise InputError("path", found, "a file in a folder that is", "Make the folder first.")
-    if place.is_dir():
-        raise InputError("path", f"{str(place)!r}, a folder", "a file", fix)
+    check_place(place, "path", fix)
     if not overwrite:
-        _check_absent(place)
+        check_absent(place, "path", _REPLACE)
     return place
-
-
-def _check_absent(place: Path) -> None:
-    if place.exists():
-        fix = "Choose another name, or replace it: overwrite=True."
-        raise InputError("path", f"{str(place)!r}, which is there already", "a new file", fix)

@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sigel.errors import InputError
+
+
+def check_place(path: Path, argument: str, fix: str, *, folder: bool = False) -> None:
+    """Refuse a place where no file, or folder, can be made, while nothing is lost.
+
+    Parameters
+    ----------
+    path
+        The place.
+    argument
+        What the caller calls it.
+    fix
+        What to do where a folder of this name is in the way.
+    folder
+        Whether one may be there.
+    """
+    if not path.parent.is_dir():
+        found = f"{str(path)!r}, in a folder that is not there"
+        raise InputError(argument, found, "a file in a folder that is there", "Make the folder first.")
+    if path.is_dir() and not folder:
+        raise InputError(argument, f"{str(path)!r}, a folder", "a file", fix)
+    if not os.access(path.parent, os.W_OK):
+        found = f"{str(path)!r}, in a folder that may not be written to"
+        raise InputError(argument, found, "a file in a folder that may be", "Choose another folder.")
+
+
+def check_absent(path: Path, argument: str, fix: str, *, what: str = "there already") -> None:
+    """Refuse a place that something is at.
+
+    Parameters
+    ----------
+    path, argument
+        As in `check_place`.
+    fix
+        How else, or how it is replaced.
+    what
+        Words for what is there.
+    """
+    if path.exists():
+        raise InputError(argument, f"{str(path)!r}, which is {what}", "a new file", fix)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
-from sigel.images.section import Called, Section, check_section
+from sigel.images.section import Called, Section, check_section, fix_for_tables
 from sigel.tasks.cohorts.find import Sections, check_names
 from sigel.tl._sections import section_named
 
@@ -182,7 +182,8 @@ def cohort_of(
         names, given = [], list(sections)
     else:
         wanted = "a list of AnnData or paths, or one AnnData with section_key"
-        raise InputError("sections", f"a {type(sections).__name__}", wanted, "Pass a list.")
+        fix = fix_for_tables(sections) or "Pass a list."
+        raise InputError("sections", f"a {type(sections).__name__}", wanted, fix)
     _check_twice(given)
     objects = [_read(one, k) for k, one in enumerate(given)]
     if not names:

@@ -12,7 +12,7 @@ import torch
 
 from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
-from sigel.images.section import Section
+from sigel.images.section import Section, fix_for_tables
 from sigel.io._imputed_file import ImputedFile, checked_path
 from sigel.keys import IMPUTATION
 from sigel.model import SIGEL
@@ -232,7 +232,8 @@ def _listed(reference: AnnData | Sequence[AnnData]) -> Sequence[AnnData]:
     if isinstance(reference, str | bytes) or not isinstance(reference, Sequence) or not len(reference):
         empty = isinstance(reference, Sequence) and not len(reference)
         found = "no section" if empty else f"an object of class {type(reference).__name__}"
-        raise InputError("reference", found, "an AnnData, or a list of them", "Read the file first.")
+        fix = fix_for_tables(reference) or "Read the file first."
+        raise InputError("reference", found, "an AnnData, or a list of them", fix)
     return reference
 
 

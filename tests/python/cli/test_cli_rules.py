@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import subprocess
 import sys
@@ -13,9 +14,13 @@ pytest.importorskip("cyclopts")
 
 import sigel
 from sigel.cli import _outputs
+from sigel.cli._inputs import read_given
+from sigel.cli._options import Reading
+from sigel.cli._samples import samples_at
 from sigel.cli._values import levels_in, names_in, settings_in
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import InputError
+from sigel.io import _read
 
 
 def names_in_folder(folder):
@@ -245,3 +250,31 @@ def test_a_table_of_samples_that_cannot_be_used(run, files, tmp_path, table, wor
     assert said.code == 1
     assert said.err.startswith("sigel: --samples: found ")
     assert words in said.err
+
+
+@pytest.mark.parametrize(
+    "name", ["samples.csv", "samples.csv.gz", "SAMPLES.CSV.GZ", "samples.tsv", "samples.gz"]
+)
+def test_a_table_of_samples_may_be_packed(tmp_path, name):
+    between = "," if "csv" in name.lower() else "\t"
+    text = "section,condition\na,x\nb,y\n".replace(",", between).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.lower().endswith("gz") else text)
+    assert samples_at(tmp_path / name)["condition"].tolist() == ["x", "y"]
+
+
+def test_an_input_is_read_again_only_where_it_has_no_counts_but_in_the_layer(tmp_path, monkeypatch):
+    adata = sigel.datasets.simulated_section(8, 8, 2, 4, 6)
+    adata.layers["counts"] = adata.X.copy()
+    adata.X = None
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    asked = []
+    real = _read.read_samples
+    monkeypatch.setattr(_read, "read_samples", lambda *given: asked.append(given[3].layer) or real(*given))
+    reading = Reading(layer="counts")
+    assert read_given([tmp_path / "a.h5ad"], reading).sections["a"].X is not None
+    assert asked == [None, "counts"]
+    asked.clear()
+    (tmp_path / "b.h5ad").write_bytes(b"no HDF5 file")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_given([tmp_path / "b.h5ad"], reading)
+    assert asked == [None]

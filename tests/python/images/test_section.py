@@ -254,5 +254,5 @@ def test_an_object_of_tables_is_refused_with_their_names(adata):
         tables = None
 
     SpatialData.tables = {"cells": adata, "bins": adata}
-    with pytest.raises(InputError, match=r"object\.tables\['cells'\]; there are: 'cells', 'bins'"):
+    with pytest.raises(InputError, match=r"io\.read\(sdata, table='cells'\)\. There are 'cells', 'bins'"):
         Section.from_anndata(SpatialData())

@@ -105,3 +105,19 @@ def test_without_igraph_the_line_that_installs_it_is_said(table, monkeypatch, tm
     monkeypatch.setitem(sys.modules, "igraph", None)
     with pytest.raises(MissingPackageError, match=r'igraph.*pip install "sigel\[leiden\]"'):
         sigel.io.write_network(table, tmp_path / "network.graphml")
+
+
+def test_a_network_that_fails_half_way_leaves_what_was_there(table, monkeypatch, tmp_path):
+    path = tmp_path / "network.graphml"
+    sigel.io.write_network(table, path)
+    before = path.read_bytes()
+
+    def half(_, file):
+        Path(file).write_text("<graphml>")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(igraph.Graph, "write_graphml", half)
+    with pytest.raises(InputError, match="no space left"):
+        sigel.io.write_network(table.head(2), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

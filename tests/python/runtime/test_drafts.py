@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sigel.runtime.drafts import drafted
+from sigel.errors import InputError
+from sigel.runtime.drafts import check_absent, check_place, drafted
 
 
 def write(draft, text, folder):
@@ -51,3 +52,24 @@ def test_a_link_to_a_folder_stays_a_link_to_what_is_new(tmp_path):
     assert text_of(link) == text_of(place) == "second"
     assert {one.name for one in tmp_path.iterdir()} == {"a.zarr", "disk"}
     assert [one.name for one in disk.iterdir()] == ["big.zarr"]
+
+
+def test_a_place_where_nothing_can_be_made_is_refused_in_the_words_of_the_caller(tmp_path, monkeypatch):
+    check_place(tmp_path / "new.tsv", "out", "Choose.")
+    with pytest.raises(InputError, match=r"`out`.*in a folder that is not there.*Make the folder first"):
+        check_place(tmp_path / "no" / "new.tsv", "out", "Choose.")
+    with pytest.raises(InputError, match=r"`out`.*, a folder; wanted a file\. Choose\."):
+        check_place(tmp_path, "out", "Choose.")
+    check_place(tmp_path, "out", "Choose.", folder=True)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(InputError, match=r"may not be written to"):
+        check_place(tmp_path / "new.tsv", "out", "Choose.")
+
+
+def test_a_place_that_is_taken_is_refused(tmp_path):
+    check_absent(tmp_path / "new.tsv", "out", "Choose.")
+    (tmp_path / "new.tsv").touch()
+    with pytest.raises(InputError, match=r"which is there already; wanted a new file\. Choose\."):
+        check_absent(tmp_path / "new.tsv", "out", "Choose.")
+    with pytest.raises(InputError, match="which is the input"):
+        check_absent(tmp_path / "new.tsv", "out", "Choose.", what="the input")

@@ -118,8 +118,8 @@ def test_files_that_cannot_be_are_refused_before_the_work(panel, tmp_path, monke
     for out, words in (
         ("imputed.csv", "ends on .h5ad or .zarr"),
         ("", "found ''; wanted a name that ends on"),
-        (kept / "none" / "imputed.h5ad", "folder is not there"),
-        (kept / "file.zarr" / "imputed.h5ad", "folder is not there"),
+        (kept / "none" / "imputed.h5ad", "folder that is not there"),
+        (kept / "file.zarr" / "imputed.h5ad", "folder that is not there"),
         (kept / "folder", "a folder; wanted a name that ends on"),
         (kept / "folder.h5ad", "a folder; wanted a file"),
         (kept / "plain.zarr", "no zarr store"),
@@ -140,7 +140,7 @@ def test_files_that_cannot_be_are_refused_before_the_work(panel, tmp_path, monke
     with pytest.raises(InputError, match=r"`out`.*nothing can be made \(No space"):
         impute(panel, out=kept / "imputed.h5ad")
     monkeypatch.setattr(imputed_file.os, "access", lambda *given: False)
-    with pytest.raises(InputError, match=r"`out`.*closed to writing"):
+    with pytest.raises(InputError, match=r"`out`.*may not be written to"):
         impute(panel, out=kept / "imputed.h5ad")
     assert sorted(kept.rglob("*")) == before
 
