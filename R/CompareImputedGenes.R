@@ -65,9 +65,10 @@ CompareImputedGenes <- function(
   seed.use = 0
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   if (!inherits(object, "Seurat")) {
     fix <- "Pass the object that `ImputeGenes()` returned."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+    sigel_abort("object", describe(object), AN_OBJECT, fix, call)
   }
   imputed <- imputation_of(object, assay, call, values = FALSE)
   features <- imputed_features(features, imputed, call)

@@ -47,6 +47,7 @@ DiseaseGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   frame <- check_choice(frame, c("own", "shared"), "frame", call)
   check_string(if (!missing(feature)) feature, "feature", "Give the name of one gene.", call)
   check_whole(ncol, "ncol", 1L, 6L, call)
@@ -59,7 +60,13 @@ DiseaseGenePlot <- function(
     cohort_of_list(object, section, assay, image, coordinates, layer, call)
   } else {
     fix <- "Give sections of two conditions at least."
-    sigel_abort("object", describe(object), "a Seurat object or a list of sections", fix, call)
+    sigel_abort(
+      "object",
+      describe(object),
+      "a Seurat object, a SpatialExperiment or a list of sections",
+      fix,
+      call
+    )
   }
   condition <- values_of_sections(if (!missing(condition)) condition, cohort, "condition", call)
   donor <- if (!is.null(donor)) values_of_sections(donor, cohort, "donor", call)

@@ -158,6 +158,13 @@ FindDiseaseGenes.Seurat <- function(
 
 #' @rdname FindDiseaseGenes
 #' @export
+FindDiseaseGenes.SpatialExperiment <- function(object, condition, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindDiseaseGenes(view, condition, ...))
+}
+
+#' @rdname FindDiseaseGenes
+#' @export
 FindDiseaseGenes.list <- function(
   object,
   condition,

@@ -150,6 +150,13 @@ FindGeneGroups.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+#' @rdname FindGeneGroups
+#' @export
+FindGeneGroups.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindGeneGroups(view, ...))
+}
+
 # The engine's groups of representations, as R keeps them.
 grouped <- function(representations, n.groups, resolution, settings, seed, device, call, present = list()) {
   if (is.null(n.groups) && is.null(resolution)) {

@@ -156,6 +156,13 @@ FindGeneInteractions.Seurat <- function(
 
 #' @rdname FindGeneInteractions
 #' @export
+FindGeneInteractions.SpatialExperiment <- function(object, pairs = NULL, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindGeneInteractions(view, pairs, ...))
+}
+
+#' @rdname FindGeneInteractions
+#' @export
 FindGeneInteractions.list <- function(
   object,
   pairs = NULL,

@@ -225,6 +225,13 @@ FindPatternGenes.Seurat <- function(
   table
 }
 
+#' @rdname FindPatternGenes
+#' @export
+FindPatternGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindPatternGenes(view, ...))
+}
+
 # The region of each cell, or its value, as the engine is asked for it.
 region_of_cells <- function(region, levels, cells, call) {
   if (is.null(region)) {
@@ -278,6 +285,7 @@ PatternGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 7L, call)
   check_whole(ncol, "ncol", 1L, 4L, call)

@@ -134,6 +134,13 @@ FindSimilarGenes.Seurat <- function(
   })
 }
 
+#' @rdname FindSimilarGenes
+#' @export
+FindSimilarGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindSimilarGenes(view, ...))
+}
+
 #' Pictures of similar genes
 #'
 #' Draws the genes that were asked about beside those that [FindSimilarGenes()]
@@ -166,6 +173,7 @@ SimilarGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 9L, call)
   check_whole(ncol, "ncol", 1L, 5L, call)

@@ -52,6 +52,7 @@ FindSpatialDomainStability <- function(
   verbose = TRUE
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   domains <- domain_results(object, cluster.name, call)
   about <- domains$about
   if (is.null(about)) {

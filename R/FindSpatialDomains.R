@@ -216,6 +216,13 @@ FindSpatialDomains.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+#' @rdname FindSpatialDomains
+#' @export
+FindSpatialDomains.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindSpatialDomains(view, ...))
+}
+
 # The engine's answer as R keeps it; `state`: what is known after a method of R ran.
 as_domains <- function(result, cells, asked, state) {
   by_mclust <- identical(asked$method, "mclust")

@@ -220,8 +220,16 @@ FindSpatialGenes.Seurat <- function(
 
 #' @rdname FindSpatialGenes
 #' @export
+FindSpatialGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindSpatialGenes(view, ...))
+}
+
+#' @rdname FindSpatialGenes
+#' @export
 SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
   columns <- spatial_names(reduction)
   with_logs(metadata_table(
@@ -248,6 +256,7 @@ with_logs <- function(table) {
 SpatialGenePlot <- function(object, n.label = 10, max.qval = 0.05, assay = NULL, reduction = "sigel") {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_whole(n.label, "n.label", 0L, 10L, call)
   check_share(max.qval, "max.qval", 0.05, call)
   tested <- tested_genes(object, assay, reduction, call)

@@ -38,6 +38,7 @@ GeneGroupPage <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   check_seurat(object, call)
   method <- check_choice(method, c("auto", "umap", "pca"), "method", call)

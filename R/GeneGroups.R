@@ -69,6 +69,7 @@
 #' @export
 GeneGroups <- function(object, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   results <- sigel_results(object, reduction, call)
   sigel_engine(call)
   loadings <- SeuratObject::Loadings(results)
@@ -89,6 +90,7 @@ GeneGroups <- function(object, reduction = "sigel") {
 #' @export
 GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   results <- sigel_results(object, reduction, call)
   sets <- as_gene_sets(if (missing(gene.sets)) NULL else gene.sets, call)
   check_sizes(min.size, max.size, call)
@@ -131,6 +133,7 @@ FindGeneGroupStability <- function(
   verbose = TRUE
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
   check_whole(n.seeds, "n.seeds", 1L, 5L, call)

@@ -44,6 +44,7 @@ GeneImagePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   features <- unique(if (!missing(features)) features)
   check_gene_names(features, "See `rownames(object)`.", call)
@@ -73,6 +74,7 @@ GeneGroupPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
   check_whole(n.genes, "n.genes", 1L, 3L, call)

@@ -34,6 +34,7 @@ GeneMapPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   method <- check_choice(method, c("auto", "umap", "pca"), "method", call)
   check_flag(label, "label", call)
   check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)

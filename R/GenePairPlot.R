@@ -34,6 +34,7 @@ GenePairPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   check_seurat(object, call)
   features <- if (!missing(features)) features

@@ -305,6 +305,13 @@ ImputeGenes.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+#' @rdname ImputeGenes
+#' @export
+ImputeGenes.SpatialExperiment <- function(object, reference, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, ImputeGenes(view, reference, ...))
+}
+
 # The file for the values; what cannot be one the engine says.
 as_out <- function(out, call) {
   if (is.null(out)) {

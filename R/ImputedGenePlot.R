@@ -47,6 +47,7 @@ ImputedGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   imputed <- imputation_of(object, assay, call)
   features <- imputed_features(if (missing(features)) character() else features, imputed, call)
@@ -81,6 +82,7 @@ ImputedGenePlot <- function(
 ImputationAccuracyPlot <- function(object, measured = NULL, assay = "sigel.imputed") {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   imputed <- imputation_of(object, assay, call, values = !is.null(measured))
   report <- imputed$report
   kinds <- c("shared genes, each left out", "imputed genes")
@@ -224,6 +226,7 @@ places_of_imputed <- function(object, image, coordinates, cells, call) {
 
 # What was measured of some of the genes, genes x cells, on the scale of the imputed values.
 measured_values <- function(measured, features, object, imputed, call) {
+  measured <- if (is_experiment(measured)) seurat_view(measured, call) else measured
   if (inherits(measured, "Seurat")) {
     measured <- read_counts(measured[[SeuratObject::DefaultAssay(measured)]], "counts", call)
   }

@@ -199,14 +199,22 @@ LabelSpatialDomains.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+#' @rdname LabelSpatialDomains
+#' @export
+LabelSpatialDomains.SpatialExperiment <- function(object, reference, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, LabelSpatialDomains(view, reference, ...))
+}
+
 # Counts, places and labels of the reference, for the engine: `domain` (factor) beside the pieces of a section.
 labelled_reference <- function(reference, column, assay, layer, image, coordinates, section, call) {
-  if (inherits(reference, "Seurat")) {
+  if (inherits(reference, "Seurat") || is_experiment(reference)) {
+    rlang::local_options(sigel.words = if (is_experiment(reference)) "SpatialExperiment")
     return(reference_of_object(reference, column, assay, layer, image, coordinates, section, call))
   }
   if (!is.list(reference) || is.data.frame(reference)) {
     found <- if (is.null(reference)) "nothing" else describe(reference)
-    wanted <- "a Seurat object, or a list of `counts`, `coordinates` and `domain`"
+    wanted <- "a Seurat object, a SpatialExperiment, or a list of `counts`, `coordinates` and `domain`"
     fix <- "For a matrix: `reference = list(counts = counts, coordinates = coordinates, domain = labels)`."
     sigel_abort("reference", found, wanted, fix, call)
   }
@@ -225,6 +233,10 @@ labelled_reference <- function(reference, column, assay, layer, image, coordinat
 
 # The same out of a Seurat object, as its domains were found, where the labels are such.
 reference_of_object <- function(object, column, assay, layer, image, coordinates, section, call) {
+  shown <- object
+  if (is_experiment(object)) {
+    object <- speaking_of_reference(NULL, call, seurat_view(object, call), object = object)
+  }
   given <- !is.null(column)
   column <- column %||% "sigel_domain"
   wanted <- "the name of a column of the reference's meta data"
@@ -244,7 +256,7 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
     sigel_abort(argument, found, if (given) wanted else "a section with domains", fix, call)
   }
   about <- about_domains(object, column)
-  speaking_of_reference(NULL, call, own = "section", {
+  speaking_of_reference(NULL, call, own = "section", object = shown, {
     seen <- domain_section(
       object,
       assay %||% about$assay,

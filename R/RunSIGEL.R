@@ -271,6 +271,13 @@ RunSIGEL.Seurat <- function(
   SeuratObject::LogSeuratCommand(object)
 }
 
+#' @rdname RunSIGEL
+#' @export
+RunSIGEL.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, RunSIGEL(view, ...))
+}
+
 # What is left at its default is the preset's to say; `given`: whether each of the first two is not.
 run_settings <- function(n.dims, n.groups, given, config, preset, call) {
   check_string(preset, "preset", "Use `preset = \"default\"`.", call)

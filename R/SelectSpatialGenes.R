@@ -185,8 +185,16 @@ SelectSpatialGenes.Seurat <- function(
 
 #' @rdname SelectSpatialGenes
 #' @export
+SelectSpatialGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, SelectSpatialGenes(view, ...))
+}
+
+#' @rdname SelectSpatialGenes
+#' @export
 SpatialGeneSelection <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
   metadata_table(object, assay, selection_names(reduction), "a choice of genes", "SelectSpatialGenes", call)
 }

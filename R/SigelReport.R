@@ -137,6 +137,13 @@ SigelReport.Seurat <- function(
   invisible(file)
 }
 
+#' @rdname SigelReport
+#' @export
+SigelReport.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), SigelReport(view, ...))
+}
+
 # Assay, layer and column of sections: as asked for, else as in the run, else as domains were found.
 made_of <- function(object, results, assay, layer, section, image, reduction, cluster.name) {
   if (!is.null(results)) {

@@ -43,6 +43,7 @@ SpatialDomainPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   domains <- if (has_column(object, group.by) && !has_column(object, cluster.name)) {
     list(domain = stats::setNames(object[[]][[group.by]], rownames(object[[]])), about = NULL)
   } else {
@@ -112,7 +113,7 @@ has_column <- function(object, name) {
 domain_results <- function(object, cluster.name, call) {
   if (!inherits(object, "Seurat")) {
     fix <- "Pass what `FindSpatialDomains()` returned."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+    sigel_abort("object", describe(object), AN_OBJECT, fix, call)
   }
   check_string(cluster.name, "cluster.name", "Use `cluster.name = \"sigel_domain\"`.", call)
   metadata <- object[[]]

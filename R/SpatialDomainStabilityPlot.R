@@ -29,6 +29,7 @@ SpatialDomainStabilityPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   domains <- domain_results(object, cluster.name, call)
   if (!is.null(point.size)) {

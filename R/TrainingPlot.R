@@ -36,6 +36,7 @@ TERMS <- c(
 #' @export
 TrainingPlot <- function(object, reduction = "sigel") {
   needs_ggplot()
+  object <- as_seurat(object)
   # Those of 0.5.0 have underscores.
   history <- dotted(SeuratObject::Misc(sigel_results(object, reduction))$history)
   history <- history[!history$stage %in% c("eigenimages", "groups"), , drop = FALSE]

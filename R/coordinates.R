@@ -220,6 +220,10 @@ choose_image <- function(object, image, cells, call) {
     return(unique(image))
   }
   images <- images_of_cells(object, cells)
+  fault <- experiment_of(object)$no_places
+  if (!is.null(fault)) {
+    sigel_abort("object", fault$found, fault$wanted, fault$fix, call)
+  }
   if (!length(images)) {
     if (length(SeuratObject::Images(object)) == 1L) {
       refuse_other_names(object, SeuratObject::Images(object), cells, call)
