@@ -93,7 +93,7 @@ check_object <- function(object, call) {
     sigel_abort(
       "object",
       describe(object),
-      "a Seurat object, a SpatialExperiment, an assay or a matrix of counts",
+      "a Seurat object, an assay or a matrix of counts, or a SpatialExperiment",
       fix,
       call
     )

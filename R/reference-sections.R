@@ -63,7 +63,10 @@ as_references <- function(reference, call) {
   unname(reference)
 }
 
-is_count_matrix <- function(x) is.matrix(x) || inherits(x, "Matrix")
+is_count_matrix <- function(x) {
+  stored <- isS4(x) && length(dim(x)) == 2L && methods::canCoerce(x, "dgCMatrix")
+  is_in_memory(x) || stored && !inherits(x, "Seurat") && !is_experiment(x)
+}
 
 is_one_reference <- function(x) {
   inherits(x, "Seurat") ||
@@ -162,7 +165,7 @@ speaking_of_reference <- function(number, call, code, own = NULL, object = NULL)
     lines[1L] <- gsub("`(image|coordinates)`(?= or|,)", "`reference.\\1`", lines[1L], perl = TRUE)
     # The lines after the first say what to do.
     lines[-1L] <- gsub("\\bobject\\b", "reference", lines[-1L])
-    lines[-1L] <- gsub("`(assay|layer|image|section) =", "`reference.\\1 =", lines[-1L])
+    lines[-1L] <- gsub("`(assay|layer|image|section|coordinates) =", "`reference.\\1 =", lines[-1L])
     lines[-1L] <- gsub("give `coordinates`", "give `reference.coordinates`", lines[-1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),

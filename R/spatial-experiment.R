@@ -202,17 +202,18 @@ reductions_of_experiment <- function(object, kept) {
   reductions <- lapply(stats::setNames(nm = names), function(name) {
     about <- kept[[name]]
     loadings <- about$loadings %||% matrix(0, 0L, 0L)
+    key <- about$key %||% paste0(gsub("[^[:alnum:]]", "", make.names(name)), "_")
     methods::new(
       methods::getClass("DimReduc", where = asNamespace("SeuratObject")),
       cell.embeddings = if (is.null(about)) {
-        matrix(0, ncol(object), 0L, dimnames = list(colnames(object), NULL))
+        matrix(0, ncol(object), 1L, dimnames = list(colnames(object), paste0(key, 1L)))
       } else {
         named_rows(read(object, name), colnames(object))
       },
       feature.loadings = loadings[rownames(loadings) %in% rownames(object), , drop = FALSE],
       global = FALSE,
       assay.used = about$assay %||% names_of_assays(object)[1L],
-      key = about$key %||% paste0(gsub("[^[:alnum:]]", "", make.names(name)), "_"),
+      key = key,
       misc = about[setdiff(names(about), c("loadings", "assay", "key"))] %||% list()
     )
   })

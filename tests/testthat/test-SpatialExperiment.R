@@ -10,6 +10,11 @@ feature_columns <- function(object, assay = "Spatial") {
   table[grep("^sigel", names(table))]
 }
 
+both <- function(...) bioc("cbind", "BiocGenerics")(...)
+
+# A level of one region of the simulated sections.
+level_of_one <- c(blob = 0.9)
+
 # Plots of the same data.
 same_plot <- function(plot, expected) {
   expect_equal(ggplot2::ggplot_build(plot)$data, ggplot2::ggplot_build(expected)$data)
@@ -61,8 +66,8 @@ test_that("tests and groups of genes are those of a Seurat object", {
     FindGeneGroupStability(expected, n.seeds = 1, verbose = FALSE)
   )
 
-  pattern <- FindPatternGenes(object, "region", n.draws = 2, n.null = 5, verbose = FALSE)
-  same <- FindPatternGenes(expected, "region", n.draws = 2, n.null = 5, verbose = FALSE)
+  pattern <- FindPatternGenes(object, "region", level_of_one, n.draws = 2, n.null = 5, verbose = FALSE)
+  same <- FindPatternGenes(expected, "region", level_of_one, n.draws = 2, n.null = 5, verbose = FALSE)
   expect_equal(as.list(pattern), as.list(same))
 
   skip_without("ggplot2")
@@ -86,8 +91,16 @@ test_that("training, its picture and a saved model are kept", {
   expect_equal(kept_in(object)$reductions$sigel$loadings, SeuratObject::Loadings(expected[["sigel"]]))
   expect_identical(kept_in(object)$tools$RunSIGEL$path, normalizePath(folder))
   # The model is found again.
-  table <- FindPatternGenes(object, "region", n.draws = 2, n.null = 5, verbose = FALSE)
-  named <- FindPatternGenes(object, "region", n.draws = 2, n.null = 5, model = folder, verbose = FALSE)
+  table <- FindPatternGenes(object, "region", level_of_one, n.draws = 2, n.null = 5, verbose = FALSE)
+  named <- FindPatternGenes(
+    object,
+    "region",
+    level_of_one,
+    n.draws = 2,
+    n.null = 5,
+    model = folder,
+    verbose = FALSE
+  )
   expect_equal(table$similarity, named$similarity)
   skip_without("ggplot2")
   same_plot(TrainingPlot(object), TrainingPlot(expected))
@@ -154,14 +167,8 @@ test_that("genes are imputed into an experiment beside the panel's", {
   cells <- as(reference, "SingleCellExperiment")
   some <- rownames(imputed)[1:3]
   from_cells <- impute_quietly(target, list(cells), features = some)
-  same <- impute_quietly(panel$target, counts_of(panel$reference), features = some)
-  expect_equal(
-    as.matrix(bioc("assay")(sce("altExp")(from_cells))),
-    as.matrix(imputed_values(same))
-  )
-  # Of a Seurat object, too.
-  again <- impute_quietly(panel$target, cells, features = some, reference.assay = "counts")
-  expect_equal(as.matrix(imputed_values(again)), as.matrix(imputed_values(same)))
+  same <- impute_quietly(panel$target, list(counts_of(panel$reference)), features = some)
+  expect_equal(as.matrix(bioc("assay")(sce("altExp")(from_cells))), as.matrix(imputed_values(same)))
   expect_refused(
     impute_quietly(target, cells, reference.assay = "logcounts"),
     "reference.assay",
@@ -173,56 +180,65 @@ test_that("genes are imputed into an experiment beside the panel's", {
   skip_without("patchwork")
   same_plot(ImputationAccuracyPlot(object), ImputationAccuracyPlot(expected))
   same_plot(
-    ImputationAccuracyPlot(object, measured = as_experiment(panel$truth)),
-    ImputationAccuracyPlot(expected, measured = panel$truth)
+    ImputationAccuracyPlot(object, measured = as_experiment(panel$hidden)),
+    ImputationAccuracyPlot(expected, measured = panel$hidden)
   )
   expect_s3_class(ImputedGenePlot(object, some[1]), "patchwork")
 })
+
+# What a verb of a cohort asks the engine, which is not called.
+asked_of_engine <- function(code) {
+  testthat::local_mocked_bindings(
+    ask_engine = function(name, arguments, ...) rlang::abort("asked", class = "asked", arguments = arguments),
+    .package = "sigel"
+  )
+  tryCatch(code, asked = function(error) error$arguments[c("sections", "names", "joined", "condition")])
+}
 
 test_that("sections of a cohort are a list of experiments, or the samples of one", {
   skip_without_experiment()
   skip_if_no_engine()
   sections <- small_cohort()
-  expected <- disease_table()
   experiments <- Map(as_experiment, sections, sample = names(sections))
-  expect_equal(find_disease(experiments, "condition", donor = "donor"), expected)
+  expect_equal(find_disease(experiments, "condition", donor = "donor"), disease_table())
+  pairs <- pairs_of_programmes(truth_of(sections[[1]]))[1:5, ]
+  expect_equal(find_pairs(experiments[1:2], pairs), find_pairs(sections[1:2], pairs))
 
-  whole <- merged_cohort()
+  # Each sample is a section.
+  suppressWarnings(whole <- merged_cohort())
   joined <- do.call(
-    cbind,
-    lapply(names(sections), function(name) {
-      one <- experiments[[name]]
-      colnames(one) <- paste(name, colnames(one), sep = "_")
+    both,
+    lapply(unname(experiments), function(one) {
+      colnames(one) <- paste(one$sample_id, colnames(one), sep = "_")
       one
     })
   )
-  # Each sample is a section.
-  expect_equal(find_disease(joined, "condition", "donor"), find_disease(whole, "condition", "donor"))
-  pairs <- pairs_of_programmes(truth_of(sections[[1]]))[1:5, ]
-  expect_equal(find_pairs(joined, pairs), find_pairs(whole, pairs))
-  expect_equal(find_pairs(joined, pairs, section = "sample_id"), find_pairs(whole, pairs))
-  expect_equal(find_pairs(experiments, pairs), find_pairs(sections, pairs))
+  named <- function(asked) {
+    asked$sections <- lapply(asked$sections, function(section) section[c("i", "p", "x", "genes")])
+    replace(asked, "names", list(names(sections)))
+  }
+  expected <- named(asked_of_engine(find_disease(whole, "condition", donor = "donor")))
+  expect_length(expected$sections, 6)
+  expect_equal(named(asked_of_engine(find_disease(joined, "condition", donor = "donor"))), expected)
+  by_column <- asked_of_engine(find_pairs(joined, pairs, section = "sample_id"))
+  expect_equal(by_column$sections, asked_of_engine(find_pairs(whole, pairs))$sections)
+  twice <- list(experiments[[1]], experiments[[2]][, c(1, 1)])
   expect_refused(
-    find_disease(c(experiments[1], list(experiments[[2]][, c(1, 1)])), "condition"),
+    find_disease(twice, "condition"),
     "object",
     "in the section \"2\" duplicated column names",
-    "`colnames(object) <- make.unique(colnames(object))`"
+    "`colnames(object) <- make.unique(colnames(object))`",
+    object = twice
   )
-  expect_refused(
-    find_disease(experiments, "state"),
-    "condition",
-    "`names(colData(object))`"
-  )
+  expect_refused(find_disease(experiments, "state"), "condition", "`names(colData(object))`")
   skip_without("ggplot2")
-  gene <- rownames(sections[[1]])[1]
+  gene <- rownames(joined)[1]
+  some <- joined[, joined$sample_id %in% c("D1", "D4")]
   same_plot(
-    DiseaseGenePlot(joined, gene, "condition", section = "sample_id"),
-    DiseaseGenePlot(whole, gene, "condition")
+    DiseaseGenePlot(experiments[c("D1", "D4")], gene, "condition"),
+    DiseaseGenePlot(some, gene, "condition", section = "sample_id")
   )
 })
-
-# One section cut in two samples, each with its own origin.
-two_samples <- function() as_experiment(two_sections(), sample = two_sections()$slide)
 
 test_that("samples are sections, and one is taken as lines say", {
   skip_without_experiment()
@@ -230,32 +246,32 @@ test_that("samples are sections, and one is taken as lines say", {
   expected <- RunSIGEL(two_sections(), section = "slide", n.dims = 8, preset = "fast", verbose = FALSE)
   counts <- joined_counts(expected)
   places <- getFromNamespace("places_of_sections", "sigel")(expected)
-  both <- spatial("SpatialExperiment")(
+  whole <- spatial("SpatialExperiment")(
     assays = list(counts = counts),
     colData = bioc("DataFrame", "S4Vectors")(sample_id = expected$slide, row.names = colnames(counts)),
     spatialCoords = as.matrix(places[c("x", "y")])
   )
-  object <- RunSIGEL(both, section = "sample_id", n.dims = 8, preset = "fast", verbose = FALSE)
+  object <- RunSIGEL(whole, section = "sample_id", n.dims = 8, preset = "fast", verbose = FALSE)
   results <- kept_in(object)$reductions$sigel
   expect_equal(results$loadings, SeuratObject::Loadings(expected[["sigel"]]))
   expect_equal(results$sections, SeuratObject::Misc(expected[["sigel"]])$sections)
   expect_refused(
-    RunSIGEL(both, preset = "fast"),
+    RunSIGEL(whole, preset = "fast"),
     "image",
     "2 samples: \"one\", \"two\"",
     "`object <- object[, object$sample_id == \"one\"]`",
     "`section = \"sample_id\"`",
-    object = both
+    object = whole
   )
   expect_refused(
-    RunSIGEL(both, image = "one", preset = "fast"),
+    RunSIGEL(whole, image = "one", preset = "fast"),
     "image",
     "not in the sample \"one\"",
     "`object <- object[, object$sample_id == \"one\"]`"
   )
-  expect_refused(RunSIGEL(both, image = "three"), "image", "Use `image = \"one\"`")
+  expect_refused(RunSIGEL(whole, image = "three"), "image", "Use `image = \"one\"`")
   # As those lines say.
-  one <- both[, both$sample_id == "one"]
+  one <- whole[, whole$sample_id == "one"]
   table <- FindSpatialGenes(one, score = FALSE, verbose = FALSE)
   own <- colnames(one)
   by_hand <- FindSpatialGenes(counts[, own], places[own, c("x", "y")], score = FALSE, verbose = FALSE)
@@ -332,7 +348,7 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
   refused(RunSIGEL(object, layer = "data"), "layer", "Leave it out")
   refused(RunSIGEL(object, section = "smaple_id"), "section", "Did you mean \"sample_id\"?")
   refused(RunSIGEL(object, section = "zzz"), "section", "`names(colData(object))`")
-  refused(RunSIGEL(object, n.dim = 3), "...", "Did you mean `n.dims`?")
+  refused(RunSIGEL(object, n_dims = 3), "...", "Did you mean `n.dims`?")
   refused(RunSIGEL(object, n.dims = 1), "n.dims")
   refused(GeneGroups(object), "reduction", "Call `RunSIGEL()` first.")
   refused(SpatialGenes(object), "object", "Call `FindSpatialGenes()` first.")
@@ -351,12 +367,11 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
   wrong(function(x) `colnames<-`(x, NULL), "no column names", "paste0(\"cell\", seq_len(ncol(object)))")
   wrong(function(x) `rownames<-`(x, NULL), "no row names")
   wrong(function(x) x[, c(1:9, 1)], "`colnames(object) <- make.unique(colnames(object))`")
-  wrong(
-    function(x) {
-      x$sample_id <- rep(c("a", "b"), length.out = ncol(x))
-      colnames(x) <- rep(colnames(x)[seq_len(ncol(x) / 2)], each = 2)
-      x
-    },
+  several <- as_experiment(small_section(), sample = c("a", "b"))[, 1:100]
+  colnames(several) <- rep(colnames(several)[1:50], each = 2)
+  expect_refused(
+    RunSIGEL(several, preset = "fast"),
+    "object",
     "`colnames(object) <- paste(object$sample_id, colnames(object), sep = \"_\")`"
   )
   wrong(function(x) x[c(1:9, 1), ], "`rownames(object) <- make.unique(rownames(object))`")
@@ -384,10 +399,14 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
     object = cells
   )
   expect_refused(GeneGroups(cells), "object", "a SpatialExperiment")
-  expect_refused(LabelSpatialDomains(object, cells, reference.column = "region"), "reference")
-  twice <- cbind(object, object)
-  expect_refused(ImputeGenes(object, twice), "reference", "`colnames(reference) <- make.unique(")
-  expect_refused(LabelSpatialDomains(object, twice), "reference", "`colnames(reference) <- make.unique(")
+  expect_refused(
+    LabelSpatialDomains(object, cells, reference.column = "region"),
+    "reference.image",
+    "`reference.coordinates = as.data.frame(colData(reference)["
+  )
+  twice <- both(object, object)
+  expect_refused(ImputeGenes(object, twice), "reference", "`colnames(reference) <- paste(")
+  expect_refused(LabelSpatialDomains(object, twice), "reference", "`colnames(reference) <- paste(")
 })
 
 test_that("spots beside the tissue take no part, and columns of any kind are kept", {
@@ -410,7 +429,7 @@ test_that("spots beside the tissue take no part, and columns of any kind are kep
   # Two runs side by side are of different spaces: neither holds.
   beside <- found
   colnames(beside) <- paste0("b", colnames(beside))
-  expect_refused(GeneGroups(cbind(found, beside)), "reduction")
+  expect_refused(GeneGroups(both(found, beside)), "reduction")
 })
 
 test_that("a report is written of an experiment", {
