@@ -7,7 +7,7 @@
 #'
 #' @param object Two or more sections of like tissue, raw counts: one Seurat object with an
 #'   image for each section, or with `section`; or a list of Seurat objects, or of
-#'   matrices, as in [FindDiseaseGenes()].
+#'   matrices, as in [FindDiseaseGenes()]. A SpatialExperiment stands for a Seurat object.
 #' @param feature Name of a gene.
 #' @param condition,donor,section As in [FindDiseaseGenes()].
 #' @param frame `"own"`: a panel for each section, in its own frame. `"shared"`: means of

@@ -10,7 +10,7 @@
 #' coarse and fine groups are cuts of one result. Genes without a pattern are the
 #' group `"no pattern"`, the last, and none of the number.
 #'
-#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
 #' @param n.groups Number of groups.
 #' @param resolution Number of groups in terms of what is chosen; above 0.

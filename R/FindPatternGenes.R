@@ -259,7 +259,7 @@ drawn_pixels <- function(result) {
 #' [FindPatternGenes()] found, each scaled to mean 0 and standard deviation 1,
 #' all on one colour scale, with the similarity above each.
 #'
-#' @param object The Seurat object that [FindPatternGenes()] was given.
+#' @param object The Seurat object or the SpatialExperiment that [FindPatternGenes()] was given.
 #' @param table What it returned, or some of its rows.
 #' @param n.genes Genes shown, the first of the table.
 #' @param ncol Number of columns.

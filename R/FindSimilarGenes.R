@@ -13,7 +13,7 @@
 #' they belong together or not. `FindGeneInteractions(partners.of = )` holds each pair
 #' against all pairs of genes alike in level and pattern strength.
 #'
-#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
 #' @param features Names of one or more genes.
 #' @param n Number of genes to find.
@@ -146,7 +146,7 @@ FindSimilarGenes.SpatialExperiment <- function(object, ...) {
 #' Draws the genes that were asked about beside those that [FindSimilarGenes()]
 #' found, all on one colour scale, with the similarity above each.
 #'
-#' @param object A Seurat object after [RunSIGEL()].
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
 #' @param table What [FindSimilarGenes()] returned for that object.
 #' @param n.genes Genes shown for each query, the nearest first.
 #' @param ncol Number of columns.

@@ -42,8 +42,8 @@ SPATIAL_COLUMNS <- c(
 #' `sigel.spatial.qval` and so on, for all genes of the assay.
 #' `SpatialGenes()` reads them back.
 #'
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
-#'   cells, sparse or dense. For `SpatialGenes()` a Seurat object or its assay;
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense. For `SpatialGenes()` a Seurat object or its assay;
 #'   for `SpatialGenePlot()` also the table.
 #' @param coordinates,assay,image As in [RunSIGEL()].
 #' @param features Genes to use; default: those that the run was given; all where

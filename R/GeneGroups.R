@@ -21,7 +21,7 @@
 #' about 0.75 it is found again (Hennig 2007, Computational Statistics and Data
 #' Analysis 52:258). It takes `n.seeds` times as long as the run itself.
 #'
-#' @param object A Seurat object after [RunSIGEL()]; where no counts are needed
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()]; where no counts are needed
 #'   (not for `FindGeneGroupStability()`), also its reduction.
 #' @param reduction Name of the reduction.
 #' @param gene.sets Path of a GMT file (`.gmt`, `.gmt.gz`), or a named list of

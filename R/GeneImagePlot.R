@@ -7,7 +7,7 @@
 #' group's mean (cosine, about the mean of all genes). Genes without a pattern
 #' come last.
 #'
-#' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
+#' @param object A Seurat object or a SpatialExperiment; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
 #' @param groups Names of groups; default: the `max.groups` largest.
 #' @param gene.sets Path of a GMT file or a named list of character vectors, as in

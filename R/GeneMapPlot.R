@@ -5,7 +5,7 @@
 #' distance, else the first two principal components. R's own random numbers are
 #' left as they were.
 #'
-#' @param object A Seurat object after [RunSIGEL()], or its reduction.
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
 #' @param label Whether to write the groups' names at their middles.
 #' @param features Names of genes to mark.
 #' @param method `"auto"`, `"umap"` or `"pca"`.

@@ -5,7 +5,7 @@
 #' genes to trust, what could not be imputed and why. Printed, it tells the main
 #' points. `ImputationIntervals()` gives the intervals of the values.
 #'
-#' @param object A Seurat object after [ImputeGenes()], its imputed assay, or what
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], its imputed assay, or what
 #'   [ImputeGenes()] returned for a matrix.
 #' @param assay Name of the imputed assay.
 #' @param features Imputed genes; default: all.

@@ -6,7 +6,7 @@
 #' against the one they achieved: of the shared genes when each was left out in
 #' turn, and of imputed genes where they were measured after all.
 #'
-#' @param object A Seurat object after [ImputeGenes()], or what it returned for a
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], or what it returned for a
 #'   matrix.
 #' @param features Names of imputed genes.
 #' @param measured Optionally what was measured of imputed genes in the same cells:

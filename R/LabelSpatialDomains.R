@@ -26,10 +26,10 @@
 #' [SpatialDomainPlot()] and [SpatialDomainConfusionPlot()] draw them. No seed would
 #' change them, so that [FindSpatialDomainStability()] refuses them.
 #'
-#' @param object The new sections, of like tissue: a Seurat object, an assay, or a matrix
+#' @param object The new sections, of like tissue: a Seurat object, a SpatialExperiment, an assay, or a matrix
 #'   of raw counts, genes x cells, sparse or dense. Spots beside the tissue, for which the
 #'   meta data of a Seurat object has 0 in `in_tissue`, take no part and get NA.
-#' @param reference The labelled sections: a Seurat object, or a list of `counts` (raw
+#' @param reference The labelled sections: a Seurat object, a SpatialExperiment, or a list of `counts` (raw
 #'   counts, genes x cells), `coordinates` (as for `object`, with the array positions in
 #'   it or beside it as `lattice`), `domain` (a label for each cell, named by cell or in
 #'   their order) and, where there are several, `section` (the section of each cell).

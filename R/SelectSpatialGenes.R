@@ -29,8 +29,8 @@ SELECTION_COLUMNS <- c(
 #' `sigel.selection.effect`. `SpatialGeneSelection()` reads them back.
 #'
 #' @inheritParams FindSpatialDomains
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x cells,
-#'   sparse or dense. For `SpatialGeneSelection()` a Seurat object or its assay.
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense. For `SpatialGeneSelection()` a Seurat object or its assay.
 #' @param share Share of every group that is taken, above 0, up to 1.
 #' @param n.genes Number of genes instead, of every group the same share as nearly as
 #'   can be.

@@ -4,7 +4,7 @@
 #' positions of a lattice are known, else dots. `SpatialDomainConfusionPlot()` holds them
 #' against other labels of the same spots, such as layers that an anatomist drew.
 #'
-#' @param object A Seurat object after [FindSpatialDomains()]; for
+#' @param object A Seurat object or a SpatialExperiment after [FindSpatialDomains()]; for
 #'   `SpatialDomainPlot(group.by = )` any other with places, too.
 #' @param group.by Name of another column of the meta data to draw in place of the
 #'   domains, text or numbers.

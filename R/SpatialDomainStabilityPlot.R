@@ -6,7 +6,7 @@
 #' tissue, in colours of the share of the seeds at which each spot stays in its domain.
 #'
 #' @inheritParams SpatialDomainPlot
-#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param object A Seurat object or a SpatialExperiment after [FindSpatialDomains()].
 #' @param table What [FindSpatialDomainStability()] returned for it.
 #' @return A ggplot, put together by the package patchwork.
 #' @examples

@@ -21,7 +21,7 @@ TERMS <- c(
 #' epochs; with more of them, curves that have levelled off tell that it was long
 #' enough.
 #'
-#' @param object A Seurat object after [RunSIGEL()], or its reduction.
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
 #' @param reduction Name of the reduction.
 #' @return A ggplot.
 #' @examples
