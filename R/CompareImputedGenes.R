@@ -24,8 +24,8 @@
 #' Groups that were made of the same imputed genes differ in them by construction. What cells of a
 #' group err together beyond `expected.pcc` no test of one section shows: replicate over sections.
 #'
-#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], with intervals. Where the values are in a
-#'   file, some genes are read at a time.
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], with intervals.
+#'   Where the values are in a file, some genes are read at a time.
 #' @param group.by Column of the meta data with the label of each cell, such as a domain.
 #' @param first,second A label, or several, of the cells that are compared. `second = NULL`: all
 #'   other cells that have a label.

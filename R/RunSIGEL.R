@@ -71,8 +71,8 @@
 #'
 #' The answer is the SpatialExperiment with
 #' * feature metadata in `rowData`, and what is known of each cell in `colData`, under the same names;
-#' * embeddings of spots in `reducedDim(object, "sigel")`. `metadata(object)$sigel$reductions` has a list by the
-#'   name of each reduction: `loadings`, the representations, and what `Misc()` has above;
+#' * embeddings of spots in `reducedDim(object, "sigel")`. `metadata(object)$sigel$reductions` has a list by
+#'   the name of each reduction: `loadings`, the representations, and what `Misc()` has above;
 #' * imputed genes as `altExp(object, "sigel.imputed")`: its assays are `logcounts`, the values, and the bounds
 #'   `lower` and `upper`; its `rowData` and `metadata` are what is known of genes and of all.
 #'

@@ -84,6 +84,8 @@ check_object <- function(object, call) {
   }
   fix <- if (is.character(object)) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
+  } else if (is.list(object) && length(object) && all(vapply(object, is_experiment, logical(1L)))) {
+    "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
   } else if (is.list(object) && !is.data.frame(object)) {
     "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
   } else if (length(dim(object)) != 2L) {

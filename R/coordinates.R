@@ -361,6 +361,9 @@ image_table <- function(image) {
   names <- if (length(cell)) as.character(points[[cell[1L]]]) else rownames(points)
   # The x of a VisiumV2 runs down the picture.
   xy <- if (inherits(image, "VisiumV2")) c("y", "x") else c("x", "y")
+  if (!anyDuplicated(names)) {
+    return(data.frame(x = as.double(points[[xy[1L]]]), y = as.double(points[[xy[2L]]]), row.names = names))
+  }
   x <- tapply(points[[xy[1L]]], names, mean)
   y <- tapply(points[[xy[2L]]], names, mean)
   data.frame(x = as.double(x), y = as.double(y), row.names = rownames(x))

@@ -65,11 +65,24 @@ refuse_experiment <- function(object, call) {
     sprintf("as.data.frame(colData(object)[c(%s)])", toString(dQuote(pair, FALSE)))
   }
   counts <- if (methods::is(object, "SingleCellExperiment")) "counts(object)" else "assay(object)"
-  verb <- sub("[.].*", "", rlang::call_name(rlang::frame_call(call)) %||% "RunSIGEL")
-  fix <- sprintf("Give the places, too: `%s(%s, coordinates = %s)`.", verb, counts, places)
+  fix <- sprintf("Give the places, too: `%s`.", with_places(call, counts, places))
   if (is.null(pair)) {
     fix <- paste(fix, "`places`: a data frame with columns x and y, and the cells as row names.")
   }
   found <- sprintf("%s, which does not hold the place of a cell", describe(object))
   sigel_abort("object", found, "a SpatialExperiment, or counts with coordinates", fix, call)
+}
+
+# The call whose frame is `call`, of `counts` in place of the object and with `places`.
+with_places <- function(call, counts, places) {
+  asked <- rlang::frame_call(call)
+  verb <- sub("[.].*", "", rlang::call_name(asked) %||% "RunSIGEL")
+  others <- as.list(asked)[-1L]
+  at <- match("object", rlang::names2(others), nomatch = 1L)
+  others <- vapply(others[-at], function(x) paste(deparse(x, 500L), collapse = " "), "")
+  named <- nzchar(rlang::names2(others))
+  others[named] <- paste(names(others)[named], "=", others[named])
+  # An object that was put into the call by do.call() would fill pages.
+  others <- others[nchar(others) < 200L]
+  sprintf("%s(%s)", verb, toString(c(counts, others, paste("coordinates =", places))))
 }

@@ -150,7 +150,7 @@ test_that("genes are imputed into an experiment beside the panel's", {
   some <- 1:40
   expect_equal(
     ImputationIntervals(object[, some]),
-    ImputationIntervals(subset(expected, cells = colnames(expected)[some]))
+    suppressWarnings(ImputationIntervals(subset(expected, cells = colnames(expected)[some])))
   )
   labels <- unique(object$region)
   expect_equal(
@@ -314,7 +314,7 @@ test_that("genes keep their names, and reading verbs know a part of them and of 
   genes <- sub("_", "", genes)
   cells <- colnames(object)[1:200]
   part <- object[genes, cells]
-  same <- subset(expected, features = genes, cells = cells)
+  same <- suppressWarnings(subset(expected, features = genes, cells = cells))
   expect_equal(GeneGroups(part), GeneGroups(same))
   skip_without("ggplot2")
   same_plot(GeneMapPlot(part, method = "pca"), GeneMapPlot(same, method = "pca"))
@@ -395,9 +395,15 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
     RunSIGEL(cells),
     "object",
     "SingleCellExperiment",
-    "`RunSIGEL(counts(object), coordinates = ",
+    "`RunSIGEL(counts(object), coordinates = as.data.frame(colData(object)[c(\"array_col\", \"array_row\")]))`",
     object = cells
   )
+  expect_refused(
+    FindSpatialGenes(cells, n.nulls = 2),
+    "object",
+    "`FindSpatialGenes(counts(object), n.nulls = 2, coordinates = "
+  )
+  expect_refused(RunSIGEL(list(object, object)), "object", "`section = \"sample_id\"`")
   expect_refused(GeneGroups(cells), "object", "a SpatialExperiment")
   expect_refused(
     LabelSpatialDomains(object, cells, reference.column = "region"),
