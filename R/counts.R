@@ -258,7 +258,15 @@ read_experiment <- function(assay, layer, call) {
     wanted <- "\"counts\", as an assay of a SpatialExperiment has no layers"
     sigel_abort("layer", describe(layer), wanted, fix, call)
   }
-  experiment_of(assay)$source %||% methods::slot(assay, "counts")
+  source <- experiment_of(assay)$source
+  if (is.null(source)) {
+    return(methods::slot(assay, "counts"))
+  }
+  # Names of a plain matrix would be a copy of it.
+  if (is.matrix(source) && (is.numeric(source) || is.logical(source))) {
+    source <- as_dgc(source, "layer", call)
+  }
+  with_names(source, dimnames(assay))
 }
 
 read_slot <- function(object, layer, call) {

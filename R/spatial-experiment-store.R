@@ -63,6 +63,8 @@ as_alternative <- function(assay, object) {
   values <- lapply(Filter(Negate(is.null), values), for_all_cells, cells = colnames(object))
   features <- bioc("S4Vectors", "DataFrame")(assay[[]], check.names = FALSE)
   imputed <- bioc("SingleCellExperiment", "SingleCellExperiment")(assays = values, rowData = features)
+  # With their names, so that nothing is copied to read them.
+  imputed <- bioc("SummarizedExperiment", "assays<-")(imputed, withDimnames = FALSE, value = values)
   about <- misc[setdiff(names(misc), c("lower", "upper"))]
   bioc("S4Vectors", "metadata<-")(imputed, value = about)
 }

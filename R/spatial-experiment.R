@@ -149,18 +149,24 @@ assays_of_experiment <- function(object) {
     # The only one may have no name.
     which <- if (length(names) > 1L) names[k] else 1L
     values <- read(object, which, withDimnames = FALSE)
-    if (methods::is(values, "dgCMatrix") || is.matrix(values)) {
-      dimnames(values) <- dimnames(object)
-    }
-    bare_assay(values, dimnames(object), features, key = sprintf("assay%d_", k))
+    held <- methods::is(values, "dgCMatrix")
+    values <- if (held) with_names(values, dimnames(object)) else values
+    bare_assay(values, dimnames(object), features, key = sprintf("assay%d_", k), held = held)
   })
   stats::setNames(assays, names)
 }
 
-# An assay of Seurat whose genes keep their names. What is neither a sparse matrix of R nor a plain one stays where it
-# is, beside an assay of zeros, until counts are read.
-bare_assay <- function(values, names, features, key, misc = list(), counts = TRUE) {
-  held <- methods::is(values, "dgCMatrix") || is.matrix(values)
+# Names without a copy where they are there already.
+with_names <- function(values, names) {
+  if (!identical(dimnames(values), names)) {
+    dimnames(values) <- names
+  }
+  values
+}
+
+# An assay of Seurat whose genes keep their names. What it does not hold stays where it is, beside an assay of zeros,
+# until counts are read.
+bare_assay <- function(values, names, features, key, misc = list(), counts = TRUE, held = TRUE) {
   nothing <- function(names) {
     n <- lengths(names)
     methods::new("dgCMatrix", p = integer(n[2L] + 1L), Dim = n, Dimnames = names)
@@ -239,15 +245,13 @@ imputed_of_experiment <- function(object) {
     names <- list(rownames(other), colnames(object))
     read <- function(part) {
       if (part %in% held) {
-        values <- bioc("SummarizedExperiment", "assay")(other, part, withDimnames = FALSE)
-        dimnames(values) <- names
-        values
+        with_names(bioc("SummarizedExperiment", "assay")(other, part, withDimnames = FALSE), names)
       }
     }
     if (!made_by_imputing(misc) || is.null(rownames(other)) || !IMPUTED_VALUES %in% held) {
       # There by its name alone.
       names[[1L]] <- character()
-      return(bare_assay(NULL, names, data.frame(), key = "other_"))
+      return(bare_assay(NULL, names, data.frame(), key = "other_", held = FALSE))
     }
     features <- plain_columns(bioc("SummarizedExperiment", "rowData")(other), rownames(other))
     misc <- c(Filter(Negate(is.null), list(lower = read("lower"), upper = read("upper"))), misc)

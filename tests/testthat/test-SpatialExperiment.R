@@ -20,6 +20,20 @@ same_plot <- function(plot, expected) {
   expect_equal(ggplot2::ggplot_build(plot)$data, ggplot2::ggplot_build(expected)$data)
 }
 
+test_that("every function that takes a Seurat object takes an experiment", {
+  own <- asNamespace("sigel")
+  functions <- Filter(function(name) "object" %in% names(formals(own[[name]])), getNamespaceExports(own))
+  methods <- getNamespaceInfo(own, "S3methods")
+  with_method <- function(class) methods[methods[, 2] == class, 1]
+  verbs <- with_method("Seurat")
+  expect_gte(length(verbs), 12)
+  expect_setequal(with_method("SpatialExperiment"), verbs)
+  expect_gte(length(functions), 35)
+  for (name in setdiff(functions, verbs)) {
+    expect_true("as_seurat" %in% all.names(body(own[[name]])), info = name)
+  }
+})
+
 test_that("a run leaves what it leaves in a Seurat object, where users of the class look for it", {
   skip_without_experiment()
   skip_if_no_engine()
@@ -142,6 +156,10 @@ test_that("genes are imputed into an experiment beside the panel's", {
   imputed <- sce("altExp")(object, "sigel.imputed")
   expect_identical(bioc("assayNames")(imputed), c("logcounts", "lower", "upper"))
   expect_equal(as.matrix(bioc("assay")(imputed)), as.matrix(imputed_values(expected)))
+  expect_identical(
+    dimnames(bioc("assay")(imputed, withDimnames = FALSE)),
+    list(rownames(imputed), colnames(object))
+  )
   expect_equal(ImputationReport(object)$genes, ImputationReport(expected)$genes)
   expect_equal(ImputationIntervals(object), ImputationIntervals(expected))
   expect_equal(ImputationReport(from_file(object))$shared, ImputationReport(expected)$shared)
@@ -334,6 +352,10 @@ test_that("matrices of other classes are read, and those on disk where they are"
     expect_equal(row_columns(found), row_columns(expected))
     expect_identical(class(bioc("assay")(found)), class(other))
   }
+  # Files often have no names.
+  nameless <- bioc("DelayedArray", "DelayedArray")(unname(counts))
+  changed <- bioc("assay<-")(object, "counts", withDimnames = FALSE, value = nameless)
+  expect_equal(row_columns(FindSpatialGenes(changed, score = FALSE, verbose = FALSE)), row_columns(expected))
   # An assay without a name is the only one.
   bare <- bioc("assays<-")(object, value = list(counts))
   expect_equal(row_columns(FindSpatialGenes(bare, score = FALSE, verbose = FALSE)), row_columns(expected))
