@@ -24,8 +24,8 @@
 #' Groups that were made of the same imputed genes differ in them by construction. What cells of a
 #' group err together beyond `expected.pcc` no test of one section shows: replicate over sections.
 #'
-#' @param object A Seurat object after [ImputeGenes()], with intervals. Where the values are in a
-#'   file, some genes are read at a time.
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], with intervals.
+#'   Where the values are in a file, some genes are read at a time.
 #' @param group.by Column of the meta data with the label of each cell, such as a domain.
 #' @param first,second A label, or several, of the cells that are compared. `second = NULL`: all
 #'   other cells that have a label.
@@ -65,9 +65,10 @@ CompareImputedGenes <- function(
   seed.use = 0
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   if (!inherits(object, "Seurat")) {
     fix <- "Pass the object that `ImputeGenes()` returned."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+    sigel_abort("object", describe(object), AN_OBJECT, fix, call)
   }
   imputed <- imputation_of(object, assay, call, values = FALSE)
   features <- imputed_features(features, imputed, call)

@@ -7,7 +7,7 @@
 #'
 #' @param object Two or more sections of like tissue, raw counts: one Seurat object with an
 #'   image for each section, or with `section`; or a list of Seurat objects, or of
-#'   matrices, as in [FindDiseaseGenes()].
+#'   matrices, as in [FindDiseaseGenes()]. A SpatialExperiment stands for a Seurat object.
 #' @param feature Name of a gene.
 #' @param condition,donor,section As in [FindDiseaseGenes()].
 #' @param frame `"own"`: a panel for each section, in its own frame. `"shared"`: means of
@@ -47,6 +47,7 @@ DiseaseGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   frame <- check_choice(frame, c("own", "shared"), "frame", call)
   check_string(if (!missing(feature)) feature, "feature", "Give the name of one gene.", call)
   check_whole(ncol, "ncol", 1L, 6L, call)
@@ -59,7 +60,13 @@ DiseaseGenePlot <- function(
     cohort_of_list(object, section, assay, image, coordinates, layer, call)
   } else {
     fix <- "Give sections of two conditions at least."
-    sigel_abort("object", describe(object), "a Seurat object or a list of sections", fix, call)
+    sigel_abort(
+      "object",
+      describe(object),
+      "a Seurat object, a SpatialExperiment or a list of sections",
+      fix,
+      call
+    )
   }
   condition <- values_of_sections(if (!missing(condition)) condition, cohort, "condition", call)
   donor <- if (!is.null(donor)) values_of_sections(donor, cohort, "donor", call)

@@ -21,7 +21,8 @@
 #' @param object Two or more sections of like tissue, raw counts: one Seurat object with an
 #'   image for each section, or with `section`; a list of Seurat objects, or of matrices,
 #'   genes x cells, with a list of `coordinates`, a section each, named or not; or one
-#'   assay or matrix with `section`. They may differ in size, orientation, depth, platform
+#'   assay or matrix with `section`. A SpatialExperiment stands for a Seurat object, each of its
+#'   samples for an image. They may differ in size, orientation, depth, platform
 #'   and genes. In one object a gene without a count in a section is taken as not measured
 #'   there.
 #' @param condition Of each section: the name of a column of the meta data, or a vector
@@ -154,6 +155,13 @@ FindDiseaseGenes.Seurat <- function(
   cohort <- cohort_of_seurat(object, section, assay, image, coordinates, slot %||% layer, call)
   given <- list(if (!missing(condition)) condition, donor, covariates, paired)
   ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
+}
+
+#' @rdname FindDiseaseGenes
+#' @export
+FindDiseaseGenes.SpatialExperiment <- function(object, condition, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindDiseaseGenes(view, condition, ...))
 }
 
 #' @rdname FindDiseaseGenes

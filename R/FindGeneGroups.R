@@ -10,7 +10,7 @@
 #' coarse and fine groups are cuts of one result. Genes without a pattern are the
 #' group `"no pattern"`, the last, and none of the number.
 #'
-#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
 #' @param n.groups Number of groups.
 #' @param resolution Number of groups in terms of what is chosen; above 0.
@@ -149,6 +149,13 @@ FindGeneGroups.Seurat <- function(
   object[[assay]] <- replace_groups(object[[assay]], results, reduction, reduction.name)
   object <- SeuratObject::LogSeuratCommand(object)
   logged(object)
+}
+
+#' @rdname FindGeneGroups
+#' @export
+FindGeneGroups.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindGeneGroups(view, ...))
 }
 
 # The engine's groups of representations, as R keeps them.

@@ -23,7 +23,8 @@
 #' @param object One section or several of like tissue, raw counts: a Seurat object with one
 #'   image, with an image for each section, or with `section`; a list of Seurat objects, or of
 #'   matrices, genes x cells, with a list of `coordinates`, a section each, named or not; or one
-#'   assay or matrix.
+#'   assay or matrix. A SpatialExperiment stands for a Seurat object, each of its samples for an
+#'   image.
 #' @param pairs Pairs that are asked about, for example of ligand and receptor: a data frame with
 #'   the columns `gene.a` and `gene.b` (or `gene_a` and `gene_b`), or else its first two columns;
 #'   or a character matrix of two columns. Each pair once, whichever gene comes first.
@@ -152,6 +153,13 @@ FindGeneInteractions.Seurat <- function(
   asked <- asked_pairs(pairs, features, partners.of, n, known, call)
   cohort <- cohort_of_seurat(object, section, assay, image, coordinates, slot %||% layer, call, one = TRUE)
   ask_gene_interactions(cohort, asked, seed.use, device, config, verbose, call)
+}
+
+#' @rdname FindGeneInteractions
+#' @export
+FindGeneInteractions.SpatialExperiment <- function(object, pairs = NULL, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindGeneInteractions(view, pairs, ...))
 }
 
 #' @rdname FindGeneInteractions

@@ -226,6 +226,13 @@ FindPatternGenes.Seurat <- function(
   table
 }
 
+#' @rdname FindPatternGenes
+#' @export
+FindPatternGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindPatternGenes(view, ...))
+}
+
 # The region of each cell, or its value, as the engine is asked for it.
 region_of_cells <- function(region, levels, cells, call) {
   if (is.null(region)) {
@@ -253,7 +260,7 @@ drawn_pixels <- function(result) {
 #' [FindPatternGenes()] found, each scaled to mean 0 and standard deviation 1,
 #' all on one colour scale, with the similarity above each.
 #'
-#' @param object The Seurat object that [FindPatternGenes()] was given.
+#' @param object The Seurat object or the SpatialExperiment that [FindPatternGenes()] was given.
 #' @param table What it returned, or some of its rows.
 #' @param n.genes Genes shown, the first of the table.
 #' @param ncol Number of columns.
@@ -279,6 +286,7 @@ PatternGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 7L, call)
   check_whole(ncol, "ncol", 1L, 4L, call)

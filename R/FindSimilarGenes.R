@@ -13,7 +13,7 @@
 #' they belong together or not. `FindGeneInteractions(partners.of = )` holds each pair
 #' against all pairs of genes alike in level and pattern strength.
 #'
-#' @param object A Seurat object after [RunSIGEL()], its reduction, or a matrix of
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], its reduction, or a matrix of
 #'   representations, genes x dimensions.
 #' @param features Names of one or more genes.
 #' @param n Number of genes to find.
@@ -134,12 +134,19 @@ FindSimilarGenes.Seurat <- function(
   })
 }
 
+#' @rdname FindSimilarGenes
+#' @export
+FindSimilarGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), FindSimilarGenes(view, ...))
+}
+
 #' Pictures of similar genes
 #'
 #' Draws the genes that were asked about beside those that [FindSimilarGenes()]
 #' found, all on one colour scale, with the similarity above each.
 #'
-#' @param object A Seurat object after [RunSIGEL()].
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
 #' @param table What [FindSimilarGenes()] returned for that object.
 #' @param n.genes Genes shown for each query, the nearest first.
 #' @param ncol Number of columns.
@@ -166,6 +173,7 @@ SimilarGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 9L, call)
   check_whole(ncol, "ncol", 1L, 5L, call)

@@ -11,7 +11,7 @@
 #' `n.seeds` times as long as the call itself. Domains that an earlier version found,
 #' by settings that this one does not know, are to be found again first.
 #'
-#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param object A Seurat object or a SpatialExperiment after [FindSpatialDomains()].
 #' @param n.seeds Number of further calls.
 #' @param method Where the method was a function: that function.
 #' @param cluster.name Name of the column of the meta data with the domains, the
@@ -52,6 +52,7 @@ FindSpatialDomainStability <- function(
   verbose = TRUE
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   domains <- domain_results(object, cluster.name, call)
   about <- domains$about
   if (is.null(about)) {

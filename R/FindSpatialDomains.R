@@ -43,8 +43,8 @@
 #'   `n.changed` (spots that refinement moved), `seed`, `params` (settings, JSON),
 #'   `layer`, `section`, `reduction` and `cluster.name`.
 #'
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
-#'   cells, sparse or dense.
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense.
 #' @param n.domains Number of domains; NULL: the largest up to 15 of which every domain
 #'   is found again in an independent half of the counts. A warning tells where none is,
 #'   or the last number tried.
@@ -215,6 +215,13 @@ FindSpatialDomains.Seurat <- function(
   coordinates <- if_given(coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
   logged(object)
+}
+
+#' @rdname FindSpatialDomains
+#' @export
+FindSpatialDomains.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindSpatialDomains(view, ...))
 }
 
 # The engine's answer as R keeps it; `state`: what is known after a method of R ran.

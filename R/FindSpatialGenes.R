@@ -42,8 +42,8 @@ SPATIAL_COLUMNS <- c(
 #' `sigel.spatial.qval` and so on, for all genes of the assay.
 #' `SpatialGenes()` reads them back.
 #'
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
-#'   cells, sparse or dense. For `SpatialGenes()` a Seurat object or its assay;
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense. For `SpatialGenes()` a Seurat object or its assay;
 #'   for `SpatialGenePlot()` also the table.
 #' @param coordinates,assay,image As in [RunSIGEL()].
 #' @param features Genes to use; default: those that the run was given; all where
@@ -221,8 +221,16 @@ FindSpatialGenes.Seurat <- function(
 
 #' @rdname FindSpatialGenes
 #' @export
+FindSpatialGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, FindSpatialGenes(view, ...))
+}
+
+#' @rdname FindSpatialGenes
+#' @export
 SpatialGenes <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
   columns <- spatial_names(reduction)
   with_logs(metadata_table(
@@ -249,6 +257,7 @@ with_logs <- function(table) {
 SpatialGenePlot <- function(object, n.label = 10, max.qval = 0.05, assay = NULL, reduction = "sigel") {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_whole(n.label, "n.label", 0L, 10L, call)
   check_share(max.qval, "max.qval", 0.05, call)
   tested <- tested_genes(object, assay, reduction, call)

@@ -4,7 +4,7 @@
 #' the pictures of its most typical genes, those whose representations lie nearest
 #' to the group's mean. All images share one colour scale.
 #'
-#' @param object A Seurat object after [RunSIGEL()].
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
 #' @param group Name of the group.
 #' @param n.genes Number of genes shown.
 #' @param stability What [FindGeneGroupStability()] returned for that object; NULL
@@ -38,6 +38,7 @@ GeneGroupPage <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   check_seurat(object, call)
   method <- check_choice(method, c("auto", "umap", "pca"), "method", call)

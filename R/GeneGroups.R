@@ -21,7 +21,7 @@
 #' about 0.75 it is found again (Hennig 2007, Computational Statistics and Data
 #' Analysis 52:258). It takes `n.seeds` times as long as the run itself.
 #'
-#' @param object A Seurat object after [RunSIGEL()]; where no counts are needed
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()]; where no counts are needed
 #'   (not for `FindGeneGroupStability()`), also its reduction.
 #' @param reduction Name of the reduction.
 #' @param gene.sets Path of a GMT file (`.gmt`, `.gmt.gz`), or a named list of
@@ -69,6 +69,7 @@
 #' @export
 GeneGroups <- function(object, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   results <- sigel_results(object, reduction, call)
   sigel_engine(call)
   loadings <- SeuratObject::Loadings(results)
@@ -89,6 +90,7 @@ GeneGroups <- function(object, reduction = "sigel") {
 #' @export
 GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   results <- sigel_results(object, reduction, call)
   sets <- as_gene_sets(if (missing(gene.sets)) NULL else gene.sets, call)
   check_sizes(min.size, max.size, call)
@@ -131,6 +133,7 @@ FindGeneGroupStability <- function(
   verbose = TRUE
 ) {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
   check_whole(n.seeds, "n.seeds", 1L, 5L, call)

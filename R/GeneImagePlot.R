@@ -7,7 +7,7 @@
 #' group's mean (cosine, about the mean of all genes). Genes without a pattern
 #' come last.
 #'
-#' @param object A Seurat object; for `GeneGroupPlot()` after [RunSIGEL()].
+#' @param object A Seurat object or a SpatialExperiment; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
 #' @param groups Names of groups; default: the `max.groups` largest.
 #' @param gene.sets Path of a GMT file or a named list of character vectors, as in
@@ -48,6 +48,7 @@ GeneImagePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   features <- unique(if (!missing(features)) features)
   check_gene_names(features, "See `rownames(object)`.", call)
@@ -82,6 +83,7 @@ GeneGroupPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_seurat(object, call)
   results <- sigel_results(object, reduction, call)
   check_whole(n.genes, "n.genes", 1L, 3L, call)

@@ -5,7 +5,7 @@
 #' distance, else the first two principal components. R's own random numbers are
 #' left as they were.
 #'
-#' @param object A Seurat object after [RunSIGEL()], or its reduction.
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
 #' @param label Whether to write the groups' names at their middles.
 #' @param features Names of genes to mark.
 #' @param method `"auto"`, `"umap"` or `"pca"`.
@@ -34,6 +34,7 @@ GeneMapPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   method <- check_choice(method, c("auto", "umap", "pca"), "method", call)
   check_flag(label, "label", call)
   check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)

@@ -8,7 +8,7 @@
 #' these scales: 1 only where both are high, 0 where one is low. Spots beside the tissue, where
 #' the meta data have 0 in `in_tissue`, are left out.
 #'
-#' @param object A Seurat object with one section.
+#' @param object A Seurat object or a SpatialExperiment with one section.
 #' @param features Names of two genes.
 #' @param assay,image,coordinates As in [RunSIGEL()].
 #' @param layer Layer with the raw counts.
@@ -37,6 +37,7 @@ GenePairPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   check_seurat(object, call)
   features <- if (!missing(features)) features

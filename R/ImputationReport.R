@@ -5,7 +5,7 @@
 #' genes to trust, what could not be imputed and why. Printed, it tells the main
 #' points. `ImputationIntervals()` gives the intervals of the values.
 #'
-#' @param object A Seurat object after [ImputeGenes()], its imputed assay, or what
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], its imputed assay, or what
 #'   [ImputeGenes()] returned for a matrix.
 #' @param assay Name of the imputed assay.
 #' @param features Imputed genes; default: all.
@@ -46,6 +46,7 @@
 #' }
 #' @export
 ImputationReport <- function(object, assay = "sigel.imputed") {
+  object <- as_seurat(object)
   imputed <- imputation_of(object, assay, rlang::current_env(), values = FALSE)
   parts <- c("genes", names(IMPUTED_TABLES), "file")
   structure(c(imputed[intersect(parts, names(imputed))], imputed$report), class = "sigel_imputation_report")
@@ -55,6 +56,7 @@ ImputationReport <- function(object, assay = "sigel.imputed") {
 #' @export
 ImputationIntervals <- function(object, features = NULL, assay = "sigel.imputed") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   imputed <- imputation_of(object, assay, call)
   if (is.null(imputed$lower)) {
     fix <- "Call `ImputeGenes()` with `intervals = TRUE`."
@@ -133,7 +135,13 @@ imputation_of <- function(object, assay, call, values = TRUE) {
   }
   if (!inherits(object, c("Assay", "StdAssay"))) {
     fix <- "Pass what `ImputeGenes()` returned."
-    sigel_abort("object", describe(object), "a Seurat object or its imputed assay", fix, call)
+    sigel_abort(
+      "object",
+      describe(object),
+      "a Seurat object, its imputed assay, or a SpatialExperiment",
+      fix,
+      call
+    )
   }
   misc <- imputation_misc(object)
   if (is.null(misc)) {
@@ -190,8 +198,13 @@ choose_imputed_assay <- function(object, assay, call) {
 # What ImputeGenes() left with an assay; NULL for an assay of another origin.
 imputation_misc <- function(assay) {
   misc <- methods::slot(assay, "misc")
+  if (made_by_imputing(misc)) misc
+}
+
+# Whether that is what ImputeGenes() leaves.
+made_by_imputing <- function(misc) {
   made_here <- c("method", "n.shared", "target.sum", "left.out", "params", "provenance")
-  if (is.list(misc) && all(made_here %in% names(misc))) misc
+  is.list(misc) && all(made_here %in% names(misc))
 }
 
 # The values of an imputed assay, of Seurat 4 or 5.

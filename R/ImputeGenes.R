@@ -62,13 +62,13 @@
 #' rounds), and 0.33 with all trusted ones; published are 0.36 and 0.44. Cluster the
 #' panel; use imputed genes to look at genes.
 #'
-#' @param object The target: a Seurat object, an assay, or a matrix of raw counts,
+#' @param object The target: a Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
 #'   genes x cells, sparse or dense.
 #' @param reference The reference, or a list of several, of either kind. A section:
-#'   a Seurat object with an image, or a list of `counts` (raw counts, genes x cells)
+#'   a Seurat object with an image, a SpatialExperiment, or a list of `counts` (raw counts, genes x cells)
 #'   and `coordinates` (as for the target, with the array positions in it or beside
 #'   it as `lattice`). Dissociated single cells: a Seurat object without an image, a
-#'   matrix of raw counts, genes x cells, or a list of `counts` alone. Of more than
+#'   SingleCellExperiment, a matrix of raw counts, genes x cells, or a list of `counts` alone. Of more than
 #'   20,000 cells a sample is used. A section is the better reference where there
 #'   is one.
 #' @param features Genes to impute, in the target's spelling; default: all genes of
@@ -77,7 +77,8 @@
 #'   predictors; `"representation"`: ridge regression from representations alone;
 #'   `"ridge"`: from the reference's spots; `"neighbors"`: the nearest spots;
 #'   `"gan"`: a generator with a memory, trained against a critic.
-#' @param assay,reference.assay Assays; default: the default assays.
+#' @param assay,reference.assay Assays; default: the default assays, of experiments
+#'   `"counts"`.
 #' @param layer,reference.layer Layers with the raw counts; default: `"counts"`.
 #'   Split layers are joined for reading.
 #' @param slot `layer` by the word of Seurat 4; takes precedence when given.
@@ -304,6 +305,13 @@ ImputeGenes.Seurat <- function(
   method <- method[1L]
   object <- SeuratObject::LogSeuratCommand(object)
   logged(object)
+}
+
+#' @rdname ImputeGenes
+#' @export
+ImputeGenes.SpatialExperiment <- function(object, reference, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, ImputeGenes(view, reference, ...))
 }
 
 # The file for the values; what cannot be one the engine says.

@@ -6,7 +6,7 @@
 #' against the one they achieved: of the shared genes when each was left out in
 #' turn, and of imputed genes where they were measured after all.
 #'
-#' @param object A Seurat object after [ImputeGenes()], or what it returned for a
+#' @param object A Seurat object or a SpatialExperiment after [ImputeGenes()], or what it returned for a
 #'   matrix.
 #' @param features Names of imputed genes.
 #' @param measured Optionally what was measured of imputed genes in the same cells:
@@ -50,6 +50,7 @@ ImputedGenePlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   imputed <- imputation_of(object, assay, call)
   features <- imputed_features(if (missing(features)) character() else features, imputed, call)
@@ -86,6 +87,7 @@ ImputedGenePlot <- function(
 ImputationAccuracyPlot <- function(object, measured = NULL, assay = "sigel.imputed") {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   imputed <- imputation_of(object, assay, call, values = !is.null(measured))
   report <- imputed$report
   kinds <- c("shared genes, each left out", "imputed genes")
@@ -240,6 +242,7 @@ places_of_imputed <- function(object, image, coordinates, cells, call) {
 
 # What was measured of some of the genes, genes x cells, on the scale of the imputed values.
 measured_values <- function(measured, features, object, imputed, call) {
+  measured <- if (is_experiment(measured)) seurat_view(measured, call) else measured
   if (inherits(measured, "Seurat")) {
     measured <- read_counts(measured[[SeuratObject::DefaultAssay(measured)]], "counts", call)
   }

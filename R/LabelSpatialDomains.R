@@ -26,10 +26,10 @@
 #' [SpatialDomainPlot()] and [SpatialDomainConfusionPlot()] draw them. No seed would
 #' change them, so that [FindSpatialDomainStability()] refuses them.
 #'
-#' @param object The new sections, of like tissue: a Seurat object, an assay, or a matrix
+#' @param object The new sections, of like tissue: a Seurat object, a SpatialExperiment, an assay, or a matrix
 #'   of raw counts, genes x cells, sparse or dense. Spots beside the tissue, for which the
 #'   meta data of a Seurat object has 0 in `in_tissue`, take no part and get NA.
-#' @param reference The labelled sections: a Seurat object, or a list of `counts` (raw
+#' @param reference The labelled sections: a Seurat object, a SpatialExperiment, or a list of `counts` (raw
 #'   counts, genes x cells), `coordinates` (as for `object`, with the array positions in
 #'   it or beside it as `lattice`), `domain` (a label for each cell, named by cell or in
 #'   their order) and, where there are several, `section` (the section of each cell).
@@ -200,14 +200,22 @@ LabelSpatialDomains.Seurat <- function(
   logged(object)
 }
 
+#' @rdname LabelSpatialDomains
+#' @export
+LabelSpatialDomains.SpatialExperiment <- function(object, reference, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, LabelSpatialDomains(view, reference, ...))
+}
+
 # Counts, places and labels of the reference, for the engine: `domain` (factor) beside the pieces of a section.
 labelled_reference <- function(reference, column, assay, layer, image, coordinates, section, call) {
-  if (inherits(reference, "Seurat")) {
+  if (inherits(reference, "Seurat") || is_experiment(reference)) {
+    rlang::local_options(sigel.words = if (is_experiment(reference)) "SpatialExperiment")
     return(reference_of_object(reference, column, assay, layer, image, coordinates, section, call))
   }
   if (!is.list(reference) || is.data.frame(reference)) {
     found <- if (is.null(reference)) "nothing" else describe(reference)
-    wanted <- "a Seurat object, or a list of `counts`, `coordinates` and `domain`"
+    wanted <- "a Seurat object, a SpatialExperiment, or a list of `counts`, `coordinates` and `domain`"
     fix <- "For a matrix: `reference = list(counts = counts, coordinates = coordinates, domain = labels)`."
     sigel_abort("reference", found, wanted, fix, call)
   }
@@ -226,6 +234,10 @@ labelled_reference <- function(reference, column, assay, layer, image, coordinat
 
 # The same out of a Seurat object, as its domains were found, where the labels are such.
 reference_of_object <- function(object, column, assay, layer, image, coordinates, section, call) {
+  shown <- object
+  if (is_experiment(object)) {
+    object <- speaking_of_reference(NULL, call, seurat_view(object, call), object = object)
+  }
   given <- !is.null(column)
   column <- column %||% "sigel_domain"
   wanted <- "the name of a column of the reference's meta data"
@@ -245,7 +257,7 @@ reference_of_object <- function(object, column, assay, layer, image, coordinates
     sigel_abort(argument, found, if (given) wanted else "a section with domains", fix, call)
   }
   about <- about_domains(object, column)
-  speaking_of_reference(NULL, call, own = "section", {
+  speaking_of_reference(NULL, call, own = "section", object = shown, {
     seen <- domain_section(
       object,
       assay %||% about$assay,

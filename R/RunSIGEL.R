@@ -61,13 +61,32 @@
 #' also found in the coordinates alone. Other cells are binned into pixels of
 #' about one cell.
 #'
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x
-#'   cells, sparse or dense.
+#' @section SpatialExperiment:
+#' All functions that take a Seurat object take a SpatialExperiment, with the same arguments:
+#' `assay` is one of its assays, by default `"counts"`; an assay has one matrix, so that `layer` is not needed;
+#' `image` is a sample, by its `sample_id`, and `section = "sample_id"` takes several as sections; columns of
+#' the meta data are those of `colData`, `in_tissue`, `array_row` and `array_col` among them. Cells need
+#' names of their own, `colnames(object)`. Coordinates are columns `pxl_col_in_fullres` and
+#' `pxl_row_in_fullres`, or `x` and `y`, of `spatialCoords()`. Genes keep their names.
+#'
+#' The answer is the SpatialExperiment with
+#' * feature metadata in `rowData`, and what is known of each cell in `colData`, under the same names;
+#' * embeddings of spots in `reducedDim(object, "sigel")`. `metadata(object)$sigel$reductions` has a list by
+#'   the name of each reduction: `loadings`, the representations, and what `Misc()` has above;
+#' * imputed genes as `altExp(object, "sigel.imputed")`: its assays are `logcounts`, the values, and the bounds
+#'   `lower` and `upper`; its `rowData` and `metadata` are what is known of genes and of all.
+#'
+#' `saveRDS()` keeps it all. Of several objects in one, by `cbind()`, results of runs are left out, as after
+#' `merge()`. A SingleCellExperiment has no places: its counts serve as a reference of [ImputeGenes()].
+#'
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense.
 #' @param coordinates Matrix or data frame with columns `x` and `y` (or
 #'   `imagecol` and `imagerow`), cells as row names, and optionally `array_row`
 #'   and `array_col`. For a Seurat object the default is to read the image.
-#' @param assay Name of the assay; default: the object's default assay.
-#' @param image Name of the image; needed where there are several and `section`
+#' @param assay Name of the assay; default: the object's default assay, of a SpatialExperiment
+#'   `"counts"`.
+#' @param image Name of the image, of a SpatialExperiment that of a sample; needed where there are several and `section`
 #'   is not given. The object must hold the cells of that image only. Several names
 #'   are fields of view of one section, side by side in one frame of coordinates.
 #'   Pictures of a run over several sections show all of them, one below the other.
@@ -270,6 +289,13 @@ RunSIGEL.Seurat <- function(
   coordinates <- if_given(coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
   logged(object)
+}
+
+#' @rdname RunSIGEL
+#' @export
+RunSIGEL.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, RunSIGEL(view, ...))
 }
 
 # What is left at its default is the preset's to say; `given`: whether each of the first two is not.

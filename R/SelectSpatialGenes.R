@@ -29,8 +29,8 @@ SELECTION_COLUMNS <- c(
 #' `sigel.selection.effect`. `SpatialGeneSelection()` reads them back.
 #'
 #' @inheritParams FindSpatialDomains
-#' @param object A Seurat object, an assay, or a matrix of raw counts, genes x cells,
-#'   sparse or dense. For `SpatialGeneSelection()` a Seurat object or its assay.
+#' @param object A Seurat object, a SpatialExperiment, an assay, or a matrix of raw counts,
+#'   genes x cells, sparse or dense. For `SpatialGeneSelection()` a Seurat object or its assay.
 #' @param share Share of every group that is taken, above 0, up to 1.
 #' @param n.genes Number of genes instead, of every group the same share as nearly as
 #'   can be.
@@ -186,8 +186,16 @@ SelectSpatialGenes.Seurat <- function(
 
 #' @rdname SelectSpatialGenes
 #' @export
+SelectSpatialGenes.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  store_in(object, view, SelectSpatialGenes(view, ...))
+}
+
+#' @rdname SelectSpatialGenes
+#' @export
 SpatialGeneSelection <- function(object, assay = NULL, reduction = "sigel") {
   call <- rlang::current_env()
+  object <- as_seurat(object)
   check_string(reduction, "reduction", "Use `reduction = \"sigel\"`.", call)
   metadata_table(object, assay, selection_names(reduction), "a choice of genes", "SelectSpatialGenes", call)
 }

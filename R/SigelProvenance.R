@@ -7,7 +7,7 @@
 #' The call is as it was typed; names in it are those of the session in which it was
 #' made. Files that `sigel` or Python wrote say the same by `sigel info FILE`.
 #'
-#' @param object A Seurat object.
+#' @param object A Seurat object, or a SpatialExperiment.
 #' @return A data frame with a row for the last call of each verb and assay, in the
 #'   order of time: `result` (the verb), `call`, `finished` (the time), `assay`,
 #'   `sigel` (version of the software), `seed`, `device`, `data.hash` and
@@ -24,6 +24,7 @@
 #' @export
 SigelProvenance <- function(object) {
   call <- rlang::current_env()
+  object <- as_seurat(object, call)
   check_seurat(object, call)
   commands <- Filter(is_ours, methods::slot(object, "commands"))
   time <- vapply(commands, function(command) as.double(command@time.stamp), double(1L))

@@ -12,7 +12,8 @@
 #' The engine needs the Python packages jinja2 and matplotlib for it:
 #' `install_sigel(c("jinja2", "matplotlib"))`.
 #'
-#' @param object A Seurat object after [RunSIGEL()], [FindSpatialGenes()] or [FindSpatialDomains()].
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], [FindSpatialGenes()] or
+#'   [FindSpatialDomains()].
 #' @param file Where to: a name that ends in `.html`. The file is whole or not there.
 #' @param title Heading of the page.
 #' @param gene.sets Path of a GMT file or a named list of character vectors, as in
@@ -135,6 +136,13 @@ SigelReport.Seurat <- function(
   )
   sigel_call("report", c(held, arguments), call)
   invisible(file)
+}
+
+#' @rdname SigelReport
+#' @export
+SigelReport.SpatialExperiment <- function(object, ...) {
+  view <- as_seurat(object)
+  speaking_for(rlang::current_env(), SigelReport(view, ...))
 }
 
 # Assay, layer and column of sections: as asked for, else as in the run, else as domains were found.

@@ -4,6 +4,7 @@
 SpatialDomainConfusionPlot <- function(object, labels, cluster.name = "sigel_domain") {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   domain <- domain_results(object, cluster.name, call)$domain
   name <- if (!missing(labels)) labels
   check_string(name, "labels", "Give the name of one column of the meta data.", call)

@@ -5,7 +5,7 @@
 #' their true width. `SpatialDomainConfusionPlot()` holds them
 #' against other labels of the same spots, such as layers that an anatomist drew.
 #'
-#' @param object A Seurat object after [FindSpatialDomains()]; for
+#' @param object A Seurat object or a SpatialExperiment after [FindSpatialDomains()]; for
 #'   `SpatialDomainPlot(group.by = )` any other with places, too.
 #' @param group.by Name of another column of the meta data to draw in place of the
 #'   domains, text or numbers.
@@ -49,6 +49,7 @@ SpatialDomainPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   domains <- if (has_column(object, group.by) && !has_column(object, cluster.name)) {
     list(domain = stats::setNames(object[[]][[group.by]], rownames(object[[]])), about = NULL)
   } else {
@@ -118,7 +119,7 @@ has_column <- function(object, name) {
 domain_results <- function(object, cluster.name, call) {
   if (!inherits(object, "Seurat")) {
     fix <- "Pass what `FindSpatialDomains()` returned."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+    sigel_abort("object", describe(object), AN_OBJECT, fix, call)
   }
   check_string(cluster.name, "cluster.name", "Use `cluster.name = \"sigel_domain\"`.", call)
   metadata <- object[[]]

@@ -6,7 +6,7 @@
 #' tissue, in colours of the share of the seeds at which each spot stays in its domain.
 #'
 #' @inheritParams SpatialDomainPlot
-#' @param object A Seurat object after [FindSpatialDomains()].
+#' @param object A Seurat object or a SpatialExperiment after [FindSpatialDomains()].
 #' @param table What [FindSpatialDomainStability()] returned for it.
 #' @return A ggplot, put together by the package patchwork.
 #' @examples
@@ -29,6 +29,7 @@ SpatialDomainStabilityPlot <- function(
 ) {
   needs_ggplot()
   call <- rlang::current_env()
+  object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   domains <- domain_results(object, cluster.name, call)
   if (!is.null(point.size)) {

@@ -21,7 +21,7 @@ TERMS <- c(
 #' epochs; with more of them, curves that have levelled off tell that it was long
 #' enough.
 #'
-#' @param object A Seurat object after [RunSIGEL()], or its reduction.
+#' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
 #' @param reduction Name of the reduction.
 #' @return A ggplot.
 #' @examples
@@ -36,6 +36,7 @@ TERMS <- c(
 #' @export
 TrainingPlot <- function(object, reduction = "sigel") {
   needs_ggplot()
+  object <- as_seurat(object)
   # Those of 0.5.0 have underscores.
   history <- dotted(SeuratObject::Misc(sigel_results(object, reduction))$history)
   history <- history[!history$stage %in% c("eigenimages", "groups"), , drop = FALSE]

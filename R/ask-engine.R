@@ -79,22 +79,33 @@ model_of_run <- function(object, model, section, call) {
 
 # Refuses what is no section at all, before anything else is asked of it.
 check_object <- function(object, call) {
+  if (is_experiment(object)) {
+    refuse_experiment(object, call)
+  }
   fix <- if (is.character(object)) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
+  } else if (is.list(object) && length(object) && all(vapply(object, is_experiment, logical(1L)))) {
+    "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
   } else if (is.list(object) && !is.data.frame(object)) {
     "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
   } else if (length(dim(object)) != 2L) {
     "Pass the object that holds the counts."
   }
   if (!is.null(fix)) {
-    sigel_abort("object", describe(object), "a Seurat object, an assay or a matrix of counts", fix, call)
+    sigel_abort(
+      "object",
+      describe(object),
+      "a Seurat object, an assay or a matrix of counts, or a SpatialExperiment",
+      fix,
+      call
+    )
   }
 }
 
 # Counts and places for the engine from what the `.default` methods are given.
 plain_section <- function(object, coordinates, features, call) {
   check_object(object, call)
-  counts <- as_counts(object, call = call)
+  counts <- as_counts(object, call = call, features = features)
   if (is.null(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)

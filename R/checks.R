@@ -111,11 +111,13 @@ check_no_dots <- function(..., known, call = rlang::caller_env()) {
   sigel_abort("...", sprintf("an unknown argument `%s`", named[1L]), "arguments of the function", fix, call)
 }
 
+AN_OBJECT <- "a Seurat object or a SpatialExperiment"
+
 # Images are made from counts, which a reduction does not hold.
 check_seurat <- function(object, call = rlang::caller_env()) {
   if (!inherits(object, "Seurat")) {
     fix <- "Pass the object that holds the counts."
-    sigel_abort("object", describe(object), "a Seurat object", fix, call)
+    sigel_abort("object", describe(object), AN_OBJECT, fix, call)
   }
 }
 
@@ -144,7 +146,7 @@ check_reduction_name <- function(object, name, call) {
 }
 
 check_representations <- function(x, call) {
-  wanted <- "a Seurat object, its reduction, or a matrix of representations, genes x dimensions"
+  wanted <- "a Seurat object, its reduction, a SpatialExperiment, or a matrix of representations, genes x dimensions"
   if (!is.matrix(x) || !is.numeric(x)) {
     sigel_abort("object", describe(x), wanted, "Pass what `RunSIGEL()` returned.", call)
   }

@@ -79,6 +79,7 @@ labels_of_images <- function(object, cells, call) {
 
 # Sections that are a list of Seurat objects or of matrices.
 cohort_of_list <- function(objects, section, assay, image, coordinates, layer, call) {
+  objects <- views_of_list(objects, call)
   is_counts <- function(x) inherits(x, "Seurat") || length(dim(x)) == 2L && !is.data.frame(x)
   lawful <- vapply(objects, is_counts, logical(1L))
   if (!length(objects) || !all(lawful)) {
@@ -88,7 +89,7 @@ cohort_of_list <- function(objects, section, assay, image, coordinates, layer, c
       "an empty list"
     }
     fix <- "Give a list of sections, an object or a matrix each."
-    sigel_abort("object", found, "Seurat objects or matrices of counts", fix, call)
+    sigel_abort("object", found, "Seurat objects, SpatialExperiments or matrices of counts", fix, call)
   }
   names <- names_of_sections(objects, section, call)
   each <- list(
@@ -98,7 +99,7 @@ cohort_of_list <- function(objects, section, assay, image, coordinates, layer, c
     layer = for_each_section(layer, names, "layer", call)
   )
   read <- lapply(seq_along(objects), function(k) {
-    speaking_of_section(names[[k]], call, {
+    speaking_of_section(names[[k]], call, object = objects[[k]], {
       read_section(
         objects[[k]],
         each$assay[[k]],
@@ -115,6 +116,20 @@ cohort_of_list <- function(objects, section, assay, image, coordinates, layer, c
     meta = lapply(read, `[[`, "meta"),
     joined = FALSE
   )
+}
+
+# Experiments of a list as Seurat objects; where they all are such, refusals speak of them.
+views_of_list <- function(objects, call) {
+  experiments <- vapply(objects, is_experiment, logical(1L))
+  if (length(experiments) && all(experiments)) {
+    rlang::local_options(sigel.words = "SpatialExperiment", .frame = call)
+  }
+  names <- rlang::names2(objects)
+  for (k in which(experiments)) {
+    name <- if (nzchar(names[k])) names[k] else as.character(k)
+    objects[[k]] <- speaking_of_section(name, call, seurat_view(objects[[k]], call), objects[[k]])
+  }
+  objects
 }
 
 # Names of the sections of a list: what a column of the meta data says, its own names, or numbers.
@@ -182,12 +197,14 @@ read_section <- function(object, assay, image, coordinates, layer, call) {
   c(plain_section(object, coordinates, NULL, call), list(meta = NULL))
 }
 
-# Refusals inside `code` say which section of a list they are about.
-speaking_of_section <- function(name, call, code) {
+# Refusals inside `code` say which section of a list they are about, in the words of its class.
+speaking_of_section <- function(name, call, code, object = NULL) {
+  of_experiment <- is_experiment(object) || !is.null(experiment_of(object))
+  rlang::local_options(sigel.words = if (of_experiment) "SpatialExperiment")
   tryCatch(code, sigel_input_error = function(error) {
     lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
     # An object of a list is one section.
-    lines <- sub(paste0(" ", SECTIONS_TOGETHER), "", lines, fixed = TRUE)
+    lines <- sub(in_words_of_object(paste0(" ", SECTIONS_TOGETHER)), "", lines, fixed = TRUE)
     lines[1L] <- sub(": found ", sprintf(": found in the section \"%s\" ", name), lines[1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),

@@ -220,6 +220,10 @@ choose_image <- function(object, image, cells, call) {
     return(unique(image))
   }
   images <- images_of_cells(object, cells)
+  fault <- experiment_of(object)$no_places
+  if (!is.null(fault)) {
+    sigel_abort("object", fault$found, fault$wanted, fault$fix, call)
+  }
   if (!length(images)) {
     if (length(SeuratObject::Images(object)) == 1L) {
       refuse_other_names(object, SeuratObject::Images(object), cells, call)
@@ -356,6 +360,9 @@ image_table <- function(image) {
   cell <- intersect(c("cell", "cells"), names(points))
   names <- if (length(cell)) as.character(points[[cell[1L]]]) else rownames(points)
   xy <- if (x_runs_down(image)) c("y", "x") else c("x", "y")
+  if (!anyDuplicated(names)) {
+    return(data.frame(x = as.double(points[[xy[1L]]]), y = as.double(points[[xy[2L]]]), row.names = names))
+  }
   x <- tapply(points[[xy[1L]]], names, mean)
   y <- tapply(points[[xy[2L]]], names, mean)
   data.frame(x = as.double(x), y = as.double(y), row.names = rownames(x))

@@ -1,7 +1,8 @@
 # Objects of R as the plain pieces that the engine takes, and back.
 
-# Counts, genes x cells, as a dgCMatrix with names that can be trusted.
-as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
+# Counts, genes x cells, as a dgCMatrix with names that can be trusted. Of a matrix on disk only `features` are read,
+# where they are given.
+as_counts <- function(x, argument = "object", call = rlang::caller_env(), features = NULL) {
   if (isTRUE(attr(x, "checked"))) {
     return(x)
   }
@@ -18,11 +19,14 @@ as_counts <- function(x, argument = "object", call = rlang::caller_env()) {
     sigel_abort(argument, paste("a matrix of type", typeof(x)), "numbers", "Pass the raw counts.", call)
   }
   if (length(dim(x)) != 2L) {
-    fix <- "Pass a (sparse) matrix of raw counts, an assay, or a Seurat object."
+    fix <- "Pass a (sparse) matrix of raw counts, an assay, a Seurat object or a SpatialExperiment."
     sigel_abort(argument, describe(x), "a matrix, genes x cells", fix, call)
   }
   check_names(rownames(x), argument, "row", "gene", call)
   check_names(colnames(x), argument, "column", "cell", call)
+  if (!is_in_memory(x)) {
+    x <- select_features(x, features, call)
+  }
   counts <- as_dgc(x, argument, call)
   check_values(counts@x, argument, call)
   counts
@@ -34,34 +38,71 @@ mark_checked <- function(x) {
   x
 }
 
-# Sparse and dense matrices of the Matrix package go through its virtual classes; other classes
-# (on-disk matrices, for one) bring their own way to a dgCMatrix.
+is_in_memory <- function(x) is.matrix(x) || methods::is(x, "Matrix")
+
+# Sparse and dense matrices of the Matrix package go through its virtual classes; other classes, such as matrices on
+# disk, bring their own way to a dgCMatrix.
 as_dgc <- function(x, argument, call) {
   if (methods::is(x, "dgCMatrix")) {
     return(x)
   }
-  if (is.matrix(x) || methods::is(x, "Matrix")) {
+  if (is_in_memory(x)) {
     sparse <- methods::as(methods::as(x, "CsparseMatrix"), "generalMatrix")
     return(methods::as(sparse, "dMatrix"))
   }
   tryCatch(
-    {
-      counts <- methods::as(x, "dgCMatrix")
-      dimnames(counts) <- dimnames(x)
-      counts
-    },
-    error = function(e) {
-      fix <- "Convert it by `as(x, \"dgCMatrix\")` first."
-      sigel_abort(
-        argument,
-        paste("a matrix of class", class(x)[1L]),
-        "a matrix that can be made sparse",
-        fix,
-        call
-      )
+    from_blocks(x, argument, call),
+    error = function(error) {
+      if (inherits(error, "sigel_error")) {
+        rlang::cnd_signal(error)
+      }
+      why <- sub("\n.*", "", conditionMessage(error))
+      found <- sprintf("a matrix of class %s, which cannot be read (%s)", class(x)[1L], why)
+      sigel_abort(argument, found, "a matrix that can be made sparse", BY_FILE, call)
     }
   )
 }
+
+# Entries of a block of columns, which some classes read as a plain matrix: 160 MB.
+BLOCK <- 2e7
+
+# A matrix on disk, a block of columns at a time. `most`: how many values that are not 0 a dgCMatrix can hold.
+from_blocks <- function(x, argument, call, block = BLOCK, most = .Machine$integer.max) {
+  width <- max(1, floor(block / max(nrow(x), 1L)))
+  from <- seq(1, max(ncol(x), 1), by = width)
+  pieces <- vector("list", length(from))
+  n <- 0
+  for (k in seq_along(from)) {
+    columns <- seq_len(min(width, ncol(x) - from[k] + 1)) + from[k] - 1
+    piece <- methods::as(x[, columns, drop = FALSE], "dgCMatrix")
+    n <- n + length(piece@x)
+    if (n > most) {
+      found <- sprintf(
+        "a matrix of class %s with more than %s values that are not 0",
+        class(x)[1L],
+        format(most, big.mark = ",")
+      )
+      sigel_abort(argument, found, "no more, as sparse matrices of R hold no more", BY_FILE, call)
+    }
+    pieces[[k]] <- list(i = piece@i, x = piece@x, n = diff(piece@p))
+  }
+  part <- function(name) unlist(lapply(pieces, `[[`, name))
+  methods::new(
+    "dgCMatrix",
+    i = part("i"),
+    p = c(0L, cumsum(part("n"))),
+    x = part("x"),
+    Dim = dim(x),
+    Dimnames = dimnames(x)
+  )
+}
+
+# The way of a section that R cannot hold: what of the engine reads files takes some genes, or some cells, at a time.
+BY_FILE <- paste(
+  "Use the platform's folder, or write the section to a file, as by",
+  "`zellkonverter::writeH5AD(object, \"section.h5ad\")` for a SpatialExperiment; then",
+  "`sigel genes section.h5ad -o genes.tsv` in a terminal, and `read.delim(\"genes.tsv\", row.names = 1)` here."
+)
 
 check_names <- function(names, argument, side, kind, call) {
   wanted <- sprintf("one name for each %s", kind)
@@ -142,6 +183,11 @@ as_group <- function(labels) {
 }
 
 choose_assay <- function(object, assay, call) {
+  own <- experiment_of(object)$assays
+  if (is.null(assay) && !is.null(own) && !"counts" %in% own) {
+    fix <- sprintf("Name the assay with the raw counts, for example `assay = \"%s\"`.", own[1L])
+    sigel_abort("assay", sprintf("no assay \"counts\", only %s", some(own, 10L)), "raw counts", fix, call)
+  }
   assay <- assay %||% SeuratObject::DefaultAssay(object)
   assays <- SeuratObject::Assays(object)
   check_string(assay, "assay", "Use one of the names in `Assays(object)`.", call)
@@ -188,6 +234,9 @@ check_counts_of <- function(object, assay, call) {
 }
 
 has_counts <- function(assay) {
+  if (!is.null(experiment_of(assay)$source)) {
+    return(TRUE)
+  }
   if (inherits(assay, "Assay")) {
     return(length(methods::slot(assay, "counts")) > 0L)
   }
@@ -196,7 +245,28 @@ has_counts <- function(assay) {
 
 # A layer of an assay of Seurat 4 or 5.
 read_counts <- function(assay, layer, call) {
+  if (!is.null(experiment_of(assay))) {
+    return(read_experiment(assay, layer, call))
+  }
   if (inherits(assay, "Assay")) read_slot(assay, layer, call) else read_layers(assay, layer, call)
+}
+
+# An assay of a SpatialExperiment is one matrix.
+read_experiment <- function(assay, layer, call) {
+  if (!identical(layer, "counts")) {
+    fix <- sprintf("Leave it out, and name the assay: `assay = %s`.", describe(layer))
+    wanted <- "\"counts\", as an assay of a SpatialExperiment has no layers"
+    sigel_abort("layer", describe(layer), wanted, fix, call)
+  }
+  source <- experiment_of(assay)$source
+  if (is.null(source)) {
+    return(methods::slot(assay, "counts"))
+  }
+  # Names of a plain matrix would be a copy of it.
+  if (is.matrix(source) && (is.numeric(source) || is.logical(source))) {
+    source <- as_dgc(source, "layer", call)
+  }
+  with_names(source, dimnames(assay))
 }
 
 read_slot <- function(object, layer, call) {

@@ -9,7 +9,7 @@ sigel_abort <- function(
 ) {
   message <- sprintf("%s: found %s; wanted %s.", shown, found, wanted)
   rlang::abort(
-    c(message, i = if (nzchar(fix)) fix),
+    in_words_of_object(c(message, i = if (nzchar(fix)) fix)),
     class = c("sigel_input_error", "sigel_error"),
     argument = argument,
     call = call

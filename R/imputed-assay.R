@@ -149,7 +149,9 @@ imputed_file_of <- function(object, name) {
 # The values as a new assay, of the class of the assay they were made from; the object's other parts stay as they are.
 add_imputed_assay <- function(object, imputed, source, layer, name) {
   # Seurat keeps neither underscores nor bars in names of features.
-  genes <- make.unique(gsub("[_|]", "-", rownames(imputed$values)))
+  of_experiment <- !is.null(experiment_of(object))
+  genes <- rownames(imputed$values)
+  genes <- if (of_experiment) genes else make.unique(gsub("[_|]", "-", genes))
   renamed <- function(x) {
     if (!is.null(x)) {
       rownames(x) <- genes
@@ -158,7 +160,9 @@ add_imputed_assay <- function(object, imputed, source, layer, name) {
   }
   values <- for_all_cells(renamed(imputed$values), colnames(object[[source]]))
   # Assay5, and the function that makes one, exist only in SeuratObject 5, which cannot make one of a single feature.
-  assay <- if (inherits(object[[source]], "StdAssay") && nrow(values) > 1L) {
+  assay <- if (of_experiment) {
+    bare_assay(values, dimnames(values), data.frame(row.names = genes), key = "imputed_", counts = FALSE)
+  } else if (inherits(object[[source]], "StdAssay") && nrow(values) > 1L) {
     getExportedValue("SeuratObject", "CreateAssay5Object")(data = methods::as(values, "CsparseMatrix"))
   } else {
     SeuratObject::CreateAssayObject(data = values)

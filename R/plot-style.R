@@ -16,7 +16,7 @@ sigel_results <- function(object, reduction, call = rlang::caller_env()) {
     found <- object[[reduction]]
   } else {
     fix <- "Pass what `RunSIGEL()` returned."
-    sigel_abort("object", describe(object), "a Seurat object or a DimReduc", fix, call)
+    sigel_abort("object", describe(object), "a Seurat object, a SpatialExperiment or a DimReduc", fix, call)
   }
   if (is.null(SeuratObject::Misc(found)$features)) {
     fix <- "Call `RunSIGEL()`, or name its reduction."

@@ -2,7 +2,10 @@
 # cells have no places.
 
 # What a reference may be.
-REFERENCE <- "a Seurat object, a matrix, a list of `counts` and `coordinates`, or a list of several of these"
+REFERENCE <- paste(
+  "a Seurat object, a SpatialExperiment, a SingleCellExperiment, a matrix, a list of `counts` and `coordinates`,",
+  "or a list of several of these"
+)
 
 # All references; arguments that hold for each of them may be given once or as often as there are references.
 reference_sections <- function(
@@ -20,8 +23,9 @@ reference_sections <- function(
   image <- for_each_reference(image, n, "reference.image", call)
   coordinates <- for_each_reference(coordinates, n, "reference.coordinates", call)
   lapply(seq_len(n), function(k) {
-    speaking_of_reference(if (n > 1L) k, call, {
-      one <- references[[k]]
+    one <- references[[k]]
+    speaking_of_reference(if (n > 1L) k, call, object = one, {
+      one <- if (is_experiment(one)) seurat_view(one, call) else one
       if (inherits(one, "sigel_section")) {
         one # read by the method for Seurat objects
       } else if (inherits(one, "Seurat")) {
@@ -47,7 +51,11 @@ as_references <- function(reference, call) {
     found <- if (is.null(reference)) "nothing" else describe(reference)
     sigel_abort("reference", found, REFERENCE, fix, call)
   }
-  lawful <- vapply(reference, function(one) inherits(one, "Seurat") || is_pieces(one), logical(1L))
+  lawful <- vapply(
+    reference,
+    function(one) inherits(one, "Seurat") || is_experiment(one) || is_pieces(one),
+    logical(1L)
+  )
   if (!all(lawful)) {
     found <- describe(reference[[which(!lawful)[1L]]])
     sigel_abort("reference", found, REFERENCE, fix, call)
@@ -55,10 +63,16 @@ as_references <- function(reference, call) {
   unname(reference)
 }
 
-is_count_matrix <- function(x) is.matrix(x) || inherits(x, "Matrix")
+is_count_matrix <- function(x) {
+  stored <- isS4(x) && length(dim(x)) == 2L && methods::canCoerce(x, "dgCMatrix")
+  is_in_memory(x) || stored && !inherits(x, "Seurat") && !is_experiment(x)
+}
 
 is_one_reference <- function(x) {
-  inherits(x, "Seurat") || is_count_matrix(x) || any(c("counts", "coordinates") %in% names(x))
+  inherits(x, "Seurat") ||
+    is_experiment(x) ||
+    is_count_matrix(x) ||
+    any(c("counts", "coordinates") %in% names(x))
 }
 
 # One value for each reference: a table or a word holds for all of them.
@@ -135,8 +149,9 @@ check_axes <- function(references, genes, call) {
 }
 
 # Refusals inside `code` are about the reference, by its number where there are several. `own`: arguments that it has
-# beside the usual ones, with "reference." before them.
-speaking_of_reference <- function(number, call, code, own = NULL) {
+# beside the usual ones, with "reference." before them; `object`: the reference, in the words of whose class it is said.
+speaking_of_reference <- function(number, call, code, own = NULL, object = NULL) {
+  rlang::local_options(sigel.words = if (is_experiment(object)) "SpatialExperiment")
   tryCatch(code, sigel_input_error = function(error) {
     argument <- error$argument
     ours <- if (argument %in% c("assay", "layer", "image", own)) {
@@ -150,7 +165,7 @@ speaking_of_reference <- function(number, call, code, own = NULL) {
     lines[1L] <- gsub("`(image|coordinates)`(?= or|,)", "`reference.\\1`", lines[1L], perl = TRUE)
     # The lines after the first say what to do.
     lines[-1L] <- gsub("\\bobject\\b", "reference", lines[-1L])
-    lines[-1L] <- gsub("`(assay|layer|image|section) =", "`reference.\\1 =", lines[-1L])
+    lines[-1L] <- gsub("`(assay|layer|image|section|coordinates) =", "`reference.\\1 =", lines[-1L])
     lines[-1L] <- gsub("give `coordinates`", "give `reference.coordinates`", lines[-1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),

@@ -57,7 +57,7 @@ metadata_table <- function(object, assay, columns, what, verb, call, younger = c
   }
   if (!inherits(object, c("Assay", "StdAssay"))) {
     fix <- sprintf("Pass what `%s()` returned.", verb)
-    sigel_abort("object", describe(object), "a Seurat object or an assay", fix, call)
+    sigel_abort("object", describe(object), "a Seurat object, an assay or a SpatialExperiment", fix, call)
   }
   metadata <- object[[]]
   missing <- setdiff(needed, names(metadata))

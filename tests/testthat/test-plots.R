@@ -83,7 +83,12 @@ test_that("a page of groups shows each group's own genes", {
   expect_refused(GeneGroupPlot(finished(), groups = "99"), "groups", "99")
   # A reduction holds no counts.
   reduction <- finished()[["sigel"]]
-  expect_refused(GeneGroupPlot(reduction), "object", "DimReduc", "wanted a Seurat object.")
+  expect_refused(
+    GeneGroupPlot(reduction),
+    "object",
+    "DimReduc",
+    "wanted a Seurat object or a SpatialExperiment."
+  )
 })
 
 test_that("the map has a dot for each embedded gene, is repeatable and leaves R's seed alone", {
