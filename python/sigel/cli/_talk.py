@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sigel.cli._options import Telling
 
@@ -30,3 +31,26 @@ def say(lines: Iterable[str], telling: Telling) -> None:
     if not telling.quiet:
         for line in lines:
             sys.stderr.write(f"{line}\n")
+
+
+@contextlib.contextmanager
+def waiting(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """A line for who waits at a terminal, gone when it is over.
+
+    Parameters
+    ----------
+    text
+        What is waited for.
+    quiet
+        Whether nothing is wanted.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(f"{text} ...")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
