@@ -36,7 +36,7 @@ sigel_available <- function() {
   if (!is.null(the$bridge)) {
     return(TRUE)
   }
-  if (python_source() == "none") {
+  if (!is.null(reticulate_too_old()) || python_source() == "none") {
     return(FALSE)
   }
   tryCatch(
@@ -92,8 +92,25 @@ sigel_engine <- function(call = rlang::caller_env()) {
   the$bridge
 }
 
+# Installing and loading look at no versions of packages that are called by `::` alone.
+RETICULATE_NEEDED <- "1.41"
+RETICULATE_FIX <- "Run `install.packages(\"reticulate\")` and restart R."
+
+reticulate_too_old <- function(version = utils::packageVersion("reticulate")) {
+  if (version < RETICULATE_NEEDED) {
+    sprintf("The R package reticulate is version %s; sigel needs %s or newer.", version, RETICULATE_NEEDED)
+  }
+}
+
+check_reticulate <- function(call, problem = reticulate_too_old()) {
+  if (!is.null(problem)) {
+    rlang::abort(c(problem, i = RETICULATE_FIX), class = c("sigel_engine_error", "sigel_error"), call = call)
+  }
+}
+
 # Starts Python where none runs; says where it is from.
 start_python <- function(call) {
+  check_reticulate(call)
   source <- python_source()
   if (source == "RETICULATE_PYTHON") {
     asked <- Sys.getenv("RETICULATE_PYTHON")
@@ -139,7 +156,7 @@ check_python <- function(version = reticulate::py_version(), python = reticulate
         i = "Run `install_sigel()` once and restart R, or name a newer Python that has the engine's packages:",
         " " = "Sys.setenv(RETICULATE_PYTHON = \"/path/to/python\")"
       ),
-      class = c("sigel_engine_error", "sigel_error"),
+      class = c("sigel_python_old", "sigel_engine_error", "sigel_error"),
       call = call
     )
   }
