@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import sys
 from collections.abc import Iterable, Iterator
 
 from sigel.cli._options import Telling
+
+# Whether this command was asked to say nothing.
+QUIET = contextvars.ContextVar("quiet", default=False)
 
 
 def shows_progress(telling: Telling) -> bool:
@@ -34,17 +38,15 @@ def say(lines: Iterable[str], telling: Telling) -> None:
 
 
 @contextlib.contextmanager
-def waiting(text: str, *, quiet: bool = False) -> Iterator[None]:
+def waiting(text: str) -> Iterator[None]:
     """A line for who waits at a terminal, gone when it is over.
 
     Parameters
     ----------
     text
         What is waited for.
-    quiet
-        Whether nothing is wanted.
     """
-    if quiet or not sys.stderr.isatty():
+    if QUIET.get() or not sys.stderr.isatty():
         yield
         return
     sys.stderr.write(f"{text} ...")
