@@ -36,7 +36,7 @@ sigel_available <- function() {
   if (!is.null(the$bridge)) {
     return(TRUE)
   }
-  if (python_source() == "none") {
+  if (!is.null(reticulate_too_old()) || python_source() == "none") {
     return(FALSE)
   }
   tryCatch(
@@ -79,8 +79,12 @@ chosen_python <- function() {
 # The Python module with the functions that R calls; the first call starts Python.
 sigel_engine <- function(call = rlang::caller_env()) {
   if (is.null(the$bridge)) {
-    start_python(call)
-    bridge <- import_bridge(call)
+    if (cli::is_dynamic_tty()) {
+      cli::cli_progress_message("Starting Python and loading the engine ...")
+    }
+    source <- start_python(call)
+    check_python(call = call)
+    bridge <- import_bridge(call, running = source == "running")
     check_version(reticulate::py_to_r(bridge$version()), call = call)
     the$bridge <- bridge
   }
@@ -88,7 +92,25 @@ sigel_engine <- function(call = rlang::caller_env()) {
   the$bridge
 }
 
+# Installing and loading look at no versions of packages that are called by `::` alone.
+RETICULATE_NEEDED <- "1.41"
+RETICULATE_FIX <- "Run `install.packages(\"reticulate\")` and restart R."
+
+reticulate_too_old <- function(version = utils::packageVersion("reticulate")) {
+  if (version < RETICULATE_NEEDED) {
+    sprintf("The R package reticulate is version %s; sigel needs %s or newer.", version, RETICULATE_NEEDED)
+  }
+}
+
+check_reticulate <- function(call, problem = reticulate_too_old()) {
+  if (!is.null(problem)) {
+    rlang::abort(c(problem, i = RETICULATE_FIX), class = c("sigel_engine_error", "sigel_error"), call = call)
+  }
+}
+
+# Starts Python where none runs; says where it is from.
 start_python <- function(call) {
+  check_reticulate(call)
   source <- python_source()
   if (source == "RETICULATE_PYTHON") {
     asked <- Sys.getenv("RETICULATE_PYTHON")
@@ -109,10 +131,7 @@ start_python <- function(call) {
   } else if (source == "none") {
     reticulate::py_require(names(ENGINE_MODULES), python_version = ">=3.10")
   }
-  started <- tryCatch(
-    reticulate::py_available(initialize = TRUE),
-    error = function(e) conditionMessage(e)
-  )
+  started <- if (source == "none") started_by_uv() else started_as_it_is()
   if (!isTRUE(started)) {
     rlang::abort(
       c(
@@ -125,6 +144,48 @@ start_python <- function(call) {
       call = call
     )
   }
+  source
+}
+
+# A Python that is too old is told of before its packages are: they cannot be had for it.
+check_python <- function(version = reticulate::py_version(), python = reticulate::py_exe(), call = NULL) {
+  if (numeric_version(version) < "3.10") {
+    rlang::abort(
+      c(
+        sprintf("The Python at %s is version %s; the engine needs 3.10 or newer.", python, version),
+        i = "Run `install_sigel()` once and restart R, or name a newer Python that has the engine's packages:",
+        " " = "Sys.setenv(RETICULATE_PYTHON = \"/path/to/python\")"
+      ),
+      class = c("sigel_python_old", "sigel_engine_error", "sigel_error"),
+      call = call
+    )
+  }
+}
+
+# TRUE, FALSE, or what went wrong.
+started_as_it_is <- function() {
+  tryCatch(reticulate::py_available(initialize = TRUE), error = conditionMessage)
+}
+
+# The same where reticulate has to make a Python: it downloads uv where there is none, then Python and the packages.
+# What goes wrong on the way it prints, or warns of; here it becomes the reason of our error.
+started_by_uv <- function() {
+  cli::cli_inform(c(
+    i = "No Python is set up for the engine: reticulate tries to make one, which may download several GB.",
+    i = "`install_sigel()` makes one that stays, and can take the smaller build of torch."
+  ))
+  seconds <- getOption("timeout")
+  before <- options(show.error.messages = FALSE, timeout = min(seconds, 20))
+  on.exit(options(before))
+  reason <- NULL
+  started <- withCallingHandlers(started_as_it_is(), warning = function(w) {
+    reason <<- c(reason, conditionMessage(w))
+    tryInvokeRestart("muffleWarning")
+  })
+  if (!isFALSE(started)) {
+    return(started)
+  }
+  if (length(reason)) paste("reticulate could not make one:", utils::tail(reason, 1L)) else FALSE
 }
 
 # Where the engine lies; "" where the package came without it. In the sources `inst/python` is a link, and git on
@@ -145,8 +206,9 @@ engine_folder <- function(path = system.file("python", package = "sigel"), call 
   path
 }
 
-# The package carries its engine; a separately installed one serves only where it does not.
-import_bridge <- function(call) {
+# The package carries its engine; a separately installed one serves only where it does not. `running`: whether Python
+# was running before the engine was asked for.
+import_bridge <- function(call, running = FALSE) {
   path <- engine_folder(call = call)
   tryCatch(
     if (nzchar(path)) {
@@ -165,15 +227,32 @@ import_bridge <- function(call) {
             sprintf("The engine does not start in the Python at %s.", python)
           },
           x = if (!length(missing)) python_message(e),
-          i = "Run `install_sigel()` once and restart R, or install them into this Python:",
-          " " = sprintf(
-            "%s -m pip install %s",
-            python,
-            paste(shQuote(names(ENGINE_MODULES)[ENGINE_MODULES %in% missing]), collapse = " ")
-          )
+          fix_of_python(missing, python, running, isTRUE(reticulate::py_config()$ephemeral))
         ),
         class = c("sigel_engine_error", "sigel_error"),
         call = call
+      )
+    }
+  )
+}
+
+# What helps where packages are missing. A Python of uv's has no pip and is gone with the session.
+fix_of_python <- function(missing, python, running, ephemeral) {
+  packages <- names(ENGINE_MODULES)[ENGINE_MODULES %in% missing]
+  c(
+    i = if (running) {
+      "It was running before the engine was asked for: restart R, and use sigel first, or another Python."
+    },
+    i = "Run `install_sigel()` once and restart R.",
+    if (length(missing) && ephemeral) {
+      c(
+        i = "Or begin a new session with",
+        " " = sprintf("reticulate::py_require(c(%s))", toString(dQuote(packages, FALSE)))
+      )
+    } else if (length(missing)) {
+      c(
+        i = "Or install them into this Python:",
+        " " = sprintf("%s -m pip install %s", python, paste(shQuote(packages), collapse = " "))
       )
     }
   )

@@ -5,8 +5,15 @@
 #' is found by itself; no setting is needed. The engine proper is not downloaded:
 #' it travels with this R package.
 #'
+#' On Linux pip's own build of torch brings several GB for NVIDIA cards. Where
+#' there is none, `index` names the CPU builds. Where reticulate makes a Python by
+#' its `uv`, `UV_INDEX` does, set to the same address before the engine is first
+#' used. pip's own settings (`PIP_INDEX_URL`, `PIP_EXTRA_INDEX_URL`) are honoured.
+#'
 #' A Python that you prefer is used instead when it is already running in the
-#' session or is named by the environment variable `RETICULATE_PYTHON`.
+#' session or is named by the environment variable `RETICULATE_PYTHON` or
+#' `RETICULATE_PYTHON_ENV`, or was chosen by [reticulate::use_python()],
+#' [reticulate::use_virtualenv()] or [reticulate::use_condaenv()].
 #'
 #' @param packages Python packages to install, as pip writes them. Default: all
 #'   that the engine needs. Name a build to choose it, for example
@@ -38,6 +45,7 @@ install_sigel <- function(
   ask = interactive(),
   ...
 ) {
+  check_reticulate(rlang::current_env())
   packages <- packages %||% names(ENGINE_MODULES)
   check_string(envname, "envname", "Use `envname = \"r-sigel\"`.")
   check_flag(ask, "ask")

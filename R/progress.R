@@ -1,29 +1,5 @@
 # Progress of a run, one line a stage: a bar at a terminal, a finished line elsewhere.
 
-STAGES <- c(
-  images = "Gene images",
-  memory = "Memory",
-  eigenimages = "Module I: eigenimages",
-  pretrain = "Module I: masked autoencoder",
-  groups = "Number of groups",
-  refine = "Modules II and III: groups and refinement",
-  mixture = "Module II: final groups",
-  test = "Test of every gene",
-  "null images" = "Scores against null images",
-  patterns = "Random patterns",
-  stability = "Stability of groups",
-  impute = "Imputed genes",
-  gan = "Generator with a memory",
-  windows = "Spots within their windows",
-  "number of domains" = "Numbers of domains, in halves",
-  domains = "Domains",
-  labels = "Labels by the reference",
-  "other seeds" = "Domains at other seeds",
-  labellings = "Other labellings of the donors",
-  surrogates = "Surrogates of each picture",
-  "pairs alike" = "Pairs of genes alike"
-)
-
 # What the engine calls after every step; NULL where nothing is to be shown.
 progress_reporter <- function(verbose) {
   if (!verbose) {
@@ -31,10 +7,11 @@ progress_reporter <- function(verbose) {
   }
   reporter <- if (cli::is_dynamic_tty()) bar_reporter() else line_reporter()
   stage <- ""
+  reporter$begin()
   report <- function(now, step, total, text) {
     if (now != stage) {
       reporter$finish()
-      reporter$start(now, total)
+      reporter$start(stage_label(now), total)
       stage <<- now
     }
     reporter$step(step, total, text)
@@ -52,12 +29,28 @@ close_progress <- function(reporter) {
 bar_reporter <- function() {
   home <- environment()
   bar <- NULL
-  layout <- "{cli::pb_name}{cli::pb_bar} {cli::pb_current}/{cli::pb_total} [{cli::pb_elapsed}] {cli::pb_status}"
-  start <- function(stage, total) {
+  # What does not fit a narrow terminal is cut off at the end.
+  layout <- paste(
+    "{cli::pb_name}{cli::pb_current}/{cli::pb_total} [{cli::pb_elapsed}] {cli::pb_eta_str}",
+    "{cli::pb_bar} {cli::pb_status}"
+  )
+  # Until the first stage has made a step.
+  begin <- function() {
+    bar <<- cli::cli_progress_bar(
+      format = "{cli::pb_spin} Preparing",
+      total = NA,
+      clear = TRUE,
+      auto_terminate = FALSE,
+      .auto_close = FALSE,
+      .envir = home
+    )
+    cli::cli_progress_update(id = bar, force = TRUE, .envir = home)
+  }
+  start <- function(label, total) {
     bar <<- cli::cli_progress_bar(
       format = layout,
       format_done = "{cli::col_green(cli::symbol$tick)} {cli::pb_name}[{cli::pb_elapsed}] {cli::pb_status}",
-      name = stage_label(stage),
+      name = label,
       total = total,
       clear = FALSE,
       auto_terminate = FALSE,
@@ -74,7 +67,7 @@ bar_reporter <- function() {
       bar <<- NULL
     }
   }
-  list(start = start, step = step, finish = finish)
+  list(begin = begin, start = start, step = step, finish = finish)
 }
 
 # One line when a stage is over, for logs. A stage may stop before its last step.
@@ -84,8 +77,8 @@ line_reporter <- function() {
   # The first report of a stage comes after its first step, so its time runs from the last stage's end.
   began <- ended <- now()
   last <- ""
-  start <- function(stage, total) {
-    label <<- stage_label(stage)
+  start <- function(text, total) {
+    label <<- text
     began <<- ended
   }
   step <- function(step, total, text) {
@@ -98,7 +91,11 @@ line_reporter <- function() {
       label <<- NULL
     }
   }
-  list(start = start, step = step, finish = finish)
+  list(begin = function() NULL, start = start, step = step, finish = finish)
 }
 
-stage_label <- function(stage) if (stage %in% names(STAGES)) STAGES[[stage]] else stage
+# What people read for a stage is the engine's to say, which runs whenever there is progress to show.
+stage_label <- function(stage) {
+  the$stages <- the$stages %||% reticulate::py_to_r(sigel_engine()$stages())
+  the$stages[[stage]] %||% stage
+}

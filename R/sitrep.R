@@ -27,8 +27,10 @@ sigel_sitrep <- function(verbose = TRUE) {
     blas.slow = is_reference_blas(),
     fixes = character()
   )
-  problem <- NULL
-  if (report$python == "none") {
+  problem <- reticulate_too_old()
+  if (!is.null(problem)) {
+    report$fixes <- RETICULATE_FIX
+  } else if (report$python == "none") {
     problem <- "No Python is set up for the engine."
     report$fixes <- "Run `install_sigel()` once, or set RETICULATE_PYTHON to a Python that has the engine's packages."
   } else {
@@ -61,7 +63,9 @@ sigel_sitrep <- function(verbose = TRUE) {
 
 # What mends an engine that does not start.
 engine_fix <- function(error) {
-  if (inherits(error, "sigel_python_missing")) {
+  if (inherits(error, "sigel_python_old")) {
+    "Run `install_sigel()` once and restart R, or set RETICULATE_PYTHON to Python 3.10 or newer."
+  } else if (inherits(error, "sigel_python_missing")) {
     "Set RETICULATE_PYTHON to a Python that has the engine's packages, or unset it."
   } else if (inherits(error, "sigel_engine_lost")) {
     "Install a release of the R package, or clone again with links: `git clone -c core.symlinks=true`."

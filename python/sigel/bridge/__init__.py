@@ -7,7 +7,7 @@ Everything is called by name. Arguments are called as in `sigel.tl`, where they 
 - `progress`: called as `progress(stage, step, total, text)`, or None
 """
 
-from sigel.bridge._about import sitrep, version
+from sigel.bridge._about import sitrep, stages, version
 from sigel.bridge._compare_imputed import compare_imputed
 from sigel.bridge._disease_gene import disease_gene
 from sigel.bridge._disease_genes import disease_genes
@@ -52,6 +52,7 @@ __all__ = [
     "simulate_panel",
     "sitrep",
     "spatial_genes",
+    "stages",
     "version",
     "write_network",
 ]

@@ -9,12 +9,18 @@ import torch
 
 from sigel._version import __version__
 from sigel.runtime.device import resolve_device
+from sigel.runtime.progress import STAGES
 from sigel.runtime.provenance import versions
 
 
 def version() -> str:
     """Version of the engine, for the handshake."""
     return __version__
+
+
+def stages() -> dict[str, str]:
+    """What people read for each stage of progress."""
+    return dict(STAGES)
 
 
 def sitrep() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sigel.cli._options import Reading
+from sigel.cli._talk import waiting
 from sigel.errors import InputError
 from sigel.keys import SAMPLE
 
@@ -71,7 +72,9 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
     """
     sections: dict[str, AnnData] = {}
     for path in paths:
-        for name, adata in _samples(path, reading, images=images and reading.images).items():
+        with waiting(f"Reading {path}"):
+            samples = _samples(path, reading, images=images and reading.images)
+        for name, adata in samples.items():
             if name in sections:
                 fix = "Rename a file or folder, and name each once."
                 raise InputError("INPUT", f"two sections named {name!r}", "names of their own", fix)

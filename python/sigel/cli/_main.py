@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import warnings
@@ -25,6 +26,7 @@ from sigel.cli._interactions import interactions
 from sigel.cli._pattern import pattern
 from sigel.cli._report import report
 from sigel.cli._similar import similar
+from sigel.cli._talk import QUIET, waiting
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import SIGELError
 
@@ -42,6 +44,8 @@ _VERBS: dict[str, Callable[..., None]] = {
     "info": info,
     "doctor": doctor,
 }
+# What needs more than files read: these load the engine, which takes seconds.
+_ENGINE = [verb for name, verb in _VERBS.items() if name != "info"]
 _ABOUT = (
     "Genes by their pictures: spatial transcriptomics with SIGEL.\n\n"
     "Always sigel VERB INPUT... -o OUTPUT. An input is a folder of Space Ranger (Visium, Visium HD), Xenium, "
@@ -83,11 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in tokens
+    QUIET.set("--quiet" in tokens)
     verb = _VERBS.get(tokens[0]) if tokens else None
     options = options_of(verb) if verb else ()
     try:
         with _told_warnings(options, quiet="--quiet" in tokens):
             command, bound, _ = app().parse_args(tokens, exit_on_error=False, print_error=False)
+            if command in _ENGINE:
+                with waiting("Loading the engine"):
+                    importlib.import_module("sigel.bridge")
             command(*bound.args, **bound.kwargs)
             sys.stdout.flush()
     except CycloptsError as error:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sigel.cli._options import Telling
+
+# Whether this command was asked to say nothing.
+QUIET = contextvars.ContextVar("quiet", default=False)
 
 
 def shows_progress(telling: Telling) -> bool:
@@ -30,3 +35,24 @@ def say(lines: Iterable[str], telling: Telling) -> None:
     if not telling.quiet:
         for line in lines:
             sys.stderr.write(f"{line}\n")
+
+
+@contextlib.contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """A line for who waits at a terminal, gone when it is over.
+
+    Parameters
+    ----------
+    text
+        What is waited for.
+    """
+    if QUIET.get() or not sys.stderr.isatty():
+        yield
+        return
+    sys.stderr.write(f"{text} ...")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

@@ -1,10 +1,17 @@
 """Devices, random streams and the progress bar."""
 
+import ast
+import re
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+import sigel
 from sigel.errors import InputError
+from sigel.runtime import progress
 from sigel.runtime.device import make_fabric, resolve_device
 from sigel.runtime.progress import shown
 from sigel.runtime.seeds import STAGES, random_state, stream, streams, torch_stream
@@ -41,16 +48,58 @@ def test_a_seed_is_a_whole_number(seed):
         streams(seed)
 
 
-def test_progress_is_drawn_stage_by_stage_or_not_at_all(capsys):
+def _of_two_stages(report):
+    report("pretrain", 1, 2, "loss 1.500")
+    report("pretrain", 2, 2, "loss 1.250")
+    report("refine", 1, 4, "loss 0.500")
+
+
+def test_progress_is_a_line_a_stage_where_nobody_looks_and_nothing_where_none_is_wanted(capsys):
     with shown(False) as report:
         assert report is None
     with shown(True) as report:
-        report("pretrain", 1, 2, "loss 1.500")
-        report("pretrain", 2, 2, "loss 1.250")
-        report("refine", 1, 1, "loss 0.500")
+        _of_two_stages(report)
+        assert len(capsys.readouterr().err.splitlines()) == 1
+        _of_two_stages(report)
+    out, drawn = capsys.readouterr()
+    assert not out
+    assert "\r" not in drawn
+    assert [re.sub(r"\d+\.\d s", "T", line) for line in drawn.splitlines()] == [
+        "Modules II and III: groups and refinement [T] loss 0.500",
+        "Module I: masked autoencoder [T] loss 1.250",
+        "Modules II and III: groups and refinement [T] loss 0.500",
+    ]
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_a_terminal_shows_a_bar_with_the_time_left(monkeypatch, capsys, rich):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("TERM", "xterm")
+    if not rich:
+        monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    with shown(True) as report:
+        _of_two_stages(report)
     drawn = capsys.readouterr().err
-    for word in ("pretrain", "2/2", "loss 1.250", "refine", "1/1"):
+    for word in ("Module I: masked autoencoder", "loss 1.250", "refinement", "1/4", "left"):
         assert word in drawn
+
+
+def test_every_stage_that_is_reported_has_words():
+    """Wherever a callback is called with the name of a stage."""
+    room = Path(sigel.__file__).parent
+    called = {"progress", "report"}
+    named = {
+        node.args[0].value
+        for path in room.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in called
+        and len(node.args) == 4
+        and isinstance(node.args[0], ast.Constant)
+    }
+    assert {"eigenimages", "patterns", "null images"} <= named
+    assert named <= set(progress.STAGES)
 
 
 def test_a_job_of_many_tasks_on_a_cluster_is_no_reason_to_stop(monkeypatch):

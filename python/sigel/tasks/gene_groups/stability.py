@@ -13,7 +13,7 @@ from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import NO_PATTERN
 from sigel.model import SIGEL
-from sigel.runtime.progress import Progress
+from sigel.runtime.progress import STAGES, Progress
 from sigel.runtime.seeds import other_seeds
 from sigel.stats.partitions import jaccard, stability_table
 from sigel.tasks.gene_groups.grouping import PresentGroups, grouped, regroup
@@ -111,6 +111,7 @@ def _within(progress: Progress | None, step: int, n: int) -> Progress | None:
         return None
 
     def report(stage: str, now: int, total: int, text: str) -> None:
-        progress("stability", step, n, f"fit {step + 1}: {stage} {now} of {total} {text}".rstrip())
+        said = f"fit {step + 1}: {STAGES.get(stage, stage)} {now} of {total} {text}"
+        progress("stability", step, n, said.rstrip())
 
     return report
