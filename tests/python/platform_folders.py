@@ -211,8 +211,13 @@ def visium_cells(folder: Path, *, matrix: str = "h5", raw: bool = True) -> tuple
     return counts, centres
 
 
-def xenium_zarr(folder: Path, *, matrix: bool = True, cells: bool = True, within: str = "") -> None:
-    """What `xenium` writes as zarr stores in zip files, with sums over genes; takes the others away."""
+def xenium_zarr(
+    folder: Path, *, matrix: bool = True, cells: bool = True, within: str = "", cells_of: object = None
+) -> None:
+    """What `xenium` writes as zarr stores in zip files, with sums over genes; takes the others away.
+
+    `cells_of`: from the cells of the counts to those that are written.
+    """
     import warnings
 
     import zarr
@@ -236,7 +241,9 @@ def xenium_zarr(folder: Path, *, matrix: bool = True, cells: bool = True, within
                 group.attrs["feature_types"] = [*kinds, "aggregate_gene"]
                 group.attrs.update({"number_cells": len(counts), "number_features": len(kinds) + 1})
                 for name in ("data", "indices", "indptr"):
-                    _zarr_array(group, name, getattr(rows, name).astype(np.uint32))
+                    values = getattr(rows, name).astype(np.uint32)
+                    changed = cells_of is not None and name == "indices"
+                    _zarr_array(group, name, cells_of(values) if changed else values)
                 _zarr_array(group, "cell_id", ids)
         if cells:
             (folder / "cells.csv.gz").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +29,13 @@ def history_of(path: Path) -> dict[str, Any]:
         `commands`; `calls`, the last of each verb and key; and `results`, each with `result` (the verb),
         `key`, `params` and `provenance`.
     """
-    import numpy as np
     from anndata.io import read_elem
 
     from sigel.io._hdf5 import opened_hdf5
 
     with opened_hdf5(path, "an .h5ad file") as file:
         uns = file.get("uns", {})
-        commands, calls = (
-            [json.loads(str(one)) for one in np.atleast_1d(read_elem(uns[key]) if key in uns else [])]
-            for key in (COMMANDS, CALLS)
-        )
+        commands, calls = (_lines(read_elem(uns[key]) if key in uns else []) for key in (COMMANDS, CALLS))
         results = [
             {
                 "result": result,
@@ -50,6 +47,17 @@ def history_of(path: Path) -> dict[str, Any]:
             if {"params", "provenance"} <= set(group)
         ]
     return {"commands": commands, "calls": calls, "results": results}
+
+
+def _lines(stored: Any) -> list[dict[str, Any]]:
+    """Records, a line of JSON each; anything else there is somebody else's."""
+    import numpy as np
+
+    found = []
+    for line in np.atleast_1d(stored):
+        with suppress(ValueError):
+            found.append(json.loads(str(line)))
+    return [one for one in found if isinstance(one, dict)]
 
 
 def _groups(uns: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

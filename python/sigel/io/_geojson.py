@@ -17,7 +17,7 @@ from sigel.io._tables import reading
 _PIECE = 1 << 20  # letters read at a time
 _MOST = 1 << 26  # letters of one outline, beyond which a file is something else
 _LIST = re.compile(r'"features"\s*:\s*\[')
-_NUMBER = re.compile(r"(\d+)(?:-\d+)?")
+_NUMBER = re.compile(r"(?:.*[^\d-])?(\d{1,18})(?:-\d+)?")
 _WANTED = "outlines of cells in a GeoJSON file"
 
 
@@ -79,7 +79,7 @@ def _after_space(text: str, at: int) -> int:
 
 def _number_of(feature: dict[str, Any]) -> int:
     name = (feature.get("properties") or {}).get("cell_id", feature.get("id"))
-    found = _NUMBER.search(str(name))
+    found = _NUMBER.fullmatch(str(name))
     if found is None:
         raise ValueError(f"an outline without the number of its cell ({str(name)[:40]})")
     return int(found[1])

@@ -15,7 +15,7 @@ from sigel.errors import InputError, unknown_name
 from sigel.io._anndata_files import zarr_attributes
 from sigel.io._hdf5 import opened_hdf5
 from sigel.io._tables import reading
-from sigel.keys import IMPUTATION
+from sigel.keys import CALLS, IMPUTATION
 from sigel.runtime.requires import requires
 from sigel.tasks.imputation.room import check_room
 
@@ -78,7 +78,7 @@ def read_imputed(
             made.layers[name] = _some(file["layers"][name], column, path)
         for key in file["obsm"]:
             made.obsm[key] = read_elem(file["obsm"][key])
-        made.uns[IMPUTATION] = read_elem(file["uns"][IMPUTATION])
+        made.uns.update(_about(file["uns"]))
     return made
 
 
@@ -94,8 +94,14 @@ def without_values(path: Path) -> AnnData:
     from anndata.io import read_elem
 
     with _opened(path) as file:
-        about = {IMPUTATION: read_elem(file["uns"][IMPUTATION])}
-        return AnnData(obs=read_elem(file["obs"]), var=read_elem(file["var"]), uns=about)
+        return AnnData(obs=read_elem(file["obs"]), var=read_elem(file["var"]), uns=_about(file["uns"]))
+
+
+def _about(uns: Any) -> dict[str, Any]:
+    """How the values were made."""
+    from anndata.io import read_elem
+
+    return {key: read_elem(uns[key]) for key in (IMPUTATION, CALLS) if key in uns}
 
 
 def in_parts(path: Path, genes: list[str], n: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -20,7 +20,7 @@ SEGMENTED = "segmented_outputs"
 MATRICES = ("filtered_feature_cell_matrix", "raw_feature_cell_matrix")
 # The second has the same outlines with the cluster of each.
 OUTLINES = ("cell_segmentations.geojson", "graphclust_annotated_cell_segmentations.geojson")
-_CELL = re.compile(r"cellid_(\d+)(?:-\d+)?")
+_CELL = re.compile(r"cellid_(\d{1,18})(?:-\d+)?")
 
 
 def find_visium_cells(folder: Path) -> list[Source]:

@@ -70,11 +70,14 @@ def _counts(path: Path, n_features: int, n_cells: int) -> sparse.csr_matrix:
     with opened_zarr_zip(path, _MATRIX) as root:
         group = _group(root, path)
         data, cells, ends = (values_of(group, name, path) for name in ("data", "indices", "indptr"))
+    numbers = cells.dtype.kind in "iu" and ends.dtype.kind in "iu"
     ends = ends.astype(np.int64)
     if len(ends) == n_features:  # without the last
         ends = np.append(ends, len(data))
     whole = len(ends) == n_features + 1 and ends[0] == 0 and ends[-1] == len(data) == len(cells)
-    if not whole or (np.diff(ends) < 0).any() or (len(cells) and int(cells.max()) >= n_cells):
+    # Looked at before anything native runs.
+    within = not len(cells) or 0 <= int(cells.min()) <= int(cells.max()) < n_cells
+    if not (numbers and whole and within) or (np.diff(ends) < 0).any():
         found = f"{path.name!r}, whose counts do not go together"
         raise InputError("path", found, "a whole file", "Copy or download it anew.")
     rows = sparse.csr_matrix((data.astype(np.float32), cells, ends), shape=(n_features, n_cells))

@@ -20,6 +20,7 @@ from sigel.runtime.requires import requires
 _ROOTS = (".zgroup", "zarr.json")
 # Arrays may be so many times as large as the file, and some more; real ones are some ten times.
 _SWOLLEN, _SPARED = 100, 1 << 26
+_NEVER_EMPTY = ("data", "indices", "cell_id")
 _MOST_NAMES = 1_000_000
 
 
@@ -89,8 +90,9 @@ def values_of(group: Any, name: str, path: Path) -> np.ndarray:
     # A piece is unpacked as a whole, whatever the array needs of it.
     for shape in (array.shape, array.chunks):
         _check_size(path, math.prod(shape) * array.dtype.itemsize, f"an array, {name!r},")
+    # A piece of zeros alone need not be stored; names, counts and their cells never are.
     lost = int(array.nchunks - array.nchunks_initialized)
-    if lost:
+    if lost and name in _NEVER_EMPTY:
         found = f"{path.name!r}, which lacks {lost} of {int(array.nchunks)} pieces of {name}"
         raise InputError("path", found, "a whole store", "Copy or download it anew.")
     return np.asarray(array[:])

@@ -95,12 +95,26 @@ def pictures_under(
 def _with_pictures(stored: object) -> dict[str, Mapping[str, Any]]:
     """What is stored of each sample that has a picture; at least one has."""
     samples = stored.items() if isinstance(stored, Mapping) else ()
-    found = {str(name): one for name, one in samples if isinstance(one, Mapping) and one.get("images")}
+    found = {str(name): one for name, one in samples if _has_pictures(one)}
     if not found:
         fix = "Read the section by sigel.io.read, or leave histology out."
         wanted = 'a picture of the tissue in adata.uns["spatial"]'
         raise InputError("histology", "an object without one", wanted, fix)
     return found
+
+
+def _has_pictures(stored: object) -> bool:
+    images = stored.get("images") if isinstance(stored, Mapping) else None
+    return isinstance(images, Mapping) and len(images) > 0
+
+
+def _number(factors: object, name: str) -> float:
+    """One of the scale factors; NaN where it is none."""
+    value = factors.get(name) if isinstance(factors, Mapping) else None
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def _samples(
@@ -150,10 +164,11 @@ def _under(stored: Mapping[str, Any], part: Spots, histology: object) -> Under |
     if name not in pictures:
         known = f"one of {', '.join(map(repr, pictures))}"
         raise InputError("histology", unknown_name(name, pictures), known, "Use histology=True.")
-    factors = stored.get("scalefactors", {})
-    scale = float(factors.get(f"tissue_{name}_scalef", np.nan))
+    factors = stored.get("scalefactors")
+    scale = _number(factors, f"tissue_{name}_scalef")
     picture = np.asarray(pictures[name])
-    if not scale > 0 or picture.ndim not in (2, 3) or 0 in picture.shape:
+    drawn = picture.dtype.kind in "uifb" and picture.ndim in (2, 3) and 0 not in picture.shape
+    if not (drawn and scale > 0):
         wanted = f"a picture and its tissue_{name}_scalef"
         raise InputError("histology", f"{name!r}, of no known scale", wanted, _LEAVE_OUT)
     size = np.array(picture.shape[1::-1]) / scale
@@ -162,7 +177,7 @@ def _under(stored: Mapping[str, Any], part: Spots, histology: object) -> Under |
         found = f"places of which {1 - within:.0%} lie beside the picture"
         wanted = f"places in pixels of the full picture, {size[0]:.0f} x {size[1]:.0f}"
         raise InputError("histology", found, wanted, "Name their key by spatial_key, or leave histology out.")
-    told = float(factors.get("spot_diameter_fullres", np.nan))
+    told = _number(factors, "spot_diameter_fullres")
     # Other programs store other numbers under its name.
     diameter = told if 0.02 < told / part.distance < 1.05 else _WIDTH * part.distance
     if histology is None and not told / part.distance <= _ROOM:
@@ -183,7 +198,7 @@ def _cropped(picture: np.ndarray, scale: float, part: Spots, diameter: float) ->
     left, top = np.clip(low, 0, most - 1).astype(int)
     right, bottom = np.clip(high, 1, most).astype(int)
     shown = picture[top:bottom, left:right]
-    shown = shown.astype(np.float32) / (255 if shown.dtype.kind in "ui" else 1)
+    shown = shown.astype(np.float32) / _white(picture)
     shown = np.repeat(shown[..., None], 3, axis=2) if shown.ndim == 2 else shown
     if shown.shape[2] < 3:  # grey, with how opaque it is
         shown = np.repeat(shown[..., :1], 3, axis=2)
@@ -192,6 +207,13 @@ def _cropped(picture: np.ndarray, scale: float, part: Spots, diameter: float) ->
     return Under(
         pale, (left / scale, right / scale, bottom / scale, top / scale), diameter, part.distance / 2
     )
+
+
+def _white(picture: np.ndarray) -> float:
+    """The value of white: 8 bits, 16 bits, or 1; floating numbers may be those of 8 bits."""
+    if picture.dtype.kind in "ui":
+        return 255.0 if picture.max() <= 255 else float(np.iinfo(picture.dtype).max)
+    return 255.0 if picture.dtype.kind == "f" and np.nanmax(picture) > 1 else 1.0
 
 
 def lay_under(ax: Axes, under: Under) -> None:

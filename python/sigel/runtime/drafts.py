@@ -61,7 +61,7 @@ def drafted(path: Path) -> Iterator[Path]:
     path
         The place; what is there is replaced at the end.
     """
-    if path.is_dir():  # behind a link, that is: the link stays
+    if path.is_dir() or path.is_symlink():  # a link stays
         path = path.resolve()
     # Never a longer name than a system takes, where that of the place is none.
     draft = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}{path.suffix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,14 +15,14 @@ from sigel.config.imputation import ImputeConfig
 from sigel.errors import InputError
 from sigel.images.section import Section, fix_for_tables
 from sigel.io._imputed_file import ImputedFile, checked_path
-from sigel.keys import IMPUTATION
+from sigel.keys import CALLS, IMPUTATION
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.tasks.imputation.impute import Imputed
 from sigel.tasks.imputation.impute import impute as impute_section
 from sigel.tasks.imputation.inputs import REFERENCE, TARGET, Orthologs
 from sigel.tasks.imputation.predictors import Method
-from sigel.tl._repeatable import repeatable
+from sigel.tl._repeatable import as_stored, record_of, repeatable
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -190,6 +191,7 @@ def impute(
     >>> bool((table.loc[plain, "pval"] < 0.05).mean() < 0.05)
     True
     """
+    began, given = time.perf_counter(), dict(locals())
     out = None if out is None else checked_path(out)
     side = Section.from_anndata(target, layer=layer, spatial_key=spatial_key, called=TARGET)
     others = [
@@ -221,7 +223,8 @@ def impute(
         about = result.known()
         if file is None:
             return _as_anndata(result, cells, about)
-        file.finish(result.table, {IMPUTATION: about})
+        made = as_stored(record_of(impute, given, began))
+        file.finish(result.table, {IMPUTATION: about, CALLS: made})
     return file.path
 
 

@@ -16,9 +16,11 @@ from scipy import sparse
 
 from sigel.config.base import Settings
 from sigel.config.changed import changed_settings
-from sigel.keys import CALLS
+from sigel.errors import warn
+from sigel.keys import CALLS, Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.provenance import content_hash, provenance
+from sigel.tl._fits import as_fitted, places_told
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,11 +52,15 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
         result = verb(*args, **kwargs)
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
-        record = _record(verb.__name__, signature, given.arguments, time.perf_counter() - began)
-        if isinstance(result, pd.DataFrame):
-            result.attrs["provenance"] = record
-        for adata in _written(verb.__name__, result, given.arguments):
-            _keep(adata, record)
+        # What took long to make is not lost for what is said of it.
+        try:
+            record = record_of(verb, given.arguments, began)
+            if isinstance(result, pd.DataFrame):
+                result.attrs["provenance"] = record
+            for adata in _written(verb.__name__, result, given.arguments):
+                _keep(adata, record)
+        except Exception as error:
+            warn(f"How this result was made could not be kept ({type(error).__name__}: {error}).")
         return result
 
     return told
@@ -90,22 +96,41 @@ def _objects(first: Any) -> list[Any]:
     return [one for one in several if hasattr(one, "uns")] if isinstance(several, Iterable) else []
 
 
-def _record(
-    verb: str, signature: inspect.Signature, given: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
-    first = next(iter(given.values()))
-    device = given.get("device", "cpu")
-    made = provenance(given.get("seed", 0), resolve_device(device), _hash(first, given), seconds)
+def record_of(verb: Callable[..., Any], given: Mapping[str, Any], began: float) -> dict[str, Any]:
+    """What is kept of a call: the verb, its key, the call, and what `sigel.runtime.provenance` has.
+
+    Parameters
+    ----------
+    verb
+        The function.
+    given
+        All arguments.
+    began
+        When it began, by `time.perf_counter`.
+    """
+    device = resolve_device(given.get("device", "cpu"))
+    made = provenance(given.get("seed", 0), device, _hash(given), time.perf_counter() - began)
     key = given.get("key_added") or given.get("key") or ""
-    return {"verb": verb, "key": str(key), "call": call_text(verb, signature, given), **made}
+    text = call_text(verb.__name__, inspect.signature(verb), given)
+    return {"verb": verb.__name__, "key": str(key), "call": text, **made}
+
+
+def as_stored(*records: Mapping[str, Any]) -> np.ndarray:
+    """Records as `uns` keeps them: a line of JSON each.
+
+    Parameters
+    ----------
+    records
+        From `record_of`.
+    """
+    return np.array([json.dumps(one) for one in records], dtype=object)
 
 
 def _keep(adata: AnnData, record: dict[str, Any]) -> None:
     """One line for each verb and key, the newest last."""
     same = (record["verb"], record["key"])
-    lines = [str(line) for line in np.atleast_1d(adata.uns.get(CALLS, []))]
-    others = [line for line in lines if (one := json.loads(line)) and (one["verb"], one["key"]) != same]
-    adata.uns[CALLS] = np.array([*others, json.dumps(record)], dtype=object)
+    earlier = (json.loads(str(line)) for line in np.atleast_1d(adata.uns.get(CALLS, [])))
+    adata.uns[CALLS] = as_stored(*(one for one in earlier if (one["verb"], one["key"]) != same), record)
 
 
 def call_text(verb: str, signature: inspect.Signature, given: Mapping[str, Any]) -> str:
@@ -122,7 +147,7 @@ def call_text(verb: str, signature: inspect.Signature, given: Mapping[str, Any])
     """
     said = []
     for n, (name, parameter) in enumerate(signature.parameters.items()):
-        value = given[name]
+        value = _plain(given[name])
         default = parameter.default
         if name in _UNSAID or (default is not parameter.empty and _same(value, default)):
             continue
@@ -136,12 +161,23 @@ def _same(value: object, default: object) -> bool:
 
 
 def _text(value: object, name: str) -> str:
-    if isinstance(value, Settings):
-        value = _nested(changed_settings(type(value), value.to_dict()))
-    elif isinstance(value, Path):
-        value = str(value)
     text = repr(value) if _is_plain(value) else name
     return text if len(text) <= _LONGEST else name
+
+
+def _plain(value: object) -> object:
+    """Settings, paths and numbers of numpy as values of Python."""
+    if isinstance(value, Settings):
+        return _nested(changed_settings(type(value), value.to_dict()))
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
+    return value
 
 
 def _nested(settings: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -163,20 +199,30 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
-def _hash(first: Any, given: Mapping[str, Any]) -> str:
-    """Of each object that was asked about; what is not in memory has none."""
-    return "-".join(filter(None, (_own_hash(one, given) for one in _objects(first))))
+def _hash(given: Mapping[str, Any]) -> str:
+    """Of each object that was asked about, in the order of the arguments; what is not in memory has none."""
+    first = next(iter(given))
+    found = []
+    for name, value in given.items():
+        # A reference may have other names for its parts.
+        of = "" if name == first else "reference_"
+        layer, places = (given.get(f"{of}{part}") or given.get(part) for part in ("layer", "spatial_key"))
+        for adata in _objects(value):
+            if hasattr(adata, "obsm"):
+                info = adata.uns.get(Keys(str(given.get("key", "sigel"))).info)
+                told = as_fitted(places_told(info if isinstance(info, Mapping) else {}), layer, places)
+                found.append(_own_hash(adata, **told))
+    return "-".join(filter(None, found))
 
 
-def _own_hash(adata: Any, given: Mapping[str, Any]) -> str:
+def _own_hash(adata: AnnData, layer: str | None, spatial_key: str) -> str:
     """Of the sums over genes and over spots, the names and the places."""
     if adata.isbacked:
         return ""
-    layer = given.get("layer")
-    counts = adata.X if layer is None else adata.layers[layer]
+    counts = adata.X if layer is None else adata.layers.get(layer)
     if not (isinstance(counts, np.ndarray) or sparse.issparse(counts)):
         return ""
     sums = [np.asarray(counts.sum(axis=axis), dtype=np.float64).ravel() for axis in (0, 1)]
-    places = adata.obsm.get(given.get("spatial_key") or "spatial")
+    places = adata.obsm.get(spatial_key)
     at = [places.ravel()] if isinstance(places, np.ndarray) and places.dtype.kind in "fiu" else []
     return content_hash(*sums, "\n".join(map(str, adata.var_names)), *at)

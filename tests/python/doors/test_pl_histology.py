@@ -172,6 +172,38 @@ def test_a_picture_that_does_not_go_with_the_places_is_never_drawn(adata):
         pl.domains(lattice, color="kind", histology=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("images", np.zeros((4, 4, 3))),
+        ("images", [np.zeros((4, 4, 3))]),
+        ("scalefactors", None),
+        ("scalefactors", {"tissue_hires_scalef": "a third"}),
+        ("images", {"hires": "hires.png"}),
+    ],
+)
+def test_what_others_store_in_its_place_is_drawn_without(adata, name, value):
+    adata.uns["spatial"]["one"][name] = value
+    assert not pictures(pl.domains(adata, color="kind"))
+    with pytest.raises(InputError, match="`histology`"):
+        pl.domains(adata, color="kind", histology=True)
+
+
+def test_a_spot_of_no_known_width_has_one(adata):
+    adata.uns["spatial"]["one"]["scalefactors"]["spot_diameter_fullres"] = None
+    assert pictures(pl.domains(adata, color="kind", histology=True))
+
+
+@pytest.mark.parametrize("white", [255, 65535, 255.0])
+def test_pictures_of_any_depth_are_as_light(adata, white):
+    stored = adata.uns["spatial"]["one"]["images"]
+    plain = pictures(pl.domains(adata, color="kind"))[0].get_array()
+    kind = np.float32 if isinstance(white, float) else np.uint16 if white > 255 else np.uint8
+    stored["hires"] = np.round(stored["hires"] * white).astype(kind)
+    deep = pictures(pl.domains(adata, color="kind"))[0].get_array()
+    np.testing.assert_allclose(deep, plain, atol=0.005)
+
+
 def test_pictures_are_chosen_by_name(adata):
     stored = adata.uns["spatial"]["one"]
     stored["images"]["lowres"] = (stored["images"]["hires"][::2, ::2, 0] * 255).astype(np.uint8)  # grey

@@ -98,16 +98,54 @@ def test_the_hash_is_that_of_the_data(adata):
     assert len({of(adata), of(moved), of(counted), of(renamed)}) == 4
 
 
+def test_the_hash_is_of_the_layer_that_is_read():
+    one = sigel.datasets.simulated_section(seed=0, **SIZE)
+    one.layers["counts"] = one.X.copy()
+    sigel.tl.embed(one, preset="fast", layer="counts", **QUIET)
+    other = one.copy()
+    other.layers["counts"] = other.layers["counts"] * 2
+    hashes = {
+        sigel.tl.spatial_genes(adata, score=False, **QUIET).attrs["provenance"]["data_hash"]
+        for adata in (one, other)
+    }
+    assert len(hashes) == 2
+
+
+def test_numbers_and_names_of_numpy_are_said_as_python_has_them(adata):
+    genes = list(np.array(adata.var_names[3:5]))
+    table = sigel.tl.similar_genes(adata, genes, n=np.int64(4), seed=np.int64(2))
+    call = f"sigel.tl.similar_genes(adata, {[str(gene) for gene in genes]!r}, n=4, seed=2)"
+    assert table.attrs["provenance"]["call"] == call
+
+
+def test_what_is_in_the_way_of_the_record_loses_no_result(adata):
+    adata.uns[CALLS] = "a note of somebody's"
+    with pytest.warns(UserWarning, match="could not be kept"):
+        table = sigel.tl.spatial_genes(adata, score=False, **QUIET)
+    assert len(table) == adata.n_vars
+    assert adata.uns[CALLS] == "a note of somebody's"
+
+
 def test_imputed_genes_say_it_through_a_file(tmp_path):
     target, reference, _ = sigel.datasets.simulated_panel(40, seed=0, **SIZE)
     only = reference.var.index.difference(target.var_names)
     genes = list(only[reference.var.loc[only, "programme"] != "background"][:4])
-    imputed = sigel.tl.impute(target, reference, genes=genes, method="ridge", **QUIET)
+    asked = {"genes": genes, "method": "ridge", **QUIET}
+    imputed = sigel.tl.impute(target, reference, **asked)
     imputed.write_h5ad(tmp_path / "imputed.h5ad")
     made = calls(anndata.read_h5ad(tmp_path / "imputed.h5ad"))["impute", ""]
     assert made["call"].startswith("sigel.tl.impute(target, reference, genes=['")
+    file = sigel.tl.impute(target, reference, out=tmp_path / "out.h5ad", **asked)
+    streamed = calls(sigel.io.read_imputed(file, genes[0]))["impute", ""]
+    assert streamed["call"].replace(f", out={str(file)!r}", "") == made["call"]
+    assert streamed["data_hash"] == made["data_hash"]
     repeated = again(made["call"], target=target, reference=reference)
     np.testing.assert_array_equal(repeated.X, imputed.X)
+    # The reference is part of the data.
+    other = reference.copy()
+    other.X = other.X * 2
+    changed = json.loads(sigel.tl.impute(target, other, **asked).uns[CALLS][0])
+    assert changed["data_hash"] != made["data_hash"]
 
 
 def test_long_values_are_named_and_failures_leave_nothing(adata):

@@ -90,6 +90,7 @@ def test_cells_without_an_outline_are_left_out_and_it_is_said(tmp_path):
         (lambda text: text.replace('"cell_id": 3}', '"cell_id": 1}'), "cell 1 twice"),
         (lambda text: text.replace('"cell_id"', '"name"'), "without the number"),
         (lambda text: text.replace('"cell_id": ', '"cell_id": 9'), "none of which has an outline"),
+        (lambda text: text.replace('"cell_id": ', f'"cell_id": {10**19}'), "without the number"),
         (lambda text: text.replace("[8.0,", "[NaN,"), "without places"),
         (lambda _: "", "no list of features"),
         (lambda _: '{"features": []}', "no outline in it"),
@@ -102,6 +103,13 @@ def test_outlines_that_cannot_be_used_are_refused(tmp_path, change, says):
     path.write_text(change(path.read_text()))
     with pytest.raises(InputError, match=f"`path`.*{says}"):
         sigel.io.read(tmp_path)
+
+
+def test_the_number_of_a_cell_is_the_last_of_its_name():
+    from sigel.io._geojson import _number_of
+
+    names = {"sample2_cellid_5": 5, "cellid_000000012-1": 12, "7": 7}
+    assert {name: _number_of({"properties": {"cell_id": name}}) for name in names} == names
 
 
 def test_half_a_folder_of_cells_says_what_is_missing(tmp_path):
@@ -198,6 +206,22 @@ def test_a_zip_file_that_is_damaged_or_meant_to_harm_is_refused(tmp_path, change
     with pytest.raises(InputError, match=f"`path`.*{says}"):
         sigel.io.read(tmp_path / "x")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "cells_of",
+    [
+        lambda cells: np.where(np.arange(len(cells)) == 1, -400_000_000, cells.astype(np.int64)),
+        lambda cells: np.where(np.arange(len(cells)) == 1, -1, cells.astype(np.int64)),
+        lambda cells: cells + 7,
+        lambda cells: cells + 0.5,
+    ],
+    ids=["far before", "before", "behind", "between"],
+)
+def test_counts_of_cells_that_are_not_there_are_refused(tmp_path, cells_of):
+    xenium_zarr(tmp_path, cells_of=cells_of)
+    with pytest.raises(InputError, match="whose counts do not go together"):
+        sigel.io.read(tmp_path)
 
 
 def test_a_file_that_is_no_zip_file_is_refused(tmp_path):

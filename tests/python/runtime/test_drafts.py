@@ -54,6 +54,17 @@ def test_a_link_to_a_folder_stays_a_link_to_what_is_new(tmp_path):
     assert [one.name for one in disk.iterdir()] == ["big.zarr"]
 
 
+def test_a_link_to_a_file_stays_a_link_to_what_is_new(tmp_path):
+    (tmp_path / "disk").mkdir()
+    place, link = tmp_path / "disk" / "big.tsv", tmp_path / "a.tsv"
+    place.write_text("first")
+    link.symlink_to(place)
+    with drafted(link) as draft:
+        draft.write_text("second")
+    assert link.is_symlink()
+    assert place.read_text() == "second"
+
+
 def test_a_place_where_nothing_can_be_made_is_refused_in_the_words_of_the_caller(tmp_path, monkeypatch):
     check_place(tmp_path / "new.tsv", "out", "Choose.")
     with pytest.raises(InputError, match=r"`out`.*in a folder that is not there.*Make the folder first"):
