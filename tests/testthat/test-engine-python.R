@@ -99,7 +99,7 @@ test_that("without a Python and without a network the error is ours, comes soon 
       paste0("WORKON_HOME=", home),
       paste0("R_USER_CACHE_DIR=", home),
       "PATH=/usr/bin:/bin",
-      "https_proxy=http://127.0.0.1:9"
+      "https_proxy=http://localhost:9"
     )
   )
   expect_equal(session$status, 0L, info = session$text)
