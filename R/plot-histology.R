@@ -59,8 +59,7 @@ picture_of <- function(object, names, cells) {
 under_spots <- function(image, xy, histology, call) {
   picture <- methods::slot(image, "image")
   factors <- methods::slot(image, "scale.factors")
-  # Seurat keeps the small picture, and with it this scale.
-  scale <- as.double(factors[["lowres"]] %||% NA_real_)
+  scale <- scale_of(picture, factors)
   if (length(dim(picture)) < 2L || !isTRUE(scale > 0) || !lies_within(xy, picture, scale, histology, call)) {
     return(NULL)
   }
@@ -70,6 +69,14 @@ under_spots <- function(image, xy, histology, call) {
   if (isTRUE(histology) || leaves_room) {
     c(cropped(picture, scale, xy, distance), list(diameter = width_of(told) * distance))
   }
+}
+
+# Pixels of a picture for one of its full size. Seurat keeps the small picture, where it is not told to read the large
+# one, and either beside the scales of both; Space Ranger's small one is at most 600 pixels wide and high.
+scale_of <- function(picture, factors) {
+  scale <- as.double(factors[["lowres"]] %||% NA_real_)
+  large <- as.double(factors[["hires"]] %||% NA_real_)
+  if (any(dim(picture)[1:2] > 600L) && isTRUE(large > scale)) large else scale
 }
 
 # Diameter of a spot, of the distance of neighbours: Seurat's own readers store another number under its name.
