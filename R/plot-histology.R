@@ -28,11 +28,15 @@ pictures_under <- function(object, image, coordinates, xy, section, histology, c
     return(found)
   }
   if (isTRUE(histology)) {
-    named <- if (by_hand) "places given by hand, which are in no picture" else "no picture of these cells"
-    wanted <- "an image of class VisiumV1 or VisiumV2 that shows them"
-    sigel_abort("histology", named, wanted, "Read the section by `ReadSection()`, or leave it out.", call)
+    refuse_without_picture(by_hand, call)
   }
   NULL
+}
+
+refuse_without_picture <- function(by_hand, call) {
+  found <- if (by_hand) "places given by hand, which are in no picture" else "no picture of these cells"
+  wanted <- "an image of class VisiumV1 or VisiumV2 that shows them"
+  sigel_abort("histology", found, wanted, "Read the section by `ReadSection()`, or leave it out.", call)
 }
 
 check_histology <- function(histology, call) {
@@ -181,6 +185,10 @@ picture_layers <- function(under) {
 # The picture under images of one section, or NULL; `centres` are those of the pixels, in the unit of its places.
 picture_under_images <- function(object, image, coordinates, centres, histology, call) {
   images <- image %||% SeuratObject::Images(object)
+  by_hand <- !is.null(coordinates)
+  if (isTRUE(histology) && (by_hand || !length(images))) {
+    refuse_without_picture(by_hand, call)
+  }
   if (isTRUE(histology) && length(images) > 1L) {
     found <- sprintf("images of %d sections", length(images))
     sigel_abort("histology", found, "those of one", sprintf("Use `image = \"%s\"`.", images[1L]), call)

@@ -182,6 +182,14 @@ test_that("pictures of genes and of imputed genes have it under them where it is
   section <- with_picture(regions_section(), 60L)
   gene <- rownames(section)[1L]
   expect_length(pictures(GeneImagePlot(section, gene)), 0L)
+  # Where there is none, that is said.
+  by_hand <- function(object) GeneImagePlot(object, gene, coordinates = spot_table(section), histology = TRUE)
+  expect_refused(by_hand(section), "histology", "given by hand")
+  bare <- section
+  bare[["section"]] <- NULL
+  expect_refused(by_hand(bare), "histology", "given by hand", "`ReadSection()`")
+  under <- getFromNamespace("picture_under_images", "sigel")
+  expect_refused(under(bare, NULL, NULL, cbind(1:2, 1:2), TRUE, rlang::current_env()), "histology", "no picture")
   plot <- GeneImagePlot(section, rownames(section)[1:2], histology = TRUE)
   expect_length(pictures(plot), 1L)
   discs <- plot$layers[[3L]]$data
