@@ -48,7 +48,10 @@ test_that("a run leaves what it leaves in a Seurat object, where users of the cl
   expect_equal(results[c("features", "posterior", "params")], misc[c("features", "posterior", "params")])
   expect_identical(results$assay, "counts")
   expect_named(kept_in(object)$commands, "RunSIGEL.counts")
-  expect_match(SigelProvenance(object)$call, "^RunSIGEL\\(as_experiment\\(grouped_section\\(\\)\\), n.dims = 8,")
+  expect_match(
+    SigelProvenance(object)$call,
+    "^RunSIGEL\\(as_experiment\\(grouped_section\\(\\)\\), n.dims = 8,"
+  )
   expect_identical(bioc("assay")(object), counts_of(expected))
 })
 
@@ -59,7 +62,11 @@ test_that("tests and groups of genes are those of a Seurat object", {
   object <- FindSpatialGenes(grouped_experiment(), verbose = FALSE)
   expect_equal(SpatialGenes(object), SpatialGenes(expected))
   expect_equal(row_columns(object), feature_columns(expected))
-  expect_match(SigelProvenance(object)$call[2], "FindSpatialGenes(grouped_experiment(), verbose = FALSE)", fixed = TRUE)
+  expect_match(
+    SigelProvenance(object)$call[2],
+    "FindSpatialGenes(grouped_experiment(), verbose = FALSE)",
+    fixed = TRUE
+  )
 
   expected <- FindGeneGroups(expected, n.groups = 3, reduction.name = "few")
   object <- FindGeneGroups(object, n.groups = 3, reduction.name = "few")

@@ -189,7 +189,11 @@ test_that("pictures of genes and of imputed genes have it under them where it is
   bare[["section"]] <- NULL
   expect_refused(by_hand(bare), "histology", "given by hand", "`ReadSection()`")
   under <- getFromNamespace("picture_under_images", "sigel")
-  expect_refused(under(bare, NULL, NULL, cbind(1:2, 1:2), TRUE, rlang::current_env()), "histology", "no picture")
+  expect_refused(
+    under(bare, NULL, NULL, cbind(1:2, 1:2), TRUE, rlang::current_env()),
+    "histology",
+    "no picture"
+  )
   plot <- GeneImagePlot(section, rownames(section)[1:2], histology = TRUE)
   expect_length(pictures(plot), 1L)
   discs <- plot$layers[[3L]]$data
