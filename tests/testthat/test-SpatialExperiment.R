@@ -426,14 +426,19 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
     RunSIGEL(cells),
     "object",
     "SingleCellExperiment",
-    "`RunSIGEL(counts(object), coordinates = as.data.frame(colData(object)[c(\"array_col\", \"array_row\")]))`",
+    "`object <- SpatialExperiment::SpatialExperiment(assays = assays(object), ",
+    "spatialCoordsNames = c(\"array_col\", \"array_row\"))`",
     object = cells
   )
-  expect_refused(
-    FindSpatialGenes(cells, n.nulls = 2),
-    "object",
-    "`FindSpatialGenes(counts(object), n.nulls = 2, coordinates = "
+  # As that line says.
+  made <- spatial("SpatialExperiment")(
+    assays = bioc("assays")(cells),
+    rowData = bioc("rowData")(cells),
+    colData = bioc("colData")(cells),
+    spatialCoordsNames = c("array_col", "array_row")
   )
+  tested <- FindSpatialGenes(made, score = FALSE, verbose = FALSE)
+  expect_gt(nrow(SpatialGenes(tested)), 0)
   expect_refused(RunSIGEL(list(object, object)), "object", "`section = \"sample_id\"`")
   expect_refused(GeneGroups(cells), "object", "a SpatialExperiment")
   expect_refused(
@@ -444,6 +449,25 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
   twice <- both(object, object)
   expect_refused(ImputeGenes(object, twice), "reference", "`colnames(reference) <- paste(")
   expect_refused(LabelSpatialDomains(object, twice), "reference", "`colnames(reference) <- paste(")
+})
+
+test_that("an experiment without places is told how to get them, by those that its columns hold", {
+  line <- getFromNamespace("line_with_places", "sigel")
+  expect_match(
+    line(c("region", "y", "x")),
+    "colData = colData(object), spatialCoordsNames = c(\"x\", \"y\"))`.",
+    fixed = TRUE
+  )
+  without <- line("region")
+  expect_match(
+    without,
+    "spatialCoords = as.matrix(places[colnames(object), c(\"x\", \"y\")]))`. `places`: a",
+    fixed = TRUE
+  )
+  # They are code.
+  for (text in c(line(c("x", "y")), without)) {
+    expect_type(str2lang(regmatches(text, regexpr("object <- [^`]+", text))), "language")
+  }
 })
 
 test_that("spots beside the tissue take no part, and columns of any kind are kept", {
