@@ -43,14 +43,14 @@ test_that("what is stored of a view has the call that the user wrote", {
   section <- FindSpatialGenes(small_section(), score = FALSE, verbose = FALSE)
   # A verb as it is on a SpatialExperiment, here with a Seurat object that is its own view.
   Verb <- function(object, ...) UseMethod("Verb")
-  Verb.Seurat <- function(object, reference, ...) {
+  on_section <- function(object, reference, ...) {
     stored(object, SelectSpatialGenes(object, ...))
   }
   stored <- function(before, view, call = rlang::caller_env()) {
     view@commands <- as_typed(view, before, call)
     view
   }
-  registerS3method("Verb", "Seurat", Verb.Seurat, envir = environment())
+  assign("Verb.Seurat", on_section)
   calls <- function(object) SigelProvenance(object)$call
   half <- 0.5
   done <- Verb(section, share = half, verbose = FALSE)
