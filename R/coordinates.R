@@ -373,7 +373,8 @@ x_runs_down <- function(image) {
   if (!inherits(image, "VisiumV2")) {
     return(FALSE)
   }
-  says <- if (ORIENTATION %in% methods::slotNames(image)) methods::slot(image, ORIENTATION)
+  # Asked of the image, not of its class: one that was saved by an earlier SeuratObject lacks the slot.
+  says <- if (methods::.hasSlot(image, ORIENTATION)) methods::slot(image, ORIENTATION)
   !identical(says, "horizontal")
 }
 

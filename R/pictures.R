@@ -78,8 +78,8 @@ visium_picture <- function(told, places, lattice, assay, key) {
     return(visium_v1(picture, factors, lattice, places, radius, assay, key))
   }
   class <- methods::getClass("VisiumV2", where = seurat)
-  # As Seurat's reader has it, which until version 5.4 let x run down the picture.
-  horizontal <- ORIENTATION %in% methods::slotNames(class)
+  # As Seurat reads and draws it: until version 5.4 x runs down the picture, also where the slot is there already.
+  horizontal <- ORIENTATION %in% methods::slotNames(class) && utils::packageVersion("Seurat") >= "5.4"
   xy <- if (horizontal) 1:2 else 2:1
   table <- data.frame(x = places[, xy[1L]], y = places[, xy[2L]], cell = rownames(places))
   centroids <- SeuratObject::CreateCentroids(table, radius = spot)

@@ -28,11 +28,15 @@ pictures_under <- function(object, image, coordinates, xy, section, histology, c
     return(found)
   }
   if (isTRUE(histology)) {
-    named <- if (by_hand) "places given by hand, which are in no picture" else "no picture of these cells"
-    wanted <- "an image of class VisiumV1 or VisiumV2 that shows them"
-    sigel_abort("histology", named, wanted, "Read the section by `ReadSection()`, or leave it out.", call)
+    refuse_without_picture(by_hand, call)
   }
   NULL
+}
+
+refuse_without_picture <- function(by_hand, call) {
+  found <- if (by_hand) "places given by hand, which are in no picture" else "no picture of these cells"
+  wanted <- "an image of class VisiumV1 or VisiumV2 that shows them"
+  sigel_abort("histology", found, wanted, "Read the section by `ReadSection()`, or leave it out.", call)
 }
 
 check_histology <- function(histology, call) {
@@ -59,8 +63,7 @@ picture_of <- function(object, names, cells) {
 under_spots <- function(image, xy, histology, call) {
   picture <- methods::slot(image, "image")
   factors <- methods::slot(image, "scale.factors")
-  # Seurat keeps the small picture, and with it this scale.
-  scale <- as.double(factors[["lowres"]] %||% NA_real_)
+  scale <- scale_of(picture, factors)
   if (length(dim(picture)) < 2L || !isTRUE(scale > 0) || !lies_within(xy, picture, scale, histology, call)) {
     return(NULL)
   }
@@ -70,6 +73,14 @@ under_spots <- function(image, xy, histology, call) {
   if (isTRUE(histology) || leaves_room) {
     c(cropped(picture, scale, xy, distance), list(diameter = width_of(told) * distance))
   }
+}
+
+# Pixels of a picture for one of its full size. Seurat keeps the small picture, where it is not told to read the large
+# one, and either beside the scales of both; Space Ranger's small one is at most 600 pixels wide and high.
+scale_of <- function(picture, factors) {
+  scale <- as.double(factors[["lowres"]] %||% NA_real_)
+  large <- as.double(factors[["hires"]] %||% NA_real_)
+  if (any(dim(picture)[1:2] > 600L) && isTRUE(large > scale)) large else scale
 }
 
 # Diameter of a spot, of the distance of neighbours: Seurat's own readers store another number under its name.
@@ -174,6 +185,10 @@ picture_layers <- function(under) {
 # The picture under images of one section, or NULL; `centres` are those of the pixels, in the unit of its places.
 picture_under_images <- function(object, image, coordinates, centres, histology, call) {
   images <- image %||% SeuratObject::Images(object)
+  by_hand <- !is.null(coordinates)
+  if (isTRUE(histology) && (by_hand || !length(images))) {
+    refuse_without_picture(by_hand, call)
+  }
   if (isTRUE(histology) && length(images) > 1L) {
     found <- sprintf("images of %d sections", length(images))
     sigel_abort("histology", found, "those of one", sprintf("Use `image = \"%s\"`.", images[1L]), call)

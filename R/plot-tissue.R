@@ -35,7 +35,7 @@ sections_side_by_side <- function(places, section, under = NULL) {
     table$x[rows] <- (table$x[rows] - middle[1L]) / unit[part]
     table$y[rows] <- (table$y[rows] - middle[2L]) / unit[part]
     lattice <- places$lattice[rows, , drop = FALSE]
-    corners[[part]] <- if (!is.null(under)) {
+    shape <- if (!is.null(under)) {
       if (!is.null(under[[part]])) {
         under[[part]] <- moved(under[[part]], middle, unit[part])
       }
@@ -44,6 +44,9 @@ sections_side_by_side <- function(places, section, under = NULL) {
       cbind(spot = rep(rows, each = nrow(discs) / length(rows)), discs, section = names(parts)[part])
     } else if (!is.null(places$lattice)) {
       spot_corners(table[rows, ], lattice, rows)
+    }
+    if (!is.null(shape)) {
+      corners[[part]] <- shape
     }
   }
   known <- !any(vapply(corners, is.null, logical(1L)))

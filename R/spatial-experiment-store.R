@@ -28,12 +28,40 @@ store_in <- function(object, before, code, call = rlang::caller_env()) {
       object <- bioc("SingleCellExperiment", "altExp<-")(object, name, value = imputed)
     }
   }
+  methods::slot(view, "commands") <- as_typed(view, before, call)
   for (part in c("misc", "commands", "tools")) {
     kept[[part]] <- methods::slot(view, part)
   }
   metadata <- bioc("S4Vectors", "metadata")(object)
   metadata <- c(metadata[!names(metadata) %in% KEPT], stats::setNames(list(kept), KEPT))
   bioc("S4Vectors", "metadata<-")(object, value = metadata)
+}
+
+# The commands of a view: those that are new with the call that the user wrote, in whose frame they were made, as what a
+# verb logs is the call of it on the view.
+as_typed <- function(view, before, call) {
+  commands <- methods::slot(view, "commands")
+  for (name in changed(methods::slot(before, "commands"), commands)) {
+    if (!is.null(commands[[name]])) {
+      methods::slot(commands[[name]], "call.string") <- text_of_call(call)
+    }
+  }
+  commands
+}
+
+text_of_call <- function(frame) {
+  asked <- rlang::frame_call(frame)
+  # The generic, not its method.
+  asked[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(asked)))
+  # Objects and tables that do.call() put into the call would fill pages: they go by the names of their arguments.
+  formal <- names(formals(rlang::frame_fn(frame)))
+  for (k in seq_along(asked)[-1L]) {
+    if (!is.language(asked[[k]]) && utils::object.size(asked[[k]]) > 1e4) {
+      named <- rlang::names2(asked)[k]
+      asked[[k]] <- as.name(if (nzchar(named)) named else formal[min(k - 1L, length(formal))])
+    }
+  }
+  paste(trimws(deparse(asked, 500L)), collapse = " ")
 }
 
 # Names of what is new in a list or not what it was, and of what has gone.

@@ -55,34 +55,32 @@ in_words_of_object <- function(text) {
   text
 }
 
-# An experiment without places where a section is wanted: the same function takes its counts with a table of places.
+# An experiment without places where a section is wanted: the line that makes a SpatialExperiment of it, which the call
+# of the user then takes as it is. One on its counts would be another: it knows no columns by name.
 refuse_experiment <- function(object, call) {
   columns <- colnames(bioc("SummarizedExperiment", "colData")(object))
+  found <- sprintf("%s, which does not hold the place of a cell", describe(object))
+  sigel_abort(
+    "object",
+    found,
+    "a SpatialExperiment, or counts with coordinates",
+    line_with_places(columns),
+    call
+  )
+}
+
+# `columns`: names of those of the cells.
+line_with_places <- function(columns) {
   pair <- Find(function(pair) all(pair %in% columns), XY)
   places <- if (is.null(pair)) {
-    "places"
+    "spatialCoords = as.matrix(places[colnames(object), c(\"x\", \"y\")])"
   } else {
-    sprintf("as.data.frame(colData(object)[c(%s)])", toString(dQuote(pair, FALSE)))
+    sprintf("spatialCoordsNames = c(%s)", toString(dQuote(pair, FALSE)))
   }
-  counts <- if (methods::is(object, "SingleCellExperiment")) "counts(object)" else "assay(object)"
-  fix <- sprintf("Give the places, too: `%s`.", with_places(call, counts, places))
+  parts <- "assays = assays(object), rowData = rowData(object), colData = colData(object)"
+  fix <- sprintf("Give the places: `object <- SpatialExperiment::SpatialExperiment(%s, %s)`.", parts, places)
   if (is.null(pair)) {
     fix <- paste(fix, "`places`: a data frame with columns x and y, and the cells as row names.")
   }
-  found <- sprintf("%s, which does not hold the place of a cell", describe(object))
-  sigel_abort("object", found, "a SpatialExperiment, or counts with coordinates", fix, call)
-}
-
-# The call whose frame is `call`, of `counts` in place of the object and with `places`.
-with_places <- function(call, counts, places) {
-  asked <- rlang::frame_call(call)
-  verb <- sub("[.].*", "", rlang::call_name(asked) %||% "RunSIGEL")
-  others <- as.list(asked)[-1L]
-  at <- match("object", rlang::names2(others), nomatch = 1L)
-  others <- vapply(others[-at], function(x) paste(deparse(x, 500L), collapse = " "), "")
-  named <- nzchar(rlang::names2(others))
-  others[named] <- paste(names(others)[named], "=", others[named])
-  # An object that was put into the call by do.call() would fill pages.
-  others <- others[nchar(others) < 200L]
-  sprintf("%s(%s)", verb, toString(c(counts, others, paste("coordinates =", places))))
+  fix
 }

@@ -43,15 +43,20 @@ carry_over_network() {
 in_tree() { chroot "$tree" /usr/bin/env -i HOME=/tmp PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 LC_ALL=C.UTF-8 "$@"; }
 
 install_packages() {
-  local wanted mark
+  local wanted mark often=once
   mapfile -t wanted < <(read_list "$ROOT/tools/apt-packages-seurat5.txt")
   mark=$(fingerprint "${wanted[@]}")
-  [ "$(cat "$tree/.sigel-packages" 2>/dev/null)" != "$mark" ] || return 0
-  say "Installing R and Seurat into the tree of $suite (once, about two minutes)"
+  # What is newest in the unstable suite changes by the day.
+  [ "$suite" != sid ] || often="once a day"
+  if [ "$(cat "$tree/.sigel-packages" 2>/dev/null)" = "$mark" ]; then
+    [ "$suite" = sid ] && [ -z "$(find "$tree/.sigel-packages" -mtime -1)" ] || return 0
+  fi
+  say "Installing R and Seurat into the tree of $suite ($often, about two minutes)"
   carry_over_network
   in_tree DEBIAN_FRONTEND=noninteractive bash -c 'set -e
     dpkg --configure -a
     apt-get update -q
+    apt-get dist-upgrade -y -q --no-install-recommends -o Dpkg::Options::=--force-confold
     apt-get install -y -q --no-install-recommends "$@"
     apt-get clean' _ "${wanted[@]}" >"$tree/tmp/apt.log" 2>&1 || {
     tail -n 20 "$tree/tmp/apt.log" >&2

@@ -36,3 +36,26 @@ test_that("an object without results says that, and what is no object is refused
   expect_equal(nrow(SigelProvenance(small_section())), 0)
   expect_refused(SigelProvenance(1:3), "object", "a Seurat object")
 })
+
+test_that("what is stored of a view has the call that the user wrote", {
+  skip_if_no_engine()
+  as_typed <- getFromNamespace("as_typed", "sigel")
+  section <- FindSpatialGenes(small_section(), score = FALSE, verbose = FALSE)
+  # A verb as it is on a SpatialExperiment, here with a Seurat object that is its own view.
+  Verb <- function(object, ...) UseMethod("Verb")
+  on_section <- function(object, reference, ...) {
+    stored(object, SelectSpatialGenes(object, ...))
+  }
+  stored <- function(before, view, call = rlang::caller_env()) {
+    view@commands <- as_typed(view, before, call)
+    view
+  }
+  assign("Verb.Seurat", on_section)
+  calls <- function(object) SigelProvenance(object)$call
+  half <- 0.5
+  done <- Verb(section, share = half, verbose = FALSE)
+  expect_equal(calls(done), c(calls(section), "Verb(section, share = half, verbose = FALSE)"))
+  # One that is made again, by a call that holds the objects themselves.
+  again <- do.call(Verb, list(done, done, share = 0.25, verbose = FALSE))
+  expect_equal(calls(again), c(calls(section), "Verb(object, reference, share = 0.25, verbose = FALSE)"))
+})

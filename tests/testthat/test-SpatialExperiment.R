@@ -48,6 +48,10 @@ test_that("a run leaves what it leaves in a Seurat object, where users of the cl
   expect_equal(results[c("features", "posterior", "params")], misc[c("features", "posterior", "params")])
   expect_identical(results$assay, "counts")
   expect_named(kept_in(object)$commands, "RunSIGEL.counts")
+  expect_match(
+    SigelProvenance(object)$call,
+    "^RunSIGEL\\(as_experiment\\(grouped_section\\(\\)\\), n.dims = 8,"
+  )
   expect_identical(bioc("assay")(object), counts_of(expected))
 })
 
@@ -58,6 +62,11 @@ test_that("tests and groups of genes are those of a Seurat object", {
   object <- FindSpatialGenes(grouped_experiment(), verbose = FALSE)
   expect_equal(SpatialGenes(object), SpatialGenes(expected))
   expect_equal(row_columns(object), feature_columns(expected))
+  expect_match(
+    SigelProvenance(object)$call[2],
+    "FindSpatialGenes(grouped_experiment(), verbose = FALSE)",
+    fixed = TRUE
+  )
 
   expected <- FindGeneGroups(expected, n.groups = 3, reduction.name = "few")
   object <- FindGeneGroups(object, n.groups = 3, reduction.name = "few")
@@ -417,14 +426,19 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
     RunSIGEL(cells),
     "object",
     "SingleCellExperiment",
-    "`RunSIGEL(counts(object), coordinates = as.data.frame(colData(object)[c(\"array_col\", \"array_row\")]))`",
+    "`object <- SpatialExperiment::SpatialExperiment(assays = assays(object), ",
+    "spatialCoordsNames = c(\"array_col\", \"array_row\"))`",
     object = cells
   )
-  expect_refused(
-    FindSpatialGenes(cells, n.nulls = 2),
-    "object",
-    "`FindSpatialGenes(counts(object), n.nulls = 2, coordinates = "
+  # As that line says.
+  made <- spatial("SpatialExperiment")(
+    assays = bioc("assays")(cells),
+    rowData = bioc("rowData")(cells),
+    colData = bioc("colData")(cells),
+    spatialCoordsNames = c("array_col", "array_row")
   )
+  tested <- FindSpatialGenes(made, score = FALSE, verbose = FALSE)
+  expect_gt(nrow(SpatialGenes(tested)), 0)
   expect_refused(RunSIGEL(list(object, object)), "object", "`section = \"sample_id\"`")
   expect_refused(GeneGroups(cells), "object", "a SpatialExperiment")
   expect_refused(
@@ -435,6 +449,25 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
   twice <- both(object, object)
   expect_refused(ImputeGenes(object, twice), "reference", "`colnames(reference) <- paste(")
   expect_refused(LabelSpatialDomains(object, twice), "reference", "`colnames(reference) <- paste(")
+})
+
+test_that("an experiment without places is told how to get them, by those that its columns hold", {
+  line <- getFromNamespace("line_with_places", "sigel")
+  expect_match(
+    line(c("region", "y", "x")),
+    "colData = colData(object), spatialCoordsNames = c(\"x\", \"y\"))`.",
+    fixed = TRUE
+  )
+  without <- line("region")
+  expect_match(
+    without,
+    "spatialCoords = as.matrix(places[colnames(object), c(\"x\", \"y\")]))`. `places`: a",
+    fixed = TRUE
+  )
+  # They are code.
+  for (text in c(line(c("x", "y")), without)) {
+    expect_type(str2lang(regmatches(text, regexpr("object <- [^`]+", text))), "language")
+  }
 })
 
 test_that("spots beside the tissue take no part, and columns of any kind are kept", {

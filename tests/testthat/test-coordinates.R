@@ -196,6 +196,8 @@ test_that("which way the x of a VisiumV2 runs is looked up in it", {
   expect_equal(image_table(says("horizontal", c("x", "y")))[rownames(frame), ], frame)
   expect_equal(image_table(says("vertical", c("y", "x")))[rownames(frame), ], frame)
   expect_equal(image_table(says(character(), c("y", "x")))[rownames(frame), ], frame)
+  # Saved before the class had the slot.
+  expect_equal(image_table(says(NULL, c("y", "x")))[rownames(frame), ], frame)
 })
 
 test_that("several images, unknown images and cells off the image are refused with the fix", {

@@ -144,6 +144,13 @@ test_that("pixels of a lattice in other units are as large", {
   pixels <- places(both, factor(rep(c("a", "b"), each = 81)))$pixels
   extent <- vapply(split(pixels$x, pixels$section), function(x) diff(range(x)), 0)
   expect_equal(unname(extent), c(9, 9))
+  # Where one section has none, all are dots, be it the first or the last.
+  flat <- cbind(0, seq_len(81))
+  for (lattice in list(rbind(at, flat), rbind(flat, at))) {
+    expect_null(
+      places(list(coordinates = both$coordinates, lattice = lattice), factor(rep(1:2, each = 81)))$pixels
+    )
+  }
   # Unknown is the spacing of spots that lie on one place, or alone.
   spacing <- getFromNamespace("spot_spacing", "sigel")
   expect_equal(spacing(xy), 100)

@@ -121,6 +121,31 @@ test_that("a picture is left out where it was drawn from the spots, does not fit
   expect_refused(draw(cells, histology = TRUE), "histology", "VisiumV1 or VisiumV2")
 })
 
+test_that("Space Ranger's large picture lies under spots by its own scale", {
+  skip_if_no_engine()
+  skip_without("Seurat")
+  skip_without("ggplot2")
+  object <- with_picture(regions_section(), 60L)
+  small <- object@images$section
+  large <- small
+  twice <- function(n) rep(seq_len(n), each = 2L)
+  size <- dim(small@image)
+  large@image <- small@image[twice(size[1L]), twice(size[2L]), ]
+  large@scale.factors$hires <- 2 * small@scale.factors$lowres
+  expect_gt(max(dim(large@image)), 600)
+  object@images$section <- large
+  plot <- SpatialDomainPlot(object, "region")
+  discs <- plot$layers[[length(plot$layers)]]$data
+  middle <- function(name) vapply(split(discs[[name]], discs$spot), mean, 0)
+  grey <- grey_at(pictures(plot)[[1L]], middle("x"), middle("y"))
+  expect_identical(unname(which(grey < 160)), 60L)
+  # The small picture, beside the same scales.
+  large@image <- small@image
+  object@images$section <- large
+  same <- SpatialDomainPlot(object, "region")
+  expect_equal(pictures(same)[[1L]]$geom_params$xmin, pictures(plot)[[1L]]$geom_params$xmin, tolerance = 0.02)
+})
+
 test_that("each section has its own picture", {
   skip_if_no_engine()
   skip_without("Seurat")
@@ -157,6 +182,18 @@ test_that("pictures of genes and of imputed genes have it under them where it is
   section <- with_picture(regions_section(), 60L)
   gene <- rownames(section)[1L]
   expect_length(pictures(GeneImagePlot(section, gene)), 0L)
+  # Where there is none, that is said.
+  by_hand <- function(object) GeneImagePlot(object, gene, coordinates = spot_table(section), histology = TRUE)
+  expect_refused(by_hand(section), "histology", "given by hand")
+  bare <- section
+  bare[["section"]] <- NULL
+  expect_refused(by_hand(bare), "histology", "given by hand", "`ReadSection()`")
+  under <- getFromNamespace("picture_under_images", "sigel")
+  expect_refused(
+    under(bare, NULL, NULL, cbind(1:2, 1:2), TRUE, rlang::current_env()),
+    "histology",
+    "no picture"
+  )
   plot <- GeneImagePlot(section, rownames(section)[1:2], histology = TRUE)
   expect_length(pictures(plot), 1L)
   discs <- plot$layers[[3L]]$data
