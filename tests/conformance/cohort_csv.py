@@ -43,7 +43,9 @@ def main(settings_file: str, folder: str) -> None:
     for name, (given, options) in questions.items():
         found = sigel.tl.gene_interactions(given, **options, **common)
         save(name, found.rename_axis("row"))
-        save(f"{name}_attrs", pd.DataFrame([found.attrs]))
+        # The call is that of its door.
+        about = {key: value for key, value in found.attrs.items() if key != "provenance"}
+        save(f"{name}_attrs", pd.DataFrame([about]))
     save("joined", sigel.tl.disease_genes(joined, "condition", section_key="donor", **common))
 
 
