@@ -213,7 +213,7 @@ def test_the_choice_is_written_as_it_is_returned(selected, tissue):
     np.testing.assert_array_equal(adata.var["sigel_weight"], table["weight"])
     assert set(adata.var) - set(tissue.var) == {"sigel_selected", "sigel_weight"}
     assert not set(adata.obs) - set(tissue.obs)
-    assert not adata.uns
+    assert set(adata.uns) == {"sigel_calls"}
 
 
 def test_permuted_genes_of_an_object_give_the_same_choice(tissue):

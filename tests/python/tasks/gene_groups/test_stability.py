@@ -117,7 +117,9 @@ def test_both_doors_give_the_same(fitted):
     )
     table = pd.DataFrame({name: found[name] for name in wanted.columns})
     pd.testing.assert_frame_equal(table, wanted, check_dtype=False)
-    assert {name: found[name] for name in wanted.attrs} == wanted.attrs
+    # The call in a table is its door's own.
+    about = {name: value for name, value in wanted.attrs.items() if name != "provenance"}
+    assert {name: found[name] for name in about} == about
     assert {stage for stage, *_ in steps} == {"stability"}
     assert steps[-1][1:3] == (1, 1)
     assert any("eigenimages" in text for *_, text in steps)
