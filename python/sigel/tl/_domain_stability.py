@@ -60,7 +60,8 @@ def domain_stability(
         with the present domains; `attrs["ari_by_seed"]`, `attrs["seeds"]`.
 
         Also writes `uns["sigel"]["domains"]["stability"]` (these as arrays) and
-        `obs["sigel_domain_stability"]`: the share of seeds in which a spot keeps its domain.
+        `obs["sigel_domain_stability"]`: the share of seeds in which a spot keeps its domain; and the call
+        into `uns["sigel_calls"]`.
 
     Raises
     ------

@@ -106,6 +106,7 @@ def domains(
           `(n_obs, n_components)`
         - `uns["sigel"]["domains"]`: `method`, `n_domains`, `window` (spots that describe a spot there),
           `genes`, `refined`, `n_changed`, `number` (with `n_domains=None`), settings, provenance
+        - `uns["sigel_calls"]`: the call, as in `sigel.tl.embed`
 
     Raises
     ------

@@ -98,6 +98,7 @@ def embed(
         - `uns["sigel"]`: `params`, `layer` (empty: `X`), `spatial_key`, `section_key` (empty: one section),
           `provenance`, `history`, `raster`, `bic`,
           `group_names` (of the columns of the posterior)
+        - `uns["sigel_calls"]`: a line of JSON for the last call of each verb and key, to make it again
 
         Of several sections also, for a section called A:
 

@@ -79,7 +79,7 @@ def select_genes(
         One row for each of `var_names`, in their order: `group`, `group_rank` (1 is the most spatial of its
         group), `rank`, `effect`, `selected`, `weight` (0 where not selected).
 
-        Also writes `var["sigel_selected"]` and `var["sigel_weight"]`.
+        Also writes `var["sigel_selected"]` and `var["sigel_weight"]`, and the call into `uns["sigel_calls"]`.
 
     Raises
     ------

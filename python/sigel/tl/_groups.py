@@ -69,8 +69,9 @@ def gene_groups(
         genes; 1: all alike), `typical` (the five genes nearest to the mean, comma-joined).
 
         With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
-        `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded) and
-        `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and the `tree` of groups of
+        `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded), the call into
+        `uns["sigel_calls"]`, and `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and the
+        `tree` of groups of
         groups: `joined`, the two groups that join at each step, those of step s being group K + s from
         then on, and `height`, how unlike they are. Genes without a pattern are the group `"no pattern"`,
         the last of the table and of the posterior's columns, and none of the number.
@@ -267,7 +268,8 @@ def group_stability(
         most similar group, 0 to 1), `lowest` (its minimum). `attrs["ari"]`: mean adjusted Rand index over
         all genes; `attrs["ari_by_seed"]`, `attrs["seeds"]`.
 
-        Also writes `uns["sigel"]["stability"]`: these columns as arrays, `ari` and `seeds`.
+        Also writes `uns["sigel"]["stability"]`: these columns as arrays, `ari` and `seeds`; and the call into
+        `uns["sigel_calls"]`.
 
     Raises
     ------

@@ -117,6 +117,7 @@ def impute(
         - `uns["sigel_imputation"]`: `method`, `n_shared`, `target_sum`, `spearman` (of expected and achieved
           correlation, cross-validated), `converged`, tables `shared`, `weights`, `coverage`, `left_out`
           and `history`, `params`, `provenance`
+        - `uns["sigel_calls"]`: the call, as in `sigel.tl.embed`
 
         Genes are in the order of `genes`, or of the reference; with rounds, the most predictable come first,
         and with `round_size` the others are in `left_out`. Cells without counts get each gene's mean and its

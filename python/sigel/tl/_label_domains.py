@@ -101,6 +101,7 @@ def label_domains(
           float32 `(n_obs, n_components)`
         - `uns["sigel"]["domains"]`: `method` (`"reference"`), `column`, `n_domains` (labels given),
           `n_labelled` (spots that taught), `window`, `genes`, settings, provenance
+        - `uns["sigel_calls"]`: the call, as in `sigel.tl.embed`
 
     Raises
     ------

@@ -83,9 +83,14 @@ def _written(verb: str, result: Any, given: Mapping[str, Any]) -> list[AnnData]:
     """Objects that hold the result."""
     if verb == "impute":
         return _objects(result)
-    if verb not in WRITING:
+    if verb not in WRITING or (verb == "gene_groups" and _asks_alone(given)):
         return []
     return _objects(next(iter(given.values())))
+
+
+def _asks_alone(given: Mapping[str, Any]) -> bool:
+    """Whether groups are described as they are."""
+    return given["n_groups"] is None and given["resolution"] is None
 
 
 def _objects(first: Any) -> list[Any]:

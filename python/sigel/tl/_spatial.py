@@ -103,7 +103,7 @@ def spatial_genes(
         - `status`: `"tested"`, or why there is no answer (NaN in the other columns)
 
         Written into the object, too: `var["sigel_spatial_score"]`, `..._effect`, `..._pval`,
-        `..._log_pval`, `..._qval`, `..._rank`, `..._status`.
+        `..._log_pval`, `..._qval`, `..._rank`, `..._status`; and the call into `uns["sigel_calls"]`.
 
     Raises
     ------

@@ -77,6 +77,15 @@ def test_a_table_says_it_and_leaves_the_object_alone(adata):
     pd.testing.assert_frame_equal(again(made["call"], adata=adata), table)
 
 
+def test_groups_that_are_described_as_they_are_keep_their_record(adata):
+    sigel.tl.gene_groups(adata)
+    assert set(calls(adata)) == {("embed", "sigel")}
+    sigel.tl.gene_groups(adata, n_groups=2)
+    assert calls(adata)["gene_groups", "sigel"]["call"] == "sigel.tl.gene_groups(adata, n_groups=2)"
+    sigel.tl.gene_groups(adata)
+    assert calls(adata)["gene_groups", "sigel"]["call"] == "sigel.tl.gene_groups(adata, n_groups=2)"
+
+
 def test_the_last_call_of_a_verb_and_key_stays(adata):
     for score in (True, False):
         sigel.tl.spatial_genes(adata, score=score, **QUIET)
