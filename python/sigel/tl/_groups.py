@@ -70,11 +70,10 @@ def gene_groups(
 
         With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
         `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded), the call into
-        `uns["sigel_calls"]`, and `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and the
-        `tree` of groups of
-        groups: `joined`, the two groups that join at each step, those of step s being group K + s from
-        then on, and `height`, how unlike they are. Genes without a pattern are the group `"no pattern"`,
-        the last of the table and of the posterior's columns, and none of the number.
+        `uns["sigel_calls"]`, and `uns["sigel"]["groups"]`: how they were made, BIC by number of groups, and
+        the `tree` of groups of groups: `joined`, the two groups that join at each step, those of step s being
+        group K + s from then on, and `height`, how unlike they are. Genes without a pattern are the group
+        `"no pattern"`, the last of the table and of the posterior's columns, and none of the number.
 
     Raises
     ------
