@@ -22,10 +22,10 @@ setup: ## Install what is missing: system packages, .venv, .rlib with reticulate
 demo: setup ## Run the main job through R on a simulated section, or on yours: make demo DATA=file.h5ad
 	@. tools/env.sh && Rscript tools/demo.R $(if $(DATA),"$(DATA)")
 
-test: setup ## Run everything that must hold: lint, types, both suites, R CMD check, Seurat 5, lowest versions
+test: setup ## Run everything that must hold: lint, types, both suites, R CMD check, Seurat 5
 	@bash tools/check.sh
 
-test-quick: setup ## The same without R CMD check, the Seurat 5 leg and the lowest versions
+test-quick: setup ## The same without R CMD check and the Seurat 5 leg
 	@bash tools/check.sh quick
 
 test-lowest: setup ## Test the lowest versions of the Python packages that are allowed
@@ -34,8 +34,9 @@ test-lowest: setup ## Test the lowest versions of the Python packages that are a
 test-newest: setup ## Run the R suite with the newest Seurat, that of Debian's unstable suite
 	@bash tools/seurat5.sh newest
 
-test-nightly: setup ## Run what takes long and says nothing of a user's results: small calls of every benchmark
+test-nightly: setup ## Run what takes long: small calls of every benchmark, and the lowest versions that are allowed
 	@. tools/env.sh && python -m pytest -n 2 -m nightly
+	@bash tools/lowest.sh
 
 test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2

@@ -178,6 +178,7 @@ print(json.dumps({"seconds": 2.0}))
 """
 
 
+@pytest.mark.nightly
 def test_a_peer_gets_the_pseudobulks_and_what_it_leaves_untested_has_p_one(levels, monkeypatch, tmp_path):
     from benchmarks.cohorts.rows import answered
     from benchmarks.harness.job import Job

@@ -56,6 +56,7 @@ def test_what_is_judged_is_the_chosen_setting_on_the_tissue_left_out():
     assert of_a[0]["mean where chosen"] == pytest.approx(0.4)
 
 
+@pytest.mark.nightly
 def test_every_candidate_of_the_package_answers_as_the_package_does():
     from benchmarks.domains.candidates import OWN, SHIPPED, own_answers
     from benchmarks.domains.inputs import Given

@@ -250,6 +250,7 @@ def test_agreement_leaves_out_spots_without_label_and_knows_no_names():
 # --- processes -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_process_of_its_own_finds_the_same(tissue, tmp_path):
     from benchmarks.domains.stages import apply, hand_over
 
@@ -271,6 +272,7 @@ def test_of_slow_methods_the_first_seeds_are_enough(tissue, tmp_path):
     assert len(all_) == 3
 
 
+@pytest.mark.nightly
 def test_a_method_that_fails_says_why(tissue, tmp_path):
     from benchmarks.domains.stages import MORAN, apply, hand_over
 

@@ -212,6 +212,7 @@ def runnable():
     return [*BASELINES, AUTO]
 
 
+@pytest.mark.nightly
 def test_no_method_sees_the_counts_that_are_held_out(split, runnable):
     from benchmarks.imputation.folds import fold_of
     from benchmarks.imputation.stages import METHODS
@@ -302,6 +303,7 @@ def test_means_of_the_nearest_leave_the_cell_itself_out_where_asked():
     assert abs(noise) < 0.15
 
 
+@pytest.mark.nightly
 def test_a_process_of_its_own_finds_the_same(split, tmp_path):
     from benchmarks.imputation.stages import apply, hand_over
 

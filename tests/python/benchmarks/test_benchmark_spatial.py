@@ -261,6 +261,7 @@ def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch):
     assert spatial_stages.why_not("Moran's I") is None
 
 
+@pytest.mark.nightly
 def test_a_process_of_its_own_finds_the_same(tissue):
     from benchmarks.spatial_genes.stages import apply
 
@@ -269,6 +270,7 @@ def test_a_process_of_its_own_finds_the_same(tissue):
     assert there.peak_gb >= there.before_gb > 0
 
 
+@pytest.mark.nightly
 def test_a_method_that_fails_says_why(tissue):
     from benchmarks.spatial_genes.stages import apply
 

@@ -93,6 +93,7 @@ def test_a_run_by_another_engine_than_the_one_asked_for_is_refused(monkeypatch, 
         list(against.paired(tmp_path, "embed", 1))
 
 
+@pytest.mark.nightly
 def test_a_verb_runs_by_the_engine_of_the_checkout_and_leaves_nothing_in_it(tmp_path):
     """Another checkout: this engine's files under another folder."""
     from benchmarks.harness.large_sections import write_section
@@ -111,6 +112,7 @@ def test_a_verb_runs_by_the_engine_of_the_checkout_and_leaves_nothing_in_it(tmp_
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.nightly
 def test_a_folder_without_an_engine_is_refused(tmp_path):
     command = [sys.executable, "-m", "benchmarks.speed.against", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -437,6 +437,7 @@ def test_patches_are_counted_as_the_engine_cuts_them(section):
         )
 
 
+@pytest.mark.nightly
 def test_a_stage_is_measured_without_the_memory_of_its_parent(section, tmp_path):
     from benchmarks.harness.processes import memory_gb
     from benchmarks.speed.stages import measure

@@ -57,8 +57,8 @@ def test_scanpy_draws_domains_on_the_tissue_and_over_its_picture(scanpy, read):
     assert len(ax.images) == 1
 
 
-# Scanpy's own way to weigh neighbours is compiled first, which takes longer than all the rest.
-METHODS = ["gauss", pytest.param("umap", marks=pytest.mark.nightly)]
+# What weighs neighbours and lays them out is compiled first, which takes longer than all the rest.
+METHODS = [pytest.param(name, marks=pytest.mark.nightly) for name in ("gauss", "umap")]
 
 
 @pytest.mark.parametrize("method", METHODS)
