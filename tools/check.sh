@@ -43,7 +43,7 @@ side_by_side() {
   (
     summary=() failures=0
     "$2"
-    printf '%s\n' "${summary[@]}" >"$work/summary"
+    [ "${#summary[@]}" = 0 ] || printf '%s\n' "${summary[@]}" >"$work/summary"
     exit "$failures"
   ) >"$work/beside.log" 2>&1 </dev/null &
   beside=$!
