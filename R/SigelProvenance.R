@@ -30,22 +30,8 @@ SigelProvenance <- function(object) {
   time <- vapply(commands, function(command) as.double(command@time.stamp), double(1L))
   commands <- commands[order(time)]
   records <- lapply(commands, record_of, object = object)
-  of <- function(name, kind) {
-    vapply(
-      records,
-      function(record) methods::as(record[[name]] %||% NA, kind),
-      methods::as(NA, kind),
-      USE.NAMES = FALSE
-    )
-  }
-  param <- function(name, kind) {
-    vapply(
-      commands,
-      function(command) methods::as(command@params[[name]] %||% NA, kind),
-      methods::as(NA, kind),
-      USE.NAMES = FALSE
-    )
-  }
+  params <- lapply(commands, methods::slot, "params")
+  device <- values_of(records, "device", "character")
   table <- data.frame(
     result = vapply(commands, verb_of, "", USE.NAMES = FALSE),
     call = vapply(
@@ -56,20 +42,22 @@ SigelProvenance <- function(object) {
     ),
     finished = as.POSIXct(sort(time), origin = "1970-01-01"),
     assay = vapply(commands, function(command) command@assay.used %||% NA_character_, "", USE.NAMES = FALSE),
-    sigel = param("sigel", "character"),
-    seed = param("seed.use", "numeric"),
+    sigel = values_of(params, "sigel", "character"),
+    seed = values_of(params, "seed.use", "numeric"),
     # What "auto" stood for is the engine's to say.
-    device = ifelse(
-      is.na(of("device", "character")),
-      param("device", "character"),
-      of("device", "character")
-    ),
-    data.hash = of("data_hash", "character"),
-    wall.time = of("wall_time", "numeric"),
+    device = ifelse(is.na(device), values_of(params, "device", "character"), device),
+    data.hash = values_of(records, "data_hash", "character"),
+    wall.time = values_of(records, "wall_time", "numeric"),
     row.names = NULL
   )
   attr(table, "versions") <- Filter(length, stats::setNames(records, table$result))
   table
+}
+
+# One value of each of some lists, by its name; NA where a list has none.
+values_of <- function(lists, name, kind) {
+  nothing <- methods::as(NA, kind)
+  vapply(lists, function(one) methods::as(one[[name]] %||% nothing, kind), nothing, USE.NAMES = FALSE)
 }
 
 # Verbs that change an object leave their log in it; here with the version of the package beside the arguments.

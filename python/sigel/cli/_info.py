@@ -57,12 +57,6 @@ def info(
             lines = [*map(str, described), *(in_lines(past) if past else [])]
             sys.stdout.write("\n".join(lines) + "\n")
         sections = [plain(dataclasses.asdict(one)) for one in described]
-        found.append(
-            {
-                "input": str(path),
-                "sections": sections,
-                **(past or NO_HISTORY),
-            }
-        )
+        found.append({"input": str(path), "sections": sections, **(past or NO_HISTORY)})
     if json:
         sys.stdout.write(as_json(found))

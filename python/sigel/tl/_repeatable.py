@@ -54,11 +54,13 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
         given.apply_defaults()
         # What took long to make is not lost for what is said of it.
         try:
-            record = record_of(verb, given.arguments, began)
-            if isinstance(result, pd.DataFrame):
-                result.attrs["provenance"] = record
-            for adata in _written(verb.__name__, result, given.arguments):
-                _keep(adata, record)
+            written = _written(verb.__name__, result, given.arguments)
+            if written or isinstance(result, pd.DataFrame):  # a file has its record from who wrote it
+                record = record_of(verb, given.arguments, began)
+                if isinstance(result, pd.DataFrame):
+                    result.attrs["provenance"] = record
+                for adata in written:
+                    _keep(adata, record)
         except Exception as error:
             warn(f"How this result was made could not be kept ({type(error).__name__}: {error}).")
         return result
