@@ -37,6 +37,8 @@ from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.sections_in_one_space import several
 from benchmarks.representations.tables import agreement, ceiling, stability
+from benchmarks.scale.growth import growth
+from benchmarks.scale.tables import large_data
 from benchmarks.spatial_genes.drawn_patterns import drawn_patterns
 from benchmarks.spatial_genes.tables import spatial
 from benchmarks.speed.tables import speed
@@ -61,6 +63,8 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "clusters": cluster_tables,
     # What the process holds by then would hide the memory of a quick call's fit.
     "speed": speed,
+    "growth": growth,
+    "large_data": large_data,
     "domains": domains,
     "domain_settings": left_out,
     "domain_judges": domain_judges,

@@ -219,7 +219,24 @@ def _of_dask(counts: Any) -> tuple[np.ndarray, _Reader]:
     if len(sizes) == 1 and counts.numblocks[1] > 1:
         raise _by_genes("a dask array in blocks of genes")
     bounds = np.unique(np.append(0, np.cumsum(sizes))).astype(np.int64)
-    return bounds, lambda start, stop: counts[start:stop].compute()
+
+    def read(start: int, stop: int) -> Any:
+        try:
+            return counts[start:stop].compute()
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except (
+            Exception
+        ) as error:  # whatever the work behind a block, or a cluster that lost its workers, says
+            found = f"a dask array whose spots {start} to {stop - 1} could not be computed ({_said(error)})"
+            fix = "See what .compute() of these rows says, and the log of the cluster's scheduler."
+            raise InputError("counts", found, "counts that can be read", fix) from error
+
+    return bounds, read
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:200]
 
 
 def _by_genes(found: str) -> InputError:

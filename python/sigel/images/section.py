@@ -562,4 +562,20 @@ def _check_names(names: np.ndarray, n: int, argument: str) -> None:
 
 
 def _stacked(chunks: list[sparse.csr_matrix]) -> sparse.csr_matrix:
-    return chunks[0] if len(chunks) == 1 else sparse.csr_matrix(sparse.vstack(chunks, format="csr"))
+    """One matrix of all chunks, each of which goes as it is copied: never are two matrices held."""
+    if len(chunks) == 1:
+        return chunks[0]
+    rows, stored = sum(chunk.shape[0] for chunk in chunks), sum(chunk.nnz for chunk in chunks)
+    n_genes, kind = chunks[0].shape[1], np.result_type(*(chunk.dtype for chunk in chunks))
+    wide = np.int32 if max(stored, n_genes) <= np.iinfo(np.int32).max else np.int64
+    data, indices, indptr = np.empty(stored, kind), np.empty(stored, wide), np.zeros(rows + 1, wide)
+    row = at = 0
+    chunks.reverse()
+    while chunks:
+        chunk = chunks.pop()
+        data[at : at + chunk.nnz], indices[at : at + chunk.nnz] = chunk.data, chunk.indices
+        indptr[row + 1 : row + chunk.shape[0] + 1] = chunk.indptr[1:] + wide(at)
+        row, at = row + chunk.shape[0], at + chunk.nnz
+    whole = sparse.csr_matrix((data, indices, indptr), shape=(rows, n_genes))
+    whole.has_canonical_format = True  # as every chunk is
+    return whole

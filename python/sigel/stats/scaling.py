@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float, Float32, Num
 from scipy import sparse
 
 # Columns that vary less have nothing to say; they become zeros.
 LEAST_SPREAD = 1e-6
+# Values whose logarithm is taken at a time: they are of double precision meanwhile.
+_BLOCK = 2**22
 
 
 def log_normalised(
-    counts: Num[sparse.csr_matrix, "cells genes"], library: Num[np.ndarray, " cells"], target_sum: float
+    counts: Num[sparse.csr_matrix, "cells genes"],
+    library: Num[np.ndarray, " cells"],
+    target_sum: float,
+    *,
+    overwrite: bool = False,
 ) -> Float32[sparse.csr_matrix, "cells genes"]:
     """`log1p` of counts scaled to a common library size; cells without counts stay empty.
 
@@ -23,6 +31,8 @@ def log_normalised(
         Library size of each cell, `(n_cells,)`.
     target_sum
         Counts of a cell after scaling.
+    overwrite
+        Whether the counts, float32 then, may become the result, so that there is no second matrix.
 
     Returns
     -------
@@ -34,8 +44,13 @@ def log_normalised(
     `log(1 + s x / l)` for a count x of a cell with library l, s the target sum.
     """
     factor = np.divide(target_sum, library, out=np.zeros(len(library)), where=library > 0)
-    scaled = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
-    scaled.data = np.log1p(scaled.data * np.repeat(factor, np.diff(scaled.indptr))).astype(np.float32)
+    scaled = sparse.csr_matrix(counts, dtype=np.float32, copy=not overwrite)
+    stored = scaled.indptr
+    ends = np.searchsorted(stored, np.arange(_BLOCK, stored[-1], _BLOCK), side="right") - 1
+    edges = np.unique([0, *ends, len(stored) - 1])
+    for first, last in pairwise(edges.tolist()):
+        of = scaled.data[stored[first] : stored[last]]
+        of[:] = np.log1p(of * np.repeat(factor[first:last], np.diff(stored[first : last + 1])))
     return scaled
 
 

@@ -289,6 +289,24 @@ def test_blocks_that_cannot_be_streamed_are_named_with_the_fix(section, sizes, c
     assert not blocks.computed
 
 
+def test_a_block_that_fails_is_told_of_with_its_spots(section):
+    class LostWorker(Exception):
+        pass
+
+    class Failing(Blocks):
+        def compute(self):
+            if self.asked.start >= 40:
+                raise LostWorker("worker 3 died\nand more")
+            return super().compute()
+
+    failing = Failing(section.X, [40, section.n_obs - 40])
+    with pytest.raises(
+        InputError, match=rf"spots 40 to {section.n_obs - 1} .*LostWorker: worker 3 died\)"
+    ) as told:
+        GeneImages.from_arrays(failing, list(section.var_names), section.obsm["spatial"])
+    assert isinstance(told.value.__cause__, LostWorker)
+
+
 if HAS_DASK:  # no dependency: where it is installed its own arrays are read too
 
     @pytest.mark.parametrize("dense", [False, True])
@@ -405,3 +423,20 @@ def test_half_precision_on_disk_is_read(section, tmp_path):
 
 def test_a_chunk_is_64_megabytes():
     assert chunks.CHUNK_VALUES * (4 + 4) == 64 * 2**20
+
+
+def test_chunks_from_disk_make_the_matrix_that_they_came_from(tmp_path):
+    rng = np.random.default_rng(0)
+    matrix = sparse.random_array((3_000, 40), density=0.5, rng=rng, format="csr", dtype=np.float32)
+    matrix.data = np.ceil(5 * matrix.data)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        anndata.io.write_elem(file, "x", sparse.csr_matrix(matrix))
+        stored = SpotRows(anndata.io.sparse_dataset(file["x"]), values=700)
+        loaded = Section(stored, np.array([f"G{i}" for i in range(40)], dtype=object)).in_memory().counts
+    assert loaded.shape == matrix.shape
+    assert (loaded != matrix).nnz == 0
+    assert loaded.indices.dtype == np.int32
+    before = loaded.indices.copy()
+    loaded.has_sorted_indices = False
+    loaded.sort_indices()  # they were in order, as the matrix says of itself
+    assert np.array_equal(loaded.indices, before)

@@ -54,3 +54,25 @@ def test_what_varies_too_little_is_the_same_for_all_z_scores(share, size):
 
 def test_a_vector_of_zeros_stays_one():
     np.testing.assert_array_equal(unit_vectors(np.zeros((2, 3))), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_logarithms_are_taken_block_by_block(monkeypatch, block, overwrite):
+    monkeypatch.setattr(scaling, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(0.7, (30, 9)).astype(np.float32)
+    counts[[0, 12, 29]] = 0
+    given, library = sparse.csr_matrix(counts), counts.sum(axis=1).astype(float)
+    found = scaling.log_normalised(given, library, 100.0, overwrite=overwrite)
+    wanted = np.log1p(counts * np.divide(100.0, library, where=library > 0, out=np.zeros(30))[:, None])
+    assert np.array_equal(found.toarray(), wanted.astype(np.float32))
+    assert np.shares_memory(found.data, given.data) == overwrite
+    if not overwrite:
+        assert np.array_equal(given.toarray(), counts)
+
+
+def test_logarithms_of_no_counts_are_none():
+    found = log_normalised(sparse.csr_matrix((4, 3), dtype=np.float32), np.zeros(4), 10.0)
+    assert found.shape == (4, 3)
+    assert found.nnz == 0

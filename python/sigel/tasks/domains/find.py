@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from sigel.errors import InputError, span
 from sigel.images.section import Section
@@ -23,12 +24,14 @@ from sigel.tasks.domains.inputs import (
     describe,
     measured_genes,
     tissue_of,
+    values_of,
     warn_of_empty,
 )
 from sigel.tasks.domains.methods import cluster
 from sigel.tasks.domains.n_domains import best_number, domain_numbers, warn_of_bounds
 from sigel.tasks.domains.recipe import Recipe
 from sigel.tasks.domains.refinement import refine
+from sigel.tasks.domains.windows import Tissue
 
 
 class Domains(NamedTuple):
@@ -69,11 +72,10 @@ def find_domains(
     """
     check_number(n_domains, section.counts.shape[0])
     recipe = replace(recipe, device=resolve_device(recipe.device))
-    section = counted(section)
-    described = _described(section, recipe, genes, progress)
+    described = describe_section(section, recipe, genes=genes, progress=progress)
     if n_domains is not None:
         return domains_of(described, n_domains, recipe, progress)
-    number = domain_numbers(section, described, recipe.seed, recipe.config, recipe.device, progress)
+    number = domain_numbers(counted(section), described, recipe.seed, recipe.config, recipe.device, progress)
     warn_of_bounds(number)
     return domains_of(described, best_number(number), recipe, progress)._replace(number=number)
 
@@ -98,19 +100,20 @@ def describe_section(
     progress
         Called as `progress(stage, step, total, text)`, or None.
     """
-    return _described(counted(section), recipe, genes, progress)
+    values, names, tissue = _values(section, recipe, genes)
+    rng = stream(recipe.seed, "windows")
+    return describe(values, names, tissue, recipe.config, rng, progress, views=recipe.method == "mixture")
 
 
-def _described(
-    section: Section, recipe: Recipe, genes: Sequence[str] | None, progress: Progress | None
-) -> Described:
-    """Spots of a section whose counts are in memory and checked."""
+def _values(
+    section: Section, recipe: Recipe, genes: Sequence[str] | None
+) -> tuple[sparse.csr_matrix, np.ndarray, Tissue]:
+    """Values of the genes used, their names, places; counts that were read from a file are let go with it."""
+    section = counted(section)
     tissue = tissue_of(section)
     warn_of_empty(section.counts)
     names = measured_genes(section, tissue) if genes is None else named_genes(genes, section)
-    rng = stream(recipe.seed, "windows")
-    views = recipe.method == "mixture"
-    return describe(section, tissue, names, recipe.config, rng, progress, views=views)
+    return values_of(section, names, recipe.config), names, tissue
 
 
 def domains_of(

@@ -21,6 +21,8 @@ from sigel.tasks.domains.section_offsets import of_every_section, offsets_of_vie
 from sigel.tasks.domains.windows import Tissue, View, view_of
 
 LEAST_SPOTS = 20
+# Entries whose columns are counted at a time.
+_PIECE = 2**24
 
 
 class Described(NamedTuple):
@@ -131,7 +133,10 @@ def normalised(
     """
     library = np.asarray(counts.sum(axis=1), dtype=np.float64).ravel()
     total = float(np.median(library[library > 0])) if target_sum is None else target_sum
-    return log_normalised(counts if columns is None else counts[:, columns], library, total)
+    if columns is None or np.array_equal(columns, np.arange(counts.shape[1])):
+        return log_normalised(counts, library, total)
+    chosen = counts[:, columns]  # a matrix of our own
+    return log_normalised(chosen, library, total, overwrite=chosen.dtype == np.float32)
 
 
 def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
@@ -163,10 +168,33 @@ def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
     return np.asarray(section.genes, dtype=object)[found]
 
 
+def values_of(section: Section, genes: Sequence[str] | np.ndarray, config: DomainConfig) -> sparse.csr_matrix:
+    """Log-normalised counts of the genes that spots are described by, `(n_spots, n_used)`.
+
+    Parameters
+    ----------
+    section
+        Raw counts of all genes, in memory.
+    genes
+        Names of the genes to use.
+    config
+        Settings.
+
+    Raises
+    ------
+    InputError
+        When they say nothing of the spots.
+    """
+    column = {str(gene): at for at, gene in enumerate(section.genes)}
+    values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
+    check_varied(values)
+    return values
+
+
 def describe(
-    section: Section,
-    tissue: Tissue,
+    values: sparse.csr_matrix,
     genes: Sequence[str] | np.ndarray,
+    tissue: Tissue,
     config: DomainConfig,
     rng: np.random.Generator,
     progress: Progress | None = None,
@@ -177,12 +205,10 @@ def describe(
 
     Parameters
     ----------
-    section
-        Raw counts of all genes.
+    values, genes
+        From `values_of`, and the names of its columns.
     tissue
         From `tissue_of`.
-    genes
-        Names of the genes to use.
     config
         Settings.
     rng
@@ -192,9 +218,6 @@ def describe(
     views
         Whether the windows of the mixtures are wanted beside that of the features.
     """
-    column = {str(gene): at for at, gene in enumerate(section.genes)}
-    values = normalised(section.counts, config.target_sum, [column[str(gene)] for gene in genes])
-    check_varied(values)
     own, *others = _within_sections(config, tissue, views=views)
     n_components = max(1, min(max(config.components), values.shape[1] // 2))
 
@@ -258,6 +281,10 @@ def check_varied(values: sparse.csr_matrix) -> None:
     n = values.shape[1]
     if n < 2:
         raise InputError("adata", f"{n} genes that can be used", "2 or more", "Pass counts of more genes.")
+    pieces = range(0, values.nnz, _PIECE)
+    stored = sum(np.bincount(values.indices[at : at + _PIECE], minlength=n) for at in pieces)
+    if np.any((stored > 0) & (stored < values.shape[0])):  # zeros and others: no need to look at the values
+        return
     spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
     if not (spread > 0).any():
         found, fix = f"{n} genes with the same value at all spots", "Name others, or use genes=None."

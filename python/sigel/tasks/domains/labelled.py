@@ -13,7 +13,7 @@ from sigel.images.section import Section
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import check_seed, stream
-from sigel.tasks.domains.inputs import counted, describe, tissue_of
+from sigel.tasks.domains.inputs import counted, describe, tissue_of, values_of
 from sigel.tasks.domains.labelled_inputs import (
     about_the_reference,
     classes_of,
@@ -81,7 +81,8 @@ def label_spots(
     tissue = tissue_of(both)
     # What sets sections apart is found later, where labels tell it from what they are made of.
     plain = replace(config, section_offsets=False)
-    described = describe(both, tissue, measured_in_both(both, tissue), plain, rng, progress)
+    genes = measured_in_both(both, tissue)
+    described = describe(values_of(both, genes, plain), genes, tissue, plain, rng, progress)
     mean = mean_posterior(described, code, config, device, progress)
     best = mean.argmax(axis=1)
     return Labelled(

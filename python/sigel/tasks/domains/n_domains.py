@@ -16,7 +16,7 @@ from sigel.runtime.seeds import stream
 from sigel.stats.consensus import agreeing
 from sigel.stats.partitions import jaccard
 from sigel.stats.thinning import thinned_halves
-from sigel.tasks.domains.inputs import Described, describe
+from sigel.tasks.domains.inputs import Described, describe, values_of
 from sigel.tasks.domains.mixture import partitions, vote
 from sigel.tasks.domains.mixture_starts import fitted_to
 
@@ -84,7 +84,11 @@ def domain_numbers(
     halves = [
         # The same start for both: where many spots are judged on some, on the same.
         describe(
-            replace(section, counts=half), described.tissue, described.genes, few, stream(seed, "windows")
+            values_of(replace(section, counts=half), described.genes, few),
+            described.genes,
+            described.tissue,
+            few,
+            stream(seed, "windows"),
         )
         for half in thinned_halves(section.counts, rng)
     ]

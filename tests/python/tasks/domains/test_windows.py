@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sigel.config.domains import DomainConfig
 from sigel.errors import InputError
 from sigel.images.section import Section
-from sigel.tasks.domains.inputs import describe
+from sigel.tasks.domains.inputs import describe, values_of
 from sigel.tasks.domains.windows import Tissue, principal_axes, view_of
 
 
@@ -209,7 +209,8 @@ def section_of(tissue, n_genes=30, seed=0):
 
 
 def described(section, tissue, genes, config=None, **how):
-    return describe(section, tissue, genes, config or DomainConfig(), np.random.default_rng(0), **how)
+    config = config or DomainConfig()
+    return describe(values_of(section, genes, config), genes, tissue, config, np.random.default_rng(0), **how)
 
 
 def test_a_description_keeps_what_it_says():

@@ -1,0 +1,77 @@
+"""What the largest sections take: a million cells from each kind of file, bins of a whole transcriptome."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.job import Job
+from benchmarks.harness.large_sections import write_cells
+from benchmarks.harness.processes import in_own_process, on_threads
+from benchmarks.harness.report import Table, say
+from benchmarks.scale.stores import BINS, CELLS, write_bins, write_stores
+from benchmarks.scale.verbs import VERBS
+
+# A section as a reference: spots x genes of one of a whole transcriptome.
+REFERENCE: dict[str, Any] = {"n_cells": 5_000, "n_genes": 3_000, "counts": 3_000.0}
+FEW_CELLS: dict[str, Any] = {"n_cells": 600, "n_genes": 40, "counts": 30.0}
+FEW_BINS: dict[str, Any] = {"n_bins": 400, "n_genes": 60, "counts": 40.0}
+FEW_SPOTS: dict[str, Any] = {"n_cells": 400, "n_genes": 140, "counts": 300.0}
+WHOLE = ("reading", "embed", "spatial_genes", "domains")
+NOTE = (
+    "Simulated. Each verb at its defaults in a process of its own on two threads, opening the file included; "
+    "peak memory of the process, libraries included, GB of 1e9 bytes. Reading: each gene's counts added up, "
+    "the least that any method needs. Domains: eight; of a number that is not given they take some ten times "
+    "as long. Imputing: 100 genes with intervals, into a file, from a section of {spots} spots. `h5ad`, "
+    "`zarr` and `dask` leave the counts where they are and read them a piece at a time; SpatialData's table is "
+    "in memory."
+)
+
+
+def large_data(job: Job) -> list[Table]:
+    """The tables.
+
+    Parameters
+    ----------
+    job
+        The call.
+    """
+    cells, bins, spots = (FEW_CELLS, FEW_BINS, FEW_SPOTS) if job.quick else (CELLS, BINS, REFERENCE)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        reference = folder / "reference.h5ad"
+        write_cells(reference, **spots, seed=job.seed + 1)
+        stores = write_stores(folder, job.seed, **cells)
+        rows = [
+            _row(verb, source, stores[source], reference)
+            for verb in VERBS
+            for source in stores
+            if not job.quick or verb == "reading" or source == "h5ad"
+        ]
+        write_bins(folder / "bins.h5ad", **bins, seed=job.seed)
+        verbs = WHOLE[:2] if job.quick else WHOLE
+        whole = [_row(verb, "h5ad", folder / "bins.h5ad", reference) for verb in verbs]
+    note = NOTE.format(spots=f"{spots['n_cells']:,}")
+    return [
+        {"title": f"{cells['n_cells']:,} cells x {cells['n_genes']:,} genes", "note": note, "rows": rows},
+        {"title": f"{bins['n_bins']:,} bins x {bins['n_genes']:,} genes", "note": note, "rows": whole},
+    ]
+
+
+def _row(verb: str, source: str, path: Path, reference: Path) -> dict[str, Any]:
+    """Marks of a verb."""
+    _, marks = in_own_process(
+        "benchmarks.scale.verbs",
+        verb,
+        source,
+        str(path),
+        str(reference),
+        read=lambda _: None,
+        python=sys.executable,
+        environment=on_threads(2),
+    )
+    row = {"verb": verb, "source": source} | marks
+    say(f"large_data: {row}")
+    return row
