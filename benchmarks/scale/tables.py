@@ -24,9 +24,8 @@ NOTE = (
     "Simulated. Each verb at its defaults in a process of its own on two threads, opening the file included; "
     "peak memory of the process, libraries included, GB of 1e9 bytes. Reading: each gene's counts added up, "
     "the least that any method needs. Domains: eight; of a number that is not given they take some ten times "
-    "as long. Imputing: 100 genes with intervals, into a file, from a section of {spots} spots. `h5ad`, "
-    "`zarr` and `dask` leave the counts where they are and read them a piece at a time; SpatialData's table is "
-    "in memory."
+    "as long. Imputing: 100 genes with intervals, into a file, from a section of {spots} spots. Counts "
+    "stay in `h5ad`, `zarr` and `dask` and are read a piece at a time; the table of SpatialData is in memory."
 )
 
 
