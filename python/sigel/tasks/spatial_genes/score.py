@@ -56,7 +56,10 @@ def spatial_score(
         with a fitted model.
     """
     generator = torch_stream(seed, "nulls")
-    first = torch.rand(views.n_genes, generator=generator) < 0.5
+    # Draws go by the genes' names, so that their order in an object leaves no trace.
+    by_name = torch.from_numpy(np.argsort(images.genes.astype(str), kind="stable"))
+    first = torch.empty(views.n_genes, dtype=torch.bool)
+    first[by_name] = torch.rand(views.n_genes, generator=generator) < 0.5
     crossed = model is None
     folds = [first, ~first] if crossed else [torch.ones_like(first)]
     score, pval = np.full(views.n_genes, np.nan), np.full(views.n_genes, np.nan)
@@ -67,11 +70,11 @@ def spatial_score(
         # A gene's own noise is part of eigenimages that were made of it, that of its null images is not.
         others = images
         if crossed:
-            rest = (~fold).nonzero()[:, 0]
+            rest = by_name[~fold[by_name]]
             some = torch.randperm(len(rest), generator=generator)[:MOST_OTHERS]
             others = images.take(rest[some.sort().values].numpy())
         fitted = section_model(others, model, seed=seed, device=device, smooth=True)
-        rows = fold.nonzero()[:, 0]
+        rows = by_name[fold[by_name]]
         parts = rows.split(BATCH)
         real = fitted.encode(map(views.view, parts), images.raster)
         nulls = np.empty((len(rows), n_nulls, real.shape[1]), dtype=np.float32)
