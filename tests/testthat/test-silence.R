@@ -16,7 +16,11 @@ expect_silence <- function(code, verb) {
   own <- list(stdout = sys$stdout, stderr = sys$stderr)
   from_python <- reticulate::import("io")$StringIO()
   sys$stdout <- sys$stderr <- from_python
-  on.exit(for (name in names(own)) sys[[name]] <- own[[name]])
+  on.exit(
+    for (name in names(own)) {
+      sys[[name]] <- own[[name]]
+    }
+  )
   printed <- utils::capture.output(
     withCallingHandlers(
       invisible(code),
@@ -36,7 +40,9 @@ test_that("no verb says anything with verbose = FALSE", {
   domains <- domains_section()
   panel <- small_panel()
   calls <- list(
-    FindDiseaseGenes = function() FindDiseaseGenes(small_cohort(), "condition", donor = "donor", verbose = FALSE),
+    FindDiseaseGenes = function() {
+      FindDiseaseGenes(small_cohort(), "condition", donor = "donor", verbose = FALSE)
+    },
     FindGeneGroupStability = function() FindGeneGroupStability(run, n.seeds = 2, verbose = FALSE),
     FindGeneInteractions = function() FindGeneInteractions(run, partners.of = "Gene0001", verbose = FALSE),
     FindPatternGenes = function() {

@@ -1,4 +1,4 @@
-"""Nothing is said where nothing was asked for: every verb with `progress=False`, and every reader and writer."""
+"""Nothing is said where nothing was asked for: verbs with `progress=False`, readers and writers, commands."""
 
 from __future__ import annotations
 
