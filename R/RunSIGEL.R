@@ -327,7 +327,7 @@ check_groups <- function(n.groups, call) {
     is.finite(n.groups) &&
     n.groups == round(n.groups)
   if (!whole || n.groups < 1) {
-    wanted <- "\"auto\" or one whole number, 1 or more"
+    wanted <- "\"auto\" or a whole number, 1 or more"
     sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
   }
 }
