@@ -165,8 +165,8 @@ RunSIGEL.default <- function(
   ...
 ) {
   call <- rlang::current_env()
-  check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
   check_object(object, call)
+  check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
   if (missing(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)

@@ -142,6 +142,26 @@ test_that("what is no section is refused as the object, and a list says how seve
   }
 })
 
+test_that("what is no section is told before arguments that its class would take", {
+  skip_if_no_engine()
+  verbs <- list(
+    RunSIGEL,
+    FindSpatialGenes,
+    FindPatternGenes,
+    FindSpatialDomains,
+    SelectSpatialGenes,
+    LabelSpatialDomains,
+    ImputeGenes,
+    FindDiseaseGenes,
+    FindGeneInteractions,
+    FindGeneGroups,
+    FindSimilarGenes
+  )
+  for (verb in verbs) {
+    expect_refused(verb("section.rds", layer = "counts"), "object")
+  }
+})
+
 test_that("what is left at its default is the preset's to say", {
   skip_if_no_engine()
   section <- small_section()
