@@ -19,7 +19,7 @@ ENGINE_MODULES <- c(
   "torch>=2.2" = "torch"
 )
 
-# What the report and files of platforms need beside it, which `install_sigel()` brings along: next to torch it is small.
+# What the report and files of platforms need beside it, which `install_sigel()` brings along: little next to torch.
 COMPANIONS <- c("jinja2>=3.1", "matplotlib>=3.8", "pillow>=10", "pyarrow>=16", "zarr>=2.18.7,!=3.0.*")
 
 #' Is the engine ready to use?

@@ -235,6 +235,8 @@ def test_a_refusal_about_few_genes_names_the_option_that_mends_it(run, files, tm
         assert said.code == 1
         assert """--config '{"image": {"min_spots": 1}}'""" in said.err
         assert "config=" not in said.err
+    said = run("embed", *few, "-o", tmp_path / "out.h5ad")
+    assert said.err.startswith("sigel: INPUT: found 15 genes with an image in all sections")
 
 
 def test_values_that_stand_for_nothing_are_refused(tmp_path):
