@@ -100,6 +100,7 @@ FindDiseaseGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(FindDiseaseGenes.default)), call = call)
   plain <- plain_section(object, coordinates, NULL, call)
   if (is.null(section)) {

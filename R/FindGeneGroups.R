@@ -61,8 +61,8 @@ FindGeneGroups.default <- function(
   ...
 ) {
   call <- rlang::current_env()
-  check_no_dots(..., known = names(formals(FindGeneGroups.default)), call = call)
   check_representations(object, call)
+  check_no_dots(..., known = names(formals(FindGeneGroups.default)), call = call)
   check_new_groups(n.groups, resolution, call)
   check_whole(seed.use, "seed.use", 0L, call = call)
   check_string(device, "device", "Use `device = \"auto\"`.", call)

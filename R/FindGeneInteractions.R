@@ -101,6 +101,7 @@ FindGeneInteractions.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(FindGeneInteractions.default)), call = call)
   asked <- asked_pairs(pairs, features, partners.of, n, known, call)
   plain <- plain_section(object, coordinates, NULL, call)

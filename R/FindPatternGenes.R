@@ -90,6 +90,7 @@ FindPatternGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(FindPatternGenes.default)), call = call)
   check_question(model, seed.use, device, verbose, call)
   unit <- check_choice(unit, c("quantile", "multiple"), "unit", call)

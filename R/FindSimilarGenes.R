@@ -61,8 +61,8 @@ FindSimilarGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
-  check_no_dots(..., known = names(formals(FindSimilarGenes.default)), call = call)
   check_representations(object, call)
+  check_no_dots(..., known = names(formals(FindSimilarGenes.default)), call = call)
   features <- if (missing(features)) NULL else features
   check_gene_names(features, "Name the genes, as in `features = \"Mbp\"`.", call)
   check_whole(n, "n", 1L, 20L, call = call)

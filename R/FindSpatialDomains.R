@@ -120,6 +120,7 @@ FindSpatialDomains.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(FindSpatialDomains.default)), call = call)
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(refine, "refine", call)

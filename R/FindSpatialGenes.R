@@ -114,6 +114,7 @@ FindSpatialGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(FindSpatialGenes.default)), call = call)
   check_question(model, seed.use, device, verbose, call)
   check_flag(score, "score", call)

@@ -177,6 +177,7 @@ ImputeGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(ImputeGenes.default)), call = call)
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(intervals, "intervals", call)

@@ -93,6 +93,7 @@ LabelSpatialDomains.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(LabelSpatialDomains.default)), call = call)
   check_question(NULL, seed.use, device, verbose, call)
   settings <- domain_settings(config, call)

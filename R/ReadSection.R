@@ -20,8 +20,8 @@
 #' Several samples in one folder become one object with an image for each; the
 #' column `sample` of the meta data tells them apart, for `section = "sample"`.
 #'
-#' Parquet files and zarr folders need the Python packages pyarrow and zarr:
-#' `install_sigel(c("pyarrow", "zarr"))`.
+#' Parquet files and zarr folders need the Python packages pyarrow and zarr, which
+#' [install_sigel()] brings; where they are missing: `install_sigel(c("pyarrow", "zarr"))`.
 #'
 #' @param path Path of the folder or file.
 #' @param assay Name of the assay.

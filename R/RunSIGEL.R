@@ -165,8 +165,8 @@ RunSIGEL.default <- function(
   ...
 ) {
   call <- rlang::current_env()
-  check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
   check_object(object, call)
+  check_no_dots(..., known = names(formals(RunSIGEL.default)), call = call)
   if (missing(coordinates)) {
     wanted <- "a data frame with columns x and y, and the cells as row names"
     sigel_abort("coordinates", "nothing", wanted, "Give the place of every cell.", call)
@@ -327,7 +327,7 @@ check_groups <- function(n.groups, call) {
     is.finite(n.groups) &&
     n.groups == round(n.groups)
   if (!whole || n.groups < 1) {
-    wanted <- "\"auto\" or one whole number, 1 or more"
+    wanted <- "\"auto\" or a whole number, 1 or more"
     sigel_abort("n.groups", describe(n.groups), wanted, "Use `n.groups = \"auto\"`.", call)
   }
 }

@@ -83,6 +83,7 @@ SelectSpatialGenes.default <- function(
   ...
 ) {
   call <- rlang::current_env()
+  check_object(object, call)
   check_no_dots(..., known = names(formals(SelectSpatialGenes.default)), call = call)
   check_question(NULL, seed.use, device, verbose, call)
   check_share(share, "share", 0.25, call)

@@ -9,12 +9,13 @@
 #' come first, then those with the clearest pattern; the report says how many have one. All names are
 #' escaped, so that no name of a gene can run in a browser.
 #'
-#' The engine needs the Python packages jinja2 and matplotlib for it:
-#' `install_sigel(c("jinja2", "matplotlib"))`.
+#' The engine needs the Python packages jinja2 and matplotlib for it, which [install_sigel()] brings;
+#' where they are missing: `install_sigel(c("jinja2", "matplotlib"))`.
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], [FindSpatialGenes()] or
 #'   [FindSpatialDomains()].
-#' @param file Where to: a name that ends in `.html`. The file is whole or not there.
+#' @param file Where to: a name that ends in `.html`; there is no default, so that nothing is written
+#'   where nobody looks for it. The file is whole or not there.
 #' @param title Heading of the page.
 #' @param gene.sets Path of a GMT file or a named list of character vectors, as in
 #'   [GeneGroupEnrichment()]: groups are called after the set that they are richest in.
@@ -59,7 +60,7 @@ SigelReport.default <- function(object, ...) {
 #' @export
 SigelReport.Seurat <- function(
   object,
-  file = "report.html",
+  file,
   title = NULL,
   gene.sets = NULL,
   disease.genes = NULL,
@@ -80,7 +81,8 @@ SigelReport.Seurat <- function(
 ) {
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(SigelReport.Seurat)), call = call)
-  check_string(file, "file", "For example `file = \"report.html\"`.", call)
+  file <- if (!missing(file)) file
+  check_string(file, "file", "Name the file: `file = \"report.html\"`.", call)
   if (!is.null(title)) {
     check_string(title, "title", "Leave it out.", call)
   }

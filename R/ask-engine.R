@@ -77,7 +77,8 @@ model_of_run <- function(object, model, section, call) {
   if (there && identical(model_record(saved$path)$hash, saved$hash)) saved$path
 }
 
-# Refuses what is no section at all, before anything else is asked of it.
+# Refuses what is no section at all, before anything else is asked of it: arguments that its class would take are no
+# fault of theirs.
 check_object <- function(object, call) {
   if (is_experiment(object)) {
     refuse_experiment(object, call)

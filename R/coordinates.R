@@ -214,7 +214,7 @@ places_of_sections <- function(object, call = rlang::caller_env()) {
 # one section.
 choose_image <- function(object, image, cells, call) {
   images <- SeuratObject::Images(object)
-  by_hand <- "Or give `coordinates`, a data frame with columns x and y and the cells as row names."
+  by_hand <- "Give `coordinates`, a data frame with columns x and y and the cells as row names."
   if (!is.null(image)) {
     check_images(image, images, by_hand, call)
     return(unique(image))

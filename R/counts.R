@@ -134,7 +134,8 @@ check_values <- function(values, argument, call) {
   bad <- sum(!is.finite(values))
   if (bad) {
     found <- sprintf("%d values that are NA, NaN or infinite", bad)
-    sigel_abort(argument, found, "finite values", "Use the raw counts.", call)
+    wanted <- "raw counts, none of them negative, NaN or infinite"
+    sigel_abort(argument, found, wanted, "Pass the layer of raw counts.", call)
   }
 }
 

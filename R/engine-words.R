@@ -109,6 +109,7 @@ ARGUMENTS <- local({
     write_network = c(table = "table", path = "file"),
     report = c(
       section,
+      sigel.report = "file",
       path = "file",
       title = "title",
       gene_sets = "gene.sets",
@@ -319,7 +320,7 @@ PHRASES <- c(
   # of R is one with a fraction in Python.
   "\\ba dict\\b" = "a named list",
   "\\bor NaN for the background" = "or NA for the background",
-  "^(-?\\d+)[.]0$" = "\\1",
+  "^(-?\\d+)[.]0(?=$| for ')" = "\\1",
   "(?<![\\w'\".])None(?![\\w'\"])" = "NULL",
   "(?<![\\w'\".])True(?![\\w'\"])" = "TRUE",
   "(?<![\\w'\".])False(?![\\w'\"])" = "FALSE"

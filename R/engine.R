@@ -19,6 +19,9 @@ ENGINE_MODULES <- c(
   "torch>=2.2" = "torch"
 )
 
+# What the report and files of platforms need beside it, which `install_sigel()` brings along: little next to torch.
+COMPANIONS <- c("jinja2>=3.1", "matplotlib>=3.8", "pillow>=10", "pyarrow>=16", "zarr>=2.18.7,!=3.0.*")
+
 #' Is the engine ready to use?
 #'
 #' TRUE where a Python with all that the engine needs is already running, is
@@ -72,7 +75,7 @@ chosen_python <- function() {
     }
   )
   Sys.setenv(RETICULATE_USE_MANAGED_VENV = "no")
-  by <- tryCatch(suppressWarnings(reticulate::py_discover_config())$forced, error = function(e) NULL)
+  by <- tryCatch(untold(suppressWarnings(reticulate::py_discover_config()))$forced, error = function(e) NULL)
   if (is.character(by) && any(grepl("function$|^RETICULATE_PYTHON_ENV$", by))) by[1L]
 }
 
@@ -164,7 +167,14 @@ check_python <- function(version = reticulate::py_version(), python = reticulate
 
 # TRUE, FALSE, or what went wrong.
 started_as_it_is <- function() {
-  tryCatch(reticulate::py_available(initialize = TRUE), error = conditionMessage)
+  tryCatch(untold(reticulate::py_available(initialize = TRUE)), error = conditionMessage)
+}
+
+# Looking for a Python, reticulate tries what may fail, a Python of pyenv's among it, and prints the failures.
+untold <- function(code) {
+  before <- options(show.error.messages = FALSE)
+  on.exit(options(before))
+  code
 }
 
 # The same where reticulate has to make a Python: it downloads uv where there is none, then Python and the packages.
@@ -175,7 +185,7 @@ started_by_uv <- function() {
     i = "`install_sigel()` makes one that stays, and can take the smaller build of torch."
   ))
   seconds <- getOption("timeout")
-  before <- options(show.error.messages = FALSE, timeout = min(seconds, 20))
+  before <- options(timeout = min(seconds, 20))
   on.exit(options(before))
   reason <- NULL
   started <- withCallingHandlers(started_as_it_is(), warning = function(w) {

@@ -36,14 +36,21 @@ require_installed <- function(package, why, call = rlang::caller_env()) {
   }
 }
 
-# Refusals inside `code` show the call that the user wrote.
+# Refusals and warnings inside `code` show the call that the user wrote.
 speaking_for <- function(call, code) {
-  tryCatch(code, sigel_error = function(error) {
-    error$call <- rlang::frame_call(call)
+  of_user <- function(condition) {
+    condition$call <- rlang::frame_call(call)
     # The generic, not its method.
-    error$call[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(error$call)))
-    rlang::cnd_signal(error)
-  })
+    condition$call[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(condition$call)))
+    condition
+  }
+  tryCatch(
+    withCallingHandlers(code, sigel_warning = function(warned) {
+      warning(of_user(warned))
+      tryInvokeRestart("muffleWarning")
+    }),
+    sigel_error = function(error) rlang::cnd_signal(of_user(error))
+  )
 }
 
 # What an unexpected value is, in a few words.

@@ -16,7 +16,8 @@
 #' [reticulate::use_virtualenv()] or [reticulate::use_condaenv()].
 #'
 #' @param packages Python packages to install, as pip writes them. Default: all
-#'   that the engine needs. Name a build to choose it, for example
+#'   that the engine needs, and the few that [SigelReport()] and the folders of
+#'   some platforms need beside it. Name a build to choose it, for example
 #'   `"torch==2.5.1"`.
 #' @param envname Name of the virtual environment, or a path. Only the default
 #'   is found by itself.
@@ -46,7 +47,7 @@ install_sigel <- function(
   ...
 ) {
   check_reticulate(rlang::current_env())
-  packages <- packages %||% names(ENGINE_MODULES)
+  packages <- packages %||% c(names(ENGINE_MODULES), COMPANIONS)
   check_string(envname, "envname", "Use `envname = \"r-sigel\"`.")
   check_flag(ask, "ask")
   exists <- reticulate::virtualenv_exists(envname)

@@ -9,8 +9,11 @@ sigel_results <- function(object, reduction, call = rlang::caller_env()) {
   } else if (inherits(object, "Seurat")) {
     known <- SeuratObject::Reductions(object)
     if (!reduction %in% known) {
-      found <- sprintf("\"%s\"", reduction)
-      wanted <- if (length(known)) paste("one of", some(known, 10L)) else "a reduction; the object has none"
+      found <- sprintf("\"%s\", under which there is nothing", reduction)
+      wanted <- "results of RunSIGEL"
+      if (length(known)) {
+        wanted <- paste0(wanted, ", under one of ", some(known, 10L))
+      }
       sigel_abort("reduction", found, wanted, "Call `RunSIGEL()` first.", call)
     }
     found <- object[[reduction]]

@@ -1,20 +1,29 @@
 # Progress of a run, one line a stage: a bar at a terminal, a finished line elsewhere.
 
-# What the engine calls after every step; NULL where nothing is to be shown.
+# What the engine calls after every step; NULL where nothing is to be shown. A stage is over with its last step, or
+# where it stops before, when the next one begins; its time ends with its last report: what follows may be a wait.
 progress_reporter <- function(verbose) {
   if (!verbose) {
     return(NULL)
   }
   reporter <- if (cli::is_dynamic_tty()) bar_reporter() else line_reporter()
+  now <- function() proc.time()[["elapsed"]]
   stage <- ""
+  # The first report of a stage comes after its first step, so its time runs from the last stage's end.
+  began <- ended <- now()
   reporter$begin()
-  report <- function(now, step, total, text) {
-    if (now != stage) {
+  report <- function(name, step, total, text) {
+    if (name != stage) {
       reporter$finish()
-      reporter$start(stage_label(now), total)
-      stage <<- now
+      reporter$start(stage_label(name), total)
+      stage <<- name
+      began <<- ended
     }
-    reporter$step(step, total, text)
+    ended <<- now()
+    reporter$step(step, total, text, ended - began)
+    if (step >= total) {
+      reporter$finish()
+    }
     invisible(NULL)
   }
   structure(report, close = reporter$finish)
@@ -25,16 +34,12 @@ close_progress <- function(reporter) {
   if (!is.null(close)) close()
 }
 
+seconds <- function(spent) sprintf("[%.1f s]", spent)
+
 # A bar that is redrawn in place.
 bar_reporter <- function() {
   home <- environment()
   bar <- NULL
-  # What does not fit a narrow terminal is cut off at the end.
-  layout <- paste(
-    "{cli::pb_name}{cli::pb_current}/{cli::pb_total} [{cli::pb_elapsed}] {cli::pb_eta_str}",
-    "{cli::pb_bar} {cli::pb_status}"
-  )
-  # Until the first stage has made a step.
   begin <- function() {
     bar <<- cli::cli_progress_bar(
       format = "{cli::pb_spin} Preparing",
@@ -48,18 +53,35 @@ bar_reporter <- function() {
   }
   start <- function(label, total) {
     bar <<- cli::cli_progress_bar(
-      format = layout,
-      format_done = "{cli::col_green(cli::symbol$tick)} {cli::pb_name}[{cli::pb_elapsed}] {cli::pb_status}",
+      # What does not fit a narrow terminal is cut off at the end.
+      format = paste(
+        "{cli::pb_name}{cli::pb_current}/{cli::pb_total} [{cli::pb_extra$times}]",
+        "{cli::pb_bar} {cli::pb_status}"
+      ),
+      format_done = "{cli::col_green(cli::symbol$tick)} {cli::pb_name}{cli::pb_extra$spent} {cli::pb_status}",
       name = label,
       total = total,
+      extra = list(times = "", spent = ""),
       clear = FALSE,
       auto_terminate = FALSE,
       .auto_close = FALSE,
       .envir = home
     )
   }
-  step <- function(step, total, text) {
-    cli::cli_progress_update(set = step, total = total, status = text, id = bar, force = TRUE, .envir = home)
+  step <- function(step, total, text, spent) {
+    if (is.null(bar)) {
+      return()
+    }
+    left <- spent / max(step, 1) * (total - step)
+    cli::cli_progress_update(
+      set = step,
+      total = total,
+      status = text,
+      extra = list(times = sprintf("%.0f s, %.0f s left", spent, left), spent = seconds(spent)),
+      id = bar,
+      force = TRUE,
+      .envir = home
+    )
   }
   finish <- function() {
     if (!is.null(bar)) {
@@ -70,24 +92,19 @@ bar_reporter <- function() {
   list(begin = begin, start = start, step = step, finish = finish)
 }
 
-# One line when a stage is over, for logs. A stage may stop before its last step.
+# One line when a stage is over, for logs.
 line_reporter <- function() {
-  now <- function() proc.time()[["elapsed"]]
   label <- NULL
-  # The first report of a stage comes after its first step, so its time runs from the last stage's end.
-  began <- ended <- now()
   last <- ""
   start <- function(text, total) {
     label <<- text
-    began <<- ended
   }
-  step <- function(step, total, text) {
-    ended <<- now()
-    last <<- text
+  step <- function(step, total, text, spent) {
+    last <<- paste(seconds(spent), text)
   }
   finish <- function() {
     if (!is.null(label)) {
-      cli::cli_inform(c(v = sprintf("%s [%.1f s] %s", label, ended - began, last)))
+      cli::cli_inform(c(v = paste(label, last)))
       label <<- NULL
     }
   }

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError
+from sigel.errors import InputError, one_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -564,7 +564,7 @@ def _check(arguments: dict[str, Any]) -> None:
     if not (isinstance(counts, Real) and 0 < float(counts) < np.inf):
         raise InputError("median_counts", repr(counts), "a number of counts > 0", "Use 3500.")
     if lattice not in get_args(Lattice):
-        raise InputError("lattice", repr(lattice), f"one of {get_args(Lattice)}", 'Use lattice="visium".')
+        raise InputError("lattice", repr(lattice), one_of(get_args(Lattice)), 'Use lattice="visium".')
     values = tuple(float(value) for value in fold) if isinstance(fold, tuple | list) else ()
     if len(values) != 2 or not 1 <= values[0] <= values[1] < np.inf:
         raise InputError("fold", repr(fold), "two fold changes >= 1, smallest first", "Use fold=(2.5, 8.0).")

@@ -114,6 +114,44 @@ def span(least: int, most: int, words: str = "") -> str:
     return f"{words}{least} to {most}" if least < most else str(least)
 
 
+def near_names(name: object, known: Iterable[object], n: int = 3) -> list[str]:
+    """The names that are spelt most like one that is not there.
+
+    Parameters
+    ----------
+    name
+        The name that was given.
+    known
+        Those that there are.
+    n
+        At most so many.
+
+    Examples
+    --------
+    >>> near_names("SLC17A7", ["Slc17a7", "Slc17a6", "Mbp"])
+    ['Slc17a7', 'Slc17a6']
+    """
+    # Capitals tell species apart, so they must not make names look different.
+    spelt = {str(one).casefold(): str(one) for one in reversed(list(known))}
+    return [spelt[one] for one in difflib.get_close_matches(str(name).casefold(), spelt, n=n, cutoff=0.7)]
+
+
+def one_of(choices: Iterable[object]) -> str:
+    """Words for a choice.
+
+    Parameters
+    ----------
+    choices
+        What there is.
+
+    Examples
+    --------
+    >>> one_of(["mean", "each"])
+    "one of 'mean', 'each'"
+    """
+    return f"one of {', '.join(map(repr, choices))}"
+
+
 def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
     """Words for a name that is not there, with the nearest spellings of those that are.
 
@@ -131,8 +169,5 @@ def unknown_name(name: object, known: Iterable[object], n: int = 3) -> str:
     >>> unknown_name("SLC17A7", ["Slc17a7", "Slc17a6", "Mbp"])
     "'SLC17A7', unknown here (nearest: 'Slc17a7', 'Slc17a6')"
     """
-    # Capitals tell species apart, so they must not make names look different.
-    spelt = {str(one).casefold(): str(one) for one in reversed(list(known))}
-    near = difflib.get_close_matches(str(name).casefold(), spelt, n=n, cutoff=0.7)
-    hint = ", ".join(repr(spelt[one]) for one in near)
+    hint = ", ".join(map(repr, near_names(name, known, n)))
     return f"{name!r}, unknown here" + (f" (nearest: {hint})" if hint else "")

@@ -156,6 +156,7 @@ test_that("what cannot be used is refused in words of R", {
   file <- withr::local_tempfile(fileext = ".html")
   expect_refused(SigelReport(1), "object", "a Seurat object")
   expect_refused(SigelReport(run, 1), "file", "one string")
+  expect_refused(SigelReport(run), "file", "found NULL", "file = \"report.html\"")
   expect_refused(SigelReport(run, "report.pdf"), "file", "ends in .html")
   expect_refused(SigelReport(run, file, method = "umap"), "method", "tsne")
   expect_refused(SigelReport(run, file, title = 1), "title", "one string")

@@ -430,6 +430,11 @@ test_that("an experiment is as it was after a refusal, whose line is for its cla
     "spatialCoordsNames = c(\"array_col\", \"array_row\"))`",
     object = cells
   )
+  # The class is told before arguments that it has no use for.
+  for (verb in list(RunSIGEL, FindSpatialGenes, FindSpatialDomains, SelectSpatialGenes, ImputeGenes)) {
+    expect_refused(verb(cells, layer = "counts"), "object", "SpatialExperiment::SpatialExperiment(")
+  }
+  expect_refused(FindSimilarGenes(cells, "Gene0001", reduction = "sigel"), "object", "SingleCellExperiment")
   # As that line says.
   made <- spatial("SpatialExperiment")(
     assays = bioc("assays")(cells),

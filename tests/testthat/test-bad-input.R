@@ -142,6 +142,26 @@ test_that("what is no section is refused as the object, and a list says how seve
   }
 })
 
+test_that("what is no section is told before arguments that its class would take", {
+  skip_if_no_engine()
+  verbs <- list(
+    RunSIGEL,
+    FindSpatialGenes,
+    FindPatternGenes,
+    FindSpatialDomains,
+    SelectSpatialGenes,
+    LabelSpatialDomains,
+    ImputeGenes,
+    FindDiseaseGenes,
+    FindGeneInteractions,
+    FindGeneGroups,
+    FindSimilarGenes
+  )
+  for (verb in verbs) {
+    expect_refused(verb("section.rds", layer = "counts"), "object")
+  }
+})
+
 test_that("what is left at its default is the preset's to say", {
   skip_if_no_engine()
   section <- small_section()
@@ -190,4 +210,17 @@ test_that("errors about a Seurat object show the call that was written", {
   error <- expect_error(run_quick(section, n.groups = 1e5), class = "sigel_error")
   expect_equal(rlang::call_name(conditionCall(error)), "RunSIGEL")
   expect_no_match(paste(deparse(conditionCall(error)), collapse = ""), "coordinates = ")
+  # Warnings, too; each is told once.
+  section <- regions_section()
+  skip_if(seurat5(), "counts are changed by the slot of Seurat 4")
+  section[["Spatial"]]@counts[, 3] <- 0
+  told <- list()
+  withCallingHandlers(find_quietly(section), warning = function(w) {
+    told <<- c(told, list(w))
+    tryInvokeRestart("muffleWarning")
+  })
+  empty <- Filter(function(w) grepl("1 of .* have no counts", conditionMessage(w)), told)
+  expect_length(empty, 1L)
+  expect_equal(rlang::call_name(conditionCall(empty[[1L]])), "FindSpatialDomains")
+  expect_no_match(paste(deparse(conditionCall(empty[[1L]])), collapse = ""), "seen")
 })

@@ -122,3 +122,29 @@ test_that("a Python or a reticulate that is too old is told of", {
     class = "sigel_engine_error"
   )
 })
+
+test_that("what reticulate tries in vain while it looks for a Python is not shown", {
+  skip_if_no_engine()
+  skip_on_os(c("windows", "mac"))
+  # A Python beside which no folder `lib` lies, as those that pyenv puts first.
+  folder <- withr::local_tempdir()
+  dir.create(file.path(folder, "shims"))
+  shim <- file.path(folder, "shims", c("python", "python3"))
+  for (file in shim) {
+    writeLines(c("#!/bin/sh", sprintf("exec %s \"$@\"", shQuote(reticulate::py_exe()))), file)
+  }
+  Sys.chmod(shim)
+  session <- in_new_session(
+    c(
+      unset,
+      sprintf("Sys.setenv(PATH = paste0('%s:', Sys.getenv('PATH')))", file.path(folder, "shims")),
+      "Sys.unsetenv('RETICULATE_USE_MANAGED_VENV')",
+      "available <- sigel::sigel_available()",
+      "stopifnot(!available)",
+      "invisible(sigel::sigel_sitrep(verbose = FALSE))"
+    ),
+    "RETICULATE_PYTHON="
+  )
+  expect_equal(session$status, 0L, info = session$text)
+  expect_equal(session$text, "")
+})

@@ -3,6 +3,8 @@ reports <- function(reporter) {
   Sys.sleep(1.1)
   reporter("pretrain", 2, 4, "loss 1.250")
   reporter("refine", 1, 1, "loss 0.500")
+  # What follows is no part of it.
+  Sys.sleep(1.1)
   close_progress(reporter)
 }
 
@@ -13,7 +15,7 @@ test_that("progress is a line a stage where nobody looks, in the engine's words,
   said <- capture.output(reports(progress_reporter(TRUE)), type = "message")
   expect_length(said, 2L)
   expect_match(said[1], "Module I: masked autoencoder [[]1[.][0-9] s[]] loss 1.250")
-  expect_match(said[2], "Modules II and III: groups and refinement", fixed = TRUE)
+  expect_match(said[2], "Modules II and III: groups and refinement [0.", fixed = TRUE)
 })
 
 test_that("a terminal shows a bar with the time left, from the beginning", {
@@ -26,6 +28,20 @@ test_that("a terminal shows a bar with the time left, from the beginning", {
   )
   drawn <- paste(capture.output(reports(progress_reporter(TRUE)), type = "message"), collapse = "\n")
   expect_match(drawn, "Preparing")
-  expect_match(drawn, "2/4 [[]1[.][0-9]s[]] ETA:")
-  expect_match(drawn, "refinement")
+  expect_match(drawn, "2/4 [[]1 s, 1 s left[]]")
+  # A stage that stops before its last step ends with its last report, too.
+  expect_match(drawn, "masked autoencoder [[]1[.][0-9] s[]] loss 1.250")
+  expect_match(drawn, "refinement [[]0[.][0-9] s[]] loss 0.500")
+})
+
+test_that("a bar is closed with the last step of its stage", {
+  skip_if_no_engine()
+  withr::local_options(cli.dynamic = TRUE, cli.width = 100, cli.progress_show_after = 0)
+  reporter <- progress_reporter(TRUE)
+  drawn <- capture.output(reporter("refine", 4, 4, "loss 0.500"), type = "message")
+  expect_match(paste(drawn, collapse = "\n"), "refinement [[]0[.][0-9] s[]] loss 0.500")
+  expect_no_match(
+    paste(capture.output(close_progress(reporter), type = "message"), collapse = ""),
+    "refinement"
+  )
 })

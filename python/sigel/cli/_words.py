@@ -18,7 +18,7 @@ VERBS = {
     "gene_interactions": "interactions",
 }
 # What functions call that which stands on the command line without an option.
-_INPUTS = ("path", "adata", "sections", "target")
+_INPUTS = ("path", "adata", "sections", "target", "counts", "coordinates", "genes")
 
 
 def in_words_of_command_line(text: str, options: Collection[str]) -> str:
@@ -40,6 +40,8 @@ def in_words_of_command_line(text: str, options: Collection[str]) -> str:
     """
     text = re.sub(r"sigel\.tl\.(\w+)\(([^()]*)\)", _call, text)
     text = re.sub(r"sigel\.tl\.(\w+)", lambda found: f"sigel {VERBS.get(found[1], found[1])}", text)
+    text = re.sub(r"(?<![\w.'\"])config=(\{(?:[^{}]|\{[^{}]*\})*\})", r"--config '\1'", text)
+    text = re.sub(r"\bor None\b(?! of)", "or nothing", text)
     names = sorted(options, key=len, reverse=True)
     if names:
         given = re.compile(rf"(?<![\w.])({'|'.join(names)})=(\"[^\"]*\"|'[^']*'|[\w.+-]*[\w+-])")
@@ -68,6 +70,8 @@ def _call(found: re.Match[str]) -> str:
 
 
 def _option(name: str, value: str) -> str:
+    if value == "None":
+        return f"no --{dashed(name)}"
     if value in ("True", "False"):
         return f"--{dashed(name)}" if value == "True" else f"--no-{dashed(name)}"
     return f"--{dashed(name)} {value.strip(chr(34) + chr(39))}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sigel.errors import ConfigError, InputError
+from sigel.errors import ConfigError, InputError, near_names
 
 C = TypeVar("C", bound="Settings")
 
@@ -50,13 +51,30 @@ def in_words(hint: Any) -> str:
     """What a setting may be, for messages."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return " or ".join(f'"{choice}"' for choice in inner)
+        return any_of(inner)
     if origin in (Union, UnionType):
         return " or ".join(map(in_words, inner))
     if origin is tuple:
         return f"a sequence of {in_words(inner[0])}" if inner[-1] is ... else f"{len(inner)} numbers"
     words = {float: "a number", int: "a whole number", bool: "True or False", str: "text", type(None): "None"}
     return words.get(hint, f"a {getattr(hint, '__name__', hint)}")
+
+
+def any_of(choices: Iterable[str]) -> str:
+    """Words for a choice between texts.
+
+    Parameters
+    ----------
+    choices
+        What there is.
+
+    Examples
+    --------
+    >>> any_of(["fast", "default", "thorough"])
+    '"fast", "default" or "thorough"'
+    """
+    *others, last = (f'"{choice}"' for choice in choices)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 class Settings:
@@ -77,6 +95,17 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Plain nested dict, fit for JSON."""
         return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def _place_of(cls, name: str) -> str:
+        """Where a setting that is unknown here may be meant to stand, as the fix of its error."""
+        parts = {f.name: f.default_factory for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        for part, kind in parts.items():
+            is_part = isinstance(kind, type) and issubclass(kind, Settings)
+            if is_part and name in {f.name for f in dataclasses.fields(kind)}:  # type: ignore[arg-type]
+                return f'It is in a part of its own: config={{"{part}": {{"{name}": ...}}}}.'
+        near = [one for one in parts if name in one.split("_")] or near_names(name, parts, 1)
+        return f"Did you mean {' or '.join(near)}?" if near else ""
 
     @classmethod
     def given(cls: type[C], config: object) -> C:
@@ -120,7 +149,8 @@ class Settings:
         unknown = sorted(set(settings) - set(known))
         if unknown:
             found = f"an unknown setting {unknown[0]!r}"
-            raise ConfigError(unknown[0], found, f"one of {', '.join(known)}")
+            wanted = f"one of {', '.join(known)}"
+            raise ConfigError(unknown[0], found, wanted, cls._place_of(unknown[0]))
         values: dict[str, Any] = {}
         for name, value in settings.items():
             factory = known[name].default_factory

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sigel.config.base import Settings, require
+from sigel.config.base import Settings, any_of, require
 from sigel.config.gene_names import CONTROL, MITOCHONDRIAL, SPIKE_IN
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -189,7 +189,7 @@ class EncoderConfig(Settings):
         for name in ("rank", "dim", "depth", "heads", "frequencies"):
             require(getattr(self, name) >= 1, name, getattr(self, name), "a whole number >= 1")
         ok = self.patch_size == "auto" or (isinstance(self.patch_size, int) and self.patch_size >= 1)
-        require(ok, "patch_size", self.patch_size, '"auto" or a whole number >= 1')
+        require(ok, "patch_size", self.patch_size, '"auto" or a whole number, 1 or more')
         require(self.sharp >= 0, "sharp", self.sharp, "a number of eigenimages >= 0")
         require(0 <= self.spread <= 1, "spread", self.spread, "a weight from 0 to 1")
         require(self.spreads >= 0, "spreads", self.spreads, "a number of times >= 0")
@@ -439,7 +439,7 @@ class SIGELConfig(Settings):
             return super().from_dict(settings)
         name = settings["preset"]
         known = isinstance(name, str) and name in PRESETS
-        require(known, "preset", name, " or ".join(f'"{one}"' for one in PRESETS))
+        require(known, "preset", name, any_of(PRESETS))
         merged = {key: value for key, value in settings.items() if key != "preset"}
         for part, values in PRESETS[name].items():
             given = merged.get(part, {} if isinstance(values, dict) else values)

@@ -231,7 +231,9 @@ class Section:
             found = f"negative values (smallest {least:.3g}){among}"
         if found:
             wanted = "finite values" if negative else "raw counts, none of them negative, NaN or infinite"
-            raise InputError(self.called.counts, found, wanted, f"Pass the layer of raw counts{instead}.")
+            # Of no kind are values that are not finite lawful.
+            fix = f"Pass the layer of raw counts{instead if finite.all() else ''}."
+            raise InputError(self.called.counts, found, wanted, fix)
         return bool((data == np.round(data)).all()) and not least < 0
 
     def tell_of_fractions(self, instead: str = "") -> None:

@@ -529,7 +529,10 @@ def _check_shared(images: GeneImages) -> None:
         f"{n} in {name!r}" for name, n in zip(images.sections, images.present.sum(axis=0), strict=True)
     )
     found = f"{int(images.present.all(axis=1).sum())} genes with an image in all sections ({each})"
-    fix = "Do all name genes alike? Lower min_spots, or leave out the section that has few."
+    fix = (
+        'Do all name genes alike? Lower min_spots, for example config={"image": {"min_spots": 1}}, '
+        "or leave out the section that has few."
+    )
     raise InputError("genes", found, f"at least {LEAST_SHARED}", fix)
 
 

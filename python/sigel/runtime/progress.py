@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 # stage, step, number of steps, what to show
 Progress = Callable[[str, int, int, str], None]
@@ -48,58 +50,149 @@ def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
     ----------
     enabled
         Whether to show anything. At a terminal a stage is a bar (of rich, the extra `progress`, where it is
-        installed), elsewhere a line when it is over. All goes to standard error.
+        installed), elsewhere a line when it is over; in a notebook the lines are one output. All else goes to
+        standard error.
     """
     if not enabled:
         yield None
         return
-    if importlib.util.find_spec("rich") is not None:
-        from rich.console import Console
+    notebook = _notebook()
+    with _bars() if notebook is None and _draws_bars() else _lines(notebook) as report:
+        yield report
 
-        # Not on standard output, which may be a table on its way to another program.
-        console = Console(stderr=True)
-        if console.is_terminal or console.is_jupyter:
-            with _bars(console) as report:
-                yield report
-            return
-    lines = _Lines()
+
+def _notebook() -> Any:
+    """IPython's function that shows and replaces an output, where this runs in a notebook."""
+    ipython = sys.modules.get("IPython")
+    if ipython is None or getattr(ipython.get_ipython(), "kernel", None) is None:
+        return None
+    return ipython.display.display
+
+
+def _draws_bars() -> bool:
+    if importlib.util.find_spec("rich") is None:
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).is_terminal
+
+
+@dataclass
+class _Stage:
+    """A stage as far as it is known. Its time ends with its last report: what follows may be a wait."""
+
+    name: str
+    began: float
+    ended: float
+    step: int = 0
+    total: int = 0
+    text: str = ""
+    over: bool = False
+
+    def report(self, step: int, total: int, text: str) -> None:
+        self.step, self.total, self.text, self.ended = step, total, text, time.monotonic()
+        self.over = step >= total
+
+    @property
+    def label(self) -> str:
+        return STAGES.get(self.name, self.name)
+
+    def line(self) -> str:
+        """Label, time and text once it is over; before, the steps and the time that is left."""
+        spent = self.ended - self.began
+        if self.over:
+            return f"{self.label} [{spent:.1f} s] {self.text}".rstrip()
+        return f"{self.label} {self.step}/{self.total} [{self.times()}] {self.text}".rstrip()
+
+    def times(self) -> str:
+        """Seconds so far, and those to come, by the pace until the last report."""
+        if self.over:
+            return f"{self.ended - self.began:.1f} s"
+        now = time.monotonic()
+        left = (self.ended - self.began) / max(self.step, 1) * (self.total - self.step) - (now - self.ended)
+        return f"{now - self.began:.0f} s, {max(left, 0):.0f} s left"
+
+
+class _Stages:
+    """The stages in their order, the last one under way."""
+
+    def __init__(self) -> None:
+        # The first report of a stage comes after its first step, so its time runs from the last stage's end.
+        self.began = time.monotonic()
+        self.known: list[_Stage] = []
+
+    def report(self, name: str, step: int, total: int, text: str) -> bool:
+        """Whether it is the first of its stage."""
+        is_new = not self.known or self.known[-1].name != name
+        if is_new:
+            self.finish()
+            ended = self.known[-1].ended if self.known else self.began
+            self.known.append(_Stage(name, ended, ended))
+        self.known[-1].report(step, total, text)
+        return is_new
+
+    def finish(self) -> None:
+        """A stage may stop before its last step."""
+        if self.known:
+            self.known[-1].over = True
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console, RenderableType
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+    from rich.progress import Progress as Bars
+    from rich.spinner import Spinner
+    from rich.table import Column
+    from rich.text import Text
+
+    class Times(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(task.fields["stage"].times())
+
+    class Said(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(task.fields["stage"].text, no_wrap=True, overflow="ellipsis")
+
+    stages = _Stages()
+    preparing: list[RenderableType] = [Spinner("dots", PREPARING)]
+
+    class Shown(Bars):
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield from super().get_renderables() if stages.known else preparing
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=10),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        Times(),
+        # In a narrow terminal the text is cut, and the others stay whole.
+        Said(Column(no_wrap=False, min_width=1)),
+    )
+    # Not on standard output, which may be a table on its way to another program.
+    with Shown(*columns, console=Console(stderr=True)) as bars:
+        of_stage: list[Any] = []
+
+        def report(name: str, step: int, total: int, text: str) -> None:
+            if stages.report(name, step, total, text):
+                stage = stages.known[-1]
+                of_stage.append(bars.add_task(stage.label, total=total, stage=stage))
+            bars.update(of_stage[-1], total=total, completed=step)
+
+        try:
+            yield report
+        finally:
+            stages.finish()
+            preparing.clear()
+
+
+@contextmanager
+def _lines(notebook: Any) -> Iterator[Progress]:
+    lines = _Lines() if notebook is None else _NotebookLines(notebook)
     try:
         yield lines.report
     finally:
         lines.finish()
-
-
-@contextmanager
-def _bars(console) -> Iterator[Progress]:  # type: ignore[no-untyped-def]
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    with Bars(*columns, console=console) as bars:
-        tasks: dict[str, int] = {}
-        before = bars.add_task(PREPARING, total=None, text="")
-
-        def report(stage: str, step: int, total: int, text: str) -> None:
-            bars.update(before, visible=False)
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total, text="")
-            bars.update(tasks[stage], completed=step, text=text)  # type: ignore[arg-type]
-
-        yield report
 
 
 class _Lines:
@@ -108,34 +201,32 @@ class _Lines:
     def __init__(self) -> None:
         self.stream = sys.stderr
         self.redraws = self.stream.isatty()
-        self.stage = self.text = ""
-        # The first report of a stage comes after its first step, so its time runs from the last stage's end.
-        self.began = self.ended = time.monotonic()
+        self.stages = _Stages()
+        self.written = 0
         if self.redraws:
             self._draw(f"{PREPARING} ...")
 
     def report(self, stage: str, step: int, total: int, text: str) -> None:
-        if stage != self.stage:
-            self.finish()
-            self.stage, self.began = stage, self.ended
-        self.ended, self.text = time.monotonic(), text
-        if self.redraws:
-            spent = self.ended - self.began
-            left = spent / max(step, 1) * (total - step)
-            self._draw(f"{self._label()} {step}/{total} [{spent:.0f} s, {left:.0f} s left] {text}")
+        self.stages.report(stage, step, total, text)
+        self._write()
+        if self.redraws and self.written < len(self.stages.known):
+            self._draw(self.stages.known[-1].line())
 
     def finish(self) -> None:
-        if self.stage:
-            self._draw(f"{self._label()} [{self.ended - self.began:.1f} s] {self.text}".rstrip())
-            self.stream.write("\n")
-            self.stream.flush()
-        elif self.redraws:
+        self.stages.finish()
+        self._write()
+        if self.redraws and not self.stages.known:
             self._draw("")
             self.stream.write("\r")
-        self.stage = ""
 
-    def _label(self) -> str:
-        return STAGES.get(self.stage, self.stage)
+    def _write(self) -> None:
+        """A line for each stage that is over and has none."""
+        for stage in self.stages.known[self.written :]:
+            if stage.over:
+                self._draw(stage.line())
+                self.stream.write("\n")
+                self.stream.flush()
+                self.written += 1
 
     def _draw(self, line: str) -> None:
         if self.redraws:
@@ -143,3 +234,29 @@ class _Lines:
             line = "\r" + line[:width].ljust(width)
         self.stream.write(line)
         self.stream.flush()
+
+
+class _NotebookLines:
+    """The same lines as one output of a notebook, which is replaced: its file keeps the last state alone."""
+
+    # Seconds between two states, of which a run may have thousands.
+    PACE = 0.2
+
+    def __init__(self, display: Any) -> None:
+        self.stages = _Stages()
+        self.handle = display({"text/plain": f"{PREPARING} ..."}, raw=True, display_id=True)
+        self.shown = 0.0
+
+    def report(self, stage: str, step: int, total: int, text: str) -> None:
+        is_new = self.stages.report(stage, step, total, text)
+        if is_new or self.stages.known[-1].over or time.monotonic() - self.shown > self.PACE:
+            self._show()
+
+    def finish(self) -> None:
+        self.stages.finish()
+        self._show()
+
+    def _show(self) -> None:
+        lines = "\n".join(stage.line() for stage in self.stages.known)
+        self.handle.update({"text/plain": lines}, raw=True)
+        self.shown = time.monotonic()

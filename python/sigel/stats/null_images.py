@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sigel.errors import InputError
+from sigel.errors import InputError, one_of
 from sigel.images.tensors import ImageViews, View
 
 Null = Literal["permute", "nb", "zinb"]
@@ -38,7 +38,7 @@ def check_null(null: str) -> None:
         When it is unknown.
     """
     if null not in get_args(Null):
-        raise InputError("null", repr(null), f"one of {get_args(Null)}", 'Use null="permute".')
+        raise InputError("null", repr(null), one_of(get_args(Null)), 'Use null="permute".')
 
 
 def null_view(views: ImageViews, rows: Int[Tensor, " genes"], null: Null, generator: torch.Generator) -> View:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from sigel.errors import InputError
+from sigel.errors import InputError, one_of
 from sigel.runtime.seeds import random_state, stream
 
 Method = Literal["tsne", "pca"]
@@ -31,7 +31,7 @@ def check_method(method: str) -> None:
         When it is unknown.
     """
     if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="tsne".')
+        raise InputError("method", repr(method), one_of(get_args(Method)), 'Use method="tsne".')
 
 
 def gene_map(representations: np.ndarray, *, method: Method = "tsne", seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, one_of, unknown_name
 from sigel.images.counts import SpotRows
 from sigel.runtime.seeds import stream
 from sigel.stats.scaling import centred, unit_vectors
@@ -113,7 +113,7 @@ def similar_genes(
 def _check_numbers(n: Any, combine: Any, n_asked: int, n_known: int) -> int:
     """Genes to be found for each query: as many as are asked for, or as there are."""
     if combine not in get_args(Combine):
-        raise InputError("combine", repr(combine), f"one of {get_args(Combine)}", 'Use combine="mean".')
+        raise InputError("combine", repr(combine), one_of(get_args(Combine)), 'Use combine="mean".')
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
         raise InputError("n", repr(n), "a whole number >= 1", "Use n=20.")
     left = n_known - (1 if combine == "each" else n_asked)

@@ -218,6 +218,25 @@ def test_words_of_functions_become_words_of_the_command_line():
     assert said == "--n-groups: found 0. Use --n-groups 20, or --raw; INPUT."
     assert in_words_of_command_line("`sections[1]`: found x", options) == "INPUT 2: found x"
     assert in_words_of_command_line("xn=3 and mean=4", options) == "xn=3 and mean=4"
+    said = in_words_of_command_line("wanted 2 or None. Use n=2, or None to have it chosen.", options)
+    assert said == "wanted 2 or nothing. Use --n 2, or nothing to have it chosen."
+    assert in_words_of_command_line("Use genes=None for all.", options) == "Use no --genes for all."
+    said = in_words_of_command_line('Lower it, for example config={"image": {"min_spots": 1}}, or', options)
+    assert said == """Lower it, for example --config '{"image": {"min_spots": 1}}', or"""
+
+
+def test_a_refusal_about_few_genes_names_the_option_that_mends_it(run, files, tmp_path):
+    for name in ("section", "second"):
+        anndata.read_h5ad(files / f"{name}.h5ad")[:, :15].write_h5ad(tmp_path / f"{name}.h5ad")
+    few = (tmp_path / "section.h5ad", tmp_path / "second.h5ad")
+    strict = '{"image": {"min_spots": 10000}}'
+    for words in (few, (files / "section.h5ad", "--config", strict)):
+        said = run("embed", *words, "-o", tmp_path / "out.h5ad")
+        assert said.code == 1
+        assert """--config '{"image": {"min_spots": 1}}'""" in said.err
+        assert "config=" not in said.err
+    said = run("embed", *few, "-o", tmp_path / "out.h5ad")
+    assert said.err.startswith("sigel: INPUT: found 15 genes with an image in all sections")
 
 
 def test_values_that_stand_for_nothing_are_refused(tmp_path):

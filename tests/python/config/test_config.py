@@ -83,8 +83,25 @@ def test_a_refusal_keeps_its_parts_also_as_a_copy(settings, setting, found):
     with pytest.raises(ConfigError) as caught:
         SIGELConfig.from_dict(settings)
     for error in (caught.value, copy.copy(caught.value)):
-        assert (error.setting, error.found, error.fix) == (setting, found, "")
-        assert str(error) == f"setting `{setting}`: found {found}; wanted {error.wanted}."
+        assert (error.setting, error.found) == (setting, found)
+        assert (
+            str(error) == f"setting `{setting}`: found {found}; wanted {error.wanted}. {error.fix}".rstrip()
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "fix"),
+    [
+        ({"train": {"epochs": 3}}, "Did you mean pretrain_epochs or refine_epochs?"),
+        ({"train": {"pretrain_epoch": 3}}, "Did you mean pretrain_epochs?"),
+        ({"min_spots": 3}, 'It is in a part of its own: config={"image": {"min_spots": ...}}.'),
+        ({"nothing": 3}, ""),
+    ],
+)
+def test_an_unknown_setting_is_told_what_may_have_been_meant(settings, fix):
+    with pytest.raises(ConfigError, match="unknown setting") as caught:
+        SIGELConfig.from_dict(settings)
+    assert caught.value.fix == fix
 
 
 def test_one_pattern_may_be_given_as_text():
@@ -128,7 +145,7 @@ def test_presets_are_changed_by_what_is_said():
     thorough = SIGELConfig.preset("thorough")
     assert thorough.train.refine_epochs > SIGELConfig().train.refine_epochs
     for wrong in ("quick", None, 3):
-        with pytest.raises(ConfigError, match=r'preset.*"fast" or "default" or "thorough" or "paper"'):
+        with pytest.raises(ConfigError, match=r'preset.*"fast", "default", "thorough" or "paper"'):
             SIGELConfig.from_dict({"preset": wrong})
 
 

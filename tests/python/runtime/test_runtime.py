@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,78 @@ def test_a_terminal_shows_a_bar_with_the_time_left(monkeypatch, capsys, rich):
     drawn = capsys.readouterr().err
     for word in ("Module I: masked autoencoder", "loss 1.250", "refinement", "1/4", "left"):
         assert word in drawn
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def test_the_time_of_a_stage_is_from_the_last_ones_end_to_its_last_report(clock, capsys):
+    with shown(True) as report:
+        clock.now = 2.0
+        report("pretrain", 1, 2, "")
+        clock.now = 3.0
+        report("pretrain", 2, 2, "loss")
+        assert capsys.readouterr().err == "Module I: masked autoencoder [3.0 s] loss\n"
+        clock.now = 8.0
+        report("refine", 1, 4, "stopped")
+        clock.now = 60.0
+    assert capsys.readouterr().err == "Modules II and III: groups and refinement [5.0 s] stopped\n"
+
+
+@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize("n_stages", [0, 1])
+def test_nothing_of_the_preparation_stays_at_a_terminal(monkeypatch, capsys, rich, n_stages):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TERM", "xterm")
+    if not rich:
+        monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    with shown(True) as report:
+        for _ in range(n_stages):
+            report("groups", 3, 3, "8 groups")
+    drawn = capsys.readouterr().err
+    assert "Preparing" in drawn
+    assert "0/?" not in drawn
+    last = re.split(r"\r|\x1b\[2K", drawn)[-1 if n_stages else slice(-2, None)]
+    assert "Preparing" not in "".join(last)
+    assert ("Number of groups" in "".join(last)) == bool(n_stages)
+
+
+def test_a_narrow_terminal_cuts_the_text_and_no_figure(monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "84")
+    monkeypatch.setenv("TERM", "xterm")
+    with shown(True) as report:
+        report("refine", 12, 12, "text that is far too long for it " * 3)
+    last = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err).rstrip("\n").rsplit("\r", 1)[-1]
+    assert "12/12" in last
+    assert re.search(r"\d\.\d s text", last)
+    assert "…" in last
+
+
+def test_a_notebook_keeps_one_output_of_the_last_state(monkeypatch, capsys):
+    states = []
+    handle = SimpleNamespace(update=lambda data, raw: states.append(data["text/plain"]))
+
+    def display(data, *, raw, display_id):
+        states.append(data["text/plain"])
+        return handle
+
+    ipython = SimpleNamespace(
+        get_ipython=lambda: SimpleNamespace(kernel=object()), display=SimpleNamespace(display=display)
+    )
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    with shown(True) as report:
+        _of_two_stages(report)
+        assert re.search(r"groups and refinement 1/4 \[0 s, \d s left\] loss 0.500$", states[-1])
+    assert states[0] == "Preparing ..."
+    assert len(states[-1].splitlines()) == 2
+    assert capsys.readouterr() == ("", "")
 
 
 def test_every_stage_that_is_reported_has_words():

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
 from sigel.config.imputation import ImputeConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, one_of
 from sigel.nn.memory_gan.fit import fit_memory_gan
 from sigel.runtime.progress import Progress
 from sigel.stats.products import sparse_product
@@ -83,7 +83,7 @@ def check_method(method: str) -> str:
         When it is unknown.
     """
     if method not in get_args(Method):
-        raise InputError("method", repr(method), f"one of {get_args(Method)}", 'Use method="auto".')
+        raise InputError("method", repr(method), one_of(get_args(Method)), 'Use method="auto".')
     return "ensemble" if method == "auto" else method
 
 
