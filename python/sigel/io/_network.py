@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.runtime.drafts import check_place, drafted
+from sigel.runtime.drafts import check_place, drafted, writing
 from sigel.runtime.requires import requires
 
 _ENDS = ("gene_a", "gene_b")
@@ -57,12 +57,17 @@ def write_network(table: pd.DataFrame, path: str | Path) -> None:
     for name in _VALUES:
         if name in edges:
             graph.es[name] = edges[name].astype(float).tolist()
-    try:
-        with drafted(path) as draft:
-            graph.write_graphml(str(draft))
-    except OSError as error:
-        fix = "Choose a folder that you may write to."
-        raise InputError("path", f"{str(path)!r} ({error})", "a file that can be written", fix) from error
+    with writing(path, "path"), drafted(path) as draft:
+        graph.write_graphml(str(draft))
+        _check_end(draft)
+
+
+def _check_end(file: Path) -> None:
+    """What igraph could not write at the end it does not tell of."""
+    with file.open("r+b") as written:
+        if not written.read().rstrip().endswith(b"</graphml>"):
+            written.write(bytes(1 << 16))  # the system says why
+            raise OSError("the disk took a part of it")
 
 
 def _edges(table: object) -> pd.DataFrame:

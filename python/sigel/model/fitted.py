@@ -430,15 +430,15 @@ class SIGEL:
         Parameters
         ----------
         path
-            Folder; made if needed. `config.json` goes in last and holds the hashes of the other files, so
-            that a folder whose save was interrupted is refused and never read as a mixture of two models.
+            Folder; made if needed. Whatever stops the writing, it holds the earlier model whole or this one:
+            `config.json` has the hashes of the other files, and a mixture of two models is never read.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         InputError
-            When `path` is a file.
+            When `path` is a file, or cannot be written.
         """
         model = self._fitted()
         assert self._assignment is not None
