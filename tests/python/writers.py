@@ -137,7 +137,7 @@ def content(place: Path) -> object:
     if place.suffix == ".html":
         assert text.rstrip().endswith("</html>")
         return re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "", text)
-    return text
+    return re.sub(r'_time": [\d.]+', "", text)
 
 
 def content_of(adata: object) -> object:
@@ -200,3 +200,17 @@ def ended(work: Callable[[], object]) -> int:
     """Exit code of work in a process of its own; minus the number of the signal that ended it."""
     _, status = os.waitpid(forked(work), 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def within_bounds(work: Callable[[], object], *, gigabytes: float = 1.0, seconds: int = 60) -> int:
+    """Exit code of work that may not take longer or more memory."""
+    import resource
+
+    def bounded() -> None:
+        signal.alarm(seconds)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        work()
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+        assert grown < gigabytes * 1e9, grown
+
+    return ended(bounded)

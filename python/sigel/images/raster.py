@@ -20,6 +20,9 @@ from sigel.images.several_sections import check_one_section
 
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
+_KINDS = ("square", "hexagonal", "continuous")
+# More than of any section, in a saved grid.
+_MOST_PIXELS = 10**8
 
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -210,6 +213,13 @@ class Raster:
         if len(rows) == 0 or not on_grid.all() or (np.diff(pixels) <= 0).any():
             msg = f"{len(rows)} pixels that do not fit a grid of {shape[0]} x {shape[1]}"
             raise ValueError(msg)
+        affine, kind, parity = np.asarray(saved["affine"], dtype=np.float64), saved["kind"], saved["parity"]
+        if shape[0] * shape[1] > _MOST_PIXELS or kind not in _KINDS or parity not in (0, 1):
+            msg = f"a grid of {shape[0]} x {shape[1]}, kind {kind!r:.20} and parity {parity!r:.20}"
+            raise ValueError(msg)
+        if affine.shape != (2, 3) or not np.isfinite(affine).all():
+            msg = "places of pixels that are no numbers"
+            raise ValueError(msg)
         if starts[0] != 0 or (np.diff((*starts, len(rows))) <= 0).any():
             msg = f"sections that begin at pixels {starts} of {len(rows)}"
             raise ValueError(msg)
@@ -218,9 +228,9 @@ class Raster:
             rows=rows,
             cols=cols,
             pixel_of_spot=np.empty(0, dtype=np.int64),
-            kind=str(saved["kind"]),
-            affine=np.asarray(saved["affine"], dtype=np.float64),
-            parity=int(saved["parity"]),
+            kind=kind,
+            affine=affine,
+            parity=int(parity),
             starts=starts,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import h5py
 
 from sigel.errors import InputError
+from sigel.io._sizes import check_declared
 from sigel.io._tables import reading
 
 if TYPE_CHECKING:
@@ -150,28 +152,41 @@ def opened_hdf5(path: Path, wanted: str) -> Iterator[h5py.File]:
 
 
 def check_within(file: h5py.File, path: Path) -> None:
-    """Refuse names of other files in a file.
+    """Refuse names of other files in a file, groups that lie in several, and more values than it can hold.
 
     Parameters
     ----------
     file, path
         It, and where it is.
     """
-    groups, seen = [""], set()
+    seen = {_address(file)}
+    groups = [""]
+    declared = stored = 0
     while groups:
         within = groups.pop()
         group = file[within] if within else file
         for name in group:
             link, full = group.get(name, getlink=True), f"{within}/{name}".lstrip("/")
-            if isinstance(link, h5py.HardLink):
-                one = group[name]
-                address = h5py.h5o.get_info(one.id).addr
-                if isinstance(one, h5py.Group) and address not in seen:
-                    groups.append(full)
-                seen.add(address)
-                outside = isinstance(one, h5py.Dataset) and bool(one.is_virtual or one.external)
-            else:
-                outside = isinstance(link, h5py.ExternalLink)
-            if outside:
+            # What a link points at, if anything, is found by its own name, too.
+            one = None if isinstance(link, h5py.ExternalLink) else group.get(name)
+            if isinstance(link, h5py.ExternalLink) or (
+                isinstance(one, h5py.Dataset) and (one.is_virtual or one.external)
+            ):
                 found = f"{path.name!r}, whose {full!r} lies in another file"
                 raise InputError("path", found, "a file that holds all of it", "Write it anew as one file.")
+            if one is None:
+                continue
+            known = _address(one) in seen
+            seen.add(_address(one))
+            if isinstance(one, h5py.Group):
+                if known:  # who reads it whole would read it again and again
+                    raise ValueError(f"a group, {full[:60]!r}, that lies in several")
+                groups.append(full)
+            elif isinstance(one, h5py.Dataset):
+                declared += max(one.size or 0, math.prod(one.chunks or (0,))) * one.dtype.itemsize
+                stored += 0 if known else one.id.get_storage_size()
+    check_declared(declared, stored, "values")
+
+
+def _address(one: h5py.HLObject) -> int:
+    return int(h5py.h5o.get_info(one.id).addr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,13 @@ def write_network(table: pd.DataFrame, path: str | Path) -> None:
         if name in edges:
             graph.es[name] = edges[name].astype(float).tolist()
     with writing(path, "path"), drafted(path) as draft:
-        graph.write_graphml(str(draft))
+        with suppress(igraph.InternalError):
+            graph.write_graphml(str(draft))
         _check_end(draft)
 
 
 def _check_end(file: Path) -> None:
-    """What igraph could not write at the end it does not tell of."""
+    """What could not be written at the end igraph does not tell of, and of the rest not why."""
     with file.open("r+b") as written:
         if not written.read().rstrip().endswith(b"</graphml>"):
             written.write(bytes(1 << 16))  # the system says why

@@ -23,6 +23,16 @@ from sigel.runtime.drafts import drafted, writing
 FORMAT = 2
 FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
 _SAVED = ".saved"
+_FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,7 @@ def damage_refused(path: Path) -> Iterator[None]:
         yield
     except ModelFormatError:
         raise
-    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+    except (*_FAULTS, ConfigError) as error:
         msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
         raise ModelFormatError(msg) from error
 
@@ -226,6 +236,7 @@ def read_model(path: Path) -> ModelFiles:
         facts={name: about[name] for name in ("seed", "history", "bic", "provenance")}
         | {"sections": about.get("sections", [])},
     )
+    _check_facts(model)
     n_genes = about["n_genes"]
     wanted = {
         "genes": (len(model.genes), n_genes),
@@ -241,6 +252,25 @@ def read_model(path: Path) -> ModelFiles:
             msg = f"`path`: {path}: {name} are {found}, wanted {expected}. Fit and save the model again."
             raise ModelFormatError(msg)
     return model
+
+
+def _check_facts(model: ModelFiles) -> None:
+    """What is shown of a model must be what it seems."""
+    history, bic, provenance, sections = (
+        model.facts[name] for name in ("history", "bic", "provenance", "sections")
+    )
+    kinds = {
+        "history": isinstance(history, list) and all(isinstance(row, dict) for row in history),
+        "bic": isinstance(bic, dict),
+        "provenance": isinstance(provenance, dict),
+        "sections": isinstance(sections, list) and all(isinstance(name, str) for name in sections),
+        "values": all(
+            values.dtype == np.float32 for name, values in model.tensors.items() if not name.count(".")
+        ),
+    }
+    wrong = [name for name, right in kinds.items() if not right]
+    if wrong:
+        raise ValueError(f"{wrong[0]} of another kind")
 
 
 def _read_about(path: Path) -> dict[str, Any]:

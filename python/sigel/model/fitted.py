@@ -42,6 +42,8 @@ from sigel.training.trainer import Trainer
 
 # Genes that all of several sections must have.
 LEAST_SHARED = 20
+# Of a saved model: a side in pixels, and weights beside those that its file holds.
+_LARGEST_PATCH, _SPARED = 4000, 10**8
 
 
 class SIGEL:
@@ -503,11 +505,18 @@ class SIGEL:
             found = files.tensors["section_representations"]
             there = found.any(axis=2, keepdims=True)
             self.section_representations = np.where(there, found, np.float32(np.nan))
+        _check_sizes(files)
         grid = Patches.from_raster(files.raster, config.encoder.patch_size)
-        # The initial weights, which those read replace, may come from any stream.
-        self._model = GeneEncoder(
-            config.encoder, config.n_dims, grid, torch_stream(0, "weights"), len(self.genes)
-        )
+
+        def made() -> GeneEncoder:
+            # The initial weights, which those read replace, may come from any stream.
+            return GeneEncoder(
+                config.encoder, config.n_dims, grid, torch_stream(0, "weights"), len(self.genes)
+            )
+
+        with torch.device("meta"):  # sizes alone
+            _check_shapes(made(), files.weights("encoder"))
+        self._model = made()
         self._assignment = new_assignment(config, n_groups)
         for part, module in (("encoder", self._model), ("groups", self._assignment)):
             module.load_state_dict({k: torch.from_numpy(v) for k, v in files.weights(part).items()})
@@ -519,6 +528,22 @@ class SIGEL:
             msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
             raise NotFittedError(msg)
         return self._model
+
+
+def _check_sizes(files: ModelFiles) -> None:
+    """Refuse settings that would make more than the weights of their model have room for."""
+    encoder, n_weights = files.config.encoder, len(files.tensors)
+    if encoder.depth > n_weights or (encoder.patch_size != "auto" and encoder.patch_size > _LARGEST_PATCH):
+        raise ValueError("settings of the encoder that are not those of its weights")
+
+
+def _check_shapes(model: GeneEncoder, weights: dict[str, np.ndarray]) -> None:
+    for name, value in model.state_dict().items():
+        if name in weights and value.numel() != weights[name].size:
+            raise ValueError(f"{name} of shape {weights[name].shape}, wanted {tuple(value.shape)}")
+    n = sum(value.numel() for value in (*model.parameters(), *model.buffers()))
+    if n > 10 * sum(value.size for value in weights.values()) + _SPARED:
+        raise ValueError(f"settings for {n} weights")
 
 
 def _check_shared(images: GeneImages) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sigel.errors import InputError
+from sigel.errors import InputError, SIGELError
 
 
 def check_place(path: Path, argument: str, fix: str, *, folder: bool = False) -> None:
@@ -61,6 +61,26 @@ def check_absent(path: Path, argument: str, fix: str, *, what: str = "there alre
 _REFUSED = re.compile(r"\(os error \d+\)|errno = \d+|File operation error|No space left")
 
 
+class NotWrittenError(InputError):
+    """A disk did not take what was to be written.
+
+    Parameters
+    ----------
+    argument
+        What the caller calls the place.
+    path
+        The place.
+    why
+        What the system said.
+    """
+
+    def __init__(self, argument: str, path: str, why: str) -> None:
+        found = f"{path!r}, which cannot be written ({why})"
+        super().__init__(argument, found, "a place with room for a file", "Choose another.")
+        self.why = why
+        self.args = (argument, path, why)  # so that a copy is made of the same
+
+
 @contextmanager
 def writing(path: Path, argument: str) -> Iterator[None]:
     """A disk that does not take what is written is told of in words of the caller.
@@ -74,19 +94,20 @@ def writing(path: Path, argument: str) -> Iterator[None]:
 
     Raises
     ------
-    InputError
+    NotWrittenError
         In place of what was raised within.
     """
     try:
         yield
+    except NotWrittenError as error:  # of a draft of this place
+        raise NotWrittenError(argument, str(path), error.why) from error
     except Exception as error:
-        if not isinstance(error, OSError) and not _REFUSED.search(str(error)):
+        if isinstance(error, SIGELError) or not (isinstance(error, OSError) or _REFUSED.search(str(error))):
             raise
         number = getattr(error, "errno", None)
         # Libraries add where in the file it was.
         why = os.strerror(number) if number else (str(error).splitlines() or [type(error).__name__])[0][:120]
-        found = f"{str(path)!r}, which cannot be written ({why})"
-        raise InputError(argument, found, "a place with room for a file", "Choose another.") from error
+        raise NotWrittenError(argument, str(path), why) from error
 
 
 # What a killed process left is taken for dead after a day without a change: others may write beside it.

@@ -148,7 +148,7 @@ def test_a_fit_killed_at_any_moment_goes_on_to_the_same_numbers(inputs, tmp_path
     def numbers(place):
         adata = inputs.section.copy()
         sigel.tl.embed(adata, config=SETTINGS, progress=False, device="cpu", checkpoint=place)
-        return adata.varm["X_sigel"], adata.varm["X_sigel_posterior"]
+        return adata.varm["X_sigel"], adata.obsm["X_sigel"]
 
     started = time.perf_counter()
     whole = numbers(tmp_path / "whole")
