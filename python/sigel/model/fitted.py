@@ -31,6 +31,7 @@ from sigel.model.files import (
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
 from sigel.runtime.device import is_main, n_processes, resolve_device
+from sigel.runtime.foreseen import lost_processes_told
 from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import check_seed, streams, torch_stream
@@ -200,7 +201,8 @@ class SIGEL:
         )
         model = GeneEncoder(encoder, config.n_dims, grid, random["weights"], images.n_genes)
         views = ImageViews(images, self.device)
-        fit = Trainer(model, views, grid, config, random, self.device, progress, state).run()
+        with lost_processes_told():
+            fit = Trainer(model, views, grid, config, random, self.device, progress, state).run()
         self.config, self._model, self._assignment, self._raster = (
             config,
             model,
