@@ -122,6 +122,22 @@ WRITERS: dict[str, Callable[[Path, Inputs], object]] = {
 }
 
 
+# Calls by their function, of an embedded section.
+QUIET = {"progress": False}
+VERBS = {
+    "embed": lambda a, given: sigel.tl.embed(a, config=SETTINGS, device="cpu", **QUIET),
+    "spatial_genes": lambda a, given: sigel.tl.spatial_genes(a, **QUIET),
+    "domains": lambda a, given: sigel.tl.domains(a, 3, **QUIET),
+    "select_genes": lambda a, given: sigel.tl.select_genes(a, **QUIET),
+    "gene_groups": lambda a, given: sigel.tl.gene_groups(a, n_groups=2, key_added="two"),
+    "pattern_genes": lambda a, given: sigel.tl.pattern_genes(
+        a, region_key="region", levels={"ring": 0.9}, **QUIET
+    ),
+    "gene_interactions": lambda a, given: sigel.tl.gene_interactions(a, genes=a.var_names[:9], **QUIET),
+    "impute": lambda a, given: sigel.tl.impute(*given.panel, method="representation", device="cpu", **QUIET),
+}
+
+
 def content(place: Path) -> object:
     """What is in an output, without dates and seconds; fails where it is not whole."""
     if place.suffix == ".h5ad":

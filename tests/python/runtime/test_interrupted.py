@@ -17,23 +17,9 @@ import pytest
 import sigel
 from sigel.errors import InputError, OutOfMemoryError, SIGELError, TrainingError
 from sigel.runtime.foreseen import foreseen, lost_processes_told
-from writers import SETTINGS, ended
+from writers import QUIET, SETTINGS, VERBS, ended
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-QUIET = {"progress": False}
-VERBS = {
-    "embed": lambda a, given: sigel.tl.embed(a, config=SETTINGS, device="cpu", **QUIET),
-    "spatial_genes": lambda a, given: sigel.tl.spatial_genes(a, **QUIET),
-    "domains": lambda a, given: sigel.tl.domains(a, 3, **QUIET),
-    "domain_stability": lambda a, given: sigel.tl.domain_stability(a, n_domains=3, **QUIET),
-    "select_genes": lambda a, given: sigel.tl.select_genes(a, **QUIET),
-    "gene_groups": lambda a, given: sigel.tl.gene_groups(a, n_groups=2, key_added="two"),
-    "pattern_genes": lambda a, given: sigel.tl.pattern_genes(
-        a, region_key="region", levels={"ring": 0.9}, **QUIET
-    ),
-    "gene_interactions": lambda a, given: sigel.tl.gene_interactions(a, genes=a.var_names[:9], **QUIET),
-    "impute": lambda a, given: sigel.tl.impute(*given.panel, method="representation", device="cpu", **QUIET),
-}
 
 
 def state(adata):
