@@ -23,6 +23,8 @@ MIN_PIXELS = 9
 _KINDS = ("square", "hexagonal", "continuous")
 # More than of any section, in a saved grid.
 _MOST_PIXELS = 10**8
+# Farther apart, squares of distances are no numbers.
+_WIDEST = 1e150
 
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -264,6 +266,7 @@ def rasterise(
     """
     if coordinates is not None:
         coordinates = checked_places(coordinates, name)
+    _check_extent(coordinates if coordinates is not None else lattice, name)
     check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
@@ -283,6 +286,16 @@ def rasterise(
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
+
+
+def _check_extent(places: Any, name: str) -> None:
+    if places is None:
+        return
+    if len(places) == 0:
+        raise InputError(name, "no spot", "the places of a section", "Give its spots.")
+    largest = float(np.abs(np.asarray(places, dtype=np.float64)).max())
+    if not largest < _WIDEST:
+        raise InputError(name, f"places as far as {largest:g}", "those of one section", "Check them.")
 
 
 def _from_lattice(
@@ -332,6 +345,9 @@ def _from_coordinates(xy: Float[np.ndarray, "n_spots 2"], config: ImageConfig, n
                 name, "one single place", "spots spread over a section", "Check the coordinates."
             )
         spacing = spacing_of(places)
+        if not spacing > float(extent.max()) / _MOST_PIXELS:
+            found = f"spots {spacing:g} apart in a section {extent.max():g} wide"
+            raise InputError(name, found, "spots spread over a section", "Check the coordinates.")
         # A whole number of spacings, so that every pixel of a regular array holds as many spots.
         pixel = spacing * max(math.ceil(float(extent.max()) / max(config.max_side - 1, 1) / spacing), 1)
     height, width = (float(n) // pixel + 1 for n in extent[::-1])
