@@ -13,6 +13,10 @@ from platform_folders import cosmx, merscope, visium, visium_cells, xenium, xeni
 HOME = Path(tempfile.mkdtemp(prefix="folders-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
 
 
+# Of changed bytes HDF5's own reader may never come back; `test_hostile_files.py` changes what they hold.
+_LIBRARY = (".h5", ".h5ad")
+
+
 def folders() -> list[Path]:
     """One of each platform, the smallest there are."""
     for make in (visium, xenium, merscope, cosmx, visium_cells):
@@ -20,18 +24,16 @@ def folders() -> list[Path]:
     xenium_zarr(HOME / "xenium_zarr")
     section = sigel.datasets.simulated_section(8, 8, 1, 3, 3)
     section.write_zarr(HOME / "anndata.zarr")
-    (HOME / "h5ad").mkdir()
-    section.write_h5ad(HOME / "h5ad" / "a.h5ad")
     return sorted(one for one in HOME.iterdir())
 
 
 def files() -> list[tuple[Path, Path]]:
     """What is read, and which file of it is changed."""
     return [
-        (folder / "a.h5ad" if folder.name == "h5ad" else folder, file)
+        (folder, file)
         for folder in folders()
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.suffix not in _LIBRARY
     ]
 
 

@@ -266,7 +266,7 @@ def rasterise(
     """
     if coordinates is not None:
         coordinates = checked_places(coordinates, name)
-    _check_extent(coordinates if coordinates is not None else lattice, name)
+    _check_extent(coordinates, lattice, name)
     check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
@@ -288,14 +288,13 @@ def rasterise(
     return _from_coordinates(coordinates, config, name)
 
 
-def _check_extent(places: Any, name: str) -> None:
-    if places is None:
-        return
-    if len(places) == 0:
+def _check_extent(coordinates: np.ndarray | None, lattice: Any, name: str) -> None:
+    given = lattice if coordinates is None else coordinates
+    if given is not None and len(given) == 0:
         raise InputError(name, "no spot", "the places of a section", "Give its spots.")
-    largest = float(np.abs(np.asarray(places, dtype=np.float64)).max())
-    if not largest < _WIDEST:
-        raise InputError(name, f"places as far as {largest:g}", "those of one section", "Check them.")
+    if coordinates is not None and not np.abs(coordinates).max() < _WIDEST:
+        found = f"places as far as {np.abs(coordinates).max():g}"
+        raise InputError(name, found, "those of one section", "Check the coordinates.")
 
 
 def _from_lattice(

@@ -241,7 +241,7 @@ def test_other_places_are_no_hexagonal_lattice(kind):
     "places",
     [
         np.empty((0, 2)),
-        np.column_stack([np.arange(60) * 1e307, np.arange(60) % 7]),
+        np.column_stack([np.arange(60) * 1e306, np.arange(60) % 7]),
         np.column_stack([np.repeat([0.0, 1e-310], 30), np.repeat(0.0, 60)]),
         np.column_stack([np.r_[np.zeros(50), 1.0], np.r_[np.arange(50) * 1e-200, 0.0]]),
     ],
