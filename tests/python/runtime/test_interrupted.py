@@ -60,7 +60,7 @@ def interrupted_after(seconds, work):
 @pytest.mark.parametrize(
     ("name", "n"),
     [
-        *(pytest.param(name, 1, id=name) for name in ("embed", "spatial_genes")),
+        *(pytest.param(name, 1, id=name) for name in ("spatial_genes",)),
         *(pytest.param(name, 8, id=f"{name} often", marks=pytest.mark.nightly) for name in VERBS),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from writers import VERBS, WRITERS, ended
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-QUICK = ("embed.h5ad", "similar.tsv", "values.zarr", "report.html", "network.graphml", "spatial_genes")
+QUICK = ("embed.h5ad", "values.zarr", "report.html")
 FORBIDDEN = (
     *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind"),
     *("urllib.Request", "os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "pickle.find_class"),
