@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r audit bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -43,6 +43,10 @@ test-python: ## Run the Python suite alone, in the Python that is there: what ma
 
 test-r: ## Install the R package and run its suite, in the R that is there
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && R CMD INSTALL --no-test-load . && Rscript tools/testthat.R
+
+audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network
+	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit
+	@build/audit/bin/pip-audit --path "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
 	@. tools/env.sh && python -m benchmarks.run

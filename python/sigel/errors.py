@@ -42,6 +42,22 @@ class MissingPackageError(InputError, ImportError):
     """What was asked for needs a package that cannot be imported; `wanted` is its name."""
 
 
+class OutOfMemoryError(InputError, MemoryError):
+    """The system gave no more memory.
+
+    Parameters
+    ----------
+    said
+        What it said.
+    """
+
+    def __init__(self, said: str = "") -> None:
+        found = "too little memory" + (f" ({said})" if said else "")
+        fix = "Free memory, give fewer genes or spots, or use a machine with more."
+        super().__init__("memory", found, "enough for this call", fix)
+        self.args = (said,)  # so that a copy is made of the same
+
+
 class ConfigError(SIGELError, ValueError):
     """A setting is unknown or out of range.
 

@@ -25,7 +25,7 @@ errors._PACKAGE = (errors._PACKAGE, str(Path(jaxtyping.__file__).parent))
 torch.set_num_threads(1)
 
 # Fixtures of the command line are of all folders: a second conftest would be taken for this one.
-pytest_plugins = ["command_line"]
+pytest_plugins = ["command_line", "writers"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("SIGEL_SHARED", ROOT.parent / "shared"))

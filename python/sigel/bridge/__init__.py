@@ -25,6 +25,7 @@ from sigel.bridge._report import report
 from sigel.bridge._section import gene_images, simulate, simulate_cohort, simulate_panel
 from sigel.bridge._similar import similar_genes
 from sigel.bridge._spatial import spatial_genes
+from sigel.runtime.foreseen import foreseen
 
 __all__ = [
     "compare_imputed",
@@ -56,3 +57,6 @@ __all__ = [
     "version",
     "write_network",
 ]
+
+for _name in __all__:
+    globals()[_name] = foreseen()(globals()[_name])

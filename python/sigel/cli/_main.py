@@ -29,6 +29,7 @@ from sigel.cli._similar import similar
 from sigel.cli._talk import QUIET, waiting
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import SIGELError
+from sigel.runtime.foreseen import foreseen
 
 _VERBS: dict[str, Callable[..., None]] = {
     "embed": embed,
@@ -96,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if command in _ENGINE:
                 with waiting("Loading the engine"):
                     importlib.import_module("sigel.bridge")
-            command(*bound.args, **bound.kwargs)
+            with foreseen():
+                command(*bound.args, **bound.kwargs)
             sys.stdout.flush()
     except CycloptsError as error:
         name = f"{tokens[0]} " if verb else ""

@@ -15,7 +15,7 @@ from sigel._version import __version__
 from sigel.cli._options import Writing
 from sigel.errors import InputError
 from sigel.keys import COMMANDS
-from sigel.runtime.drafts import check_absent, check_place, drafted
+from sigel.runtime.drafts import check_absent, check_place, drafted, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,9 +60,11 @@ class Destination:
         adata
             With its results.
         """
+        from sigel.io._hdf5 import write_h5ad
+
         adata.uns[COMMANDS] = self._commands(adata.uns.get(COMMANDS, []))
         with self._place() as place:
-            adata.write_h5ad(place)
+            write_h5ad(adata, place)
 
     def write_through(self, make: Callable[[Path], object]) -> None:
         """Let something write an .h5ad file itself, which then remembers the command.
@@ -72,12 +74,13 @@ class Destination:
         make
             Takes the path.
         """
-        import h5py
         from anndata.io import write_elem
+
+        from sigel.io._hdf5 import written_hdf5
 
         with self._place() as place:
             make(place)
-            with h5py.File(place, "r+") as file:
+            with written_hdf5(place, "r+") as (file, _):
                 write_elem(file["uns"], COMMANDS, self._commands([]))
 
     def _commands(self, earlier: Sequence[str] | np.ndarray) -> np.ndarray:
@@ -159,14 +162,10 @@ def replaced(path: Path, *, force: bool) -> Iterator[Path]:
     InputError
         When it cannot be written.
     """
-    try:
-        with drafted(path) as draft:
-            yield draft
-            if not force:
-                _check_absent(path)
-    except OSError as error:
-        found = f"{str(path)!r}, which cannot be written ({error.strerror or error})"
-        raise InputError("output", found, "a place with room for a file", "Choose another.") from error
+    with writing(path, "output"), drafted(path) as draft:
+        yield draft
+        if not force:
+            _check_absent(path)
 
 
 def destination_of(writing: Writing, inputs: Sequence[Path], kinds: Sequence[str]) -> Destination:

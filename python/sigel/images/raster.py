@@ -20,6 +20,11 @@ from sigel.images.several_sections import check_one_section
 
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
+_KINDS = ("square", "hexagonal", "continuous")
+# More than of any section, in a saved grid.
+_MOST_PIXELS = 10**8
+# Farther apart, squares of distances are no numbers.
+_WIDEST = 1e150
 
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -210,6 +215,13 @@ class Raster:
         if len(rows) == 0 or not on_grid.all() or (np.diff(pixels) <= 0).any():
             msg = f"{len(rows)} pixels that do not fit a grid of {shape[0]} x {shape[1]}"
             raise ValueError(msg)
+        affine, kind, parity = np.asarray(saved["affine"], dtype=np.float64), saved["kind"], saved["parity"]
+        if shape[0] * shape[1] > _MOST_PIXELS or kind not in _KINDS or parity not in (0, 1):
+            msg = f"a grid of {shape[0]} x {shape[1]}, kind {kind!r:.20} and parity {parity!r:.20}"
+            raise ValueError(msg)
+        if affine.shape != (2, 3) or not np.isfinite(affine).all():
+            msg = "places of pixels that are no numbers"
+            raise ValueError(msg)
         if starts[0] != 0 or (np.diff((*starts, len(rows))) <= 0).any():
             msg = f"sections that begin at pixels {starts} of {len(rows)}"
             raise ValueError(msg)
@@ -218,9 +230,9 @@ class Raster:
             rows=rows,
             cols=cols,
             pixel_of_spot=np.empty(0, dtype=np.int64),
-            kind=str(saved["kind"]),
-            affine=np.asarray(saved["affine"], dtype=np.float64),
-            parity=int(saved["parity"]),
+            kind=kind,
+            affine=affine,
+            parity=int(parity),
             starts=starts,
         )
 
@@ -254,6 +266,7 @@ def rasterise(
     """
     if coordinates is not None:
         coordinates = checked_places(coordinates, name)
+    _check_extent(coordinates, lattice, name)
     check_one_section(lattice, coordinates, name)
     if config.grid != "continuous" and config.pixel_size is None:
         why_not = problem(lattice)
@@ -273,6 +286,15 @@ def rasterise(
     if coordinates is None:
         raise InputError(name, "nothing", "x and y of every spot", 'Store them in adata.obsm["spatial"].')
     return _from_coordinates(coordinates, config, name)
+
+
+def _check_extent(coordinates: np.ndarray | None, lattice: Any, name: str) -> None:
+    given = lattice if coordinates is None else coordinates
+    if given is not None and len(given) == 0:
+        raise InputError(name, "no spot", "the places of a section", "Give its spots.")
+    if coordinates is not None and not np.abs(coordinates).max() < _WIDEST:
+        found = f"places as far as {np.abs(coordinates).max():g}"
+        raise InputError(name, found, "those of one section", "Check the coordinates.")
 
 
 def _from_lattice(
@@ -322,6 +344,9 @@ def _from_coordinates(xy: Float[np.ndarray, "n_spots 2"], config: ImageConfig, n
                 name, "one single place", "spots spread over a section", "Check the coordinates."
             )
         spacing = spacing_of(places)
+        if not spacing > float(extent.max()) / _MOST_PIXELS:
+            found = f"spots {spacing:g} apart in a section {extent.max():g} wide"
+            raise InputError(name, found, "spots spread over a section", "Check the coordinates.")
         # A whole number of spacings, so that every pixel of a regular array holds as many spots.
         pixel = spacing * max(math.ceil(float(extent.max()) / max(config.max_side - 1, 1) / spacing), 1)
     height, width = (float(n) // pixel + 1 for n in extent[::-1])

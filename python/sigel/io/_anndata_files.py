@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from sigel.errors import InputError, unknown_name
 from sigel.images.named_columns import as_places
 from sigel.images.sound_matrix import check_structure
 from sigel.io._hdf5 import opened_hdf5
+from sigel.io._sizes import check_zarr
 from sigel.io._sources import Options, Source
-from sigel.io._tables import reading
+from sigel.io._tables import FAULTS, reading
 from sigel.runtime.requires import requires
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def read_h5ad(source: Source, options: Options) -> AnnData:
     with opened_hdf5(source.path, H5AD) as file:
         _check_store(file, source.path, H5AD)
     with reading(source.path, H5AD):
-        return arranged(anndata.read_h5ad(source.path), options)
+        adata = _read_by(anndata.read_h5ad, source.path)
+        return arranged(adata, options)
 
 
 def read_zarr(source: Source, options: Options) -> AnnData:
@@ -103,8 +105,20 @@ def read_zarr(source: Source, options: Options) -> AnnData:
     with reading(source.path, ZARR), warnings.catch_warnings():
         # What will be written by default some day is nothing to a reader.
         warnings.filterwarnings("ignore", message=".*zarr v[23]|.*[Cc]onsolidated metadata")
-        _check_chunks(_opened_zarr(source.path), source.path, options)
-        return arranged(anndata.io.read_zarr(source.path), options)
+        group = _opened_zarr(source.path)
+        check_zarr(group, source.path)
+        _check_chunks(group, source.path, options)
+        return arranged(_read_by(anndata.io.read_zarr, source.path), options)
+
+
+def _read_by(reader: Callable[[Path], AnnData], path: Path) -> AnnData:
+    """What a reader says of elements that it does not know is an error of its own."""
+    try:
+        return reader(path)
+    except FAULTS:
+        raise
+    except Exception as error:
+        raise ValueError(str(error)) from error
 
 
 def _opened_zarr(folder: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.io._tables import need_columns, read_table
+from sigel.io._tables import FAULTS, need_columns, read_table
 
 _POINT, _POLYGON, _MANY_POLYGONS = 1, 3, 6
 
@@ -28,7 +28,7 @@ def centroids_in(path: Path) -> pd.DataFrame:
     shapes = table["geometry"].tolist()
     try:
         centres = centroids(shapes)
-    except (struct.error, ValueError, TypeError) as error:
+    except (struct.error, *FAULTS) as error:
         found = f"{path.name!r} with shapes that cannot be read ({error})"
         raise InputError("path", found, "points or polygons", "Write the store anew.") from error
     return pd.DataFrame(centres, columns=["x", "y"], index=table.index.astype(str))

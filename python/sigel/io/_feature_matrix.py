@@ -14,6 +14,7 @@ from scipy import sparse
 from sigel.errors import InputError
 from sigel.io._features import features_of
 from sigel.io._hdf5 import opened_hdf5
+from sigel.io._sizes import check_entries, check_unpacked
 from sigel.io._sources import GENE
 from sigel.io._tables import first_of, lines_of, missing, partner, reading
 
@@ -126,6 +127,7 @@ def _sizes(n_features: int, n_cells: int) -> str:
 
 def _lines(path: Path) -> pd.DataFrame:
     with reading(path, "names, a line each"):
+        check_unpacked(path)
         return pd.read_csv(path, sep="\t", header=None, dtype=str, keep_default_na=False, quoting=3)
 
 
@@ -133,7 +135,9 @@ def _stated_shape(path: Path) -> tuple[int, int]:
     with reading(path, "counts in a Matrix Market file"):
         for line in lines_of(path):
             if not line.startswith("%"):
-                return int(line.split()[0]), int(line.split()[1])
+                n_rows, n_columns, n_entries = (int(part) for part in line.split()[:3])
+                check_entries(path, n_entries)
+                return n_rows, n_columns
         raise ValueError("no sizes in it")
 
 

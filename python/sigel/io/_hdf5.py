@@ -1,15 +1,138 @@
-"""HDF5 files that are read without leaving them."""
+"""HDF5 files: read without leaving them, and written so that a full disk is an error and no more."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import h5py
 
 from sigel.errors import InputError
+from sigel.io._sizes import check_declared
 from sigel.io._tables import reading
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+# Bytes; larger pieces are values, which the library only passes on.
+_SMALL = 1 << 16
+
+
+@contextmanager
+def written_hdf5(
+    path: Path, mode: Literal["x", "r+"] = "x"
+) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """An HDF5 file to write to, and what raises the error of its disk, if there was one by then.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mode
+        `"x"` for a new one, or `"r+"`.
+
+    Raises
+    ------
+    OSError
+        When the disk took less than all of it.
+
+    Notes
+    -----
+    Once a write has failed, as on a full disk, the HDF5 library can neither flush nor close its file, and
+    ends the process in trying. So it hears of no failure: the file that it writes to keeps the error.
+    """
+    with _Sink(path, "x+b" if mode == "x" else "r+b") as sink:
+        try:
+            with h5py.File(sink, "w" if mode == "x" else "r+") as file:
+                yield file, sink.check
+        finally:
+            sink.check()  # what else went wrong came of it
+
+
+class _Sink(io.RawIOBase):
+    """A file that takes all that is written, and remembers that it was lost.
+
+    What the library wrote of its own it may read again, and must find: of what is lost small pieces are kept.
+    """
+
+    def __init__(self, path: Path, mode: str) -> None:
+        self._file = path.open(mode, buffering=0)
+        self._error: OSError | None = None
+        self._lost: list[tuple[int, bytes]] = []
+
+    def check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        start, view = self._file.tell(), memoryview(buffer).cast("B")
+        n = self._file.readinto(view) or 0  # type: ignore[attr-defined]
+        if self._error is None:
+            return n
+        view[n:] = bytes(len(view) - n)
+        for at, piece in self._lost:
+            first, last = max(at, start), min(at + len(piece), start + len(view))
+            if first < last:
+                view[first - start : last - start] = piece[first - at : last - at]
+        return len(view)
+
+    def write(self, values: Any) -> int:
+        at, view = self._file.tell(), memoryview(values).cast("B")
+        n = 0
+        try:
+            while n < len(view) and self._error is None:
+                n += self._file.write(view[n:])
+        except OSError as error:
+            self._error = error
+        if n < len(view) and len(view) <= _SMALL:
+            self._lost.append((at, bytes(view)))
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self._file.truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return size or 0
+
+
+def write_h5ad(adata: AnnData, path: Path) -> None:
+    """Write an object, as its own `write_h5ad` does.
+
+    Parameters
+    ----------
+    adata
+        In memory.
+    path
+        A new file.
+
+    Raises
+    ------
+    OSError
+        When the disk took less than all of it.
+    """
+    from anndata.io import write_elem
+
+    adata.strings_to_categoricals()
+    if adata.raw is not None:
+        adata.strings_to_categoricals(adata.raw.var)
+    with written_hdf5(path) as (file, _):
+        write_elem(file, "/", adata)
 
 
 @contextmanager
@@ -29,28 +152,41 @@ def opened_hdf5(path: Path, wanted: str) -> Iterator[h5py.File]:
 
 
 def check_within(file: h5py.File, path: Path) -> None:
-    """Refuse names of other files in a file.
+    """Refuse names of other files in a file, groups that lie in several, and more values than it can hold.
 
     Parameters
     ----------
     file, path
         It, and where it is.
     """
-    groups, seen = [""], set()
+    seen = {_address(file)}
+    groups = [""]
+    declared = stored = 0
     while groups:
         within = groups.pop()
         group = file[within] if within else file
         for name in group:
             link, full = group.get(name, getlink=True), f"{within}/{name}".lstrip("/")
-            if isinstance(link, h5py.HardLink):
-                one = group[name]
-                address = h5py.h5o.get_info(one.id).addr
-                if isinstance(one, h5py.Group) and address not in seen:
-                    groups.append(full)
-                seen.add(address)
-                outside = isinstance(one, h5py.Dataset) and bool(one.is_virtual or one.external)
-            else:
-                outside = isinstance(link, h5py.ExternalLink)
-            if outside:
+            # What a link points at, if anything, is found by its own name, too.
+            one = None if isinstance(link, h5py.ExternalLink) else group.get(name)
+            if isinstance(link, h5py.ExternalLink) or (
+                isinstance(one, h5py.Dataset) and (one.is_virtual or one.external)
+            ):
                 found = f"{path.name!r}, whose {full!r} lies in another file"
                 raise InputError("path", found, "a file that holds all of it", "Write it anew as one file.")
+            if one is None:
+                continue
+            known = _address(one) in seen
+            seen.add(_address(one))
+            if isinstance(one, h5py.Group):
+                if known:  # who reads it whole would read it again and again
+                    raise ValueError(f"a group, {full[:60]!r}, that lies in several")
+                groups.append(full)
+            elif isinstance(one, h5py.Dataset):
+                declared += max(one.size or 0, math.prod(one.chunks or (0,))) * one.dtype.itemsize
+                stored += 0 if known else one.id.get_storage_size()
+    check_declared(declared, stored, "values")
+
+
+def _address(one: h5py.HLObject) -> int:
+    return int(h5py.h5o.get_info(one.id).addr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,8 @@ from scipy import sparse
 
 from sigel.errors import InputError
 from sigel.io._anndata_files import zarr_attributes
-from sigel.runtime.drafts import check_place, drafted
+from sigel.io._hdf5 import written_hdf5
+from sigel.runtime.drafts import check_place, drafted, writing
 from sigel.runtime.requires import requires
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ class ImputedFile:
 
     def __init__(self, path: str | Path, obs: pd.DataFrame, obsm: Mapping[str, np.ndarray]) -> None:
         self.path, self.n_cells = checked_path(path), len(obs)
-        with ExitStack() as exits:
-            self._file = exits.enter_context(_opened_draft(self.path, exits))
+        with writing(self.path, "out"), ExitStack() as exits:
+            self._file, self._check = exits.enter_context(_opened_draft(self.path, exits))
             self._write_cells(obs, obsm)
+            self._check()
             self._exits = exits.pop_all()
 
     def __enter__(self) -> ImputedFile:
@@ -61,7 +63,8 @@ class ImputedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._exits.__exit__(kind, error, trace)
+        with writing(self.path, "out"):
+            self._exits.__exit__(kind, error, trace)
 
     def _write_cells(self, obs: pd.DataFrame, obsm: Mapping[str, np.ndarray]) -> None:
         from anndata import AnnData
@@ -76,8 +79,8 @@ class ImputedFile:
             held.strings_to_categoricals()
         try:
             _write(self._file, obs=held.obs, obsm=dict(obsm))
-        except OSError as error:
-            raise InputError("out", *_not_made(self.path, error)) from error
+        except OSError:
+            raise
         except Exception as error:  # whatever the library of the format says of it
             lost, why = _unwritable(held.obs, error)
             fix = "Leave it out, or turn it into text: target.obs[...] = target.obs[...].astype(str)."
@@ -96,16 +99,20 @@ class ImputedFile:
         parts
             `X`, `lower`, `upper`: `(n_cells, len(genes))`, dense or sparse; None: there are none.
         """
-        for name, values in parts.items():
-            if values is None:
-                continue
-            where = name if name == "X" else f"layers/{name}"
-            dense = np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32)
-            if where not in self._file:
-                # Without zeros nothing gets shorter, and it takes twenty times as long.
-                zeros = 1 - np.count_nonzero(dense) / max(dense.size, 1)
-                self._make(where, (self.n_cells, n_genes), pressed=bool(zeros >= _WORTH_PRESSING))
-            self._file[where][:, genes] = dense
+        with writing(self.path, "out"):
+            for name, values in parts.items():
+                if values is not None:
+                    self._write_part(name, values, genes, n_genes)
+                    self._check()
+
+    def _write_part(self, name: str, values: Any, genes: slice, n_genes: int) -> None:
+        where = name if name == "X" else f"layers/{name}"
+        dense = np.asarray(values.toarray() if sparse.issparse(values) else values, dtype=np.float32)
+        if where not in self._file:
+            # Without zeros nothing gets shorter, and it takes twenty times as long.
+            zeros = 1 - np.count_nonzero(dense) / max(dense.size, 1)
+            self._make(where, (self.n_cells, n_genes), pressed=bool(zeros >= _WORTH_PRESSING))
+        self._file[where][:, genes] = dense
 
     def _make(self, where: str, shape: tuple[int, int], *, pressed: bool) -> None:
         chunks = tuple(max(min(a, b), 1) for a, b in zip(shape, _CHUNK, strict=True))
@@ -126,7 +133,8 @@ class ImputedFile:
         var, uns
             Of the file.
         """
-        _write(self._file, var=var, uns=dict(uns))
+        with writing(self.path, "out"):
+            _write(self._file, var=var, uns=dict(uns))
 
 
 def _write(file: Any, **parts: Any) -> None:
@@ -161,24 +169,14 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _opened_draft(path: Path, exits: ExitStack) -> Iterator[Any]:
-    """A new file, or folder, beside its place."""
+def _opened_draft(path: Path, exits: ExitStack) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """A new file, or folder, beside its place, and what raises the error of its disk."""
     draft = exits.enter_context(drafted(path))
-    try:
-        made = _new_zarr(draft) if path.suffix == ZARR else h5py.File(draft, "x")
-    except OSError as error:
-        raise InputError("out", *_not_made(path, error)) from error
-    try:
+    if path.suffix == ZARR:
+        yield _new_zarr(draft), lambda: None
+        return
+    with written_hdf5(draft) as made:
         yield made
-    finally:
-        if path.suffix == H5AD:
-            made.close()
-
-
-def _not_made(path: Path, error: OSError) -> tuple[str, str, str]:
-    """What was found, what was wanted, and the fix, where a system refuses."""
-    found = f"{str(path)!r}, where nothing can be made ({error.strerror or _first_line(error)})"
-    return found, "a file that can be written", "Name another."
 
 
 def _new_zarr(path: Path) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
-from sigel.runtime.drafts import check_place, drafted
+from sigel.runtime.drafts import check_place, drafted, writing
 from sigel.runtime.requires import requires
 
 _ENDS = ("gene_a", "gene_b")
@@ -57,12 +58,18 @@ def write_network(table: pd.DataFrame, path: str | Path) -> None:
     for name in _VALUES:
         if name in edges:
             graph.es[name] = edges[name].astype(float).tolist()
-    try:
-        with drafted(path) as draft:
+    with writing(path, "path"), drafted(path) as draft:
+        with suppress(igraph.InternalError):
             graph.write_graphml(str(draft))
-    except OSError as error:
-        fix = "Choose a folder that you may write to."
-        raise InputError("path", f"{str(path)!r} ({error})", "a file that can be written", fix) from error
+        _check_end(draft)
+
+
+def _check_end(file: Path) -> None:
+    """What could not be written at the end igraph does not tell of, and of the rest not why."""
+    with file.open("r+b") as written:
+        if not written.read().rstrip().endswith(b"</graphml>"):
+            written.write(bytes(1 << 16))  # the system says why
+            raise OSError("the disk took a part of it")
 
 
 def _edges(table: object) -> pd.DataFrame:

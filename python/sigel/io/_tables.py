@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 
 from sigel.errors import InputError
+from sigel.io._sizes import check_parquet, check_unpacked
 from sigel.runtime.requires import requires
 
+# Letters of a line, beyond which a file is something else.
+_LONGEST = 1 << 26
 # What readers of others say of a file that is cut off or is something else.
 FAULTS = (
-    *(OSError, EOFError, zlib.error, SyntaxError),
-    *(ValueError, KeyError, IndexError, TypeError, RuntimeError),
+    *(OSError, EOFError, zlib.error, SyntaxError, MemoryError),
+    *(ValueError, LookupError, TypeError, RuntimeError, AttributeError, ArithmeticError),
 )
 
 
@@ -116,10 +119,12 @@ def read_table(path: Path, text: Sequence[str | int] = (), **settings: object) -
     with reading(path, "a table of cells"):
         if path.suffix == ".parquet":
             requires("pyarrow", "path", f"{path.name!r}, a parquet file")
+            check_parquet(path)
             table = pd.read_parquet(path)
             for name in set(text) & set(table.columns):
                 table[name] = [_text(value) for value in table[name]]
             return table
+        check_unpacked(path)
         return pd.read_csv(path, dtype=dict.fromkeys(text, str), **settings)  # type: ignore[call-overload,no-any-return]
 
 
@@ -136,7 +141,9 @@ def lines_of(path: Path) -> Iterator[str]:
         The file.
     """
     with io.TextIOWrapper(_bytes_of(path), encoding="utf-8-sig") as lines:
-        for line in lines:
+        while line := lines.readline(_LONGEST):
+            if len(line) == _LONGEST:
+                raise ValueError("a line without an end")
             yield line.rstrip("\r\n")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,21 @@ from sigel._version import __version__
 from sigel.config.fit import SIGELConfig
 from sigel.errors import ConfigError, InputError, ModelFormatError
 from sigel.images.raster import Raster
+from sigel.runtime.drafts import drafted, writing
 
 FORMAT = 2
-# In the order in which they are moved into place: config.json, which holds the hashes of the others, last.
 FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
+_SAVED = ".saved"
+_FAULTS = (
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    OSError,
+)
 
 
 @dataclass(frozen=True)
@@ -75,21 +85,36 @@ def write_model(path: Path, model: ModelFiles) -> None:
     Parameters
     ----------
     path
-        Folder; made if needed. All is written beside it and then moved, so that a folder whose save was
-        interrupted is refused and never read as a mixture of two models.
+        Folder; made if needed, what else is in it stays. At any moment it holds the earlier model whole or
+        this one: all is written beside its place, then a folder `.saved` within has the new files by one
+        move, and is read in preference to those around it until they are replaced.
     model
         What to write.
 
     Raises
     ------
     InputError
-        When `path` is a file.
+        When `path` is a file, or cannot be written.
     """
-    from safetensors.numpy import save_file
-
     if path.exists() and not path.is_dir():
         raise InputError("path", f"{str(path)!r}, a file", "a folder, there or not", "Name another.")
-    path.mkdir(parents=True, exist_ok=True)
+    with writing(path, "path"):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with drafted(path) as draft:
+                draft.mkdir()
+                _write_files(draft, model)
+            return
+        _move_saved(path)
+        with drafted(path / _SAVED) as draft:
+            draft.mkdir()
+            _write_files(draft, model)
+        _move_saved(path)
+
+
+def _write_files(folder: Path, model: ModelFiles) -> None:
+    from safetensors.numpy import save_file
+
     about = {
         "format": FORMAT,
         "version": __version__,
@@ -100,15 +125,27 @@ def write_model(path: Path, model: ModelFiles) -> None:
         **({"sections": model.facts["sections"]} if model.facts["sections"] else {}),
     }
     tensors = {name: np.ascontiguousarray(value) for name, value in model.tensors.items()}
-    with tempfile.TemporaryDirectory(dir=path) as aside:
-        draft = Path(aside)
-        save_file(tensors, draft / "weights.safetensors")
-        (draft / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in model.genes).encode())
-        (draft / "raster.json").write_text(json.dumps(model.raster.to_dict()), encoding="utf-8")
-        about["sha256"] = {name: _sha256(draft / name) for name in FILES[:-1]}
-        (draft / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    save_file(tensors, folder / "weights.safetensors")
+    (folder / "genes.txt").write_bytes("".join(f"{gene}\n" for gene in model.genes).encode())
+    (folder / "raster.json").write_text(json.dumps(model.raster.to_dict()), encoding="utf-8")
+    about["sha256"] = {name: _sha256(folder / name) for name in FILES[:-1]}
+    (folder / "config.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _move_saved(path: Path) -> None:
+    """Move the files of a finished save to their places, whoever began it."""
+    saved = path / _SAVED
+    if saved.is_dir():
         for name in FILES:
-            (draft / name).replace(path / name)
+            if (saved / name).is_file():
+                (saved / name).replace(path / name)
+        saved.rmdir()
+
+
+def _file(path: Path, name: str) -> Path:
+    """Where a file of a model is: in what a save left that was killed as it moved its files, or here."""
+    saved = path / _SAVED / name
+    return saved if saved.is_file() else path / name
 
 
 def check_complete(path: Path) -> None:
@@ -128,7 +165,7 @@ def check_complete(path: Path) -> None:
         what = "a file" if path.exists() else "there is no such folder"
         msg = f"`path`: {path}: {what}; wanted a folder written by SIGEL.save."
         raise ModelFormatError(msg)
-    missing = [name for name in FILES if not (path / name).is_file()]
+    missing = [name for name in FILES if not _file(path, name).is_file()]
     if missing:
         msg = f"`path`: {path} lacks {', '.join(missing)}; wanted a folder written by SIGEL.save."
         raise ModelFormatError(msg)
@@ -172,7 +209,7 @@ def damage_refused(path: Path) -> Iterator[None]:
         yield
     except ModelFormatError:
         raise
-    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+    except (*_FAULTS, ConfigError) as error:
         msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
         raise ModelFormatError(msg) from error
 
@@ -193,12 +230,13 @@ def read_model(path: Path) -> ModelFiles:
     about = _read_about(path)
     model = ModelFiles(
         config=SIGELConfig.from_dict(about["config"]),
-        genes=np.array(_lines(path / "genes.txt"), dtype=object),
-        raster=Raster.from_dict(json.loads((path / "raster.json").read_text(encoding="utf-8"))),
-        tensors=_read_tensors(path / "weights.safetensors"),
+        genes=np.array(_lines(_file(path, "genes.txt")), dtype=object),
+        raster=Raster.from_dict(json.loads(_file(path, "raster.json").read_text(encoding="utf-8"))),
+        tensors=_read_tensors(_file(path, "weights.safetensors")),
         facts={name: about[name] for name in ("seed", "history", "bic", "provenance")}
         | {"sections": about.get("sections", [])},
     )
+    _check_facts(model)
     n_genes = about["n_genes"]
     wanted = {
         "genes": (len(model.genes), n_genes),
@@ -216,9 +254,28 @@ def read_model(path: Path) -> ModelFiles:
     return model
 
 
+def _check_facts(model: ModelFiles) -> None:
+    """What is shown of a model must be what it seems."""
+    history, bic, provenance, sections = (
+        model.facts[name] for name in ("history", "bic", "provenance", "sections")
+    )
+    kinds = {
+        "history": isinstance(history, list) and all(isinstance(row, dict) for row in history),
+        "bic": isinstance(bic, dict),
+        "provenance": isinstance(provenance, dict),
+        "sections": isinstance(sections, list) and all(isinstance(name, str) for name in sections),
+        "values": all(
+            values.dtype == np.float32 for name, values in model.tensors.items() if not name.count(".")
+        ),
+    }
+    wrong = [name for name, right in kinds.items() if not right]
+    if wrong:
+        raise ValueError(f"{wrong[0]} of another kind")
+
+
 def _read_about(path: Path) -> dict[str, Any]:
     """`config.json`, of this format and of the same save as the other files."""
-    about = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    about = json.loads(_file(path, "config.json").read_text(encoding="utf-8"))
     if about["format"] != FORMAT:
         msg = (
             f"`path`: {path} has format {about['format']} (written by sigel {about['version']}); "
@@ -226,8 +283,8 @@ def _read_about(path: Path) -> dict[str, Any]:
             "Install the version that wrote it, or fit again."
         )
         raise ModelFormatError(msg)
-    for name, hash_then in about["sha256"].items():
-        if _sha256(path / name) != hash_then:
+    for name in FILES[:-1]:
+        if _sha256(_file(path, name)) != about["sha256"][name]:
             msg = f"{name} is not the file that was saved with config.json"
             raise ValueError(msg)
     return about
@@ -266,7 +323,11 @@ def as_path(path: object, argument: str = "path") -> Path:
 
 
 def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    found = hashlib.sha256()
+    with file.open("rb") as opened:
+        while piece := opened.read(1 << 20):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def _lines(file: Path) -> list[str]:

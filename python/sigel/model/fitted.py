@@ -31,6 +31,7 @@ from sigel.model.files import (
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
 from sigel.runtime.device import is_main, n_processes, resolve_device
+from sigel.runtime.foreseen import lost_processes_told
 from sigel.runtime.progress import Progress
 from sigel.runtime.provenance import provenance
 from sigel.runtime.seeds import check_seed, streams, torch_stream
@@ -42,6 +43,8 @@ from sigel.training.trainer import Trainer
 
 # Genes that all of several sections must have.
 LEAST_SHARED = 20
+# Of a saved model: a side in pixels, and weights beside those that its file holds.
+_LARGEST_PATCH, _SPARED = 4000, 10**8
 
 
 class SIGEL:
@@ -198,7 +201,8 @@ class SIGEL:
         )
         model = GeneEncoder(encoder, config.n_dims, grid, random["weights"], images.n_genes)
         views = ImageViews(images, self.device)
-        fit = Trainer(model, views, grid, config, random, self.device, progress, state).run()
+        with lost_processes_told():
+            fit = Trainer(model, views, grid, config, random, self.device, progress, state).run()
         self.config, self._model, self._assignment, self._raster = (
             config,
             model,
@@ -430,15 +434,15 @@ class SIGEL:
         Parameters
         ----------
         path
-            Folder; made if needed. `config.json` goes in last and holds the hashes of the other files, so
-            that a folder whose save was interrupted is refused and never read as a mixture of two models.
+            Folder; made if needed. Whatever stops the writing, it holds the earlier model whole or this one:
+            `config.json` has the hashes of the other files, and a mixture of two models is never read.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         InputError
-            When `path` is a file.
+            When `path` is a file, or cannot be written.
         """
         model = self._fitted()
         assert self._assignment is not None
@@ -503,11 +507,18 @@ class SIGEL:
             found = files.tensors["section_representations"]
             there = found.any(axis=2, keepdims=True)
             self.section_representations = np.where(there, found, np.float32(np.nan))
+        _check_sizes(files)
         grid = Patches.from_raster(files.raster, config.encoder.patch_size)
-        # The initial weights, which those read replace, may come from any stream.
-        self._model = GeneEncoder(
-            config.encoder, config.n_dims, grid, torch_stream(0, "weights"), len(self.genes)
-        )
+
+        def made() -> GeneEncoder:
+            # The initial weights, which those read replace, may come from any stream.
+            return GeneEncoder(
+                config.encoder, config.n_dims, grid, torch_stream(0, "weights"), len(self.genes)
+            )
+
+        with torch.device("meta"):  # sizes alone
+            _check_shapes(made(), files.weights("encoder"))
+        self._model = made()
         self._assignment = new_assignment(config, n_groups)
         for part, module in (("encoder", self._model), ("groups", self._assignment)):
             module.load_state_dict({k: torch.from_numpy(v) for k, v in files.weights(part).items()})
@@ -519,6 +530,22 @@ class SIGEL:
             msg = "this model has no weights yet; call .fit(images) or SIGEL.load(path) first."
             raise NotFittedError(msg)
         return self._model
+
+
+def _check_sizes(files: ModelFiles) -> None:
+    """Refuse settings that would make more than the weights of their model have room for."""
+    encoder, n_weights = files.config.encoder, len(files.tensors)
+    if encoder.depth > n_weights or (encoder.patch_size != "auto" and encoder.patch_size > _LARGEST_PATCH):
+        raise ValueError("settings of the encoder that are not those of its weights")
+
+
+def _check_shapes(model: GeneEncoder, weights: dict[str, np.ndarray]) -> None:
+    for name, value in model.state_dict().items():
+        if name in weights and value.numel() != weights[name].size:
+            raise ValueError(f"{name} of shape {weights[name].shape}, wanted {tuple(value.shape)}")
+    n = sum(value.numel() for value in (*model.parameters(), *model.buffers()))
+    if n > 10 * sum(value.size for value in weights.values()) + _SPARED:
+        raise ValueError(f"settings for {n} weights")
 
 
 def _check_shared(images: GeneImages) -> None:

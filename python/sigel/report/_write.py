@@ -15,7 +15,7 @@ from sigel.report._calls import PYTHON, Calls
 from sigel.report._compose import Asked, composed
 from sigel.report._found import found_in, is_text
 from sigel.report._sections import checked_table
-from sigel.runtime.drafts import check_absent, check_place, drafted
+from sigel.runtime.drafts import check_absent, check_place, drafted, writing
 from sigel.runtime.requires import requires
 from sigel.tasks.gene_groups.gene_sets import GeneSets, check_sets
 from sigel.tasks.gene_map import Method, check_method
@@ -139,14 +139,10 @@ def write_in_words_of(
         raise InputError("overwrite", repr(overwrite)[:60], "True or False", "Leave it out.")
     place = _checked_place(path, overwrite=bool(overwrite))
     text = page_of(adata, calls=calls, **asked)
-    try:
-        with drafted(place) as draft:
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            if not overwrite:
-                check_absent(place, "path", _REPLACE)
-    except OSError as error:
-        wrong = f"{str(place)!r}, which cannot be written ({error.strerror or error})"
-        raise InputError("path", wrong, "a place with room for a file", "Choose another.") from error
+    with writing(place, "path"), drafted(place) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        if not overwrite:
+            check_absent(place, "path", _REPLACE)
     return place
 
 

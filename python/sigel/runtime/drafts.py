@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import re
 import secrets
 import shutil
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sigel.errors import InputError
+from sigel.errors import InputError, SIGELError
 
 
 def check_place(path: Path, argument: str, fix: str, *, folder: bool = False) -> None:
@@ -52,6 +57,63 @@ def check_absent(path: Path, argument: str, fix: str, *, what: str = "there alre
         raise InputError(argument, f"{str(path)!r}, which is {what}", "a new file", fix)
 
 
+# What libraries say where a system refuses, as text of an error of their own.
+_REFUSED = re.compile(r"\(os error \d+\)|errno = \d+|File operation error|No space left")
+
+
+class NotWrittenError(InputError):
+    """A disk did not take what was to be written.
+
+    Parameters
+    ----------
+    argument
+        What the caller calls the place.
+    path
+        The place.
+    why
+        What the system said.
+    """
+
+    def __init__(self, argument: str, path: str, why: str) -> None:
+        found = f"{path!r}, which cannot be written ({why})"
+        super().__init__(argument, found, "a place with room for a file", "Choose another.")
+        self.why = why
+        self.args = (argument, path, why)  # so that a copy is made of the same
+
+
+@contextmanager
+def writing(path: Path, argument: str) -> Iterator[None]:
+    """A disk that does not take what is written is told of in words of the caller.
+
+    Parameters
+    ----------
+    path
+        The place.
+    argument
+        What the caller calls it.
+
+    Raises
+    ------
+    NotWrittenError
+        In place of what was raised within.
+    """
+    try:
+        yield
+    except NotWrittenError as error:  # of a draft of this place
+        raise NotWrittenError(argument, str(path), error.why) from error
+    except Exception as error:
+        if isinstance(error, SIGELError) or not (isinstance(error, OSError) or _REFUSED.search(str(error))):
+            raise
+        number = getattr(error, "errno", None)
+        # Libraries add where in the file it was.
+        why = os.strerror(number) if number else (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise NotWrittenError(argument, str(path), why) from error
+
+
+# What a killed process left is taken for dead after a day without a change: others may write beside it.
+_DEAD_AFTER = 24 * 3600.0
+
+
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
     """A file or folder beside another, moved to its place once it is whole, and gone where something fails.
@@ -59,7 +121,13 @@ def drafted(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The place; what is there is replaced at the end.
+        The place; what is there is replaced at the end, in one step where the system has one for folders
+        (Linux, macOS).
+
+    Notes
+    -----
+    What is killed cannot clean up behind itself: its draft stays, under a name that begins with a dot, until
+    a day later something is written to the same place.
     """
     if path.is_dir() or path.is_symlink():  # a link stays
         path = path.resolve()
@@ -67,19 +135,60 @@ def drafted(path: Path) -> Iterator[Path]:
     draft = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield draft
-        if draft.is_dir() and path.is_dir():
-            _swap(draft, path)
-        else:
-            draft.replace(path)
+        if not draft.is_dir():
+            _kept_by_the_disk(draft)
+        _move(draft, path)
+        _sweep(path)
     finally:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
+        _remove(draft)
+
+
+def _move(draft: Path, path: Path) -> None:
+    if draft.is_dir() and path.is_dir():
+        _swap(draft, path)
+    else:
+        draft.replace(path)
+
+
+def _kept_by_the_disk(file: Path) -> None:
+    """Else a power cut may keep the new name and lose what it names."""
+    with file.open("r+b") as written:
+        os.fsync(written.fileno())
+
+
+def _remove(draft: Path) -> None:
+    if draft.is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        draft.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of this place that were left a day ago or earlier."""
+    ours = re.compile(rf"\.{re.escape(path.stem[:50])}\.[0-9a-f]{{8}}{re.escape(path.suffix)}(\.earlier)?")
+    for one in path.parent.iterdir():
+        if ours.fullmatch(one.name):
+            with contextlib.suppress(OSError):
+                if newest_change(one) < time.time() - _DEAD_AFTER:
+                    _remove(one)
+
+
+def newest_change(place: Path) -> float:
+    """When a file, or anything in a folder, was last written to, in seconds since 1970.
+
+    Parameters
+    ----------
+    place
+        The file or folder.
+    """
+    within = place.rglob("*") if place.is_dir() and not place.is_symlink() else ()
+    return max(one.lstat().st_mtime for one in (place, *within))
 
 
 def _swap(draft: Path, path: Path) -> None:
-    """Put a folder in the place of an earlier one, which no system does in one step."""
+    """Put a folder in the place of an earlier one."""
+    if _exchanged(draft, path):  # the earlier one is the draft now
+        return
     earlier = draft.with_name(f"{draft.name}.earlier")
     path.replace(earlier)
     try:
@@ -88,3 +197,16 @@ def _swap(draft: Path, path: Path) -> None:
         earlier.replace(path)
         raise
     shutil.rmtree(earlier, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders trade names in one step; False where the system, or the disk, has none for it."""
+    here, exchange = -100, 2  # AT_FDCWD; RENAME_EXCHANGE, and RENAME_SWAP of macOS
+    names = os.fsencode(one), os.fsencode(other)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            return bool(library.renamex_np(*names, exchange) == 0)
+        return bool(library.renameat2(here, names[0], here, names[1], exchange) == 0)
+    except (AttributeError, OSError, TypeError):
+        return False

@@ -19,6 +19,7 @@ from sigel.config.changed import changed_settings
 from sigel.errors import warn
 from sigel.keys import CALLS, Keys
 from sigel.runtime.device import resolve_device
+from sigel.runtime.foreseen import foreseen
 from sigel.runtime.provenance import content_hash, provenance
 from sigel.tl._fits import as_fitted, places_told
 
@@ -49,7 +50,8 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(verb)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         began = time.perf_counter()
-        result = verb(*args, **kwargs)
+        with foreseen():
+            result = verb(*args, **kwargs)
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
         # What took long to make is not lost for what is said of it.

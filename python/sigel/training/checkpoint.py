@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from sigel._version import __version__
 from sigel.errors import InputError, ModelFormatError
+from sigel.runtime.drafts import drafted, writing
 
 FORMAT = 1
 FILE = "checkpoint.safetensors"
@@ -91,7 +90,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     Raises
     ------
     InputError
-        When the state holds anything else, sparse tensors for example.
+        When the state holds anything else, sparse tensors for example, or the file cannot be written.
 
     Notes
     -----
@@ -117,16 +116,12 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     skeleton = json.dumps(_to_json(state, "state", tensors), allow_nan=False)
     about = {"sigel_checkpoint": str(FORMAT), "sigel_version": __version__, "skeleton": skeleton}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: two jobs that were given one folder by mistake overwrite each other's file, but
-    # never mix the two.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix="unfinished-") as aside:
-        draft = Path(aside) / path.name
-        save_file(tensors, draft, metadata=about)
-        # Else a power cut may keep the new name and lose what it names.
-        with draft.open("r+b") as written:
-            os.fsync(written.fileno())
-        os.replace(draft, path)  # noqa: PTH105
+    with writing(path, "checkpoint"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A draft of its own: two jobs that were given one folder by mistake overwrite each other's file, but
+        # never mix the two.
+        with drafted(path) as draft:
+            save_file(tensors, draft, metadata=about)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(run, files, tmp_path, 
         path.write_text("half")
         raise error
 
-    monkeypatch.setattr(anndata.AnnData, "write_h5ad", fail)
+    monkeypatch.setattr("sigel.io._hdf5.write_h5ad", fail)
     said = run("genes", files / "section.h5ad", "-o", to, "--no-score", "--force")
     assert said.code == (130 if isinstance(error, KeyboardInterrupt) else 1)
     assert ("interrupted" if said.code == 130 else "No space left") in said.err
@@ -188,11 +188,11 @@ def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
 def test_a_job_that_is_ended_while_it_writes_leaves_nothing(files, tmp_path):
     code = (
-        "import os, signal, anndata\n"
+        "import os, signal, sigel.io._hdf5 as hdf5\n"
         "def write(self, path, **_):\n"
         "    path.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
-        "anndata.AnnData.write_h5ad = write\n"
+        "hdf5.write_h5ad = write\n"
         "from sigel.__main__ import main\n"
         "main()"
     )

@@ -235,3 +235,19 @@ def test_other_places_are_no_hexagonal_lattice(kind):
         "broken": np.vstack([places(visium(9, 9)), places(visium(9, 9)) + [2031.0, 17.0]]),
     }[kind]
     assert rasterise(xy, None, ImageConfig()).kind == "continuous"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        np.empty((0, 2)),
+        np.column_stack([np.arange(60) * 1e306, np.arange(60) % 7]),
+        np.column_stack([np.repeat([0.0, 1e-310], 30), np.repeat(0.0, 60)]),
+        np.column_stack([np.r_[np.zeros(50), 1.0], np.r_[np.arange(50) * 1e-200, 0.0]]),
+    ],
+)
+@pytest.mark.parametrize("with_lattice", [False, True])
+def test_places_whose_distances_are_no_numbers_are_refused(places, with_lattice):
+    lattice = np.column_stack(np.divmod(np.arange(len(places)), 8)) if with_lattice else None
+    with pytest.raises(InputError):
+        rasterise(places, lattice, ImageConfig(grid="continuous"))

@@ -262,7 +262,7 @@ def half_written(tensors, filename, metadata):
     [
         (os, "replace", fail, KeyboardInterrupt),
         (os, "fsync", fail, KeyboardInterrupt),
-        ("safetensors.torch", "save_file", half_written, OSError),
+        ("safetensors.torch", "save_file", half_written, InputError),
     ],
 )
 def test_an_interrupted_write_leaves_the_last_checkpoint(file, monkeypatch, target, name, stop, error):

@@ -137,7 +137,7 @@ def test_files_that_cannot_be_are_refused_before_the_work(panel, tmp_path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(imputed_file.h5py, "File", full)
-    with pytest.raises(InputError, match=r"`out`.*nothing can be made \(No space"):
+    with pytest.raises(InputError, match=r"`out`.*cannot be written \(No space"):
         impute(panel, out=kept / "imputed.h5ad")
     monkeypatch.setattr(imputed_file.os, "access", lambda *given: False)
     with pytest.raises(InputError, match=r"`out`.*may not be written to"):

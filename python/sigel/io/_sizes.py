@@ -1,0 +1,135 @@
+"""What a file says that it holds beside what it can hold, before memory is taken for it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# No compression in use makes values smaller than this, but for constants; of those some are spared.
+_TIMES, SPARED = 1000, 1 << 28
+# Tables in text, gzipped, are some ten times as large as their file.
+_TIMES_TEXT = 200
+# An entry of a Matrix Market file has four letters or more; gzipped, they are some five times fewer.
+_ENTRY, _TIMES_ENTRIES = 4, 100
+
+
+def check_declared(declared: int, stored: int, what: str) -> None:
+    """Refuse values that what is stored cannot hold.
+
+    Parameters
+    ----------
+    declared, stored
+        Bytes that they would take, and bytes that there are.
+    what
+        What it is, for messages.
+
+    Raises
+    ------
+    ValueError
+        When it is a thousand times as large.
+    """
+    if declared > _TIMES * stored + SPARED:
+        raise ValueError(f"{what} of {_words(declared)}, of which {_words(stored)} are stored")
+
+
+def check_zarr(group: Any, folder: Path) -> None:
+    """The same for all arrays of a zarr folder.
+
+    Parameters
+    ----------
+    group, folder
+        It, and where it is.
+    """
+    declared = sum(max(array.nbytes, array.dtype.itemsize * _size(array.chunks)) for array in _arrays(group))
+    if declared > SPARED:  # a large store has many files
+        stored = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+        check_declared(declared, stored, "arrays")
+
+
+def _arrays(group: Any) -> Iterator[Any]:
+    for _, array in group.arrays():
+        yield array
+    for _, within in group.groups():
+        yield from _arrays(within)
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    n = 1
+    for one in shape:
+        n *= int(one)
+    return n
+
+
+def check_unpacked(path: Path) -> None:
+    """Refuse a gzipped table that is far larger than tables are.
+
+    Parameters
+    ----------
+    path
+        A file; one of another ending is not looked at.
+
+    Raises
+    ------
+    ValueError
+        When it is.
+    """
+    if path.suffix != ".gz":
+        return
+    most, n = _TIMES_TEXT * path.stat().st_size + SPARED, 0
+    with path.open("rb") as file:
+        unpack = zlib.decompressobj(31)
+        rest = file.read(1 << 20)
+        while rest:
+            n += len(unpack.decompress(rest, 1 << 24))
+            if n > most:
+                raise ValueError(f"a table of more than {_words(most)} in {_words(path.stat().st_size)}")
+            rest = unpack.unconsumed_tail or unpack.unused_data
+            if unpack.eof and rest:  # such files may be joined
+                unpack = zlib.decompressobj(31)
+            rest = rest or file.read(1 << 20)
+
+
+def check_entries(path: Path, entries: int) -> None:
+    """Refuse a Matrix Market file that says of more entries than its letters can be.
+
+    Parameters
+    ----------
+    path, entries
+        The file, and what it says.
+
+    Raises
+    ------
+    ValueError
+        When it does.
+    """
+    size = path.stat().st_size
+    letters = _TIMES_ENTRIES * size + SPARED // 4 if path.suffix == ".gz" else size
+    if not 0 <= _ENTRY * entries <= letters:
+        raise ValueError(f"{entries} entries in {_words(size)}")
+
+
+def check_parquet(path: Path) -> None:
+    """Refuse a parquet file that says of far more values than it can hold.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        When it does.
+    """
+    from pyarrow import parquet
+
+    about = parquet.read_metadata(path)
+    unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+    declared = max(unpacked, 8 * about.num_rows * about.num_columns)
+    check_declared(declared, path.stat().st_size, "a table")
+
+
+def _words(n: int) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.1f} MB"
