@@ -152,9 +152,12 @@ ask_section <- function(name, section, arguments, verbose = FALSE, call = rlang:
 # The same of whatever is in `arguments`.
 ask_engine <- function(name, arguments, verbose, call) {
   reporter <- progress_reporter(verbose)
-  on.exit(close_progress(reporter), add = TRUE)
+  answered <- FALSE
+  on.exit(close_progress(reporter, failed = !answered), add = TRUE)
   progress <- if (!is.null(reporter)) reticulate::r_to_py(reporter, convert = TRUE)
-  sigel_call(name, c(arguments, list(progress = progress)), call)
+  answer <- sigel_call(name, c(arguments, list(progress = progress)), call)
+  answered <- TRUE
+  answer
 }
 
 # A Python dict from a named list, whatever the names; NULL stays NULL.

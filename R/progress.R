@@ -29,9 +29,10 @@ progress_reporter <- function(verbose) {
   structure(report, close = reporter$finish)
 }
 
-close_progress <- function(reporter) {
+# A stage that an error or an interrupt ended is shown as that.
+close_progress <- function(reporter, failed = FALSE) {
   close <- attr(reporter, "close")
-  if (!is.null(close)) close()
+  if (!is.null(close)) close(failed)
 }
 
 seconds <- function(spent) sprintf("[%.1f s]", spent)
@@ -59,6 +60,7 @@ bar_reporter <- function() {
         "{cli::pb_bar} {cli::pb_status}"
       ),
       format_done = "{cli::col_green(cli::symbol$tick)} {cli::pb_name}{cli::pb_extra$spent} {cli::pb_status}",
+      format_failed = "{cli::col_red(cli::symbol$cross)} {cli::pb_name}{cli::pb_extra$spent} {cli::pb_status}",
       name = label,
       total = total,
       extra = list(times = "", spent = ""),
@@ -83,9 +85,9 @@ bar_reporter <- function() {
       .envir = home
     )
   }
-  finish <- function() {
+  finish <- function(failed = FALSE) {
     if (!is.null(bar)) {
-      cli::cli_progress_done(id = bar, .envir = home)
+      cli::cli_progress_done(id = bar, .envir = home, result = if (failed) "failed" else "done")
       bar <<- NULL
     }
   }
@@ -102,9 +104,10 @@ line_reporter <- function() {
   step <- function(step, total, text, spent) {
     last <<- paste(seconds(spent), text)
   }
-  finish <- function() {
+  finish <- function(failed = FALSE) {
     if (!is.null(label)) {
-      cli::cli_inform(c(v = paste(label, last)))
+      said <- paste(label, last)
+      cli::cli_inform(if (failed) c(x = said) else c(v = said))
       label <<- NULL
     }
   }

@@ -11,15 +11,20 @@ from benchmarks.harness.job import Job
 from benchmarks.harness.large_sections import write_cells
 from benchmarks.harness.processes import in_own_process, on_threads
 from benchmarks.harness.report import Table, say
-from benchmarks.scale.stores import BINS, CELLS, write_bins, write_stores
+from benchmarks.scale.stores import BEYOND, BINS, CELLS, write_bins, write_many_counts, write_stores
 from benchmarks.scale.verbs import VERBS
 
 # A section as a reference: spots x genes of one of a whole transcriptome.
 REFERENCE: dict[str, Any] = {"n_cells": 5_000, "n_genes": 3_000, "counts": 3_000.0}
 FEW_CELLS: dict[str, Any] = {"n_cells": 600, "n_genes": 40, "counts": 30.0}
 FEW_BINS: dict[str, Any] = {"n_bins": 400, "n_genes": 60, "counts": 40.0}
+FEW_COUNTS: dict[str, Any] = {"n_cells": 480, "n_genes": 50, "counts": 70.0}
 FEW_SPOTS: dict[str, Any] = {"n_cells": 400, "n_genes": 140, "counts": 300.0}
 WHOLE = ("reading", "embed", "spatial_genes", "domains")
+BEYOND_NOTE = (
+    "As above; more than 2^31, so that no sparse matrix of R and no 32-bit index holds them. Domains keep "
+    "counts in memory and are left out."
+)
 NOTE = (
     "Simulated. Each verb at its defaults in a process of its own on two threads, opening the file included; "
     "peak memory of the process, libraries included, GB of 1e9 bytes. Reading: each gene's counts added up, "
@@ -50,13 +55,24 @@ def large_data(job: Job) -> list[Table]:
             if not job.quick or verb == "reading" or source == "h5ad"
         ]
         write_bins(folder / "bins.h5ad", **bins, seed=job.seed)
-        verbs = WHOLE[:2] if job.quick else WHOLE
-        whole = [_row(verb, "h5ad", folder / "bins.h5ad", reference) for verb in verbs]
+        whole = [
+            _row(verb, "h5ad", folder / "bins.h5ad", reference) for verb in WHOLE[: 2 if job.quick else 4]
+        ]
+    most, n_counts = _beyond(FEW_COUNTS if job.quick else BEYOND, job)
     note = NOTE.format(spots=f"{spots['n_cells']:,}")
     return [
         {"title": f"{cells['n_cells']:,} cells x {cells['n_genes']:,} genes", "note": note, "rows": rows},
         {"title": f"{bins['n_bins']:,} bins x {bins['n_genes']:,} genes", "note": note, "rows": whole},
+        {"title": f"{n_counts:,} counts that are not 0", "note": BEYOND_NOTE, "rows": most},
     ]
+
+
+def _beyond(size: dict[str, Any], job: Job) -> tuple[list[dict[str, Any]], int]:
+    """Marks of what reads a file some cells at a time, and the counts in it."""
+    with tempfile.TemporaryDirectory() as made:
+        path = Path(made) / "counts.h5ad"
+        n_counts = write_many_counts(path, **size, seed=job.seed)
+        return [_row(verb, "h5ad", path, path) for verb in WHOLE[:3]], n_counts
 
 
 def _row(verb: str, source: str, path: Path, reference: Path) -> dict[str, Any]:

@@ -8,7 +8,17 @@ odd_counts <- function() {
   n_spots <- one_of(1L, 3L, 25L, 49L, 49L, 49L)
   level <- outer(seq_len(n_genes), seq_len(n_spots), function(gene, spot) 3 + 2 * sin(gene + spot / 16))
   counts <- matrix(stats::rpois(length(level), level), n_genes)
-  values <- one_of(rep("counts", 5L), "zeros", "fractions", "negative", "nan", "inf", "huge", "integer", "logical")
+  values <- one_of(
+    rep("counts", 5L),
+    "zeros",
+    "fractions",
+    "negative",
+    "nan",
+    "inf",
+    "huge",
+    "integer",
+    "logical"
+  )
   counts <- switch(
     values,
     zeros = 0 * counts,
@@ -47,7 +57,19 @@ odd_places <- function(spots) {
   y <- (seq_len(n) - 1L) %/% 7L * 100
   places <- data.frame(x = x, y = y, row.names = spots)
   switch(
-    one_of(rep("grid", 5L), "huge", "tiny", "on a line", "one point", "na", "inf", "text", "fewer", "one column", "matrix"),
+    one_of(
+      rep("grid", 5L),
+      "huge",
+      "tiny",
+      "on a line",
+      "one point",
+      "na",
+      "inf",
+      "text",
+      "fewer",
+      "one column",
+      "matrix"
+    ),
     huge = places * 1e12,
     tiny = places * 1e-12,
     `on a line` = transform(places, y = 5),

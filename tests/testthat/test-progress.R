@@ -45,3 +45,21 @@ test_that("a bar is closed with the last step of its stage", {
     "refinement"
   )
 })
+
+test_that("a stage that an error ends is no success", {
+  skip_if_no_engine()
+  withr::local_options(cli.unicode = FALSE, cli.num_colors = 1L, cli.width = 100, cli.progress_show_after = 0)
+  ended <- function(failed) {
+    reporter <- progress_reporter(TRUE)
+    reporter("refine", 1, 4, "loss 0.500")
+    close_progress(reporter, failed = failed)
+  }
+  for (dynamic in c(TRUE, FALSE)) {
+    withr::local_options(cli.dynamic = dynamic)
+    marks <- lapply(c(FALSE, TRUE), function(failed) {
+      drawn <- paste(capture.output(ended(failed), type = "message"), collapse = "\n")
+      c(done = grepl("v Modules II", drawn), failed = grepl("x Modules II", drawn))
+    })
+    expect_equal(marks, list(c(done = TRUE, failed = FALSE), c(done = FALSE, failed = TRUE)))
+  }
+})
