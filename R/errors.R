@@ -40,8 +40,11 @@ require_installed <- function(package, why, call = rlang::caller_env()) {
 speaking_for <- function(call, code) {
   of_user <- function(condition) {
     condition$call <- rlang::frame_call(call)
-    # The generic, not its method.
-    condition$call[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(condition$call)))
+    name <- rlang::call_name(condition$call)
+    if (!is.null(name)) {
+      # The generic, not its method.
+      condition$call[[1L]] <- as.name(sub("[.].*", "", name))
+    }
     condition
   }
   tryCatch(

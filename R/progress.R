@@ -9,19 +9,24 @@ progress_reporter <- function(verbose) {
   reporter <- if (cli::is_dynamic_tty()) bar_reporter() else line_reporter()
   now <- function() proc.time()[["elapsed"]]
   stage <- ""
+  last <- 0
+  over <- FALSE
   # The first report of a stage comes after its first step, so its time runs from the last stage's end.
   began <- ended <- now()
   reporter$begin()
   report <- function(name, step, total, text) {
-    if (name != stage) {
+    # A stage may come more than once, as for each of some sections.
+    if (name != stage || (over && step <= last)) {
       reporter$finish()
       reporter$start(stage_label(name), total)
       stage <<- name
       began <<- ended
     }
     ended <<- now()
+    last <<- step
+    over <<- step >= total
     reporter$step(step, total, text, ended - began)
-    if (step >= total) {
+    if (over) {
       reporter$finish()
     }
     invisible(NULL)

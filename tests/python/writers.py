@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -226,7 +227,8 @@ def within_bounds(work: Callable[[], object], *, gigabytes: float = 1.0, seconds
         signal.alarm(seconds)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         work()
-        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        grown *= 1 if sys.platform == "darwin" else 1024
         assert grown < gigabytes * 1e9, grown
 
     return ended(bounded)

@@ -63,3 +63,17 @@ test_that("a stage that an error ends is no success", {
     expect_equal(marks, list(c(done = TRUE, failed = FALSE), c(done = FALSE, failed = TRUE)))
   }
 })
+
+test_that("a stage that comes again is shown again", {
+  skip_if_no_engine()
+  for (dynamic in c(TRUE, FALSE)) {
+    withr::local_options(cli.dynamic = dynamic, cli.width = 100, cli.progress_show_after = 0)
+    reporter <- progress_reporter(TRUE)
+    drawn <- capture.output(type = "message", {
+      reporter("test", 1, 1, "genes of one")
+      reporter("test", 1, 1, "genes of two")
+      close_progress(reporter)
+    })
+    expect_match(paste(drawn, collapse = "\n"), "genes of one.*genes of two")
+  }
+})

@@ -223,11 +223,10 @@ def _of_dask(counts: Any) -> tuple[np.ndarray, _Reader]:
     def read(start: int, stop: int) -> Any:
         try:
             return counts[start:stop].compute()
-        except (MemoryError, KeyboardInterrupt):
+        except MemoryError:
             raise
-        except (
-            Exception
-        ) as error:  # whatever the work behind a block, or a cluster that lost its workers, says
+        # Whatever the work behind a block, or a cluster that lost its workers, says.
+        except Exception as error:
             found = f"a dask array whose spots {start} to {stop - 1} could not be computed ({_said(error)})"
             fix = "See what .compute() of these rows says, and the log of the cluster's scheduler."
             raise InputError("counts", found, "counts that can be read", fix) from error

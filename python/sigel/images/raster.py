@@ -21,7 +21,7 @@ from sigel.images.several_sections import check_one_section
 # Fewer tissue pixels than this make no picture: a single 3 x 3 patch.
 MIN_PIXELS = 9
 _KINDS = ("square", "hexagonal", "continuous")
-# More than of any section, in a saved grid.
+# Of a section, in a saved grid: more than any has.
 _MOST_PIXELS = 10**8
 # Farther apart, squares of distances are no numbers.
 _WIDEST = 1e150
@@ -216,7 +216,7 @@ class Raster:
             msg = f"{len(rows)} pixels that do not fit a grid of {shape[0]} x {shape[1]}"
             raise ValueError(msg)
         affine, kind, parity = np.asarray(saved["affine"], dtype=np.float64), saved["kind"], saved["parity"]
-        if shape[0] * shape[1] > _MOST_PIXELS or kind not in _KINDS or parity not in (0, 1):
+        if shape[0] * shape[1] > _MOST_PIXELS * len(starts) or kind not in _KINDS or parity not in (0, 1):
             msg = f"a grid of {shape[0]} x {shape[1]}, kind {kind!r:.20} and parity {parity!r:.20}"
             raise ValueError(msg)
         if affine.shape != (2, 3) or not np.isfinite(affine).all():

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-# Bytes; larger pieces are values, which the library only passes on.
-_SMALL = 1 << 16
+# Bytes; larger pieces are values, which the library only passes on. Of small ones so many are kept.
+_SMALL, _KEPT = 1 << 16, 1 << 26
+# Names in a file, counted by each way that leads to them, and groups within groups.
+_MOST_NAMES, _DEEPEST = 20_000, 50
 
 
 @contextmanager
@@ -63,7 +65,8 @@ class _Sink(io.RawIOBase):
     def __init__(self, path: Path, mode: str) -> None:
         self._file = path.open(mode, buffering=0)
         self._error: OSError | None = None
-        self._lost: list[tuple[int, bytes]] = []
+        self._lost: dict[int, bytes] = {}
+        self._kept = 0
 
     def check(self) -> None:
         if self._error is not None:
@@ -85,7 +88,7 @@ class _Sink(io.RawIOBase):
         if self._error is None:
             return n
         view[n:] = bytes(len(view) - n)
-        for at, piece in self._lost:
+        for at, piece in self._lost.items():
             first, last = max(at, start), min(at + len(piece), start + len(view))
             if first < last:
                 view[first - start : last - start] = piece[first - at : last - at]
@@ -99,8 +102,10 @@ class _Sink(io.RawIOBase):
                 n += self._file.write(view[n:])
         except OSError as error:
             self._error = error
-        if n < len(view) and len(view) <= _SMALL:
-            self._lost.append((at, bytes(view)))
+        if n < len(view) <= _SMALL and self._kept < _KEPT:
+            self._lost.pop(at, None)  # the latest comes last
+            self._lost[at] = bytes(view)
+            self._kept += len(view)
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
@@ -152,15 +157,15 @@ def opened_hdf5(path: Path, wanted: str) -> Iterator[h5py.File]:
 
 
 def check_within(file: h5py.File, path: Path) -> None:
-    """Refuse names of other files in a file, groups that lie in several, and more values than it can hold.
+    """Refuse names of other files in a file, links without end, and more values than it can hold.
 
     Parameters
     ----------
     file, path
         It, and where it is.
     """
-    seen = {_address(file)}
-    groups = [""]
+    seen: set[int] = set()
+    groups, visited = [""], 0
     declared = stored = 0
     while groups:
         within = groups.pop()
@@ -178,9 +183,10 @@ def check_within(file: h5py.File, path: Path) -> None:
                 continue
             known = _address(one) in seen
             seen.add(_address(one))
+            visited += 1
+            if visited > _MOST_NAMES or full.count("/") > _DEEPEST:  # who reads all of it would not end
+                raise ValueError(f"links that lead to the same again and again, {full[:60]!r} among them")
             if isinstance(one, h5py.Group):
-                if known:  # who reads it whole would read it again and again
-                    raise ValueError(f"a group, {full[:60]!r}, that lies in several")
                 groups.append(full)
             elif isinstance(one, h5py.Dataset):
                 declared += max(one.size or 0, math.prod(one.chunks or (0,))) * one.dtype.itemsize

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,17 +58,22 @@ def write_network(table: pd.DataFrame, path: str | Path) -> None:
         if name in edges:
             graph.es[name] = edges[name].astype(float).tolist()
     with writing(path, "path"), drafted(path) as draft:
-        with suppress(igraph.InternalError):
+        said: Exception | None = None
+        try:
             graph.write_graphml(str(draft))
-        _check_end(draft)
+        except igraph.InternalError as error:
+            said = error
+        _check_end(draft, said)
 
 
-def _check_end(file: Path) -> None:
+def _check_end(file: Path, said: Exception | None) -> None:
     """What could not be written at the end igraph does not tell of, and of the rest not why."""
-    with file.open("r+b") as written:
+    with file.open("a+b") as written:
+        written.seek(0)
         if not written.read().rstrip().endswith(b"</graphml>"):
             written.write(bytes(1 << 16))  # the system says why
-            raise OSError("the disk took a part of it")
+            written.flush()
+            raise said or OSError("the disk took a part of it")
 
 
 def _edges(table: object) -> pd.DataFrame:

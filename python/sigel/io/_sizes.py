@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,9 @@ def check_zarr(group: Any, folder: Path) -> None:
     group, folder
         It, and where it is.
     """
-    declared = sum(max(array.nbytes, array.dtype.itemsize * _size(array.chunks)) for array in _arrays(group))
+    declared = sum(
+        max(array.nbytes, array.dtype.itemsize * math.prod(array.chunks)) for array in _arrays(group)
+    )
     if declared > SPARED:  # a large store has many files
         stored = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
         check_declared(declared, stored, "arrays")
@@ -53,13 +56,6 @@ def _arrays(group: Any) -> Iterator[Any]:
         yield array
     for _, within in group.groups():
         yield from _arrays(within)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    n = 1
-    for one in shape:
-        n *= int(one)
-    return n
 
 
 def check_unpacked(path: Path) -> None:
@@ -86,8 +82,9 @@ def check_unpacked(path: Path) -> None:
             if n > most:
                 raise ValueError(f"a table of more than {_words(most)} in {_words(path.stat().st_size)}")
             rest = unpack.unconsumed_tail or unpack.unused_data
-            if unpack.eof and rest:  # such files may be joined
-                unpack = zlib.decompressobj(31)
+            if unpack.eof:  # such files may be joined, or end in zeros
+                rest = rest.lstrip(b"\0")
+                unpack = zlib.decompressobj(31) if rest else unpack
             rest = rest or file.read(1 << 20)
 
 

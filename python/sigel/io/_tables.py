@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, OutOfMemoryError
 from sigel.io._sizes import check_parquet, check_unpacked
 from sigel.runtime.requires import requires
 
@@ -42,6 +42,8 @@ def reading(path: Path, wanted: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except MemoryError as error:
+        raise OutOfMemoryError(str(error)) from error
     except FAULTS as error:
         why = (str(error).splitlines() or [type(error).__name__])[0][:120]
         found = f"{path.name!r}, which cannot be read ({why})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,9 @@ import numpy as np
 
 from sigel._version import __version__
 from sigel.config.fit import SIGELConfig
-from sigel.errors import ConfigError, InputError, ModelFormatError
+from sigel.errors import ConfigError, InputError, ModelFormatError, OutOfMemoryError
 from sigel.images.raster import Raster
-from sigel.runtime.drafts import drafted, writing
+from sigel.runtime.drafts import drafted, remove_dead_drafts, writing
 
 FORMAT = 2
 FILES = ("weights.safetensors", "genes.txt", "raster.json", "config.json")
@@ -30,7 +31,6 @@ _FAULTS = (
     ValueError,
     RuntimeError,
     ArithmeticError,
-    MemoryError,
     OSError,
 )
 
@@ -110,6 +110,7 @@ def write_model(path: Path, model: ModelFiles) -> None:
             draft.mkdir()
             _write_files(draft, model)
         _move_saved(path)
+        remove_dead_drafts(path)
 
 
 def _write_files(folder: Path, model: ModelFiles) -> None:
@@ -139,7 +140,7 @@ def _move_saved(path: Path) -> None:
         for name in FILES:
             if (saved / name).is_file():
                 (saved / name).replace(path / name)
-        saved.rmdir()
+        shutil.rmtree(saved, ignore_errors=True)  # what others put into it does not matter
 
 
 def _file(path: Path, name: str) -> Path:
@@ -183,7 +184,9 @@ def path_called(argument: str) -> Iterator[None]:
     Raises
     ------
     ModelFormatError
-        In place of what was raised within.
+        In place of what was raised within, but for
+    OutOfMemoryError, InputError
+        of memory that ran out, or files that may not be read.
     """
     try:
         yield
@@ -203,12 +206,19 @@ def damage_refused(path: Path) -> Iterator[None]:
     Raises
     ------
     ModelFormatError
-        In place of what was raised within.
+        In place of what was raised within, but for
+    OutOfMemoryError, InputError
+        of memory that ran out, or files that may not be read.
     """
     try:
         yield
     except ModelFormatError:
         raise
+    except MemoryError as error:
+        raise OutOfMemoryError(str(error)) from error
+    except PermissionError as error:
+        found = f"{str(path)!r}, of which {Path(error.filename or path).name!r} may not be read"
+        raise InputError("path", found, "a folder that may be", "Ask its owner.") from error
     except (*_FAULTS, ConfigError) as error:
         msg = f"`path`: {path} is damaged or of another version ({error}). Fit and save the model again."
         raise ModelFormatError(msg) from error

@@ -104,12 +104,25 @@ def writing(path: Path, argument: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, SIGELError) or not (isinstance(error, OSError) or _REFUSED.search(str(error))):
             raise
+        if not _may_be_of(error, path):
+            raise
         number = getattr(error, "errno", None)
         # Libraries add where in the file it was.
         why = os.strerror(number) if number else (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise NotWrittenError(argument, str(path), why) from error
 
 
+def _may_be_of(error: Exception, path: Path) -> bool:
+    """Whether an error is about a place or its draft, as far as it says: an input may be read on the way."""
+    named = getattr(error, "filename", None)
+    if not isinstance(named, str | bytes):
+        return True
+    place, about = path.absolute(), Path(os.fsdecode(named)).absolute()
+    return _MARK in str(about) or about == place or place in about.parents or about in place.parents
+
+
+# In the name of every draft, so that no file of a user's is taken for one.
+_MARK = "sigel-draft"
 # What a killed process left is taken for dead after a day without a change: others may write beside it.
 _DEAD_AFTER = 24 * 3600.0
 
@@ -122,23 +135,26 @@ def drafted(path: Path) -> Iterator[Path]:
     ----------
     path
         The place; what is there is replaced at the end, in one step where the system has one for folders
-        (Linux, macOS).
+        (Linux, macOS). A draft is its own draft: who made it moves it.
 
     Notes
     -----
     What is killed cannot clean up behind itself: its draft stays, under a name that begins with a dot, until
     a day later something is written to the same place.
     """
+    if f".{_MARK}-" in path.name:
+        yield path
+        return
     if path.is_dir() or path.is_symlink():  # a link stays
         path = path.resolve()
     # Never a longer name than a system takes, where that of the place is none.
-    draft = path.with_name(f".{path.stem[:50]}.{secrets.token_hex(4)}{path.suffix}")
+    draft = path.with_name(f".{path.stem[:50]}.{_MARK}-{secrets.token_hex(8)}{path.suffix}")
     try:
         yield draft
         if not draft.is_dir():
             _kept_by_the_disk(draft)
         _move(draft, path)
-        _sweep(path)
+        remove_dead_drafts(path)
     finally:
         _remove(draft)
 
@@ -163,24 +179,24 @@ def _remove(draft: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _sweep(path: Path) -> None:
-    """Remove drafts of this place that were left a day ago or earlier."""
-    ours = re.compile(rf"\.{re.escape(path.stem[:50])}\.[0-9a-f]{{8}}{re.escape(path.suffix)}(\.earlier)?")
-    for one in path.parent.iterdir():
-        if ours.fullmatch(one.name):
-            with contextlib.suppress(OSError):
-                if newest_change(one) < time.time() - _DEAD_AFTER:
-                    _remove(one)
-
-
-def newest_change(place: Path) -> float:
-    """When a file, or anything in a folder, was last written to, in seconds since 1970.
+def remove_dead_drafts(path: Path) -> None:
+    """Remove drafts of a place that were left a day ago or earlier, as far as the system lets us.
 
     Parameters
     ----------
-    place
-        The file or folder.
+    path
+        The place.
     """
+    begin = rf"\.{re.escape(path.stem[:50])}\.{_MARK}-[0-9a-f]{{16}}"
+    ours = re.compile(rf"{begin}{re.escape(path.suffix)}(\.earlier)?")
+    with contextlib.suppress(OSError):
+        for one in path.parent.iterdir():
+            if ours.fullmatch(one.name) and _newest_change(one) < time.time() - _DEAD_AFTER:
+                _remove(one)
+
+
+def _newest_change(place: Path) -> float:
+    """When a file, or anything in a folder, was last written to, in seconds since 1970."""
     within = place.rglob("*") if place.is_dir() and not place.is_symlink() else ()
     return max(one.lstat().st_mtime for one in (place, *within))
 
@@ -191,6 +207,7 @@ def _swap(draft: Path, path: Path) -> None:
         return
     earlier = draft.with_name(f"{draft.name}.earlier")
     path.replace(earlier)
+    os.utime(earlier)  # nobody takes it for dead
     try:
         draft.replace(path)
     except OSError:

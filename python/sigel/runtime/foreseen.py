@@ -14,7 +14,9 @@ _NO_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _HOW_MUCH = re.compile(r"(unable|tried) to allocate [\d.]+ \w+", re.IGNORECASE)
-_LOST = re.compile(r"gloo|nccl|connection (closed|reset)|broken pipe", re.IGNORECASE)
+_LOST = re.compile(
+    r"connection (was )?(closed|reset|refused)|broken pipe|timed out|remote process", re.IGNORECASE
+)
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def lost_processes_told() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, SIGELError) or not _LOST.search(str(error)):
+        if isinstance(error, SIGELError) or _NO_MEMORY.search(str(error)) or not _LOST.search(str(error)):
             raise
         fix = "Start all of them again; with `checkpoint` the fit goes on from its last epoch."
         raise TrainingError(f"a process of several that share this fit was lost. {fix}") from error

@@ -122,8 +122,9 @@ class _Stages:
         self.known: list[_Stage] = []
 
     def report(self, name: str, step: int, total: int, text: str) -> bool:
-        """Whether it is the first of its stage."""
-        is_new = not self.known or self.known[-1].name != name
+        """Whether it is the first of its stage, which may come more than once, as for each section."""
+        last = self.known[-1] if self.known else None
+        is_new = last is None or last.name != name or (last.over and step <= last.step)
         if is_new:
             self.finish()
             ended = self.known[-1].ended if self.known else self.began
@@ -171,13 +172,15 @@ def _bars() -> Iterator[Progress]:
     )
     # Not on standard output, which may be a table on its way to another program.
     with Shown(*columns, console=Console(stderr=True)) as bars:
-        of_stage: list[Any] = []
+        bar: dict[str, Any] = {}  # of each stage, which begins anew where the stage does
 
         def report(name: str, step: int, total: int, text: str) -> None:
-            if stages.report(name, step, total, text):
-                stage = stages.known[-1]
-                of_stage.append(bars.add_task(stage.label, total=total, stage=stage))
-            bars.update(of_stage[-1], total=total, completed=step)
+            is_new, stage = stages.report(name, step, total, text), stages.known[-1]
+            if name not in bar:
+                bar[name] = bars.add_task(stage.label, total=total, stage=stage)
+            elif is_new:
+                bars.reset(bar[name], total=total, stage=stage)
+            bars.update(bar[name], total=total, completed=step)
 
         try:
             yield report

@@ -13,7 +13,7 @@ import sigel
 from odd_objects import fingerprint, odd_objects
 from sigel.errors import SIGELError
 
-# More are drawn where somebody asks: SIGEL_EXAMPLES=1000.
+# Others, and more, are drawn where somebody asks: SIGEL_EXAMPLES=1000.
 EXAMPLES = int(os.environ.get("SIGEL_EXAMPLES", "12"))
 QUICK = {
     "n_dims": 4,
@@ -78,6 +78,7 @@ VERBS = (embed, trained, spatial_genes, domains, pattern, imputed, as_observatio
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
+    derandomize="SIGEL_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 @given(adata=odd_objects())

@@ -121,3 +121,13 @@ def test_a_network_that_fails_half_way_leaves_what_was_there(table, monkeypatch,
         sigel.io.write_network(table.head(2), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_igraph_says_of_a_table_is_not_told_as_the_disk(table, monkeypatch, tmp_path):
+    def refuse(self, file):
+        raise igraph.InternalError("attributes of another kind")
+
+    monkeypatch.setattr(igraph.Graph, "write_graphml", refuse)
+    with pytest.raises(igraph.InternalError, match="of another kind"):
+        sigel.io.write_network(table, tmp_path / "a.graphml")
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import sigel
-from sigel.errors import ModelFormatError
+from sigel.errors import InputError, ModelFormatError, OutOfMemoryError
+from sigel.model import files
 from sigel.model.files import FILES
 from sigel.training.checkpoint import FILE, load_checkpoint
 from writers import within_bounds
@@ -216,3 +217,26 @@ def test_names_that_do_not_go_with_the_weights_are_refused(folder, genes):
     (folder / "genes.txt").write_bytes(genes)
     hashed(folder)
     refused(folder)
+
+
+def test_what_others_put_into_a_save_does_not_stop_the_next(folder, inputs):
+    (folder / ".saved").mkdir()
+    (folder / ".saved" / ".DS_Store").touch()
+    inputs.model.save(folder)
+    assert sorted(one.name for one in folder.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (MemoryError("Unable to allocate 8 GiB"), OutOfMemoryError, "too little memory"),
+        (PermissionError(13, "Permission denied", "genes.txt"), InputError, "'genes.txt' may not be read"),
+    ],
+)
+def test_a_sound_folder_is_not_called_damaged(folder, monkeypatch, error, kind, words):
+    def fail(*_args, **_how):
+        raise error
+
+    monkeypatch.setattr(files, "_read_tensors", fail)
+    with pytest.raises(kind, match=words):
+        sigel.SIGEL.load(folder)

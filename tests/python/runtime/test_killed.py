@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import sigel
+from sigel.model import files
 from sigel.runtime import drafts
 from sigel.training.checkpoint import FILE
 from writers import SETTINGS, WRITERS, content, digest, ended, fit, killed_after
@@ -40,7 +41,7 @@ def test_a_kill_beside_the_move_leaves_the_old_or_the_new(inputs, tmp_path, monk
         if moment == "before":
             patch.setattr(drafts, "_move", die)
         else:
-            patch.setattr(drafts, "_sweep", die)
+            patch.setattr(drafts, "remove_dead_drafts", die)
         assert ended(lambda: WRITERS[name](place, inputs)) == -signal.SIGKILL
         fresh = tmp_path / "fresh" / name
         fresh.parent.mkdir()
@@ -74,7 +75,7 @@ def test_a_model_is_whole_between_any_two_of_its_files(inputs, tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(type(place), "replace", replace_some)
         if moved == 4:
-            patch.setattr(type(place), "rmdir", die)
+            patch.setattr(files.shutil, "rmtree", die)
         assert ended(lambda: inputs.model.save(place)) == -signal.SIGKILL
     read = sigel.SIGEL.load(place, device="cpu")
     assert np.array_equal(read.representations, inputs.model.representations)
@@ -85,8 +86,9 @@ def test_a_model_is_whole_between_any_two_of_its_files(inputs, tmp_path, monkeyp
 
 
 def test_what_a_kill_left_is_swept_after_a_day_and_nothing_else(tmp_path):
-    left, young, folder = (tmp_path / f".a.{k * 8}.tsv" for k in "123")
-    others = [tmp_path / ".b.12345678.tsv", tmp_path / ".a.12345678.csv", tmp_path / ".a.1234567.tsv"]
+    left, young, folder = (tmp_path / f".a.sigel-draft-{k * 16}.tsv" for k in "123")
+    names = [".b.sigel-draft-1234567812345678.tsv", ".a.sigel-draft-1234567812345678.csv", ".a.20240101.tsv"]
+    others = [tmp_path / name for name in names]
     folder.mkdir()
     (folder / "part").touch()
     for one in (left, young, *others):
@@ -96,6 +98,33 @@ def test_what_a_kill_left_is_swept_after_a_day_and_nothing_else(tmp_path):
     with drafts.drafted(tmp_path / "a.tsv") as draft:
         draft.write_text("new")
     assert set(tmp_path.iterdir()) == {tmp_path / "a.tsv", young, *others}
+
+
+def test_a_folder_that_may_not_be_listed_takes_what_is_written(tmp_path, monkeypatch):
+    def no_list(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "iterdir", no_list)
+        with drafts.drafted(tmp_path / "a.tsv") as draft:
+            draft.write_text("new")
+    assert (tmp_path / "a.tsv").read_text() == "new"
+
+
+def test_a_draft_is_its_own_draft(tmp_path):
+    with drafts.drafted(tmp_path / "a.tsv") as outer:
+        with drafts.drafted(outer) as inner:
+            inner.write_text("new")
+        assert inner == outer
+    assert [one.name for one in tmp_path.iterdir()] == ["a.tsv"]
+
+
+def test_an_input_that_cannot_be_read_is_not_told_as_the_output(tmp_path):
+    place = tmp_path / "a.tsv"
+    with pytest.raises(FileNotFoundError), drafts.writing(place, "out"):
+        (tmp_path / "input.tsv").read_text()
+    with pytest.raises(drafts.NotWrittenError, match=r"`out`.*a.tsv"), drafts.writing(place, "out"):
+        place.read_text()
 
 
 def test_folders_trade_places_where_no_system_does_it_in_one_step(tmp_path, monkeypatch):

@@ -158,6 +158,27 @@ def test_a_notebook_keeps_one_output_of_the_last_state(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("rich", [True, False])
+def test_a_stage_that_comes_again_is_shown_again(monkeypatch, capsys, rich):
+    monkeypatch.setattr(progress, "_draws_bars", lambda: rich)
+    monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda _: True))
+    monkeypatch.setenv("COLUMNS", "100")
+    with shown(True) as report:
+        for section in ("one", "two"):  # each with one step
+            report("test", 1, 1, f"genes of {section}")
+        for section in ("three", "four"):
+            report("null images", 1, 1, f"images of {section}")
+            report("test", 1, 1, f"genes of {section}")
+    said = capsys.readouterr().err
+    if rich:  # a bar for each stage, in its last state
+        last = said[said.rfind("genes of four") - 120 :]
+        assert "images of four" in said
+        assert last.count("Test of every gene") == 1
+    else:
+        for text in ("genes of one", "genes of two", "images of three", "genes of three", "genes of four"):
+            assert said.count(text) == 1
+
+
 def test_every_stage_that_is_reported_has_words():
     """Wherever a callback is called with the name of a stage."""
     room = Path(sigel.__file__).parent
