@@ -174,12 +174,12 @@ def test_a_lost_process_ends_the_others_soon_and_in_words(tmp_path, lost):
     ]
     try:
         for _ in range(1200):
-            if "Memory" in (tmp_path / "said0").read_text():  # what comes before the epochs is done
+            if "eigenimages [" in (tmp_path / "said0").read_text():  # they have met, and epochs come next
                 break
             time.sleep(0.1)
         else:
             pytest.fail((tmp_path / "said0").read_text())
-        time.sleep(3)
+        time.sleep(1)
         both[lost].kill()
         out, _ = both[1 - lost].communicate(timeout=20)
         assert both[1 - lost].returncode == 7
