@@ -346,7 +346,8 @@ def _from_coordinates(xy: Float[np.ndarray, "n_spots 2"], config: ImageConfig, n
         spacing = spacing_of(places)
         if not spacing > float(extent.max()) / _MOST_PIXELS:
             found = f"spots {spacing:g} apart in a section {extent.max():g} wide"
-            raise InputError(name, found, "spots spread over a section", "Check the coordinates.")
+            fix = "Look for spots far off the section, and check the coordinates."
+            raise InputError(name, found, "spots spread over a section", fix)
         # A whole number of spacings, so that every pixel of a regular array holds as many spots.
         pixel = spacing * max(math.ceil(float(extent.max()) / max(config.max_side - 1, 1) / spacing), 1)
     height, width = (float(n) // pixel + 1 for n in extent[::-1])
