@@ -50,8 +50,7 @@ def domains(adata, layer):
 
 
 def pattern(adata, layer):
-    asked = np.arange(adata.n_obs) < adata.n_obs / 2
-    found = sigel.tl.pattern_genes(adata, asked, layer=layer, progress=False)
+    found = sigel.tl.pattern_genes(adata, "region", {"a": 0.9}, layer=layer, progress=False)
     assert set(found.index) <= set(adata.var_names)
 
 
