@@ -212,7 +212,7 @@ test_that("errors about a Seurat object show the call that was written", {
   expect_no_match(paste(deparse(conditionCall(error)), collapse = ""), "coordinates = ")
   # Warnings, too; each is told once.
   section <- regions_section()
-  skip_if(seurat5(), "counts are changed by the slot of Seurat 4")
+  skip_if(seurat5(), "needs Seurat < 5: counts are changed by its slot")
   section[["Spatial"]]@counts[, 3] <- 0
   told <- list()
   withCallingHandlers(find_quietly(section), warning = function(w) {
