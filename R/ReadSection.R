@@ -14,8 +14,9 @@
 #' Seurat's own reader makes (`VisiumV1`, or `VisiumV2` in Seurat 5). Other sections
 #' with `array_row` and `array_col` become a Visium image too, whose picture is drawn
 #' from the spots, which are moved so that the tissue starts near the origin; cells
-#' become a field of view (`FOV`) of centroids. Coordinates are in the platform's
-#' unit.
+#' become a field of view (`FOV`) of centroids, which Seurat draws by
+#' `ImageFeaturePlot()`, not by `SpatialFeaturePlot()`. Coordinates are in the
+#' platform's unit.
 #'
 #' Several samples in one folder become one object with an image for each; the
 #' column `sample` of the meta data tells them apart, for `section = "sample"`.

@@ -38,7 +38,7 @@ from benchmarks.representations.planted import planted
 from benchmarks.representations.sections_in_one_space import several
 from benchmarks.representations.tables import agreement, ceiling, stability
 from benchmarks.scale.growth import growth
-from benchmarks.scale.tables import large_data
+from benchmarks.scale.tables import large_bins, large_cells, large_counts
 from benchmarks.spatial_genes.drawn_patterns import drawn_patterns
 from benchmarks.spatial_genes.tables import spatial
 from benchmarks.speed.tables import speed
@@ -64,7 +64,9 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     # What the process holds by then would hide the memory of a quick call's fit.
     "speed": speed,
     "growth": growth,
-    "large_data": large_data,
+    "large_cells": large_cells,
+    "large_bins": large_bins,
+    "large_counts": large_counts,
     "domains": domains,
     "domain_settings": left_out,
     "domain_judges": domain_judges,

@@ -101,4 +101,6 @@ def compare(
         progress=shows_progress(tell),
     )
     to.write_table(made, "gene")
-    say(facts(made.attrs), tell)
+    levels = made.attrs["levels"]
+    way = [f"changes: from {levels[0]} to {levels[1]}"] if len(levels) == 2 else []
+    say([*way, *facts(made.attrs)], tell)

@@ -34,9 +34,9 @@ def genes(
 ) -> None:
     """Find the genes whose expression has a spatial pattern.
 
-    Writes a table with a row for each gene: score, statistic, pval, log_pval (natural), qval, rank, effect,
-    length_scale, status; or an .h5ad file with them in var["sigel_spatial_..."]. Of several inputs each is
-    tested alone, and the answers are combined.
+    Writes a table with a row for each gene, the best first: score, statistic, pval, log_pval (natural), qval,
+    rank, effect, length_scale, status; or an .h5ad file with them in var["sigel_spatial_..."]. Of several
+    inputs each is tested alone, and the answers are combined.
 
     Parameters
     ----------
@@ -84,4 +84,4 @@ def genes(
     if to.is_object:
         to.write_object(adata)
     else:
-        to.write_table(table, "gene")
+        to.write_table(table.sort_values("rank"), "gene")

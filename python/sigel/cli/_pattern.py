@@ -37,7 +37,7 @@ def pattern(
 ) -> None:
     """Find the genes that are high where you say and low where you say.
 
-    Writes a table with a row for each gene: similarity, rank (1 follows the pattern best), pval, qval,
+    Writes a table with a row for each gene, the best first: similarity, rank (1 follows it best), pval, qval,
     status.
 
     Parameters
@@ -82,4 +82,4 @@ def pattern(
         device=device,
         progress=shows_progress(tell),
     )
-    to.write_table(table, "gene")
+    to.write_table(table.sort_values("rank"), "gene")

@@ -179,6 +179,7 @@ def stored(adata: AnnData, key: str) -> Mapping[str, Any]:
     known = [name for name, value in adata.uns.items() if isinstance(value, Mapping) and "domains" in value]
     if key in known and Keys(key).domain in adata.obs:
         return adata.uns[key]["domains"]
-    found = f"{key!r}, under which there are no domains" if key in adata.uns else unknown_name(key, known)
+    none = key in adata.uns or not known
+    found = f"{key!r}, under which there are no domains" if none else unknown_name(key, known)
     fix = f"Call sigel.tl.domains(adata, key_added={key!r}) first."
     raise InputError("key", found, "results of sigel.tl.domains", fix)

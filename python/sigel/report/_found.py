@@ -115,7 +115,8 @@ def found_in(
         known = [name for name in adata.uns if isinstance(adata.uns[name], Mapping)]
         found = f"{key!r}, under which there is no result" if key in known else unknown_name(key, known)
         fix = f'Call sigel.tl.embed(adata, key_added="{key}") first.'
-        raise InputError("key", found, "results of sigel.tl.embed, spatial_genes or domains", fix)
+        wanted = "results of sigel.tl.embed, sigel.tl.spatial_genes or sigel.tl.domains"
+        raise InputError("key", found, wanted, fix)
     images = images_as_fitted(
         adata,
         key=key,

@@ -61,8 +61,11 @@ def test_genes_as_a_table_and_as_an_object(run, files, tmp_path):
     table = table_in(done.out).set_index("gene")
     adata = anndata.read_h5ad(files / "section.h5ad")
     expected = sigel.tl.spatial_genes(adata, score=False, progress=False)
-    np.testing.assert_allclose(table["statistic"], expected["statistic"], rtol=1e-5)
-    assert list(table.index) == list(adata.var_names)
+    np.testing.assert_allclose(table["statistic"], expected["statistic"][table.index], rtol=1e-5)
+    assert set(table.index) == set(adata.var_names)
+    known = table["rank"].dropna().to_numpy()
+    assert known.tolist() == sorted(known)
+    assert table["rank"].notna().to_numpy()[: len(known)].all()  # what was not tested comes last
     assert run("genes", files / "section.h5ad", "-o", tmp_path / "out.h5ad", "--no-score").code == 0
     assert "sigel_spatial_qval" in anndata.read_h5ad(tmp_path / "out.h5ad").var
 
@@ -140,6 +143,7 @@ def test_compare_of_one_object_and_columns_of_obs(run, files, tmp_path):
     done = run("compare", tmp_path / "cohort.h5ad", "-o", "-", "--section", "section", "--donor", "donor")
     assert done.code == 0, done.err
     assert "least_pval" in done.err
+    assert "changes: from case to control" in done.err  # by the alphabet, where nobody names the control
     assert set(table_in(done.out)["status"]) >= {"tested"}
 
 
