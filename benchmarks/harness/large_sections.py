@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 import sigel
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 # 16,000 genes on about 3,500 spots of a hexagonal lattice of 72 x 59 pixels, as a Visium section has.
 VISIUM: dict[str, Any] = {
@@ -136,19 +139,56 @@ def write_cells(path: Path, n_cells: int, n_genes: int, counts: float = 200.0, *
     int
         Number of stored counts.
     """
+    coordinates, blocks = cell_blocks(n_cells, n_genes, counts, seed=seed)
+    return write_blocks(path, placed(coordinates, n_genes), (block.astype(np.float32) for block in blocks))
+
+
+def placed(coordinates: np.ndarray, n_genes: int, counts: sparse.csr_matrix | None = None) -> AnnData:
+    """Cells and genes with names.
+
+    Parameters
+    ----------
+    coordinates
+        x and y of each cell.
+    n_genes
+        How many genes.
+    counts
+        `(n_cells, n_genes)`; None: none yet.
+    """
+    import pandas as pd
+    from anndata import AnnData
+
+    obs = pd.DataFrame(index=[f"Cell{n}" for n in range(len(coordinates))])
+    var = pd.DataFrame(index=[f"Gene{n}" for n in range(n_genes)])
+    return AnnData(counts, obs=obs, var=var, obsm={"spatial": coordinates})
+
+
+def write_blocks(path: Path, adata: AnnData, blocks: Iterable[sparse.csr_matrix]) -> int:
+    """Write an object to an h5ad file, and its counts a block of cells at a time.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    adata
+        Without counts.
+    blocks
+        CSR, float32.
+
+    Returns
+    -------
+    int
+        Number of stored counts.
+    """
     import anndata
     import h5py
-    import pandas as pd
 
-    coordinates, blocks = cell_blocks(n_cells, n_genes, counts, seed=seed)
-    obs = pd.DataFrame(index=[f"Cell{n}" for n in range(n_cells)])
-    var = pd.DataFrame(index=[f"Gene{n}" for n in range(n_genes)])
-    anndata.AnnData(obs=obs, var=var, obsm={"spatial": coordinates}).write_h5ad(path)
+    adata.write_h5ad(path)
     with h5py.File(path, "r+") as file:
         for n, block in enumerate(blocks):
             if n == 0:
-                anndata.io.write_elem(file, "X", block.astype(np.float32))
+                anndata.io.write_elem(file, "X", block)
                 stored = anndata.io.sparse_dataset(file["X"])
             else:
-                stored.append(block.astype(np.float32))
+                stored.append(block)
         return len(file["X/data"])

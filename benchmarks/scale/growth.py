@@ -14,11 +14,10 @@ from typing import Any
 
 import anndata
 import numpy as np
-import pandas as pd
 
 import sigel
 from benchmarks.harness.job import Job
-from benchmarks.harness.large_sections import scattered_cells
+from benchmarks.harness.large_sections import placed, scattered_cells
 from benchmarks.harness.processes import in_own_process, on_threads
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK, QUICK_SECTION
@@ -101,9 +100,7 @@ def sections(size: int, seed: int) -> anndata.AnnData:
 
 def _scattered(n_cells: int, n_genes: int, seed: int) -> anndata.AnnData:
     counts, places = scattered_cells(n_cells, n_genes, 60.0, seed=seed)
-    obs = pd.DataFrame(index=[f"Cell{n}" for n in range(n_cells)])
-    var = pd.DataFrame(index=[f"Gene{n}" for n in range(n_genes)])
-    return anndata.AnnData(counts, obs=obs, var=var, obsm={"spatial": places})
+    return placed(places, n_genes, counts)
 
 
 AXES: dict[str, Callable[[int, int], anndata.AnnData]] = {

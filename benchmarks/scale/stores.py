@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from benchmarks.harness.large_sections import write_cells
+from benchmarks.harness.large_sections import placed, write_blocks, write_cells
 
 # 1,000,000 cells of an imaging platform; bins of 8 micrometres of a whole transcriptome.
 CELLS: dict[str, Any] = {"n_cells": 1_000_000, "n_genes": 500, "counts": 200.0}
@@ -52,7 +53,7 @@ def write_bins(path: Path, n_bins: int, n_genes: int, counts: float, *, seed: in
     names = [f"Gene{n}" for n in range(n_genes)]
     obs = pd.DataFrame({"array_row": row, "array_col": col}, index=[f"Bin{n}" for n in range(side * side)])
     places = 8.0 * np.stack([col, row], axis=1)
-    anndata.AnnData(obs=obs, var=pd.DataFrame(index=names), obsm={"spatial": places}).write_h5ad(path)
+    adata = anndata.AnnData(obs=obs, var=pd.DataFrame(index=names), obsm={"spatial": places})
 
     def blocks() -> Iterator[sparse.csr_matrix]:
         for start in range(0, side * side, 20_000):
@@ -66,7 +67,7 @@ def write_bins(path: Path, n_bins: int, n_genes: int, counts: float, *, seed: in
             at = bins, np.minimum(gene, n_genes - 1)
             yield sparse.csr_matrix((np.ones(len(bins), np.float32), at), (len(own), n_genes))
 
-    return append_blocks(path, blocks())
+    return write_blocks(path, adata, blocks())
 
 
 def write_many_counts(path: Path, n_cells: int, n_genes: int, counts: float, *, seed: int = 0) -> int:
@@ -97,39 +98,11 @@ def write_many_counts(path: Path, n_cells: int, n_genes: int, counts: float, *, 
         block.indptr = block.indptr.astype(np.int64)
         kinds.append(block)
     places = np.stack([np.repeat(np.arange(240.0), size), rng.random(n_cells) * 240], axis=1) * 20
-    obs = pd.DataFrame(index=[f"Cell{n}" for n in range(n_cells)])
-    var = pd.DataFrame(index=[f"Gene{n}" for n in range(n_genes)])
-    anndata.AnnData(obs=obs, var=var, obsm={"spatial": places}).write_h5ad(path)
-    return append_blocks(path, (kinds[at // 30] for at in range(240)))
-
-
-def append_blocks(path: Path, blocks: Iterator[sparse.csr_matrix]) -> int:
-    """Add counts to an h5ad file without any, a block of spots at a time.
-
-    Parameters
-    ----------
-    path
-        The file.
-    blocks
-        CSR, float32.
-
-    Returns
-    -------
-    int
-        Number of stored counts.
-    """
-    with h5py.File(path, "r+") as file:
-        for n, block in enumerate(blocks):
-            if n == 0:
-                anndata.io.write_elem(file, "X", block)
-                stored = anndata.io.sparse_dataset(file["X"])
-            else:
-                stored.append(block)
-        return len(file["X/data"])
+    return write_blocks(path, placed(places, n_genes), (kinds[at // 30] for at in range(240)))
 
 
 def write_stores(folder: Path, seed: int, **size: Any) -> dict[str, Path]:
-    """The cells as h5ad, zarr and, where its package is there, a SpatialData store.
+    """The cells as h5ad and zarr and, where their packages are there, for dask and as a SpatialData store.
 
     Parameters
     ----------
@@ -149,11 +122,13 @@ def write_stores(folder: Path, seed: int, **size: Any) -> dict[str, Path]:
     write_cells(file, **size, seed=seed)
     adata = anndata.read_h5ad(file)
     adata.write_zarr(store)
-    found = {"h5ad": file, "dask": file, "zarr": store}
-    try:
-        import spatialdata
-    except ImportError:
+    found = {"h5ad": file, "zarr": store}
+    if find_spec("dask") is not None:
+        found["dask"] = file
+    if find_spec("spatialdata") is None:
         return found
+    import spatialdata
+
     tables = {"table": spatialdata.models.TableModel.parse(adata)}
     spatialdata.SpatialData(tables=tables).write(folder / "spatialdata.zarr")
     return found | {"SpatialData": folder / "spatialdata.zarr"}

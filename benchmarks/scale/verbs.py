@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
@@ -21,6 +22,7 @@ from benchmarks.scale.stores import SOURCES
 from sigel.images.counts import SpotRows
 
 N_DOMAINS, N_IMPUTED = 8, 100
+PLAIN: dict[str, Any] = {"progress": False, "device": "cpu"}
 
 
 def reading(adata: anndata.AnnData, out: Path, reference: str) -> None:
@@ -28,45 +30,14 @@ def reading(adata: anndata.AnnData, out: Path, reference: str) -> None:
 
     Parameters
     ----------
-    adata, out, reference
-        As all verbs take them.
+    adata
+        The section.
+    out, reference
+        As all verbs take them; not used.
     """
     total = np.zeros(adata.n_vars)
     for _, chunk in SpotRows(adata.X):
         total += np.asarray(chunk.sum(axis=0)).ravel()
-
-
-def embed(adata: anndata.AnnData, out: Path, reference: str) -> None:
-    """`sigel.tl.embed` at its defaults.
-
-    Parameters
-    ----------
-    adata, out, reference
-        As all verbs take them.
-    """
-    sigel.tl.embed(adata, progress=False, device="cpu")
-
-
-def spatial_genes(adata: anndata.AnnData, out: Path, reference: str) -> None:
-    """`sigel.tl.spatial_genes` at its defaults.
-
-    Parameters
-    ----------
-    adata, out, reference
-        As all verbs take them.
-    """
-    sigel.tl.spatial_genes(adata, progress=False, device="cpu")
-
-
-def domains(adata: anndata.AnnData, out: Path, reference: str) -> None:
-    """`sigel.tl.domains` of a given number.
-
-    Parameters
-    ----------
-    adata, out, reference
-        As all verbs take them.
-    """
-    sigel.tl.domains(adata, N_DOMAINS, progress=False, device="cpu")
 
 
 def impute(adata: anndata.AnnData, out: Path, reference: str) -> None:
@@ -74,19 +45,23 @@ def impute(adata: anndata.AnnData, out: Path, reference: str) -> None:
 
     Parameters
     ----------
-    adata, out, reference
-        As all verbs take them.
+    adata
+        The section.
+    out
+        Folder.
+    reference
+        h5ad file.
     """
     cells = anndata.read_h5ad(reference)
     genes = [str(gene) for gene in cells.var_names if gene not in adata.var_names][:N_IMPUTED]
-    sigel.tl.impute(adata, cells, genes=genes, out=out / "imputed.h5ad", progress=False, device="cpu")
+    sigel.tl.impute(adata, cells, genes=genes, out=out / "imputed.h5ad", **PLAIN)
 
 
-VERBS: dict[str, Callable[[anndata.AnnData, Path, str], None]] = {
+VERBS: dict[str, Callable[[anndata.AnnData, Path, str], object]] = {
     "reading": reading,
-    "embed": embed,
-    "spatial_genes": spatial_genes,
-    "domains": domains,
+    "embed": lambda adata, *_: sigel.tl.embed(adata, **PLAIN),
+    "spatial_genes": lambda adata, *_: sigel.tl.spatial_genes(adata, **PLAIN),
+    "domains": lambda adata, *_: sigel.tl.domains(adata, N_DOMAINS, **PLAIN),
     "impute": impute,
 }
 

@@ -152,6 +152,39 @@ def near_names(name: object, known: Iterable[object], n: int = 3) -> list[str]:
     return [spelt[one] for one in difflib.get_close_matches(str(name).casefold(), spelt, n=n, cutoff=0.7)]
 
 
+def in_bytes(n: int) -> str:
+    """Words for an amount of memory.
+
+    Parameters
+    ----------
+    n
+        Bytes.
+
+    Examples
+    --------
+    >>> in_bytes(256_000_000), in_bytes(3_200_000_000)
+    ('256 MB', '3.2 GB')
+    """
+    return f"{n / 1e9:.1f} GB" if n >= 999.5e6 else f"{n / 1e6:.0f} MB"
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """Words of which one is meant, in a sentence.
+
+    Parameters
+    ----------
+    words
+        At least one.
+
+    Examples
+    --------
+    >>> alternatives([".h5ad"]), alternatives([".tsv", ".csv", ".json"])
+    ('.h5ad', '.tsv, .csv or .json')
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def one_of(choices: Iterable[object]) -> str:
     """Words for a choice.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sigel._version import __version__
 from sigel.cli._options import Writing
-from sigel.errors import InputError
+from sigel.errors import InputError, alternatives
 from sigel.keys import COMMANDS
 from sigel.runtime.drafts import check_absent, check_place, drafted, writing
 
@@ -191,7 +191,7 @@ def destination_of(writing: Writing, inputs: Sequence[Path], kinds: Sequence[str
     path = Path(writing.output).expanduser()
     kind = path.suffix.lower()
     if kind not in kinds:
-        wanted = f"a name that ends in {_any_of(kinds)}" + (", or - for standard output" * has_tables)
+        wanted = f"a name that ends in {alternatives(kinds)}" + (", or - for standard output" * has_tables)
         raise InputError("output", repr(writing.output), wanted, f"For example -o results{kinds[0]}.")
     check_place(path, "output", f"For example -o results{kind}.")
     if not writing.force:
@@ -203,7 +203,3 @@ def _check_absent(path: Path, inputs: Sequence[Path] = ()) -> None:
     is_input = path.exists() and any(one.exists() and one.samefile(path) for one in inputs)
     fix = "Choose another name, or replace it by --force."
     check_absent(path, "output", fix, what="the input" if is_input else "there already")
-
-
-def _any_of(kinds: Sequence[str]) -> str:
-    return kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from sigel.errors import ConfigError, InputError, near_names
+from sigel.errors import ConfigError, InputError, alternatives, near_names
 
 C = TypeVar("C", bound="Settings")
 
@@ -73,8 +73,7 @@ def any_of(choices: Iterable[str]) -> str:
     >>> any_of(["fast", "default", "thorough"])
     '"fast", "default" or "thorough"'
     """
-    *others, last = (f'"{choice}"' for choice in choices)
-    return f"{', '.join(others)} or {last}" if others else last
+    return alternatives(f'"{choice}"' for choice in choices)
 
 
 class Settings:

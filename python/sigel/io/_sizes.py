@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sigel.errors import in_bytes
+
 # No compression in use makes values smaller than this, but for constants; of those some are spared.
 _TIMES, SPARED = 1000, 1 << 28
 # Tables in text, gzipped, are some ten times as large as their file.
@@ -32,7 +34,7 @@ def check_declared(declared: int, stored: int, what: str) -> None:
         When it is a thousand times as large.
     """
     if declared > _TIMES * stored + SPARED:
-        raise ValueError(f"{what} of {_words(declared)}, of which {_words(stored)} are stored")
+        raise ValueError(f"{what} of {in_bytes(declared)}, of which {in_bytes(stored)} are stored")
 
 
 def check_zarr(group: Any, folder: Path) -> None:
@@ -80,7 +82,7 @@ def check_unpacked(path: Path) -> None:
         while rest:
             n += len(unpack.decompress(rest, 1 << 24))
             if n > most:
-                raise ValueError(f"a table of more than {_words(most)} in {_words(path.stat().st_size)}")
+                raise ValueError(f"a table of more than {in_bytes(most)} in {in_bytes(path.stat().st_size)}")
             rest = unpack.unconsumed_tail or unpack.unused_data
             if unpack.eof:  # such files may be joined, or end in zeros
                 rest = rest.lstrip(b"\0")
@@ -104,7 +106,7 @@ def check_entries(path: Path, entries: int) -> None:
     size = path.stat().st_size
     letters = _TIMES_ENTRIES * size + SPARED // 4 if path.suffix == ".gz" else size
     if not 0 <= _ENTRY * entries <= letters:
-        raise ValueError(f"{entries} entries in {_words(size)}")
+        raise ValueError(f"{entries} entries in {in_bytes(size)}")
 
 
 def check_parquet(path: Path) -> None:
@@ -126,7 +128,3 @@ def check_parquet(path: Path) -> None:
     unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
     declared = max(unpacked, 8 * about.num_rows * about.num_columns)
     check_declared(declared, path.stat().st_size, "a table")
-
-
-def _words(n: int) -> str:
-    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.1f} MB"

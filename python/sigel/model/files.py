@@ -183,15 +183,17 @@ def path_called(argument: str) -> Iterator[None]:
 
     Raises
     ------
-    ModelFormatError
-        In place of what was raised within, but for
-    OutOfMemoryError, InputError
-        of memory that ran out, or files that may not be read.
+    ModelFormatError, InputError
+        In place of what was raised within.
     """
     try:
         yield
     except ModelFormatError as error:
         raise ModelFormatError(re.sub("^`path`", f"`{argument}`", str(error))) from error
+    except InputError as error:
+        if error.argument != "path":
+            raise
+        raise InputError(argument, error.found, error.wanted, error.fix) from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from sigel.config import EncoderConfig, SIGELConfig, TrainConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, in_bytes
 from sigel.runtime.memory import available_memory
 from sigel.training.memory_estimate import FitSize, memory_needed
 
@@ -51,15 +51,15 @@ def check_memory(
     size = FitSize._make(None if n is None else int(n) for n in size)
     needed = _total(config, size)
     if needed <= there:
-        return f"needs about {_words(needed)}, {_words(there)} available on {device}"
-    wanted = f"what fits into the {_words(there)} available on {device}"
+        return f"needs about {in_bytes(needed)}, {in_bytes(there)} available on {device}"
+    wanted = f"what fits into the {in_bytes(there)} available on {device}"
     smaller = list(_smaller(config, size))
     for other, less in smaller:
         if _total(other, less) <= there:
             settings = _changed(config, other)
             name, (before, _) = next(iter(settings.items()))
-            found = f"{before!r}, with which a fit needs about {_words(needed)}"
-            fix = f"Use {_list(settings)}: a fit then needs about {_words(_total(other, less))}."
+            found = f"{before!r}, with which a fit needs about {in_bytes(needed)}"
+            fix = f"Use {_list(settings)}: a fit then needs about {in_bytes(_total(other, less))}."
             raise InputError(name, found, wanted, fix)
     kept = [_most_genes(other, less, there) for other, less in smaller]
     if max(kept) > 0:
@@ -69,17 +69,17 @@ def check_memory(
         )
         settings = _changed(config, other)
         what = f"{n} genes and use {_list(settings)}" if settings else f"{n} genes"
-        fix = f"Keep at most {what}: a fit then needs about {_words(_total(other, less.with_genes(n)))}."
+        fix = f"Keep at most {what}: a fit then needs about {in_bytes(_total(other, less.with_genes(n)))}."
         raise InputError(
-            "genes", f"{size.n_genes}, for which a fit needs about {_words(needed)}", wanted, fix
+            "genes", f"{size.n_genes}, for which a fit needs about {in_bytes(needed)}", wanted, fix
         )
     few = min(LEAST_GENES, size.n_genes)
-    least = _words(min(_total(other, less.with_genes(few)) for other, less in smaller))
+    least = in_bytes(min(_total(other, less.with_genes(few)) for other, less in smaller))
     elsewhere = 'device="cpu" or a GPU' if device.type == "cuda" else "a machine"
     raise InputError(
         "device",
-        f"{device} with {_words(there)} of memory available",
-        f"about {_words(needed)}, what a fit needs",
+        f"{device} with {in_bytes(there)} of memory available",
+        f"about {in_bytes(needed)}, what a fit needs",
         f"No setting would do: even {few} genes in small batches need about {least}. Free memory, or use "
         f"{elsewhere} with more.",
     )
@@ -149,7 +149,3 @@ def _changed(before: SIGELConfig, after: SIGELConfig) -> dict[str, tuple[Any, An
 def _list(settings: dict[str, tuple[Any, Any]]) -> str:
     *others, last = [f"{name}={after}" for name, (_, after) in settings.items()]
     return f"{', '.join(others)} and {last}" if others else last
-
-
-def _words(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 999.5e6 else f"{n_bytes / 1e6:.0f} MB"

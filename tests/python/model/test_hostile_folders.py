@@ -240,3 +240,12 @@ def test_a_sound_folder_is_not_called_damaged(folder, monkeypatch, error, kind, 
     monkeypatch.setattr(files, "_read_tensors", fail)
     with pytest.raises(kind, match=words):
         sigel.SIGEL.load(folder)
+
+
+def test_what_may_not_be_read_is_told_by_the_argument_of_the_caller(folder, inputs, monkeypatch):
+    def fail(*_args, **_how):
+        raise PermissionError(13, "Permission denied", "genes.txt")
+
+    monkeypatch.setattr(files, "_read_tensors", fail)
+    with pytest.raises(InputError, match=r"`model`.*'genes.txt' may not be read"):
+        sigel.tl.spatial_genes(inputs.section.copy(), model=folder, progress=False)
