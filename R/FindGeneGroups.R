@@ -214,11 +214,8 @@ present_groups <- function(misc, genes) {
     names = as.list(colnames(posterior)),
     posterior = unname(posterior)
   )
-  if (is.null(misc$groups)) {
-    present$bic <- if (!is.null(misc$bic)) stats::setNames(as.list(misc$bic$bic), misc$bic$n.groups)
-  } else {
-    present$chosen <- misc$groups$chosen
-  }
+  present$of_fit <- is.null(misc$groups)
+  present$chosen <- misc$groups$chosen
   present
 }
 

@@ -46,7 +46,7 @@ TrainingPlot <- function(object, reduction = "sigel") {
   }
   terms <- setdiff(
     names(history)[vapply(history, is.numeric, logical(1L))],
-    c("epoch", "seconds", "n.groups", "held.out.start", "neighbors.start", "kept.epoch")
+    c("epoch", "seconds", "n.groups", "held.out.start", "neighbors.start", "kept.epoch", "foretold")
   )
   terms <- terms[vapply(terms, function(term) any(is.finite(history[[term]])), logical(1L))]
   history$step <- seq_len(nrow(history))

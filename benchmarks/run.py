@@ -33,6 +33,7 @@ from benchmarks.representations.ablation import ablation
 from benchmarks.representations.annotations import annotations
 from benchmarks.representations.groups import groups
 from benchmarks.representations.modules import modules
+from benchmarks.representations.panel_groups import panel_groups
 from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.sections_in_one_space import several
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "planted": planted,
     "several": several,
     "groups": groups,
+    "panel_groups": panel_groups,
     "ablation": ablation,
     "spatial": spatial,
     "drawn_patterns": drawn_patterns,

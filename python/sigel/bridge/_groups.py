@@ -18,7 +18,6 @@ from sigel.bridge._pieces import (
 )
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
-from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import Progress
 from sigel.tasks.gene_groups import enrichment, stability
 from sigel.tasks.gene_groups import grouping as groups
@@ -38,7 +37,7 @@ def gene_groups(
     posterior: Any = None,
     names: Sequence[str] | None = None,
     chosen: float | None = None,
-    bic: Mapping[str, float] | None = None,
+    of_fit: bool = False,
     seed: float = 0,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -60,8 +59,8 @@ def gene_groups(
         Posterior of all present groups and the names of its columns; fewer groups are unions of these.
     chosen
         The number that `resolution=1` stands for, where it is known.
-    bic
-        Of the fit, by number of groups, where that chose; used where `chosen` is None.
+    of_fit
+        The present groups are those of the fit, so that their number is what it chose, if it did.
 
     Returns
     -------
@@ -81,8 +80,8 @@ def gene_groups(
         present = PresentGroups(labels, np.asarray(posterior, dtype=np.float64), names_of(names or []))
     known = whole_or_none(chosen, "chosen")
     config = config_of(settings)
-    if known is None and bic and config.n_groups == "auto":
-        known = best_number({int(number): float(value) for number, value in bic.items()})
+    if of_fit and present is not None and config.n_groups == "auto":
+        known = present.n_groups
     made = groups.regroup(
         z,
         config,

@@ -33,7 +33,16 @@ _TITLES = {
     "rank": "effective dimensions",
     "n_groups": "groups in use",
 }
-_NO_CURVE = ("stage", "epoch", "seconds", "stopped", "held_out_start", "neighbors_start", "kept_epoch")
+_NO_CURVE = (
+    "stage",
+    "epoch",
+    "seconds",
+    "stopped",
+    "held_out_start",
+    "neighbors_start",
+    "kept_epoch",
+    "foretold",
+)
 _NO_EPOCHS = ("eigenimages", "groups")
 _COLOURS = ("#3b6ea8", "#c8553d", "#5b8e4b", "#8a5a9e")
 

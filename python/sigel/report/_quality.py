@@ -30,6 +30,7 @@ def quality_of(found: Found, genes: Genes) -> Table | None:
     rows = [
         *_training(found.info.get("history")),
         *_number(found.info.get("bic"), made_anew="groups" in found.info),
+        *_foretold(found.info.get("history"), made_anew="groups" in found.info),
         *_stability(found.info.get("stability"), "groups of genes", "Adjusted Rand index of groups"),
         *_nearest(genes),
         *_spatial(found),
@@ -90,6 +91,20 @@ def _number(bic: Mapping[str, Any] | None, *, made_anew: bool) -> list[Row]:
         "the smallest number that reaches 99.5 % of the best gain over one group; near figures decide little"
     )
     return [[f"BIC of {chosen} groups", number(known[chosen]), beside, said]]
+
+
+def _foretold(history: Mapping[str, Any] | None, *, made_anew: bool) -> list[Row]:
+    """What chose the number of groups of a panel."""
+    if not history or "foretold" not in history or made_anew:
+        return []
+    values = np.asarray(history["foretold"], dtype=float)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return []
+    said = "the fewest groups whose score is within three standard errors of the best; near 0: no groups"
+    return [
+        ["How well genes of a group foretell each other's counts", number(values[0]), "0: one group", said]
+    ]
 
 
 def _stability(told: Mapping[str, Any] | None, what: str, ari: str) -> list[Row]:

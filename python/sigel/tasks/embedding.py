@@ -63,7 +63,7 @@ class Embedding:
 
     @property
     def bic(self) -> dict[str, float]:
-        """BIC by number of groups, as text; empty where the number was given."""
+        """BIC by number of groups, as text; empty where it did not choose the number."""
         return {str(k): value for k, value in self.model.bic.items()}
 
     @property

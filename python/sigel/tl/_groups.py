@@ -12,7 +12,6 @@ from sigel.config import SIGELConfig
 from sigel.errors import InputError
 from sigel.images import GeneImages
 from sigel.keys import Keys, column_names
-from sigel.nn.mixture.n_groups import best_number
 from sigel.runtime.progress import shown
 from sigel.tasks.gene_groups.enrichment import group_enrichment as enrichment
 from sigel.tasks.gene_groups.gene_sets import GeneSets
@@ -164,8 +163,7 @@ def _chosen(info: dict[str, Any], present: PresentGroups | None, config: SIGELCo
     made = info.get("groups")
     if made is not None:
         return int(made["chosen"]) if "chosen" in made else None
-    by_choice = config.n_groups == "auto" and present is not None and "bic" in info
-    return best_number({int(k): float(value) for k, value in info["bic"].items()}) if by_choice else None
+    return present.n_groups if config.n_groups == "auto" and present is not None else None
 
 
 @repeatable

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sigel.config import SIGELConfig
 from sigel.keys import group_names
 from sigel.nn.contrast import KernelAssignment
+from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.density import FlatGenes
 from sigel.nn.mixture.n_groups import mixture_of, select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
 from sigel.stats.flat_images import flat_images
 from sigel.training.batches import SharedGenes
+from sigel.training.number_test import foretold_number, is_few
 
 # Genes of the sample that a given number of groups begins from.
 MOST_GENES = 4000
@@ -36,13 +40,27 @@ def new_assignment(config: SIGELConfig, n_groups: int) -> Assignment:
     return TMixture(n_groups, config.n_dims, config.mixture).double()
 
 
+class FirstGroups(NamedTuple):
+    """Groups before refinement, and what chose their number where nobody gave it."""
+
+    assignment: Assignment
+    bic: dict[int, float]  # by number of groups
+    foretold: dict[int, float]  # how well groups foretell counts, by their number, of few genes
+
+
 def first_groups(
-    z: Float[Tensor, "n_genes n_dims"], config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
-) -> tuple[Assignment, dict[int, float]]:
+    model: GeneEncoder,
+    z: Float[Tensor, "n_genes n_dims"],
+    config: SIGELConfig,
+    generator: torch.Generator,
+    genes: SharedGenes,
+) -> FirstGroups:
     """The number of groups and where they start, the same on all processes.
 
     Parameters
     ----------
+    model
+        The encoder that made the representations; left in training mode.
     z
         Representations, `(n_genes, n_dims)`.
     config
@@ -54,26 +72,32 @@ def first_groups(
 
     Returns
     -------
-    assignment, bic
-        The groups, and BIC by number of groups where `n_groups="auto"`. `n_groups` counts those of genes with
-        a pattern; where other genes are found they have one more.
+    FirstGroups
+        Where `n_groups="auto"`, the number of few genes is chosen by counts that they foretell of each other,
+        that of more by BIC. It counts groups of genes with a pattern; where other genes are found they have
+        one more.
     """
     found: Assignment
     bic: dict[int, float] = {}
-    flat = _flat_genes(z, config, generator, genes)
-    if config.n_groups == "auto":
+    foretold: dict[int, float] = {}
+    given = config.n_groups
+    rows, share = _flat_genes(config, generator, genes)
+    flat = FlatGenes(z.double()[rows.to(z.device)], share) if share > 0 else None
+    if given == "auto" and is_few(genes):
+        given, foretold = foretold_number(model, genes, rows, share, generator)
+    if given == "auto":
         found, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator, flat)
     if config.assignment == "dec":
-        found = new_assignment(config, len(found.means) if bic else int(config.n_groups)).to(z.device)
+        found = new_assignment(config, len(found.means) if bic else int(given)).to(z.device)
         found.initialise(z, generator)
-    elif config.n_groups != "auto":
-        found = _of_sample(z.double(), int(config.n_groups), config, generator, flat)
-    n_groups, state, bic = genes.shared((len(found.means), found.state_dict(), bic))
+    elif given != "auto":
+        found = _of_sample(z.double(), int(given), config, generator, flat)
+    n_groups, state, bic, foretold = genes.shared((len(found.means), found.state_dict(), bic, foretold))
     assignment = new_assignment(config, n_groups).to(z.device)
     assignment.load_state_dict(state)
-    if isinstance(assignment, TMixture) and config.n_groups != "auto":
+    if isinstance(assignment, TMixture) and given != "auto":
         fit_to_all(assignment, z, genes)
-    return assignment, bic
+    return FirstGroups(assignment, bic, foretold)
 
 
 def _of_sample(
@@ -91,15 +115,13 @@ def _of_sample(
 
 
 def _flat_genes(
-    z: Float[Tensor, "n_genes n_dims"], config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
-) -> FlatGenes | None:
-    """Genes without a pattern, by their images; None where they are not asked for, or there are none."""
+    config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
+) -> tuple[Int[Tensor, " n_flat"], float]:
+    """Rows of genes without a pattern, by their images, and the share of such genes; 0: none sought."""
     if config.assignment == "dec" or config.n_groups == 1 or not config.mixture.flat:
-        return None
+        return torch.empty(0, dtype=torch.long), 0.0
     found = flat_images(genes.views, generator)
-    if found.share == 0:
-        return None
-    return FlatGenes(z.double()[found.rows[found.flat].to(z.device)], found.share)
+    return found.rows[found.flat], found.share
 
 
 def fit_to_all(

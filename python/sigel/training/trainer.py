@@ -193,8 +193,13 @@ class Trainer:
     def _start_groups(self, z: Tensor) -> Assignment:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
         started = time.perf_counter()
-        assignment, self.bic = first_groups(z, self.config, self.random["groups"], self.genes)
-        self.history.append({"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started})
+        assignment, self.bic, foretold = first_groups(
+            self.model, z, self.config, self.random["groups"], self.genes
+        )
+        row = {"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started}
+        if foretold:
+            row["foretold"] = foretold[len(assignment.means)]
+        self.history.append(row)
         if self.config.n_groups != 1:  # one for all genes is none that anybody would want to know of
             self.report("groups", 1, 1, f"{len(assignment.means)} groups")
         return assignment

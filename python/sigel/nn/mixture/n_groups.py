@@ -107,7 +107,7 @@ def tried_numbers(
             bic[k], found[k] = value, mixture.estimates()
 
     fitted: dict[int, TMixture] = {}
-    for k in _numbers(largest):
+    for k in numbers_to_try(largest):
         fitted[k] = started(sample, k, config, generator, flat)
         fitted[k].fit_em(sample, max_iter=MOST_STEPS)
         keep(fitted[k])
@@ -124,8 +124,14 @@ def tried_numbers(
     return found, dict(sorted(bic.items()))
 
 
-def _numbers(largest: int) -> Iterator[int]:
-    """1, 2, 3, 4, 6, 8, 11, ... up to `largest`."""
+def numbers_to_try(largest: int) -> Iterator[int]:
+    """1, then each a third more than the last, up to `largest`: 1, 2, 3, 4, 5, 6, 8, 10, ...
+
+    Parameters
+    ----------
+    largest
+        The last.
+    """
     k = 1
     while k < largest:
         yield k

@@ -308,7 +308,7 @@ def test_both_doors_give_the_same(fitted, how):
         "names": fitted.var["sigel_group"].cat.categories.tolist(),
         "group": fitted.var["sigel_group"].astype(object).fillna("").tolist(),
         # As R sends it.
-        "bic": dict(fitted.uns["sigel"]["bic"]),
+        "of_fit": True,
     }
     wanted = sigel.tl.gene_groups(fitted, **how, seed=2, device="cpu")
     params = fitted.uns["sigel"]["params"]

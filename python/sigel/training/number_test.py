@@ -1,0 +1,147 @@
+"""How many groups a panel has: the fewest by which genes foretell counts of each other as well as by any."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from sigel.nn.encoder.gene_encoder import GeneEncoder
+from sigel.nn.mixture.density import FlatGenes
+from sigel.nn.mixture.n_groups import MOST_STEPS, numbers_to_try, started
+from sigel.training.batches import SharedGenes
+
+# Up to so many genes a group of 32 dimensions costs BIC more than it gains, whatever genes have in common;
+# from 400 on both choose about the same number.
+FEW_GENES = 300
+# More groups of so few genes are nobody's programmes.
+MOST_GROUPS = 20
+# A number is as good as the best where its mean score is no more standard errors of their difference below.
+STANDARD_ERRORS = 3.0
+# Of an image's length: shorter ones are rounding.
+TINY = 1e-6
+
+
+class FoundNumber(NamedTuple):
+    """The number of groups of a panel, and how well each number foretells counts."""
+
+    n_groups: int
+    foretold: dict[int, float]  # mean correlation by number of groups, from 1
+
+
+def is_few(genes: SharedGenes) -> bool:
+    """Whether counts decide how many groups there are.
+
+    Parameters
+    ----------
+    genes
+        Their images; only those of counts have two independent halves.
+    """
+    return genes.views.integer and genes.n_genes <= FEW_GENES
+
+
+@torch.no_grad()
+def foretold_number(
+    model: GeneEncoder,
+    genes: SharedGenes,
+    flat: Int[Tensor, " n_flat"],
+    share: float,
+    generator: torch.Generator,
+) -> FoundNumber:
+    """The fewest groups by which genes foretell counts of each other about as well as by any number.
+
+    Parameters
+    ----------
+    model
+        The encoder; left in training mode.
+    genes
+        The genes, few of them, and the settings.
+    flat
+        Rows of genes without a pattern.
+    share
+        Of these among all.
+    generator
+        CPU generator: halves of the counts, and where groups start.
+
+    Returns
+    -------
+    FoundNumber
+        The number, without the group of genes without a pattern, and the scores of all.
+
+    Notes
+    -----
+    Genes are grouped by one half of their counts. The other half of a gene, which had no say in its group, is
+    held against the mean image of the other genes of the group, less that of all genes: their correlation is
+    the score. Groups that follow noise foretell nothing, those of few genes foretell badly. Of the numbers
+    whose mean score is within three standard errors of the best, the smallest is taken (the rule of Breiman
+    et al. 1984, there with one: the best of ten numbers is the best by chance too).
+    """
+    config = genes.config
+    halves = _compared(model, genes, generator)
+    z = halves.z.double()
+    known = FlatGenes(z[flat.to(z.device)], share) if share > 0 else None
+    largest = max(1, min(config.max_groups, MOST_GROUPS, genes.n_genes // 3))
+    scores: dict[int, Tensor] = {}
+    for k in numbers_to_try(largest):
+        mixture = started(z, k, config.mixture, generator, known)
+        mixture.fit_em(z, max_iter=MOST_STEPS)
+        scores[k] = halves.scores(mixture.posterior(z).argmax(dim=1))
+    best = max(scores, key=lambda k: float(scores[k].mean()))
+    number = next(k for k, score in scores.items() if not _is_below(score, scores[best]))
+    return FoundNumber(number, {k: float(score.mean()) for k, score in scores.items()})
+
+
+class _Halves(NamedTuple):
+    """Genes seen in one half of their counts, and products of all images that scores are made of."""
+
+    z: Float[Tensor, "n_genes n_dims"]  # by the first half
+    across: Float[Tensor, "n_genes n_genes"]  # second half of a gene, at length 1, times whole images
+    within: Float[Tensor, "n_genes n_genes"]  # whole images times each other
+
+    def scores(self, label: Int[Tensor, " n_genes"]) -> Float[Tensor, " n_genes"]:
+        """Correlation of a gene's second half with the other genes of its group, `(n_genes,)`.
+
+        With the mean of their images less that of all other genes: shares of the same counts are against
+        each other, so that a gene and the sum of any others are, and the more the others the more so. Of one
+        group, and of a gene alone, nothing is known, 0.
+        """
+        others = torch.ones_like(self.across).fill_diagonal_(0.0)  # (n_genes, n_genes)
+        together = (label[:, None] == label) * others
+        alone = together.sum(dim=1) == 0
+        weights = _shares(together) - _shares(others)
+        weights[alone] = 0.0
+        length = (weights @ self.within * weights).sum(dim=1).clamp_min(0).sqrt()  # (n_genes,)
+        known = length > TINY * self.within.diagonal().sqrt().mean()
+        score = (weights * self.across).sum(dim=1) / length.clamp_min(1e-300)
+        return torch.where(known, score, torch.zeros_like(score))
+
+
+def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
+    return weights / weights.sum(dim=1, keepdim=True).clamp_min(1.0)
+
+
+def _compared(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator) -> _Halves:
+    """All genes at once: there are fewer than are encoded at a time."""
+    rows = torch.arange(genes.n_genes)
+    model.eval()
+    first, second = genes.views.halves(rows, 0.5, generator)
+    z = model(*first, genes.grid)  # (n_genes, n_dims)
+    whole = _centred(genes.views.view(rows).image)  # (n_genes, n_pixels)
+    seen = functional.normalize(_centred(second.image), dim=1)
+    model.train()
+    return _Halves(z, (seen @ whole.T).double(), (whole @ whole.T).double())
+
+
+def _centred(image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_pixels"]:
+    return image - image.mean(dim=1, keepdim=True)
+
+
+def _is_below(score: Float[Tensor, " n"], best: Float[Tensor, " n"]) -> bool:
+    """Whether a score's mean lies further below the best than chance lets it."""
+    lost = best - score
+    if len(lost) < 2:
+        return False
+    return bool(lost.mean() > STANDARD_ERRORS * lost.std() / len(lost) ** 0.5)

@@ -1,0 +1,107 @@
+"""The number of groups of a panel, by counts that its genes foretell of each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import sigel
+from conftest import images_of
+from sigel.images.tensors import ImageViews
+from sigel.nn.encoder.patches import Patches
+from sigel.runtime.device import make_fabric
+from sigel.training.batches import SharedGenes
+from sigel.training.number_test import FEW_GENES, _Halves, foretold_number, is_few
+
+
+class Told(torch.nn.Module):
+    """An encoder that is told where each gene lies."""
+
+    def __init__(self, z):
+        super().__init__()
+        self.z = torch.as_tensor(z, dtype=torch.float32)
+
+    def forward(self, image, noise, amplitude, gene, grid):
+        return self.z[gene]
+
+
+def shared(images, config=None):
+    return SharedGenes(
+        make_fabric(torch.device("cpu")),
+        ImageViews(images),
+        Patches.from_raster(images.raster, 4),
+        config or sigel.SIGELConfig(),
+    )
+
+
+def number(genes, z, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return foretold_number(Told(z), genes, torch.empty(0, dtype=torch.long), 0.0, generator)
+
+
+def around(centres, label, sd=0.3, seed=0):
+    return centres[label] + sd * np.random.default_rng(seed).standard_normal((len(label), centres.shape[1]))
+
+
+@pytest.fixture(scope="module")
+def three(toy):
+    """Genes 0, 3, 6, ... have one pattern, 1, 4, 7, ... another, the rest a third."""
+    return shared(images_of(toy(n_genes=60)))
+
+
+def test_groups_that_share_patterns_are_told_from_groups_that_do_not(three):
+    centres = 6 * np.eye(3, 8)
+    pattern = np.arange(60) % 3
+    found = number(three, around(centres, pattern))
+    assert found.n_groups == 3
+    assert max(found.foretold.values()) == pytest.approx(found.foretold[3], abs=0.02)
+    assert found.foretold[3] > 0.1
+    # As well apart, but no gene has the pattern of its group.
+    mixed = number(three, around(centres, np.random.default_rng(1).permutation(pattern)))
+    assert mixed.n_groups == 1
+    assert mixed.foretold[3] < 0.05
+
+
+def test_scores_are_correlations_with_the_other_genes_of_the_group():
+    rng = np.random.default_rng(0)
+    whole, seen = rng.standard_normal((2, 12, 200))
+    label = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3])
+    whole -= whole.mean(axis=1, keepdims=True)
+    seen -= seen.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(seen, axis=1, keepdims=True)
+    halves = _Halves(
+        torch.zeros(12, 2), torch.from_numpy(seen / length @ whole.T), torch.from_numpy(whole @ whole.T)
+    )
+    found = halves.scores(torch.from_numpy(label)).numpy()
+    for gene in range(11):
+        others = np.arange(12) != gene
+        contrast = whole[others & (label == label[gene])].mean(axis=0) - whole[others].mean(axis=0)
+        assert found[gene] == pytest.approx(np.corrcoef(contrast, seen[gene])[0, 1], abs=1e-12)
+    assert found[11] == 0  # alone in its group
+    assert (halves.scores(torch.zeros(12, dtype=torch.long)) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_small_panel_has_the_groups_that_were_planted(seed):
+    adata = sigel.datasets.simulated_section(
+        22, 22, 3, genes_per_programme=20, n_background_genes=20, median_counts=600, seed=seed
+    )
+    sigel.tl.embed(adata, preset="fast", progress=False, device="cpu")
+    programme, group = adata.var["programme"].astype(str), adata.var["sigel_group"].astype(str)
+    planted = programme[programme.str.fullmatch("layer|blob|ring")]
+    both = pd.crosstab(group[planted.index], planted)
+    assert (both.loc[["1", "2", "3"]].max(axis=1) >= 13).all()
+    assert set(group) <= {"1", "2", "3", "no pattern", "nan"}
+    assert adata.uns["sigel"]["bic"] == {}
+    assert np.nanmax(adata.uns["sigel"]["history"]["foretold"]) > 0.1
+    # Another resolution starts from the number that was chosen.
+    assert len(sigel.tl.gene_groups(adata, resolution=2, key_added="fine", device="cpu")) in (6, 7)
+
+
+def test_more_genes_and_values_that_are_no_counts_are_left_to_bic(toy):
+    assert is_few(shared(images_of(toy(n_genes=FEW_GENES))))
+    assert not is_few(shared(images_of(toy(n_genes=FEW_GENES + 1))))
+    counts, *rest = toy(n_genes=40)
+    assert not is_few(shared(images_of((counts.log1p(), *rest))))
