@@ -19,7 +19,8 @@ from sigel.tasks.imputation.target_reference import BLOCK, Panel, Target
 # Predictors are alike: this share of their variance is added so that their weights are.
 EVEN = 1e-3
 
-MakePredictors = Callable[[Panel], list[Predictor]]
+# From a panel, and the cells that are predicted; None: all.
+MakePredictors = Callable[[Panel, np.ndarray | None], list[Predictor]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,6 @@ class Ensemble:
         predictors: Sequence[Predictor],
         smoothers: dict[int, sparse.csr_matrix],
         genes: np.ndarray,
-        cells: np.ndarray | None = None,
     ) -> np.ndarray:
         """Predicted z-scores, float32 `(n_cells, len(genes))`, of mean 0 over the cells.
 
@@ -66,30 +66,27 @@ class Ensemble:
         predictors
             Of all references.
         smoothers
-            Means over the nearest cells of the target, for each scale.
+            Means over the nearest of the predictors' cells, for each scale, a row for each cell wanted.
         genes
             Names; each is known to one reference at least.
-        cells
-            Cells wanted; default: all.
         """
-        return self.bound(predictors, smoothers, cells)(genes)
+        return self.bound(predictors, smoothers)(genes)
 
     def bound(
         self,
         predictors: Sequence[Predictor],
         smoothers: dict[int, sparse.csr_matrix],
-        cells: np.ndarray | None = None,
     ) -> Callable[[np.ndarray], np.ndarray]:
         """`predict` as a function of genes alone: what does not hang on them is worked out once.
 
         Parameters
         ----------
-        predictors, smoothers, cells
+        predictors, smoothers
             As in `predict`.
         """
-        n_cells = next(iter(smoothers.values())).shape[0] if cells is None else len(cells)
+        n_cells = next(iter(smoothers.values())).shape[0]
         terms = [
-            _terms(predictors, name, _mixed(smoothers, self.weights[at], cells))
+            _terms(predictors, name, _mixed(smoothers, self.weights[at]))
             for at, name in enumerate(self.names)
             if self.weights[at].any()
         ]
@@ -117,12 +114,15 @@ class HeldOut:
         Of each shared gene, `(n_shared,)`.
     predictors
         Those made without the first fold: other genes are to shared ones as their predictions are.
+    smoothers
+        Means over the cells of `predictors`, for each scale, `(n, n_reached)`.
     """
 
     cells: np.ndarray
     predicted: np.ndarray
     fold: np.ndarray
     predictors: list[Predictor]
+    smoothers: dict[int, sparse.csr_matrix]
 
 
 def cross_validate(
@@ -157,9 +157,10 @@ def cross_validate(
     cells = np.sort(rng.permutation(target.n_cells)[:max_cells])
     fold = np.empty(len(shared), dtype=np.int64)
     fold[rng.permutation(len(shared))] = np.arange(len(shared)) % n_folds
-    made = [make(target.panel(shared[fold != k], without=shared[fold == k])) for k in range(n_folds)]
+    reached, near = _about(cells, target.smoothers)
+    made = [make(target.panel(shared[fold != k], without=shared[fold == k]), reached) for k in range(n_folds)]
     names = tuple(dict.fromkeys(one.name for of_fold in made for one in of_fold))
-    sums = [_normal_equations(target, shared[fold == k], cells, made[k], names) for k in range(n_folds)]
+    sums = [_normal_equations(target, shared[fold == k], cells, near, made[k], names) for k in range(n_folds)]
     scales = tuple(target.smoothers)
 
     def learned_from(folds: Sequence[int]) -> Ensemble:
@@ -170,16 +171,26 @@ def cross_validate(
     for k in range(n_folds):
         # Its own measured values have no say in the weights of a gene either.
         others = learned_from([one for one in range(n_folds) if one != k])
-        of_fold = others.bound(made[k], target.smoothers, cells)
+        of_fold = others.bound(made[k], near)
         for at in _blocks(np.flatnonzero(fold == k)):
             predicted[:, at] = of_fold(shared[at])
-    return learned_from(range(n_folds)), HeldOut(cells, predicted, fold, made[0])
+    return learned_from(range(n_folds)), HeldOut(cells, predicted, fold, made[0], near)
+
+
+def _about(
+    cells: np.ndarray, smoothers: dict[int, sparse.csr_matrix]
+) -> tuple[np.ndarray, dict[int, sparse.csr_matrix]]:
+    """Cells that the means over the nearest of some reach, and those means over them alone."""
+    rows = {scale: weights[cells] for scale, weights in smoothers.items()}
+    reached = np.unique(np.concatenate([weights.indices for weights in rows.values()]))
+    return reached, {scale: sparse.csr_matrix(weights[:, reached]) for scale, weights in rows.items()}
 
 
 def _normal_equations(
     target: Target,
     genes: np.ndarray,
     cells: np.ndarray,
+    near: dict[int, sparse.csr_matrix],
     predictors: Sequence[Predictor],
     names: tuple[str, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -187,8 +198,7 @@ def _normal_equations(
 
     A row for each pair of name and scale, `(n, n)` and `(n,)`.
     """
-    smoothers = [weights[cells] for weights in target.smoothers.values()]
-    terms = [_terms(predictors, name, weights) for name in names for weights in smoothers]
+    terms = [_terms(predictors, name, weights) for name in names for weights in near.values()]
     n = len(terms)
     gram, cross = np.zeros((n, n)), np.zeros(n)
     for some in _blocks(genes):
@@ -213,15 +223,9 @@ def _weights(gram: np.ndarray, cross: np.ndarray) -> np.ndarray:
     return weights / size
 
 
-def _mixed(
-    smoothers: dict[int, sparse.csr_matrix], weights: np.ndarray, cells: np.ndarray | None
-) -> sparse.csr_matrix:
-    """Weighted sum of the means over nearest cells, `(n_cells, n_all)`."""
-    parts = [
-        (matrix if cells is None else matrix[cells]) * weight
-        for matrix, weight in zip(smoothers.values(), weights, strict=True)
-        if weight
-    ]
+def _mixed(smoothers: dict[int, sparse.csr_matrix], weights: np.ndarray) -> sparse.csr_matrix:
+    """Weighted sum of the means over nearest cells, `(n_cells, n_reached)`."""
+    parts = [matrix * weight for matrix, weight in zip(smoothers.values(), weights, strict=True) if weight]
     return sparse.csr_matrix(sum(parts[1:], start=parts[0]))
 
 

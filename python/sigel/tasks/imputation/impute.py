@@ -177,9 +177,9 @@ def impute(
         check_room(len(full), _n_made(len(wanted), config), intervals=intervals)
     say(1, f"{len(shared)} shared genes")
 
-    def make(panel: Panel) -> list[Predictor]:
+    def make(panel: Panel, cells: np.ndarray | None = None) -> list[Predictor]:
         kinds, near = METHODS[kind], side.smoothers
-        return predictors(panel, inputs.references, near, kinds, config, generator, where, progress)
+        return predictors(panel, inputs.references, near, kinds, config, generator, where, progress, cells)
 
     ensemble, held = cross_validate(
         side, shared, make, n_folds=config.folds, max_cells=config.max_cells, rng=stream(seed, "folds")
@@ -251,7 +251,8 @@ def _trust(
     known = shared.features(held.predicted[some_cells].std(axis=0))
     achieved = correlation(held.predicted, target.measured(shared.names)[held.cells].toarray())
     # As shared genes are seen, from a part of the panel: all of it would look surer than it is.
-    predicted = ensemble.bound(held.predictors, target.smoothers, held.cells[some_cells])
+    near = {scale: weights[some_cells] for scale, weights in held.smoothers.items()}
+    predicted = ensemble.bound(held.predictors, near)
     spread = [predicted(some).std(axis=0) for some in batches(wanted.names, BLOCK)]
     features = wanted.features(np.concatenate(spread))
     found = expected_accuracy(known, achieved, features, config.folds, seed)

@@ -50,7 +50,7 @@ class Predictor:
     name
         The same for all references.
     cells
-        `(n_cells, r)`, dense or sparse.
+        `(n_cells, r)`, dense or sparse; of all cells, or of those that were asked for.
     genes
         From positions of genes in the reference, `(m,)`, to `(r, m)`.
     reference
@@ -100,6 +100,8 @@ class SharedFeatures:
         Means over the nearest cells of the target, for each scale.
     n_components
         Components of the panel's images that are kept.
+    cells
+        Cells that are predicted, `(n,)`; default: all. What is learned does not hang on it.
     """
 
     def __init__(
@@ -108,22 +110,24 @@ class SharedFeatures:
         reference: Reference,
         smoothers: dict[int, sparse.csr_matrix],
         n_components: int,
+        cells: np.ndarray | None = None,
     ) -> None:
         known = np.array([str(name) in reference.row for name in panel.names], dtype=bool)
         self.panel, self.reference = panel, reference
         self.rows = reference.rows(panel.names[known])
         self.known = known
         self.representations = reference.representations[self.rows]  # (p, d)
-        self.projected = panel.values @ self.among_zeros(self.representations)  # (n_cells, d)
+        projected = panel.values @ self.among_zeros(self.representations)  # (n_all_cells, d)
         self.spots = reference.values.columns(self.rows)
         scaled = zscored(self.spots @ self.representations)  # (n_spots, d)
-        n_cells = panel.values.shape[0]
-        k = min(n_components, len(self.rows), n_cells)
-        some = np.arange(n_cells)[:: max(n_cells // CELLS_FOR_AXES, 1)]
+        self.n_all = panel.values.shape[0]
+        self.cells = slice(0, self.n_all) if cells is None else cells
+        k = min(n_components, len(self.rows), self.n_all)
+        some = np.arange(self.n_all)[:: max(self.n_all // CELLS_FOR_AXES, 1)]
         dense = panel.values.rows(some)[:, known]  # (n_some, p)
         self.axes = randomized_svd(dense, k, random_state=_AXES_STATE)[2].T  # (p, k)
-        self.components = panel.values @ self.among_zeros(self.axes)  # (n_cells, k)
-        self.cell_features = _at_scales(self.projected, smoothers)
+        self.components = (panel.values @ self.among_zeros(self.axes))[self.cells]  # (n_cells, k)
+        self.cell_features = _at_scales(projected, smoothers)[self.cells]  # (n_cells, f)
         self.spot_features = _at_scales(scaled, reference.smoothers)
 
     def among_zeros(self, rows: np.ndarray) -> np.ndarray:
@@ -142,6 +146,7 @@ def predictors(
     generator: torch.Generator,
     device: torch.device,
     progress: Progress | None = None,
+    cells: np.ndarray | None = None,
 ) -> list[Predictor]:
     """All predictors of some kinds, for every reference.
 
@@ -163,13 +168,15 @@ def predictors(
         Where the GAN is trained.
     progress
         Called after each of its epochs.
+    cells
+        Cells that are predicted, `(n,)`; default: all.
     """
     found: list[Predictor] = []
     for reference in references:
         # Without its fold a reference may know too few genes of the panel to say anything.
         if sum(str(name) in reference.row for name in panel.names) < LEAST_KNOWN:
             continue
-        shared = SharedFeatures(panel, reference, smoothers, config.n_components)
+        shared = SharedFeatures(panel, reference, smoothers, config.n_components, cells)
         if "level" in kinds:
             found.append(_level(shared))
         if "representation" in kinds:
@@ -185,7 +192,7 @@ def predictors(
 
 def _level(shared: SharedFeatures) -> Predictor:
     """Cells in which the panel is high: deep libraries show more of every gene."""
-    level = zscored(shared.panel.level[:, None])
+    level = zscored(shared.panel.level[:, None])[shared.cells]
     return Predictor("level", level, lambda rows: np.ones((1, len(rows))), shared.reference)
 
 
@@ -226,16 +233,17 @@ def _neighbors(shared: SharedFeatures, n: int, device: torch.device) -> list[Pre
     values = shared.reference.values
     n = min(n, values.shape[0])
     panel = shared.panel.values
+    features = shared.cell_features.astype(np.float32)
+    wanted = np.arange(shared.n_all)[shared.cells]
     by_panel = nearest_spots(
-        lambda cells: panel.rows(cells)[:, shared.known],
-        panel.shape[0],
+        lambda block: panel.rows(wanted[block])[:, shared.known],
+        len(wanted),
         shared.spots.rows(slice(None)),
         n,
         device,
     )
-    features = shared.cell_features.astype(np.float32)
     by_place = nearest_spots(
-        lambda cells: features[cells], len(features), shared.spot_features.astype(np.float32), n, device
+        lambda block: features[block], len(wanted), shared.spot_features.astype(np.float32), n, device
     )
 
     def genes(rows: np.ndarray) -> np.ndarray:
@@ -294,8 +302,7 @@ def _gan(
 ) -> Predictor:
     """The memory-GAN: images drawn from representations, over components of the target's panel."""
     panel = shared.panel.values
-    n_cells = panel.shape[0]
-    some = np.sort(torch.randperm(n_cells, generator=generator)[: config.max_cells].numpy())
+    some = np.sort(torch.randperm(shared.n_all, generator=generator)[: config.max_cells].numpy())
     dense = panel.rows(some)[:, shared.known]  # (n, p)
     k = min(config.gan.n_components, *dense.shape)
     _, _, axes = randomized_svd(dense, k, random_state=_AXES_STATE)  # (k, p)
@@ -315,7 +322,7 @@ def _gan(
     def genes(rows: np.ndarray) -> np.ndarray:
         return fitted.coefficients(z[torch.from_numpy(rows)]).T.cpu().numpy().astype(np.float64)
 
-    return Predictor("gan", basis, genes, shared.reference, fitted.history, fitted.converged)
+    return Predictor("gan", basis[shared.cells], genes, shared.reference, fitted.history, fitted.converged)
 
 
 def _at_scales(values: np.ndarray, smoothers: dict[int, sparse.csr_matrix]) -> np.ndarray:

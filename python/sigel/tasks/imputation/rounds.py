@@ -94,7 +94,7 @@ def predict_in_rounds(
         if number:
             before = rounds[number - 1]
             panel = panel.joined(wanted[before], z[:, end - len(before) : end])
-        used.append(make(panel))
+        used.append(make(panel, None))
         predicted = ensemble.bound(used[-1], target.smoothers)
         for some in batches(part, batch_genes):
             found = predicted(wanted[some])

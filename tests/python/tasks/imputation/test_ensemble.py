@@ -58,9 +58,10 @@ def test_predictions_are_the_weighted_means_of_dense_products(seed, near, spots,
     ensemble = Ensemble(("narrow", "wide"), (1, 7), weights)
     cells = np.sort(rng.choice(n, 5, replace=False)) if some else None
     genes = GENES[2:6]
-    found = ensemble.predict([one for one, _ in given_], smoothers, genes, cells)
-
     at = np.arange(n) if cells is None else cells
+    near = {scale: matrix[at] for scale, matrix in smoothers.items()}
+    found = ensemble.predict([one for one, _ in given_], near, genes)
+
     expected = np.zeros((len(at), len(genes)))
     for k, name in enumerate(ensemble.names):
         mixed = sum(

@@ -8,11 +8,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from scipy.stats import spearmanr
 
 import sigel
-from sigel.config.imputation import ImputeConfig
+from sigel.config.imputation import GANConfig, ImputeConfig
 from sigel.errors import ConfigError, InputError
 from sigel.images.section import Section
 from sigel.tasks.imputation.ensemble import cross_validate
@@ -196,9 +197,9 @@ def test_a_shared_gene_is_predicted_as_if_it_had_not_been_measured(panel):
     def held(counts):
         side = Target(Section(counts, shared, target.obsm["spatial"]), scales, 100.0)
 
-        def make(panel_of_fold):
+        def make(panel_of_fold, cells):
             kinds = METHODS["ensemble"]
-            return predictors(panel_of_fold, [known], side.smoothers, kinds, config, None, "cpu")
+            return predictors(panel_of_fold, [known], side.smoothers, kinds, config, None, "cpu", cells=cells)
 
         found = cross_validate(side, shared, make, n_folds=5, max_cells=5000, rng=rng(0))
         return (*found, side.smoothers)
@@ -213,6 +214,37 @@ def test_a_shared_gene_is_predicted_as_if_it_had_not_been_measured(panel):
     np.testing.assert_allclose(other, one, atol=1e-5)
     elsewhere = before.fold != 0
     assert np.abs(after.predicted[:, elsewhere] - before.predicted[:, elsewhere]).max() > 0.01
+
+
+@pytest.mark.parametrize("kinds", [METHODS["ensemble"], METHODS["gan"]])
+def test_some_cells_are_predicted_as_among_all(panel, kinds):
+    target, reference, _ = panel
+    scales, rng = (1, 7, 19), np.random.default_rng(0)
+    names, shared = (one.var_names.to_numpy(dtype=object) for one in (reference, target))
+    section = Section(reference.X, names, reference.obsm["spatial"])
+    known = Reference.prepare(
+        section, names, scales, model=None, max_spots=20000, rng=rng, seed=0, device="cpu"
+    )
+    side = Target(Section(target.X, shared, target.obsm["spatial"]), scales, 100.0)
+    config, some = ImputeConfig(gan=GANConfig(epochs=2, members=1)), np.array([3, 4, 40, 41, 90])
+    every, few = (
+        predictors(
+            side.panel(shared),
+            [known],
+            side.smoothers,
+            kinds,
+            config,
+            torch.Generator().manual_seed(0),
+            torch.device("cpu"),
+            cells=cells,
+        )
+        for cells in (None, some)
+    )
+    assert [one.name for one in every] == [one.name for one in few]
+    for one, other in zip(every, few, strict=True):
+        whole, part = (sparse.csr_matrix(each.cells).toarray() for each in (one, other))
+        assert whole.shape[0] == target.n_obs
+        np.testing.assert_allclose(part, whole[some], atol=1e-5)
 
 
 def test_cells_without_counts_teach_nothing(panel, imputed):
