@@ -29,6 +29,8 @@ _WIDEST = 1e150
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _SQUARE = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+# Those that share an edge.
+_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _AGAINST = (
     "Array positions (array_row, array_col) contradict the coordinates: spots that lie next to each other "
     "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made "
@@ -70,6 +72,15 @@ class Raster:
     affine: Float[np.ndarray, "2 3"]
     parity: int = 0
     starts: tuple[int, ...] = (0,)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether cells lie on no lattice, and pixels between them hold none."""
+        if self.kind != "continuous":
+            return False
+        there = set(zip(self.rows.tolist(), self.cols.tolist(), strict=True))
+        around = [{(row + down, col + across) for row, col in there} for down, across in _BESIDE]
+        return bool(set.intersection(*around) - there)
 
     @property
     def parts(self) -> tuple[slice, ...]:
