@@ -49,7 +49,7 @@
 #' @param verbose Whether to show progress.
 #' @param ... Passed from method to method; anything unknown is an error.
 #' @return A data frame, one row a gene, the clearest change of pattern first; the object
-#'   is not changed:
+#'   is not changed, and printed, long lists of genes are cut to the width of the console:
 #'   * `gene`;
 #'   * `effect`: length of the change of the representation; 1 is the usual distance of two
 #'     genes;
@@ -255,5 +255,5 @@ as_disease_table <- function(result) {
   attr(table, "inflation") <- result$inflation
   attr(table, "direction") <- result$direction
   attr(table, "levels") <- as.character(unlist(result$levels))
-  table
+  printed_short(table)
 }

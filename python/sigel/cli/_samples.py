@@ -68,7 +68,12 @@ def samples_at(path: Path | None) -> pd.DataFrame | None:
         table["section"] = [None if one is None else Path(one).stem for one in table["path"]]
     if "section" not in table:
         found = f"the columns {', '.join(map(str, table))}"
-        raise InputError("samples", found, _WANTED, "Name the column of sections section.")
+        raise InputError(
+            "samples",
+            found,
+            _WANTED,
+            "Call the column of the names of sections section, or that of their files path.",
+        )
     names = table["section"]
     if names.isna().any() or names.astype(str).duplicated().any():
         twice = names[names.duplicated()].astype(str)

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.images.lattice import contradicts, find_hexagonal, is_hexagonal, problem
 from sigel.images.section import checked_places
 from sigel.images.several_sections import check_one_section
@@ -386,7 +386,7 @@ def _assemble(
     shape = (int(row.max()) + 1, int(col.max()) + 1)
     pixels, pixel_of_spot = np.unique(row * shape[1] + col, return_inverse=True)
     if len(pixels) < MIN_PIXELS:
-        found = f"{len(row)} spots on {len(pixels)} pixels"
+        found = f"{number_of(len(row), 'spot')} on {len(pixels)} pixels"
         fix = "Use a whole section."
         if len(row) >= MIN_PIXELS:
             fix = "Look for spots far off the section, or set a smaller `pixel_size`."
