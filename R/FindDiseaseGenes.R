@@ -70,7 +70,8 @@
 #'   as given and of others; see [CalibrationPlot()]), `n.labellings` and `least.pval` (how many there are of two
 #'   conditions, and the least p-value that a permutation of the labels could reach; NULL
 #'   where that is not counted), `inflation` (what the statistics were divided by),
-#'   `levels` (conditions, the control first), `direction` ("effects are case against control") and `map` (data frame of `gene` and where it lies
+#'   `levels` (conditions, the control first), `direction` ("effects are case against
+#'   control") and `map` (data frame of `gene` and where it lies
 #'   in the first condition and in the last, for [GeneChangePlot()]).
 #' @seealso [DiseaseGenePlot()], [GeneChangePlot()], [SimulateCohort()]
 #' @examples

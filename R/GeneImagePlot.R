@@ -164,9 +164,9 @@ GeneGroupPlot <- function(
     )
 }
 
-# Row and first column of each group on a page, the space between columns (`within` a group), and lines of names and their
-# room in points: groups are in as many blocks beside each other as make images largest where a page is 7 inches wide and
-# 5 high. `letters`: of the longest name.
+# Row and first column of each group on a page, the space between columns (`within` a group), and lines of names and
+# their room in points: groups are in as many blocks beside each other as make images largest where a page is 7 inches
+# wide and 5 high. `letters`: of the longest name.
 place_on_page <- function(n, n.genes, images, letters) {
   width <- n.genes + 1L
   within <- if (images$several) 1 else 0.3

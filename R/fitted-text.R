@@ -1,7 +1,7 @@
 # Text of panels that fits them: as large as the page has room for, and cut where that would be too small to be read.
 
-# A layer with text of one size in each `face`. `side` of the panels: above them or below; `span`: how many of them a text
-# has room on, `between` apart (a unit); `sizes` in points, the least and the most. Of two `lines`, where not all would
+# A layer with text of one size. `side` of the panels: above them or below; `span`: how many of them a text has room on,
+# `between` apart (a unit); `sizes` in points, the least and the most. Of two `lines`, where not all would
 # fit on one, that of every other panel (`rank`) stands a line lower, and has twice the room.
 fitted_text <- function(
   data,
@@ -45,7 +45,7 @@ fitted_text <- function(
 }
 
 #' @exportS3Method grid::makeContent
-makeContent.sigel_fitted_text <- function(x) {
+makeContent.sigel_fitted_text <- function(x) { # nolint: object_name_linter. A method of grid.
   gap <- in_points(x$between)
   room <- in_points(grid::unit(1, "npc")) * x$span + gap * (x$span - 1)
   widest <- max(0.1, widths_of(x$all, x$face[1L]))
