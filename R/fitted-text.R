@@ -44,8 +44,9 @@ fitted_text <- function(
   )
 }
 
+# nolint start: object_name_linter. A method of grid.
 #' @exportS3Method grid::makeContent
-makeContent.sigel_fitted_text <- function(x) { # nolint: object_name_linter. A method of grid.
+makeContent.sigel_fitted_text <- function(x) {
   gap <- in_points(x$between)
   room <- in_points(grid::unit(1, "npc")) * x$span + gap * (x$span - 1)
   widest <- max(0.1, widths_of(x$all, x$face[1L]))
@@ -69,6 +70,7 @@ makeContent.sigel_fitted_text <- function(x) { # nolint: object_name_linter. A m
   )
   grid::setChildren(x, grid::gList(text))
 }
+# nolint end
 
 in_points <- function(unit) grid::convertWidth(unit, "pt", valueOnly = TRUE)
 

@@ -100,7 +100,7 @@ short_lists <- function(table, width, least = 16L) {
     return(table)
   }
   rest <- sum(wide[!long]) + max(0L, nchar(rownames(table)))
-  room <- max(least, (width - rest) %/% sum(long) - 1L)
+  room <- max(least, (width - rest - 1L) %/% sum(long) - 1L)
   table[long] <- lapply(table[long], function(column) {
     cut <- !is.na(column) & nchar(column) > room
     column[cut] <- paste0(substr(column[cut], 1L, room - 3L), "...")
