@@ -2,14 +2,14 @@
 #'
 #' Draws one gene in every section of a cohort at one scale, by condition and donor. Where
 #' all sections lie in one frame, `frame = "shared"` draws the mean image of each condition
-#' and how it differs from that of the first; where they share domains, `group.by` draws
+#' and how it differs from that of the control; where they share domains, `group.by` draws
 #' the level of the gene in each, a dot for each donor.
 #'
 #' @param object Two or more sections of like tissue, raw counts: one Seurat object with an
 #'   image for each section, or with `section`; or a list of Seurat objects, or of
 #'   matrices, as in [FindDiseaseGenes()]. A SpatialExperiment stands for a Seurat object.
 #' @param feature Name of a gene.
-#' @param condition,donor,section As in [FindDiseaseGenes()].
+#' @param condition,donor,section,control As in [FindDiseaseGenes()].
 #' @param frame `"own"`: a panel for each section, in its own frame. `"shared"`: means of
 #'   conditions; needs the package patchwork.
 #' @param group.by Name of a column of the meta data with domains that sections share.
@@ -36,6 +36,7 @@ DiseaseGenePlot <- function(
   condition,
   donor = NULL,
   section = NULL,
+  control = NULL,
   frame = c("own", "shared"),
   group.by = NULL,
   ncol = 6,
@@ -50,6 +51,7 @@ DiseaseGenePlot <- function(
   object <- as_seurat(object)
   frame <- check_choice(frame, c("own", "shared"), "frame", call)
   check_string(if (!missing(feature)) feature, "feature", "Give the name of one gene.", call)
+  check_control(control, call)
   check_whole(ncol, "ncol", 1L, 6L, call)
   if (frame == "shared") {
     require_installed("patchwork", "A picture of means", call)
@@ -78,6 +80,7 @@ DiseaseGenePlot <- function(
     joined = cohort$joined,
     gene = feature,
     condition = as_section_values(condition),
+    control = control,
     donor = if (!is.null(donor)) as_section_values(donor),
     domains = domains,
     frame = frame,

@@ -27,13 +27,15 @@
 #'   there.
 #' @param condition Of each section: the name of a column of the meta data, or a vector
 #'   with a value for each section, named by section or in their order. Text and factors
-#'   are compared with the first (in the order of the levels, else of the alphabet);
-#'   numbers, where there are more than two of them, are a quantity.
+#'   are compared with `control`; numbers, where there are more than two of them, are a
+#'   quantity.
 #' @param donor Of each section, likewise; NULL: each section is a donor of its own.
 #' @param covariates What else donors differ by, as age or batch: names of columns of the
 #'   meta data, or a data frame with a row for each section, named by section or in their
 #'   order.
 #' @param paired Whether donors are in several conditions, each compared with itself.
+#' @param control The condition that others are compared with. NULL: the first level of a
+#'   factor, else the first of the alphabet, and then a message says which that is.
 #' @param section The name of the column of the meta data that tells the sections of one
 #'   object apart, or that names the section of each of a list; NULL: each image is a
 #'   section, and a list has its names. For a matrix or an assay, a vector with the
@@ -47,7 +49,7 @@
 #' @param verbose Whether to show progress.
 #' @param ... Passed from method to method; anything unknown is an error.
 #' @return A data frame, one row a gene, the clearest change of pattern first; the object
-#'   is not changed:
+#'   is not changed, and printed, long lists of genes are cut to the width of the console:
 #'   * `gene`;
 #'   * `effect`: length of the change of the representation; 1 is the usual distance of two
 #'     genes;
@@ -68,7 +70,8 @@
 #'   as given and of others; see [CalibrationPlot()]), `n.labellings` and `least.pval` (how many there are of two
 #'   conditions, and the least p-value that a permutation of the labels could reach; NULL
 #'   where that is not counted), `inflation` (what the statistics were divided by),
-#'   `levels` (conditions in their order) and `map` (data frame of `gene` and where it lies
+#'   `levels` (conditions, the control first), `direction` ("effects are case against
+#'   control") and `map` (data frame of `gene` and where it lies
 #'   in the first condition and in the last, for [GeneChangePlot()]).
 #' @seealso [DiseaseGenePlot()], [GeneChangePlot()], [SimulateCohort()]
 #' @examples
@@ -91,6 +94,7 @@ FindDiseaseGenes.default <- function(
   donor = NULL,
   covariates = NULL,
   paired = FALSE,
+  control = NULL,
   section = NULL,
   coordinates = NULL,
   seed.use = 0,
@@ -109,7 +113,7 @@ FindDiseaseGenes.default <- function(
   }
   labels <- section_labels(section, colnames(plain$counts), call)
   cohort <- cohort_of_one(plain$counts, plain$places, unlist(labels))
-  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  given <- list(if (!missing(condition)) condition, control, donor, covariates, paired)
   ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
 }
 
@@ -139,6 +143,7 @@ FindDiseaseGenes.Seurat <- function(
   donor = NULL,
   covariates = NULL,
   paired = FALSE,
+  control = NULL,
   section = NULL,
   assay = NULL,
   image = NULL,
@@ -154,7 +159,7 @@ FindDiseaseGenes.Seurat <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindDiseaseGenes.Seurat)), call = call)
   cohort <- cohort_of_seurat(object, section, assay, image, coordinates, slot %||% layer, call)
-  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  given <- list(if (!missing(condition)) condition, control, donor, covariates, paired)
   ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
 }
 
@@ -173,6 +178,7 @@ FindDiseaseGenes.list <- function(
   donor = NULL,
   covariates = NULL,
   paired = FALSE,
+  control = NULL,
   section = NULL,
   assay = NULL,
   image = NULL,
@@ -188,15 +194,16 @@ FindDiseaseGenes.list <- function(
   call <- rlang::current_env()
   check_no_dots(..., known = names(formals(FindDiseaseGenes.list)), call = call)
   cohort <- cohort_of_list(object, section, assay, image, coordinates, slot %||% layer, call)
-  given <- list(if (!missing(condition)) condition, donor, covariates, paired)
+  given <- list(if (!missing(condition)) condition, control, donor, covariates, paired)
   ask_disease_genes(cohort, given, seed.use, device, config, verbose, call)
 }
 
-# The table of a cohort; `given`: condition, donor, covariates and whether donors are paired.
+# The table of a cohort; `given`: condition, control, donor, covariates and whether donors are paired.
 ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, call) {
-  names(given) <- c("condition", "donor", "covariates", "paired")
+  names(given) <- c("condition", "control", "donor", "covariates", "paired")
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(given$paired, "paired", call)
+  check_control(given$control, call)
   condition <- values_of_sections(given$condition, cohort, "condition", call)
   donor <- if (!is.null(given$donor)) values_of_sections(given$donor, cohort, "donor", call)
   covariates <- covariates_of_sections(given$covariates, cohort, call)
@@ -206,6 +213,7 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     names = as.list(cohort$names),
     joined = cohort$joined,
     condition = as_section_values(condition),
+    control = given$control,
     donor = if (!is.null(donor)) as_section_values(donor),
     covariates = as_py_dict(if (!is.null(covariates)) lapply(covariates, as_section_values)),
     paired = given$paired,
@@ -213,7 +221,25 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     seed = seed.use,
     device = device
   )
-  as_disease_table(ask_engine("disease_genes", arguments, verbose, call))
+  table <- as_disease_table(ask_engine("disease_genes", arguments, verbose, call))
+  levels <- attr(table, "levels")
+  if (verbose && is.null(given$control) && !is.factor(condition) && length(levels)) {
+    said <- sprintf(
+      "The control is \"%s\", the first of the alphabet: %s.",
+      levels[1L],
+      attr(table, "direction")
+    )
+    rlang::inform(c(i = said, i = "`control =` names another."))
+  }
+  table
+}
+
+# The name of a condition, or NULL.
+check_control <- function(control, call) {
+  if (!is.null(control)) {
+    fix <- "Give the name of one condition, for example `control = \"healthy\"`."
+    check_string(control, "control", fix, call)
+  }
 }
 
 # The engine's answer; what holds for all rows is in attributes.
@@ -228,6 +254,7 @@ as_disease_table <- function(result) {
   attr(table, "n.labellings") <- result$n_labellings
   attr(table, "least.pval") <- result$least_pval
   attr(table, "inflation") <- result$inflation
+  attr(table, "direction") <- result$direction
   attr(table, "levels") <- as.character(unlist(result$levels))
-  table
+  printed_short(table)
 }

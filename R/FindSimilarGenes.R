@@ -71,7 +71,7 @@ FindSimilarGenes.default <- function(
   genes <- rownames(object)
   level <- check_level(level, genes, call)
   if (!is.null(groups) && length(groups) != length(genes)) {
-    found <- sprintf("%d groups for %d genes", length(groups), length(genes))
+    found <- sprintf("%s for %s", number_of(length(groups), "group"), number_of(length(genes), "gene"))
     sigel_abort("groups", found, "one group for each gene", "Give them in the order of the genes.", call)
   }
   arguments <- list(
@@ -147,7 +147,8 @@ FindSimilarGenes.SpatialExperiment <- function(object, ...) {
 #' found, all on one colour scale, with the similarity above each.
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
-#' @param table What [FindSimilarGenes()] returned for that object.
+#' @param table What [FindSimilarGenes()] returned for that object; or names of genes, for which
+#'   [FindSimilarGenes()] is called with its defaults.
 #' @param n.genes Genes shown for each query, the nearest first.
 #' @param ncol Number of columns.
 #' @param reduction,image,coordinates,layer As in [GeneImagePlot()].
@@ -178,6 +179,12 @@ SimilarGenePlot <- function(
   check_whole(n.genes, "n.genes", 1L, 9L, call)
   check_whole(ncol, "ncol", 1L, 5L, call)
   table <- if (!missing(table)) table
+  if (is.character(table)) {
+    table <- speaking_for(
+      call,
+      FindSimilarGenes(object, table, n = n.genes, reduction = reduction, layer = layer)
+    )
+  }
   check_table(table, c("query", "gene", "rank", "similarity"), "FindSimilarGenes", call)
   results <- sigel_results(object, reduction, call)
   panels <- similar_panels(table, n.genes, rownames(SeuratObject::Loadings(results)))
@@ -233,12 +240,12 @@ check_level <- function(level, genes, call) {
   if (!is.null(names(level))) {
     level <- level[match(genes, names(level))]
   } else if (length(level) != length(genes)) {
-    found <- sprintf("%d numbers for %d genes", length(level), length(genes))
+    found <- sprintf("%s for %s", number_of(length(level), "number"), number_of(length(genes), "gene"))
     sigel_abort("level", found, wanted, fix, call)
   }
   lost <- which(!is.finite(level))
   if (length(lost)) {
-    found <- sprintf("no finite number for %d genes: %s", length(lost), some(genes[lost]))
+    found <- sprintf("no finite number for %s: %s", number_of(length(lost), "gene"), some(genes[lost]))
     sigel_abort("level", found, wanted, fix, call)
   }
   unname(level)

@@ -116,7 +116,7 @@ FindSpatialDomainStability <- function(
 # The domain of every spot.
 all_domains <- function(domain, call) {
   if (anyNA(domain)) {
-    found <- sprintf("%d spots without a domain", sum(is.na(domain)))
+    found <- paste(number_of(sum(is.na(domain)), "spot"), "without a domain")
     sigel_abort("object", found, "a domain for every spot", "Call `FindSpatialDomains()` again.", call)
   }
   domain

@@ -379,7 +379,7 @@ covariate_columns <- function(covariates, cells, call) {
   for (name in names(columns)) {
     lost <- sum(is.na(columns[[name]]) | (is.numeric(columns[[name]]) & !is.finite(columns[[name]])))
     if (lost) {
-      found <- sprintf("\"%s\", missing for %d cells", name, lost)
+      found <- sprintf("\"%s\", missing for %s", name, number_of(lost, "cell"))
       sigel_abort("covariates", found, "a value for each cell", "Complete it, or leave the cells out.", call)
     }
   }

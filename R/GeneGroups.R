@@ -36,7 +36,7 @@
 #' @param device `"auto"` (a CUDA device if there is one, else the CPU),
 #'   `"cpu"`, `"cuda"`.
 #' @param verbose Whether to show progress.
-#' @return Data frames.
+#' @return Data frames; printed, long lists of genes are cut to the width of the console.
 #'
 #'   `GeneGroups()`, one row a group, the largest first: `group`, `n.genes`, `medoid` (the gene nearest
 #'   to the group's mean by cosine), `mean.prob` (mean posterior of its genes), `cohesion`
@@ -94,7 +94,7 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
   results <- sigel_results(object, reduction, call)
   sets <- as_gene_sets(if (missing(gene.sets)) NULL else gene.sets, call)
   check_sizes(min.size, max.size, call)
-  group_table(enriched(results, sets, min.size, max.size, call)$table)
+  printed_short(group_table(enriched(results, sets, min.size, max.size, call)$table))
 }
 
 # Of sets that are looked at.

@@ -5,7 +5,8 @@
 #' of groups: the mean image of each, on a scale that the mean images share, and
 #' the genes most typical of it, those whose representations lie nearest to the
 #' group's mean (cosine, about the mean of all genes). Genes without a pattern
-#' come last.
+#' come last. Several sections lie row by row in their order. Where cells lie on no
+#' lattice, a pixel that none of them lies in is white.
 #'
 #' @param object A Seurat object or a SpatialExperiment; for `GeneGroupPlot()` after [RunSIGEL()].
 #' @param features Names of genes.
@@ -14,8 +15,8 @@
 #'   [GeneGroupEnrichment()]: a group is called after the set with the smallest
 #'   p-value there, where its `qval` is below 0.05.
 #' @param n.genes Genes of each group.
-#' @param max.groups Most groups on a page, genes without a pattern among them; 24 fit one that is 9 inches wide and 20
-#'   high.
+#' @param max.groups Most groups on a page, genes without a pattern among them; 12 fit one that is 7 inches wide and 5
+#'   high, 24 one of 10 and 8. Names that are longer than their image is wide are cut.
 #' @param min.size,max.size Sets that are looked at, as in [GeneGroupEnrichment()].
 #' @param ncol Number of columns.
 #' @param histology Whether the picture of the tissue lies under the images, whose
@@ -63,7 +64,11 @@ GeneImagePlot <- function(
   }
   ggplot2::ggplot() +
     pixel_layers(pixel_table(images), under = if (!is.null(under)) list(under)) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol)
+    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol) +
+    ggplot2::labs(
+      caption = if (images$scattered && is.null(under)) "White pixels within the tissue hold no cell."
+    ) +
+    if (images$several) ggplot2::theme(panel.spacing = ggplot2::unit(1.4, "lines"))
 }
 
 #' @rdname GeneImagePlot
@@ -103,7 +108,7 @@ GeneGroupPlot <- function(
   members <- lapply(groups, function(group) embedded[which(groups_of(results) == group)])
   assay <- SeuratObject::DefaultAssay(results)
   images <- gene_pixels(object, chosen$gene, reduction, assay, image, coordinates, layer, call, members)
-  place <- place_on_page(length(groups), n.genes)
+  place <- place_on_page(length(groups), n.genes, images, max(nchar(chosen$gene)))
   panels <- rbind(
     data.frame(gene = sprintf("mean of %s", groups), group = groups, rank = 0L),
     chosen
@@ -120,32 +125,21 @@ GeneGroupPlot <- function(
   heads <- panels[panels$rank == 0L, ]
   heads$x <- min(table$x)
   heads$y <- min(table$y)
-  heads$label <- headings_of(groups, sizes, called, 14L * (n.genes + 1L))
+  heads$label <- headings_of(groups, sizes, called)
+  heads$face <- "bold"
+  panels$face <- ifelse(panels$rank == 0L, "plain", "italic")
   columns <- c("group", "rank", "row", "column")
   table[columns] <- panels[match(table$gene, panels$gene), columns]
   left_out <- length(setdiff(names(sizes), c(groups, "no pattern")))
   ggplot2::ggplot() +
-    pixel_layers(table, as.vector(images$values)) +
-    ggplot2::geom_text(
-      ggplot2::aes(
-        .data$x,
-        .data$y,
-        label = .data$label,
-        fontface = ifelse(.data$rank == 0L, "plain", "italic")
-      ),
-      data = panels,
-      size = 2.6,
-      vjust = 1.4,
-      colour = "grey15"
-    ) +
-    ggplot2::geom_text(
-      ggplot2::aes(.data$x, .data$y, label = .data$label),
-      data = heads,
-      size = 2.8,
-      hjust = 0,
-      vjust = -0.15,
-      lineheight = 0.95,
-      colour = "black"
+    pixel_layers(table, as.vector(images$values), named = "scaled\nexpression") +
+    fitted_text(panels, "below", between = place$within, lines = place$lines) +
+    fitted_text(
+      heads,
+      "above",
+      span = n.genes + 1L,
+      between = place$within,
+      sizes = c(7, 9)
     ) +
     ggplot2::facet_grid(ggplot2::vars(.data$row), ggplot2::vars(.data$column)) +
     ggplot2::labs(
@@ -158,28 +152,44 @@ GeneGroupPlot <- function(
     ggplot2::theme(
       strip.text = ggplot2::element_blank(),
       panel.spacing.x = place$between,
-      panel.spacing.y = ggplot2::unit(3.4, "lines"),
-      # Room for the headings of the first row.
-      plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 4)),
-      legend.margin = ggplot2::margin(b = 30),
-      plot.margin = ggplot2::margin(6, 6, 18, 6)
+      # Room for names below, and for the headings of the next row.
+      panel.spacing.y = ggplot2::unit(place$below, "pt"),
+      plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 16)),
+      legend.position = "right",
+      legend.justification = "top",
+      legend.title = ggplot2::element_text(size = 8),
+      legend.text = ggplot2::element_text(size = 8),
+      legend.margin = ggplot2::margin(),
+      plot.margin = ggplot2::margin(6, 6, place$below - 10, 6)
     )
 }
 
-# Row and first column of each group on a page, in two blocks where there are many, and the space between columns.
-place_on_page <- function(n, n.genes) {
-  blocks <- if (n > 6L) 2L else 1L
-  rows <- ceiling(n / blocks)
-  block <- (seq_len(n) - 1L) %/% rows
+# Row and first column of each group on a page, the space between columns (`within` a group), and lines of names and
+# their room in points: groups are in as many blocks beside each other as make images largest where a page is 7 inches
+# wide and 5 high. `letters`: of the longest name.
+place_on_page <- function(n, n.genes, images, letters) {
   width <- n.genes + 1L
-  space <- rep(0.3, blocks * width - 1L)
-  if (blocks == 2L) {
-    space[width] <- 1.8
-  }
+  within <- if (images$several) 1 else 0.3
+  extent <- vapply(images$corners[c("x", "y")], function(v) diff(range(v)), double(1L))
+  blocks <- seq_len(min(n, 6L))
+  rows <- ceiling(n / blocks)
+  across <- (430 - 20 * (blocks - 1L)) / (blocks * width) - 12 * within
+  # Two lines of names where they would not fit on one, and the heading of the next row.
+  lines <- ifelse(4 * letters > across, 2L, 1L)
+  below <- 18 + 7 * lines
+  down <- (290 - below * (rows - 1L)) / rows
+  best <- which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
+  block <- (seq_len(n) - 1L) %/% rows[best]
+  blocks <- max(block) + 1L
+  space <- rep(within, blocks * width - 1L)
+  space[width * seq_len(blocks - 1L)] <- within + 1.1
   list(
-    row = (seq_len(n) - 1L) %% rows + 1L,
+    row = (seq_len(n) - 1L) %% rows[best] + 1L,
     first = block * width + 1L,
-    between = ggplot2::unit(space, "lines")
+    within = ggplot2::unit(within, "lines"),
+    between = ggplot2::unit(space, "lines"),
+    lines = lines[best],
+    below = below[best]
   )
 }
 
@@ -190,15 +200,13 @@ on_scale_of <- function(means, values) {
   (means - from[1L]) / diff(from) * diff(to) + to[1L]
 }
 
-# Number, name and size of each group, the name cut to what a row has room for.
-headings_of <- function(groups, sizes, called, room) {
+# Name and size of each group, and what it is called after.
+headings_of <- function(groups, sizes, called) {
   n <- as.integer(sizes[groups])
   name <- ifelse(groups == "no pattern", "No pattern", paste("Group", groups))
   term <- vapply(groups, function(group) called[[group]] %||% "", "")
-  name <- ifelse(nzchar(term), paste0(name, ": ", term), name)
-  long <- nchar(name) > room
-  name[long] <- paste(trimws(substr(name[long], 1L, room - 4L)), "...")
-  sprintf("%s\n%d %s", name, n, ifelse(n == 1L, "gene", "genes"))
+  name <- sprintf("%s (%d %s)", name, n, ifelse(n == 1L, "gene", "genes"))
+  ifelse(nzchar(term), paste0(name, ": ", term), name)
 }
 
 # The groups named, or the largest, in their own order; genes without a pattern keep their place among these.

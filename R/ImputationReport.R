@@ -64,7 +64,7 @@ ImputationIntervals <- function(object, features = NULL, assay = "sigel.imputed"
   }
   lost <- setdiff(imputed$cells, colnames(imputed$lower))
   if (length(lost)) {
-    found <- sprintf("%d cells without intervals: %s", length(lost), some(lost))
+    found <- sprintf("%s without intervals: %s", number_of(length(lost), "cell"), some(lost))
     fix <- "They were renamed or added since: call `ImputeGenes()` again."
     sigel_abort("object", found, "the cells that were imputed", fix, call)
   }

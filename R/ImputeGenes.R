@@ -354,7 +354,7 @@ ortholog_pairs <- function(orthologs, call) {
   }
   lost <- is.na(pairs[[1L]]) | !nzchar(pairs[[1L]]) | is.na(pairs[[2L]]) | !nzchar(pairs[[2L]])
   if (any(lost) || !length(lost)) {
-    found <- if (length(lost)) sprintf("%d pairs without one of their names", sum(lost)) else "no pair"
+    found <- if (length(lost)) paste(number_of(sum(lost), "pair"), "without a name") else "no pair"
     sigel_abort("orthologs", found, "two names in each pair", "Leave out genes without an ortholog.", call)
   }
   lapply(unname(pairs), as.list)

@@ -205,7 +205,7 @@ per_cell <- function(x, cells, argument, call) {
     }
     x <- x[match(cells, names(x))]
   } else if (length(x) != length(cells)) {
-    found <- sprintf("%d values for %d cells", length(x), length(cells))
+    found <- sprintf("%s for %s", number_of(length(x), "value"), number_of(length(cells), "cell"))
     sigel_abort(argument, found, wanted, "Give them in the order of the cells, or name them by cell.", call)
   }
   unname(x)

@@ -153,7 +153,10 @@ check_representations <- function(x, call) {
   check_names(rownames(x), "object", "row", "gene", call)
   bad <- sum(!is.finite(x))
   if (bad) {
-    found <- sprintf("%d values that are NA, NaN or infinite", bad)
+    found <- paste(
+      number_of(bad, "value"),
+      if (bad == 1L) "that is NA, NaN or infinite" else "that are NA, NaN or infinite"
+    )
     sigel_abort("object", found, "finite values", "Leave out genes without a representation.", call)
   }
 }

@@ -71,7 +71,7 @@ labels_of_images <- function(object, cells, call) {
   shown <- lapply(images, function(name) intersect(SeuratObject::Cells(image_of(object, name)), cells))
   of_cell <- unlist(shown)
   if (anyDuplicated(of_cell)) {
-    found <- sprintf("nothing, and %d cells that are in several images", sum(duplicated(of_cell)))
+    found <- sprintf("nothing, and %s in several images", number_of(sum(duplicated(of_cell)), "cell"))
     sigel_abort("section", found, wanted, "Name it, for example `section = \"slide\"`.", call)
   }
   rep(images, lengths(shown))[match(cells, of_cell)]
@@ -204,7 +204,8 @@ speaking_of_section <- function(name, call, code, object = NULL) {
   tryCatch(code, sigel_input_error = function(error) {
     lines <- strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]]
     # An object of a list is one section.
-    lines <- sub(in_words_of_object(paste0(" ", SECTIONS_TOGETHER)), "", lines, fixed = TRUE)
+    lines <- sub(in_words_of_object(SECTIONS_TOGETHER), "", lines, fixed = TRUE)
+    lines <- sub("i  *Or take one", "i Take one", lines)
     lines[1L] <- sub(": found ", sprintf(": found in the section \"%s\" ", name), lines[1L], fixed = TRUE)
     rlang::abort(
       paste(lines, collapse = "\n"),
@@ -226,7 +227,7 @@ values_of_sections <- function(given, cohort, argument, call) {
   } else if (!is_plain(given)) {
     describe(given)
   } else if (is.null(names(given)) && length(given) != n) {
-    sprintf("%d values", length(given))
+    number_of(length(given), "value")
   }
   if (!is.null(found)) {
     wanted <- sprintf("a value for each of the %d sections, or the name of a column of the meta data", n)

@@ -112,9 +112,9 @@ as_places <- function(table, columns, cells, call) {
   lost <- which(!is.finite(rowSums(places)))
   if (length(lost)) {
     found <- sprintf(
-      "missing values (%s) for %d cells: %s",
+      "missing values (%s) for %s: %s",
       toString(columns),
-      length(lost),
+      number_of(length(lost), "cell"),
       some(cells[lost])
     )
     fix <- "Take these cells out of `object`, or complete their coordinates."
@@ -268,8 +268,8 @@ image_fix <- function(object, images, cells, call) {
   }
   fields <- vapply(images, function(name) inherits(image_of(object, name), "FOV"), logical(1L))
   ways <- c(
-    section_fix(object, images[1L]),
     if (takes_sections(call)) SECTIONS_TOGETHER,
+    sub(if (takes_sections(call)) "^Take" else "^$", "Or take", section_fix(object, images[1L])),
     if (all(fields)) {
       sprintf("Fields of view of one section: `image = c(%s)`.", toString(dQuote(images, FALSE)))
     }
@@ -281,9 +281,9 @@ image_fix <- function(object, images, cells, call) {
 refuse_other_names <- function(object, image, cells, call) {
   there <- SeuratObject::Cells(image_of(object, image))
   found <- sprintf(
-    "the image \"%s\", which holds %d cells, none of them the object's: there %s, here %s",
+    "the image \"%s\", which holds %s, none of them the object's: there %s, here %s",
     image,
-    length(there),
+    number_of(length(there), "cell"),
     some(there, 2L),
     some(cells, 2L)
   )
@@ -315,7 +315,7 @@ renaming <- function(there, cells, names) {
 }
 
 # How to take all of them, for a verb that can.
-SECTIONS_TOGETHER <- "Or name the column of the meta data that tells sections apart, for example `section = \"slide\"`."
+SECTIONS_TOGETHER <- "Name the column of the meta data that tells sections apart, for example `section = \"slide\"`."
 
 # Whether the function that the user called, whose frame `call` is, has an argument for that.
 takes_sections <- function(call) {

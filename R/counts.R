@@ -133,7 +133,10 @@ check_names <- function(names, argument, side, kind, call) {
 check_values <- function(values, argument, call) {
   bad <- sum(!is.finite(values))
   if (bad) {
-    found <- sprintf("%d values that are NA, NaN or infinite", bad)
+    found <- paste(
+      number_of(bad, "value"),
+      if (bad == 1L) "that is NA, NaN or infinite" else "that are NA, NaN or infinite"
+    )
     wanted <- "raw counts, none of them negative, NaN or infinite"
     sigel_abort(argument, found, wanted, "Pass the layer of raw counts.", call)
   }

@@ -79,6 +79,7 @@ ARGUMENTS <- local({
       sections = "object",
       section_key = "section",
       condition = "condition",
+      control = "control",
       donor = "donor",
       covariates = "covariates",
       paired = "paired",
@@ -89,6 +90,7 @@ ARGUMENTS <- local({
       sections = "object",
       section_key = "section",
       condition = "condition",
+      control = "control",
       donor = "donor",
       gene = "feature",
       frame = "frame",
@@ -275,6 +277,9 @@ FIXES <- c(
 
   "Use n_donors=(4, 4).",
   "Use `n.donors = c(4, 4)`.",
+
+  "Leave control out.",
+  "Leave `control` out.",
 
   "Use paired=True, which compares each donor with itself, or check the labels.",
   "Use `paired = TRUE`, which compares each donor with itself, or check the labels."

@@ -23,6 +23,9 @@ some <- function(x, n = 3L) {
   if (length(x) > n) paste0(shown, " and ", length(x) - n, " more") else shown
 }
 
+# A number of things in words: 1 gene, 2 genes.
+number_of <- function(n, one) paste0(n, " ", one, if (n != 1) "s")
+
 require_installed <- function(package, why, call = rlang::caller_env()) {
   if (!requireNamespace(package, quietly = TRUE)) {
     rlang::abort(

@@ -83,10 +83,10 @@ touching_size <- function(xy, n, room) {
 }
 
 # One scale for all images of a plot, not stretched by a few extreme pixels.
-fill_pixels <- function(values) {
+fill_pixels <- function(values, named = "scaled expression") {
   limits <- colour_limits(values)
   ggplot2::scale_fill_viridis_c(
-    name = "scaled expression",
+    name = named,
     limits = limits,
     oob = function(x, range) pmin(pmax(x, range[1L]), range[2L])
   )
@@ -104,7 +104,8 @@ colour_limits <- function(values) {
 }
 
 # Images of genes as the model saw them: `values` genes x pixels, and the corners of every pixel; with `average`, a
-# list of sets of genes, also `mean`, the mean image of each, sets x pixels.
+# list of sets of genes, also `mean`, the mean image of each, sets x pixels. `several`: sections; `scattered`: whether
+# cells lie on no lattice, so that pixels between them are empty.
 gene_pixels <- function(
   object,
   features,
@@ -140,7 +141,14 @@ gene_pixels <- function(
   rownames(values) <- features
   corners <- pixel_corners(unlist(images$row), unlist(images$col), images$x, images$y)
   centres <- cbind(x = unlist(images$x), y = unlist(images$y))
-  list(values = values, corners = corners, mean = images$mean, centres = centres)
+  list(
+    values = values,
+    corners = corners,
+    mean = images$mean,
+    centres = centres,
+    several = images$n_sections > 1,
+    scattered = images$scattered
+  )
 }
 
 # Corners of pixels (data frame `pixel`, `x`, `y`) from their centres. Places are linear in row and column; on a
@@ -215,12 +223,12 @@ pixel_shapes <- function(table, part = "pixel", over = FALSE) {
   )
 }
 
-# `values`: those that share the scale; `under`: from `pictures_under`.
-pixel_layers <- function(table, values = table$value, under = NULL) {
+# `values`: those that share the scale, which is `named` so; `under`: from `pictures_under`.
+pixel_layers <- function(table, values = table$value, under = NULL, named = "scaled expression") {
   list(
     picture_layers(unname(under)),
     pixel_shapes(table, over = !is.null(under)),
-    fill_pixels(values),
+    fill_pixels(values, named),
     # A section's y points down, as on the slide.
     ggplot2::scale_y_reverse(),
     ggplot2::coord_fixed(expand = FALSE, clip = if (is.null(under)) "off" else "on"),

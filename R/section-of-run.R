@@ -118,7 +118,7 @@ section_labels <- function(section, cells, call) {
   }
   section <- per_cell(section, cells, "section", call)
   if (anyNA(section)) {
-    found <- sprintf("missing values for %d cells", sum(is.na(section)))
+    found <- paste("missing values for", number_of(sum(is.na(section)), "cell"))
     sigel_abort("section", found, "the section of each cell", "Complete it, or leave the cells out.", call)
   }
   as.list(as.character(section))

@@ -76,3 +76,35 @@ assay_with <- function(object, columns) {
   assays <- unique(c(SeuratObject::DefaultAssay(object), SeuratObject::Assays(object)))
   c(Filter(function(name) all(columns %in% names(object[[name]][[]])), assays), assays)[1L]
 }
+
+# A table that prints lists of genes cut to the width of the console; it holds them whole.
+printed_short <- function(table) {
+  class(table) <- c("sigel_table", "data.frame")
+  table
+}
+
+#' @export
+print.sigel_table <- function(x, ...) {
+  shown <- x
+  class(shown) <- "data.frame"
+  print(short_lists(shown, getOption("width")), ...)
+  invisible(x)
+}
+
+# Columns of text that is longer than names are, cut so that a row is no wider than `width` where the rest leaves room.
+short_lists <- function(table, width, least = 16L) {
+  wide <- vapply(table, function(column) max(0L, nchar(format(column)), na.rm = TRUE), integer(1L))
+  wide <- pmax(wide, nchar(names(table))) + 1L
+  long <- vapply(table, is.character, logical(1L)) & wide > 24L
+  if (!any(long)) {
+    return(table)
+  }
+  rest <- sum(wide[!long]) + max(0L, nchar(rownames(table)))
+  room <- max(least, (width - rest - 1L) %/% sum(long) - 1L)
+  table[long] <- lapply(table[long], function(column) {
+    cut <- !is.na(column) & nchar(column) > room
+    column[cut] <- paste0(substr(column[cut], 1L, room - 3L), "...")
+    column
+  })
+  table
+}

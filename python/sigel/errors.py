@@ -152,6 +152,26 @@ def near_names(name: object, known: Iterable[object], n: int = 3) -> list[str]:
     return [spelt[one] for one in difflib.get_close_matches(str(name).casefold(), spelt, n=n, cutoff=0.7)]
 
 
+def number_of(n: int, one: str, several: str = "") -> str:
+    """Words for a number of things.
+
+    Parameters
+    ----------
+    n
+        How many.
+    one
+        The word for one of them.
+    several
+        That for several; default: with an s.
+
+    Examples
+    --------
+    >>> number_of(1, "gene"), number_of(1200, "gene"), number_of(2, "index", "indices")
+    ('1 gene', '1200 genes', '2 indices')
+    """
+    return f"{n} {one if n == 1 else several or one + 's'}"
+
+
 def in_bytes(n: int) -> str:
     """Words for an amount of memory.
 

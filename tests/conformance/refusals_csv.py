@@ -55,6 +55,8 @@ def renamed(adata) -> None:
 def cases(adata) -> dict[str, Callable[[], object]]:
     """Calls that are refused. Their names are those of the R test."""
     tl = sigel.tl
+    half = np.arange(adata.n_obs) % 2 == 0
+    two = [adata[half].copy(), adata[~half].copy()]
     run = changed(adata, lambda one: tl.embed(one, n_groups=3, preset="fast", **QUIET))
 
     def embed(one=adata, **options):
@@ -111,6 +113,7 @@ def cases(adata) -> dict[str, Callable[[], object]]:
         "unknown column of donors": lambda: tl.disease_genes(
             adata, "condition", donor="donor", section_key="slide", **QUIET
         ),
+        "unknown control": lambda: tl.disease_genes(two, ["ill", "well"], control="Well", **QUIET),
         "unknown group column": lambda: tl.compare_imputed(adata, "region", first="ring"),
         "share above one": lambda: tl.select_genes(adata, share=2.0, **QUIET),
         "unknown partner": lambda: tl.gene_interactions(adata, partners_of="GENE0001", **QUIET),

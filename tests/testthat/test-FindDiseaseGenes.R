@@ -156,3 +156,30 @@ test_that("SimulateCohort makes donors with their truth", {
   expect_refused(SimulateCohort(n.donors = 3), "n.donors", "`n.donors = c(4, 4)`")
   expect_refused(SimulateCohort(n.changed = 1e6), "n.changed")
 })
+
+test_that("the control is named, or told", {
+  skip_if_no_engine()
+  sections <- SimulateCohort(
+    n.donors = c(2, 2),
+    n.changed = 4,
+    n.rows = 12,
+    n.cols = 12,
+    n.programmes = 2,
+    genes.per.programme = 20,
+    n.background.genes = 20
+  )
+  labels <- c("control", "control", "case", "case")
+  named <- FindDiseaseGenes(sections, labels, control = "control", verbose = FALSE)
+  expect_identical(attr(named, "levels"), c("control", "case"))
+  expect_identical(attr(named, "direction"), "effects are case against control")
+  said <- testthat::capture_messages(first <- FindDiseaseGenes(sections, labels))
+  told <- "The control is \"case\", the first of the alphabet: effects are control against case."
+  expect_match(paste(said, collapse = ""), told, fixed = TRUE)
+  expect_identical(attr(first, "levels"), c("case", "control"))
+  said <- testthat::capture_messages(FindDiseaseGenes(sections, factor(labels)))
+  expect_no_match(paste(said, collapse = ""), "alphabet")
+  expect_refused(FindDiseaseGenes(sections, labels, control = "Case"), "control", "\"case\"")
+  expect_refused(FindDiseaseGenes(sections, labels, control = 1), "control")
+  skip_without("ggplot2")
+  expect_refused(DiseaseGenePlot(sections, "Gene0001", labels, control = "ill"), "control", "unknown here")
+})

@@ -24,6 +24,8 @@ refused_calls <- function(section) {
     FindSpatialDomains(section, n.domains = n.domains, ..., verbose = FALSE)
   }
   impute <- function(reference = section, ...) ImputeGenes(section, reference, ..., verbose = FALSE)
+  half <- seq_len(ncol(section)) %% 2 == 1
+  two <- list(section[, half], section[, !half])
   list(
     "unknown gene" = function() FindSimilarGenes(run, "GENE0001"),
     "no result yet" = function() FindSimilarGenes(section, "Gene0001"),
@@ -63,6 +65,7 @@ refused_calls <- function(section) {
     "unknown column of donors" = function() {
       FindDiseaseGenes(section, "condition", donor = "donor", section = "slide", verbose = FALSE)
     },
+    "unknown control" = function() FindDiseaseGenes(two, c("ill", "well"), control = "Well", verbose = FALSE),
     "unknown group column" = function() CompareImputedGenes(section, "region", first = "ring"),
     "share above one" = function() SelectSpatialGenes(section, share = 2, verbose = FALSE),
     "unknown partner" = function() FindGeneInteractions(section, partners.of = "GENE0001", verbose = FALSE)

@@ -26,7 +26,10 @@ test_that("a table that is not of similar genes is refused", {
   section <- grouped_section()
   table <- FindSimilarGenes(section, "Gene0001", n = 2)
   expect_refused(SimilarGenePlot(section), "table", "FindSimilarGenes()")
-  expect_refused(SimilarGenePlot(section, "Gene0001"), "table")
+  by_name <- SimilarGenePlot(section, "Gene0001", n.genes = 2)
+  expect_equal(by_name$layers[[1]]$data, SimilarGenePlot(section, table)$layers[[1]]$data)
+  expect_refused(SimilarGenePlot(section, "nogene"), "features", "nogene")
+  expect_refused(SimilarGenePlot(section, 1), "table", "FindSimilarGenes()")
   expect_refused(SimilarGenePlot(section, table[0, ]), "table")
   expect_refused(SimilarGenePlot(section, table[1:2]), "table", "similarity")
   expect_refused(SimilarGenePlot(section, table, n.genes = 0), "n.genes")
@@ -123,7 +126,7 @@ test_that("groups are called after the set that they are richest in", {
   sets <- list(HALLMARK_OF_IT = features$gene[which(features$group == first)])
   heads <- GeneGroupPlot(section, gene.sets = sets)$layers[[3L]]$data
   expect_equal(grep(": ", heads$label, value = TRUE), heads$label[heads$group == first])
-  expect_match(heads$label[heads$group == first], sprintf("^Group %s: Of it\n", first))
+  expect_match(heads$label[heads$group == first], sprintf("^Group %s \\(.* genes\\): Of it$", first))
   expect_refused(GeneGroupPlot(section, gene.sets = "nowhere.gmt"), "gene.sets", "no file")
   expect_refused(GeneGroupPlot(section, gene.sets = list(a = c("X", "Y"))), "gene.sets")
 })
@@ -152,4 +155,50 @@ test_that("genes without a pattern stay on a page, and are none of the number of
   sets <- list(two = rownames(section)[1:2])
   expect_refused(GeneGroupPlot(section, gene.sets = sets), "gene.sets", "min.size = 1")
   expect_s3_class(GeneGroupPlot(section, gene.sets = sets, min.size = 1), "ggplot")
+})
+
+test_that("names on a page of groups fit their images, or stand on two lines, or are cut", {
+  skip_without("ggplot2")
+  fitted <- function(label, width, lines = 1L, side = "below") {
+    data <- data.frame(x = 0, y = 0, label = label, face = "plain", rank = 1)
+    layer <- fitted_text(data, side, lines = lines)
+    grid::pushViewport(grid::viewport(width = grid::unit(width, "pt")))
+    on.exit(grid::popViewport())
+    grob <- grid::makeContent(layer$geom$draw_panel(data, NULL, list(transform = function(data, ...) data)))
+    text <- grob$children[[1L]]
+    wide <- grid::convertWidth(grid::grobWidth(text), "pt", valueOnly = TRUE)
+    list(label = text$label, size = text$gp$fontsize, wide = wide)
+  }
+  grDevices::pdf(NULL, 7, 5)
+  withr::defer(grDevices::dev.off())
+  long <- "ENSMUSG00000051951"
+  roomy <- fitted(long, 200)
+  expect_identical(roomy$label, long)
+  expect_equal(roomy$size, 8)
+  tight <- fitted(long, 75)
+  expect_identical(tight$label, long)
+  expect_lt(tight$size, 8)
+  expect_lte(tight$wide, 76)
+  cut <- fitted(long, 30)
+  expect_match(cut$label, "^ENSM.*[.]{3}$")
+  expect_lte(cut$wide, 31)
+  expect_identical(fitted(long, 35, lines = 2L)$label, long)
+  expect_identical(fitted("Mbp", 30)$label, "Mbp")
+})
+
+test_that("images of a page of groups are of a size that is seen, whatever their number", {
+  shape <- function(n, several = FALSE) {
+    images <- list(corners = data.frame(x = c(0, 10), y = c(0, 10)), several = several)
+    place_on_page(n, 3L, images, 14L)
+  }
+  for (n in 1:24) {
+    place <- shape(n)
+    expect_equal(nrow(unique(as.data.frame(place[c("row", "first")]))), n)
+    expect_true(all(diff(order(place$first, place$row)) == 1L))
+    across <- max(place$first) + 3L
+    expect_length(place$between, across - 1L)
+    # Inches of an image where a page is 7 inches wide and 5 high.
+    inches <- min(6 / across, (290 / 72 - (max(place$row) - 1) * place$below / 72) / max(place$row))
+    expect_gte(inches, if (n <= 13) 0.45 else 0.29)
+  }
 })

@@ -77,7 +77,7 @@ test_that("a page of groups shows each group's own genes", {
   expect_equal(sum(panels$rank == 0L), nlevels(features$group))
   heads <- plot$layers[[3]]$data
   names <- ifelse(heads$group == "no pattern", "No pattern", paste("Group", heads$group))
-  expect_equal(heads$label, sprintf("%s\n%d genes", names, table(features$group)[heads$group]))
+  expect_equal(heads$label, sprintf("%s (%d genes)", names, table(features$group)[heads$group]))
   expect_equal(nrow(unique(panels[c("row", "column")])), nrow(panels))
   expect_no_error(build(plot))
   expect_refused(GeneGroupPlot(finished(), groups = "99"), "groups", "99")

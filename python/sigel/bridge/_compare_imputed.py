@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import gene_columns, names_of, spots_by_genes, whole
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.io._imputed import in_parts, without_values
 from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
@@ -100,7 +100,7 @@ def _check_cells(labelled: list[str], there: set[str]) -> None:
     lost = [cell for cell in labelled if cell not in there]
     if lost:
         shown = ", ".join(f'"{cell}"' for cell in lost[:3]) + (", ..." if len(lost) > 3 else "")
-        found = f"{len(lost)} cells without intervals: {shown}"
+        found = f"{number_of(len(lost), 'cell')} without intervals: {shown}"
         fix = "They were renamed or added since: call sigel.tl.impute again."
         raise InputError("imputed", found, "the cells that were imputed", fix)
 

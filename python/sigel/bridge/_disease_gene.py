@@ -11,6 +11,7 @@ from sigel.bridge._cohort import cohort_of, series_of
 from sigel.bridge._pieces import columns, pixels_on, whole_numbers
 from sigel.config import ImageConfig
 from sigel.stats.scaling import shown_limits
+from sigel.tasks.cohorts.design import against
 from sigel.tasks.cohorts.gene_by_domain import gene_by_domain
 from sigel.tasks.cohorts.gene_panels import gene_panels
 from sigel.tasks.cohorts.shared_frame import mean_images
@@ -24,6 +25,7 @@ def disease_gene(
     gene: str,
     condition: Mapping[str, Any],
     settings: dict[str, Any],
+    control: str | None = None,
     frame: str = "own",
     donor: Mapping[str, Any] | None = None,
     domains: Sequence[Mapping[str, Any]] | None = None,
@@ -34,7 +36,7 @@ def disease_gene(
     ----------
     sections, names, joined, condition, donor, settings
         As in `sigel.bridge.disease_genes`.
-    gene, frame
+    gene, control, frame
         As in `sigel.pl.disease_gene`.
     domains
         Of the spots of each section, `values` and `levels` like a condition; None: no domains.
@@ -50,7 +52,7 @@ def disease_gene(
     held = cohort_of(sections, names, joined=joined)
     labels = list(held.names)
     of_donor = None if donor is None else series_of(donor, labels)
-    given = (held, gene, series_of(condition, labels), of_donor)
+    given = (held, gene, against(series_of(condition, labels), control), of_donor)
     if domains is not None:
         table = gene_by_domain(*given, [series_of(one) for one in domains])
         order = {name: list(table[name].cat.categories) for name in ("domain", "condition")}

@@ -24,6 +24,7 @@ def disease_genes(
     settings: dict[str, Any],
     seed: float,
     device: str,
+    control: str | None = None,
     donor: Mapping[str, Any] | None = None,
     covariates: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Progress | None = None,
@@ -41,7 +42,7 @@ def disease_genes(
     condition, donor, covariates
         Of each section: `values`, text (`""`: none) or numbers (NaN: none), and `levels`, the order of a
         factor, or None; covariates by their names.
-    paired, seed, device, progress
+    paired, control, seed, device, progress
         As in `sigel.tl.disease_genes`.
     settings
         Settings of `ImageConfig`.
@@ -60,6 +61,7 @@ def disease_genes(
         None if donor is None else series_of(donor, names),
         pd.DataFrame(columns) if columns else None,
         paired=paired,
+        control=control,
         config=ImageConfig.from_dict(whole_numbers(settings)),
         seed=whole(seed),
         device=device,

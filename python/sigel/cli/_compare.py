@@ -7,7 +7,7 @@ from pathlib import Path
 from sigel.cli._inputs import Given, read_given
 from sigel.cli._options import READ, TELL, Flag, Inputs, Names, Read, SectionKey, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
-from sigel.cli._samples import against, of_sections, paths_in, samples_at
+from sigel.cli._samples import of_sections, paths_in, samples_at
 from sigel.cli._tables import facts
 from sigel.cli._talk import say, shows_progress
 from sigel.cli._values import settings_in
@@ -49,11 +49,10 @@ def compare(
         without its ending or of the folder, or path, the file itself, from where the table lies; and columns
         of condition, donor and covariates.
     condition
-        A column of the table of samples, else of obs. Text is compared with --control, else with the first in
-        the order of categories or of the alphabet; numbers, where there are more than two of them, are a
-        quantity.
+        A column of the table of samples, else of obs. Text is compared with --control; numbers, where there
+        are more than two of them, are a quantity.
     control
-        The value of the condition in the table of samples that the others are compared with.
+        The condition that others are compared with. Default: the first of categories, else of the alphabet.
     donor
         Likewise. Sections of one donor are no repeats: they are averaged. Default: each section is a donor of
         its own.
@@ -88,7 +87,8 @@ def compare(
     in_table = any(not isinstance(value, str) for value in others.values())
     made = disease_genes(
         given.as_cohort(section_key),
-        against(of_sections(condition, table, names, "condition"), control),
+        of_sections(condition, table, names, "condition"),
+        control=control,
         donor=None if donor is None else of_sections(donor, table, names, "donor"),
         covariates=(others if in_table else list(covariates)) or None,
         paired=paired,
@@ -101,6 +101,5 @@ def compare(
         progress=shows_progress(tell),
     )
     to.write_table(made, "gene")
-    levels = made.attrs["levels"]
-    way = [f"changes: from {levels[0]} to {levels[1]}"] if len(levels) == 2 else []
-    say([*way, *facts(made.attrs)], tell)
+    way = made.attrs["direction"]
+    say([*([way] if way else []), *facts({k: v for k, v in made.attrs.items() if k != "direction"})], tell)

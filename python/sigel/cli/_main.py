@@ -54,6 +54,8 @@ _ABOUT = (
     "Examples\n\n  $ sigel info outs\n  $ sigel embed outs -o section.h5ad\n"
     "  $ sigel similar section.h5ad -o - --genes Mbp"
 )
+# What verbs write that write no table first of all.
+_OUTPUTS = {"embed": ".h5ad", "impute": ".h5ad", "report": ".html"}
 DONE, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
 
@@ -102,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except CycloptsError as error:
         name = f"{tokens[0]} " if verb else ""
-        _tell(f"{error}\nsigel {name}--help says what can be asked for.")
+        _tell(
+            f"{_usage(error, tokens[0]) if verb else error}\nsigel {name}--help says what can be asked for."
+        )
         return USAGE
     except KeyboardInterrupt:
         _tell("interrupted; nothing was written.")
@@ -122,6 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(f"{type(error).__name__}: {error}\nThis was not foreseen; --debug shows where it comes from.")
         return FAILED
     return DONE
+
+
+def _usage(error: CycloptsError, verb: str) -> str:
+    """What is wrong with a command; of one without an output, what it lacks and how it is given."""
+    said = str(error)
+    if "--output" not in said or not said.endswith("requires an argument."):
+        return said
+    ending = _OUTPUTS.get(verb, ".tsv")
+    return f"sigel {verb} wants -o OUTPUT, the file to write: sigel {verb} INPUT -o OUTPUT{ending}"
 
 
 def _tell(text: str) -> None:

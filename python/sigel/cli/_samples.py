@@ -68,7 +68,12 @@ def samples_at(path: Path | None) -> pd.DataFrame | None:
         table["section"] = [None if one is None else Path(one).stem for one in table["path"]]
     if "section" not in table:
         found = f"the columns {', '.join(map(str, table))}"
-        raise InputError("samples", found, _WANTED, "Name the column of sections section.")
+        raise InputError(
+            "samples",
+            found,
+            _WANTED,
+            "Call the column of the names of sections section, or that of their files path.",
+        )
     names = table["section"]
     if names.isna().any() or names.astype(str).duplicated().any():
         twice = names[names.duplicated()].astype(str)
@@ -130,33 +135,3 @@ def of_sections(column: str, samples: pd.DataFrame | None, names: Sequence[str] 
             found = f"a table without the section {unknown_name(name, samples.index)}"
             raise InputError("samples", found, "a row for each section", f"It has to tell {option} of each.")
     return samples[column]
-
-
-def against(condition: Any, control: str | None) -> Any:
-    """The condition of each section, that of the controls first.
-
-    Parameters
-    ----------
-    condition
-        Of `of_sections`.
-    control
-        Which the others are compared with; None: as it comes.
-
-    Raises
-    ------
-    InputError
-        When it is no value of a column of the table.
-    """
-    import pandas as pd
-
-    if control is None:
-        return condition
-    wanted = "a value of the condition in the table of samples"
-    if isinstance(condition, str):
-        fix = "Leave it out: in obs the first of the categories is what others are compared with."
-        raise InputError("control", f"{control!r}, but the condition is of obs", wanted, fix)
-    known = sorted(condition.dropna().astype(str).unique())
-    if control not in known:
-        raise InputError("control", unknown_name(control, known), wanted, f"There are: {', '.join(known)}.")
-    order = [control, *(one for one in known if one != control)]
-    return condition.astype(str).astype(pd.CategoricalDtype(order))

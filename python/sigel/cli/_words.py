@@ -18,7 +18,7 @@ VERBS = {
     "gene_interactions": "interactions",
 }
 # What functions call that which stands on the command line without an option.
-_INPUTS = ("path", "adata", "sections", "target", "counts", "coordinates", "genes")
+_INPUTS = ("path", "adata", "sections", "target", "counts", "coordinates", "genes", "INPUT")
 
 
 def in_words_of_command_line(text: str, options: Collection[str]) -> str:

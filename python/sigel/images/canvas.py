@@ -13,7 +13,7 @@ from sigel.images.raster import Raster
 
 # Empty rows between sections: no patch of up to so many rows, no step to a neighbour leads to another.
 GAP = 36
-# The same in a picture; an even number fewer, as rows of a hexagonal lattice alternate.
+# The same in a picture, of rows and of columns.
 SHOWN_GAP = 4
 
 
@@ -68,13 +68,44 @@ def on_one_canvas(rasters: Sequence[Raster], spots: Sequence[Int[np.ndarray, " _
 
 
 def near_each_other(raster: Raster) -> Raster:
-    """A grid whose sections lie nearer each other than on their canvas, fit for a picture alone.
+    """A grid whose sections lie near each other, row by row in their order, fit for a picture alone.
 
     Parameters
     ----------
     raster
         Of one section, which stays as it is, or of several.
     """
-    sizes = [part.stop - part.start for part in raster.parts]
-    rows = raster.rows - (GAP - SHOWN_GAP) * np.repeat(np.arange(len(sizes)), sizes)
-    return replace(raster, rows=rows, shape=(int(rows.max()) + 1, raster.shape[1]))
+    if len(raster.parts) < 2:
+        return raster
+    rows, cols = raster.rows.copy(), raster.cols.copy()
+    low, n_across = 0, sections_across(raster)
+    for first in range(0, len(raster.parts), n_across):
+        left, below = 0, low
+        for part in raster.parts[first : first + n_across]:
+            # By an even number of rows, as rows of a hexagonal lattice alternate.
+            here = rows[part] - rows[part].min() + low
+            here += (here[0] - rows[part][0]) % 2 if raster.kind == "hexagonal" else 0
+            rows[part], cols[part] = here, cols[part] - cols[part].min() + left
+            left, below = int(cols[part].max()) + 1 + SHOWN_GAP, max(below, int(here.max()) + 1)
+        low = below + SHOWN_GAP
+    return replace(raster, rows=rows, cols=cols, shape=(int(rows.max()) + 1, int(cols.max()) + 1))
+
+
+def sections_across(raster: Raster) -> int:
+    """How many sections of a picture lie beside each other, so that it is nearest to a square, else wide.
+
+    Parameters
+    ----------
+    raster
+        Of one section or several.
+    """
+    if len(raster.parts) < 2:
+        return 1
+    sides = [(np.ptp(raster.rows[part]) + 1, np.ptp(raster.cols[part]) + 1) for part in raster.parts]
+    high, wide = np.max(sides, axis=0) + SHOWN_GAP
+    high = high * math.sqrt(0.75) if raster.kind == "hexagonal" else high
+
+    def away(n: int) -> tuple[float, int]:
+        return round(abs(math.log(n * wide / (-(-len(sides) // n) * high))), 1), -n
+
+    return min(range(1, len(sides) + 1), key=away)

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.images.lattice import contradicts, find_hexagonal, is_hexagonal, problem
 from sigel.images.section import checked_places
 from sigel.images.several_sections import check_one_section
@@ -29,6 +29,8 @@ _WIDEST = 1e150
 # Steps to the neighbours of a pixel in lattice units (row, column).
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _SQUARE = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+# Those that share an edge.
+_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _AGAINST = (
     "Array positions (array_row, array_col) contradict the coordinates: spots that lie next to each other "
     "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made "
@@ -70,6 +72,15 @@ class Raster:
     affine: Float[np.ndarray, "2 3"]
     parity: int = 0
     starts: tuple[int, ...] = (0,)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether cells lie on no lattice, and pixels between them hold none."""
+        if self.kind != "continuous":
+            return False
+        there = set(zip(self.rows.tolist(), self.cols.tolist(), strict=True))
+        around = [{(row + down, col + across) for row, col in there} for down, across in _BESIDE]
+        return bool(set.intersection(*around) - there)
 
     @property
     def parts(self) -> tuple[slice, ...]:
@@ -375,7 +386,7 @@ def _assemble(
     shape = (int(row.max()) + 1, int(col.max()) + 1)
     pixels, pixel_of_spot = np.unique(row * shape[1] + col, return_inverse=True)
     if len(pixels) < MIN_PIXELS:
-        found = f"{len(row)} spots on {len(pixels)} pixels"
+        found = f"{number_of(len(row), 'spot')} on {len(pixels)} pixels"
         fix = "Use a whole section."
         if len(row) >= MIN_PIXELS:
             fix = "Look for spots far off the section, or set a smaller `pixel_size`."

@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import sparse
 
-from sigel.errors import InputError, unknown_name, warn
+from sigel.errors import InputError, number_of, unknown_name, warn
 from sigel.images.counts import SpotRows, as_csr
 from sigel.images.lattice import is_hexagonal
 from sigel.images.named_columns import as_places
@@ -552,7 +552,7 @@ def values_of(adata: AnnData, layer: str | None, called: Called | None = None) -
 
 def _check_names(names: np.ndarray, n: int, argument: str) -> None:
     if len(names) != n:
-        found = f"{len(names)} names for {n} genes"
+        found = f"{number_of(len(names), 'name')} for {number_of(n, 'gene')}"
         raise InputError(argument, found, "one name for each gene", "Check the order.")
     broken = [name for name in names if "\n" in name]
     if broken:

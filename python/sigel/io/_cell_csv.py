@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.io._tables import first_line, reading
 
 _WANTED = "counts, a line for each cell"
@@ -29,7 +29,7 @@ def header(path: Path) -> list[str]:
     """
     names = next(csv.reader([first_line(path)]), [])
     if len(names) < 2:
-        found = f"{path.name!r} with {len(names)} columns"
+        found = f"{path.name!r} with {number_of(len(names), 'column')}"
         raise InputError("path", found, _WANTED, "Copy or download it anew.")
     return names
 

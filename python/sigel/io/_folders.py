@@ -139,8 +139,8 @@ def _check_bins(found: list[Source], folder: Path) -> None:
 def _nothing(folder: Path, platform: str | None) -> InputError:
     there = sorted(one.name + ("/" if one.is_dir() else "") for one in folder.iterdir())
     kinds = [platform] if platform in LOOKED_FOR else list(LOOKED_FOR)
-    wanted = "; ".join(f"{PLATFORMS[kind]}: {LOOKED_FOR[kind]}" for kind in kinds)
-    wanted, fix = f"the folder of a platform ({wanted})", "Name the folder with these files."
+    lines = "".join(f"\n  {PLATFORMS[kind]}: {LOOKED_FOR[kind]}" for kind in kinds)
+    wanted, fix = "the folder of a platform", f"Name the folder with the files of one:{lines}"
     return InputError("path", with_contents(folder, there), wanted, fix)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.runtime.drafts import check_place, drafted, writing
 from sigel.runtime.requires import requires
 
@@ -89,7 +89,7 @@ def _edges(table: object) -> pd.DataFrame:
         raise InputError("table", "missing names of genes", "two names in each row", "Use table.dropna().")
     told = table[np.isfinite(table["similarity"].to_numpy(dtype=float))]
     if told.empty:
-        found = f"{len(table)} rows, none with a similarity"
+        found = f"{number_of(len(table), 'row')}, none with a similarity"
         raise InputError("table", found, "pairs that were tested", "Choose rows less strictly.")
     ends = np.sort(told[list(_ENDS)].to_numpy(dtype=str), axis=1)
     return told[~pd.DataFrame(ends).duplicated().to_numpy()]

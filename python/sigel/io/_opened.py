@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.io._pictures import Pictures
 from sigel.io._sources import GENE, Source
 from sigel.keys import OTHER_FEATURES
@@ -115,6 +115,6 @@ def _check_some(opened: Opened) -> None:
         found = f"{len(opened.features)} features, none of them a gene"
         raise InputError("path", found, "counts of genes", "Is this the folder of the whole run?")
     if not opened.n_kept:
-        found = f"{len(opened.cells)} cells, none of them to be read"
+        found = f"{number_of(len(opened.cells), 'cell')}, none of them to be read"
         fix = "Spots beside the tissue are read with off_tissue=True."
         raise InputError("path", found, "cells on the tissue", fix)

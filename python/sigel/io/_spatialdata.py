@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.io._anndata_files import arranged, read_zarr, zarr_attributes
 from sigel.io._centroids import centroids_in
 from sigel.io._sources import Options, Source
@@ -128,7 +128,9 @@ def _placed(adata: AnnData, there: set[str], centres: Callable[[str], pd.DataFra
         frame = centres(region)
         rows = frame.index.get_indexer(names[of_region]) if frame.index.is_unique else np.array([-1])
         if (rows < 0).any():
-            found = f"{int((rows < 0).sum())} cells of the table that have no shape among {region!r}"
+            found = (
+                f"{number_of(int((rows < 0).sum()), 'cell')} of the table without a shape among {region!r}"
+            )
             raise InputError("path", found, "a shape for every cell", _FIX)
         places[of_region] = frame.to_numpy()[rows]
     adata.obsm["spatial"] = places

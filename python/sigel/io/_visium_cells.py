@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.io._feature_matrix import find_matrix, open_matrix
 from sigel.io._geojson import outlines_in
 from sigel.io._opened import Opened
@@ -64,7 +64,8 @@ def open_visium_cells(source: Source, options: Options) -> Opened:
     rows = centres.index.get_indexer(_numbers_of(matrix.cells, matrix.path))
     lost = rows < 0
     if lost.all():
-        found = f"{len(lost)} cells of {matrix.path.name!r}, none of which has an outline in {path.name!r}"
+        cells = number_of(len(lost), "cell")
+        found = f"{cells} of {matrix.path.name!r}, none of which has an outline in {path.name!r}"
         raise InputError("path", found, "an outline for each cell", "Take both files from one run.")
     if lost.any():
         warn(f"{int(lost.sum())} of {len(lost)} cells have no outline in {path.name!r} and are left out.")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.io._feature_matrix import FeatureMatrix
 from sigel.io._features import features_of
 from sigel.io._sources import GENE
@@ -97,7 +97,8 @@ def zarr_cells(path: Path) -> pd.DataFrame:
         values = values_of(root, "cell_summary", path)
         columns = [str(name) for name in dict(root["cell_summary"].attrs).get("column_names", ())]
     if values.ndim != 2 or values.shape != (len(names), len(columns)):
-        found = f"{path.name!r} with {len(names)} cells, {len(columns)} columns and values {values.shape}"
+        sizes = f"{number_of(len(names), 'cell')}, {number_of(len(columns), 'column')}"
+        found = f"{path.name!r} with {sizes} and values {values.shape}"
         raise InputError("path", found, "a value for each", "Copy or download it anew.")
     table = pd.DataFrame(values, columns=[_COLUMNS.get(name, name) for name in columns])
     return table.assign(cell_id=names)

@@ -14,7 +14,7 @@ import torch
 
 from sigel._version import __version__
 from sigel.config import SIGELConfig
-from sigel.errors import InputError, NotFittedError
+from sigel.errors import InputError, NotFittedError, number_of
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.tensors import ImageViews, View
@@ -556,7 +556,9 @@ def _check_shared(images: GeneImages) -> None:
     each = ", ".join(
         f"{n} in {name!r}" for name, n in zip(images.sections, images.present.sum(axis=0), strict=True)
     )
-    found = f"{int(images.present.all(axis=1).sum())} genes with an image in all sections ({each})"
+    found = (
+        f"{number_of(int(images.present.all(axis=1).sum()), 'gene')} with an image in all sections ({each})"
+    )
     fix = (
         'Do all name genes alike? Lower min_spots, for example config={"image": {"min_spots": 1}}, '
         "or leave out the section that has few."

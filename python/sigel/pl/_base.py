@@ -12,7 +12,7 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
-from sigel.images.canvas import near_each_other
+from sigel.images.canvas import near_each_other, sections_across
 from sigel.images.tensors import ImageViews
 from sigel.pl._histology import OPACITY, Under, lay_under
 from sigel.runtime.requires import requires
@@ -173,6 +173,8 @@ def panel_shape(raster: Raster, width: float) -> tuple[float, float]:
     """Width and height in inches of a panel that fits the section, height within reason."""
     across, down = np.ptp(near_each_other(raster).coordinates(), axis=0)
     ratio = down / across if across > 0 else 1.0
+    # Several sections beside each other need more room than one.
+    width *= min(1.4, float(np.sqrt(sections_across(raster))))
     return width, width * float(np.clip(ratio, 0.4, 2.5))
 
 

@@ -14,6 +14,7 @@ from sigel.errors import InputError
 from sigel.pl._base import check_at_least_one, check_cmap, draw_pixels, pyplot
 from sigel.pl._disease_gene_means import draw_domains, draw_means
 from sigel.stats.scaling import shown_limits
+from sigel.tasks.cohorts.design import against
 from sigel.tasks.cohorts.gene_by_domain import gene_by_domain
 from sigel.tasks.cohorts.gene_panels import Block, Panel, gene_panels
 from sigel.tasks.cohorts.shared_frame import mean_images
@@ -34,6 +35,7 @@ def disease_gene(
     gene: str,
     condition: Labels,
     *,
+    control: str | None = None,
     donor: Labels | None = None,
     section_key: str | None = None,
     layer: str | None = None,
@@ -48,7 +50,7 @@ def disease_gene(
 
     Parameters
     ----------
-    sections, condition, donor, section_key, layer, spatial_key
+    sections, condition, control, donor, section_key, layer, spatial_key
         As in `sigel.tl.disease_genes`; only read.
     gene
         Its name.
@@ -89,7 +91,7 @@ def disease_gene(
     check_cmap(cmap)
     _check_frame(frame, domain_key)
     cohort = cohort_of(sections, section_key, layer, spatial_key)
-    of_condition = cohort.of_sections(condition, "condition")
+    of_condition = against(cohort.of_sections(condition, "condition"), control)
     of_donor = None if donor is None else cohort.of_sections(donor, "donor")
     given = (cohort.held, gene, of_condition, of_donor)
     if domain_key is not None:

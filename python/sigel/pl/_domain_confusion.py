@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.keys import Keys
 from sigel.pl._base import pyplot
 from sigel.pl._colours import MOST, in_order
@@ -116,5 +116,5 @@ def _labels(adata: AnnData, labels: str) -> pd.Series:
     column = in_order(column.where(column.astype(str) != "")).cat.remove_unused_categories()
     n = len(column.cat.categories)
     if n > MOST:
-        raise InputError("labels", f"{labels!r} with {n} labels", f"at most {MOST}", fix)
+        raise InputError("labels", f"{labels!r} with {number_of(n, 'label')}", f"at most {MOST}", fix)
     return column

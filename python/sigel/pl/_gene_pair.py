@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.images.section import Section, check_section
 from sigel.pl._base import check_cmap, pyplot
 from sigel.pl._colours import Shades
@@ -106,4 +106,4 @@ def _check_one_section(adata: AnnData, section_key: str) -> None:
     if section_key in adata.obs and (n := adata.obs[section_key].nunique()) > 1:
         name = adata.obs[section_key].iloc[0]
         fix = f"Choose one: adata[adata.obs[{section_key!r}] == {name!r}]."
-        raise InputError("adata", f"{n} sections", "one section", fix)
+        raise InputError("adata", f"{number_of(n, 'section')}", "one section", fix)

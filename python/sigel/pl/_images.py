@@ -46,6 +46,9 @@ def gene_images(
 ) -> Figure:
     """Images of genes: normalised and scaled as the model sees them, and smoothed for the eye.
 
+    Several sections lie row by row in their order. Where cells lie on no lattice, a pixel that none of them
+    lies in is white.
+
     Parameters
     ----------
     adata
@@ -109,6 +112,8 @@ def gene_images(
         aspect=20,
         under=under,
     )
+    if under is None and images.raster.has_holes:
+        figure.supxlabel("White pixels within the tissue hold no cell.", fontsize=8, color="0.35")
     return figure
 
 

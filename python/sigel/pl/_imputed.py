@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.images.section import checked_places
 from sigel.keys import IMPUTATION
 from sigel.pl._base import asked_genes, check_cmap, diameter_of, draw_cells, pyplot
@@ -215,7 +215,7 @@ def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
     genes = list(dict.fromkeys(asked_genes(genes, example, "names of imputed genes")))
     fix = f"For example {example}."
     if len(genes) > _MAX_GENES:
-        raise InputError("genes", f"{len(genes)} genes", f"at most {_MAX_GENES}", fix)
+        raise InputError("genes", f"{number_of(len(genes), 'gene')}", f"at most {_MAX_GENES}", fix)
     left_out = imputed.uns[IMPUTATION].get("left_out")
     for gene in (gene for gene in genes if gene not in imputed.var_names):
         found = unknown_name(gene, imputed.var_names)

@@ -55,7 +55,7 @@ class Frame:
         Parameters
         ----------
         raster
-            The grid of the section; several lie below each other.
+            The grid of the section; several lie near each other.
         side
             Pixels.
         """

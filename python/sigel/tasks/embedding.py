@@ -13,7 +13,7 @@ import torch
 from scipy import sparse
 
 from sigel.config import SIGELConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of, warn
 from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
 from sigel.model import SIGEL
@@ -104,6 +104,7 @@ def embed_section(
         Whether the number of groups in `config` was asked for. That of a preset is lowered to a third of the
         genes where it is more.
     """
+    _check_number(images)
     if "" in images.sections:
         fix = "Give it a name, or leave its spots out."
         raise InputError("section_key", "a section named ''", "a name for each section", fix)
@@ -217,3 +218,22 @@ def history_columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {
         name: np.array([row.get(name, "" if name in text else np.nan) for row in history]) for name in names
     }
+
+
+# Of fewer genes with an image little can be said.
+FEW_GENES = 20
+
+
+def _check_number(images: GeneImages) -> None:
+    """Refuse a single gene, which is like no other, and warn of a few."""
+    n = images.n_genes
+    if n == 1:
+        fix = "Give more genes; for one alone, spatial_genes says how strong its pattern is."
+        raise InputError(
+            "genes", "1 gene with an image", "at least 2, as genes are told apart by others", fix
+        )
+    if n < FEW_GENES:
+        warn(
+            f"{number_of(n, 'gene')} with an image: representations and groups of fewer than {FEW_GENES} say "
+            f"little, as genes are told apart by others."
+        )

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, one_of, unknown_name
+from sigel.errors import InputError, number_of, one_of, unknown_name
 from sigel.images.counts import SpotRows
 from sigel.runtime.seeds import stream
 from sigel.stats.scaling import centred, unit_vectors
@@ -118,7 +118,7 @@ def _check_numbers(n: Any, combine: Any, n_asked: int, n_known: int) -> int:
         raise InputError("n", repr(n), "a whole number >= 1", "Use n=20.")
     left = n_known - (1 if combine == "each" else n_asked)
     if left < 1:
-        found, fix = f"{n_asked} genes of {n_known}", "Ask about fewer genes."
+        found, fix = f"{number_of(n_asked, 'gene')} of {n_known}", "Ask about fewer genes."
         raise InputError("genes", found, "genes that leave others to be found", fix)
     return min(int(n), left)
 

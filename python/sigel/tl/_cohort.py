@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.images.section import Called, Section, check_section, fix_for_tables
 from sigel.tasks.cohorts.find import Sections, check_names
 from sigel.tl._sections import section_named
@@ -83,7 +83,7 @@ class Cohort:
             except TypeError as error:
                 raise InputError(argument, repr(given)[:60], wanted, f"Sections: {known}.") from error
         if len(values) != len(self.names):
-            raise InputError(argument, f"{len(values)} values", wanted, f"Sections: {known}.")
+            raise InputError(argument, f"{number_of(len(values), 'value')}", wanted, f"Sections: {known}.")
         return values.set_axis(list(self.names))
 
     def of_spots(self, column: str, argument: str) -> list[pd.Series]:
@@ -133,7 +133,7 @@ class Cohort:
             column = self._own(name, section, obs, argument)
             own = column.dropna().unique()
             if len(own) > 1:
-                found = f"{len(own)} values of {name!r} in the section {section!r}"
+                found = f"{number_of(len(own), 'value')} of {name!r} in the section {section!r}"
                 raise InputError(argument, found, "one for each section", "Name a column of whole sections.")
             values.append(own[0] if len(own) else np.nan)
             if isinstance(column.dtype, pd.CategoricalDtype):

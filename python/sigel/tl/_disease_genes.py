@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from sigel.config import ImageConfig
+from sigel.errors import warn
 from sigel.runtime.progress import shown
 from sigel.tasks.cohorts.find import find_changed_genes
 from sigel.tl._cohort import Labels, cohort_of
@@ -25,6 +26,7 @@ def disease_genes(
     sections: Sequence[AnnData | str | Path] | Mapping[str, AnnData | str | Path] | AnnData,
     condition: Labels,
     *,
+    control: str | None = None,
     donor: Labels | None = None,
     covariates: object = None,
     paired: bool = False,
@@ -47,8 +49,10 @@ def disease_genes(
         `obs["in_tissue"]` is 0, take no part.
     condition
         Of each section: a column of `obs`, values in the order of the sections, or by their names. Text or
-        categories, compared with the first (in the order of categories, else of the alphabet); numbers, where
-        there are more than two of them, are a quantity.
+        categories, compared with `control`; numbers, where there are more than two of them, are a quantity.
+    control
+        The condition that others are compared with. Default: the first of categories, else of the alphabet,
+        and then a warning says which that is, where progress is shown.
     donor
         Of each section, likewise. Sections of one donor are no repeats: they are averaged. Default: each
         section is a donor of its own.
@@ -91,7 +95,8 @@ def disease_genes(
         `attrs`: `calibration` (columns of a table: `ks`, the distance of the p-values from uniform ones,
         `share_below_05` and `n_called` at q 0.05, of the labels as given and of others, which should find
         nothing), `n_labellings`, `least_pval` (the least p-value that a permutation of the labels could
-        reach), `inflation` (what the statistics were divided by), `levels`, `map` (columns of a table:
+        reach), `inflation` (what the statistics were divided by), `levels` (conditions, the control first),
+        `direction` ("effects are case against control"), `map` (columns of a table:
         `gene`, and where it lies in the first condition and in the last, for `sigel.pl.gene_changes`).
 
     Raises
@@ -136,14 +141,22 @@ def disease_genes(
     of_condition = cohort.of_sections(condition, "condition")
     of_donor = None if donor is None else cohort.of_sections(donor, "donor")
     with shown(progress) as report:
-        return find_changed_genes(
+        table = find_changed_genes(
             cohort.held,
             of_condition,
             of_donor,
             cohort.covariates(covariates),
             paired=paired,
+            control=control,
             config=image_config(config, {}),
             seed=seed,
             device=device,
             progress=report,
         )
+    named = control is not None or isinstance(of_condition.dtype, pd.CategoricalDtype)
+    if progress and not named and (levels := table.attrs["levels"]):
+        warn(
+            f"The control is {levels[0]!r}, the first of the alphabet: {table.attrs['direction']}. "
+            f"control= names another."
+        )
+    return table

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.images.within_tissue import for_all
 from sigel.keys import Keys
 from sigel.runtime.progress import shown
@@ -135,14 +135,14 @@ def _present_domain(adata: AnnData, key: str, about: dict[str, Any], within: np.
     domain = adata.obs[Keys(key).domain]
     domain = domain if within is None else domain[within]
     if domain.isna().any():
-        found = f"{int(domain.isna().sum())} spots without a domain under {key!r}"
+        found = f"{number_of(int(domain.isna().sum()), 'spot')} without a domain under {key!r}"
         raise InputError("key", found, "a domain for every spot", "Call sigel.tl.domains(adata) again.")
     if domain.nunique() < 2:
         found, fix = f"a single domain under {key!r}", "Call sigel.tl.domains(adata, n_domains) again."
         raise InputError("key", found, "two domains or more", fix)
     lost = ~np.isin(about["genes"], adata.var_names.to_numpy(str))
     if lost.any():
-        found = f"no {int(lost.sum())} of the {len(lost)} genes that the domains were found by"
+        found = f"no {int(lost.sum())} of the {number_of(len(lost), 'gene')} that the domains were found by"
         raise InputError("adata", found, "all of them", "Use the whole object, or find the domains again.")
     return domain.astype(str).to_numpy()
 

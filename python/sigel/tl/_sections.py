@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.images import GeneImages
 from sigel.images.counts import SpotRows
 from sigel.images.section import Called, Section, check_section, joined_genes, labels_of
@@ -132,7 +132,7 @@ def section_named(adata: AnnData, section_key: str, where: str) -> str:
     except InputError as error:
         raise InputError(error.argument, f"{error.found} (in {where})", error.wanted, error.fix) from error
     if len(names) != 1:
-        found = f"{len(names)} sections in {where}.obs[{section_key!r}]"
+        found = f"{number_of(len(names), 'section')} in {where}.obs[{section_key!r}]"
         fix = "Split it, or join all objects by anndata.concat(..., join='outer') and pass the one."
         raise InputError("section_key", found, "one section in each object of a list", fix)
     return str(names[0])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from sigel.config import SIGELConfig
-from sigel.errors import ConfigError, InputError, TrainingError
+from sigel.errors import ConfigError, InputError, TrainingError, number_of
 from sigel.images.tensors import ImageViews, View
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.encoder.patches import Patches
@@ -273,9 +273,9 @@ def _check(config: SIGELConfig, n_genes: int, n_processes: int) -> None:
         fix = "Use contrast_weight=0, or one process."
         raise ConfigError("contrast_weight", f"{weight} with several processes", "0", fix)
     if n_genes < LEAST_GENES * n_processes > LEAST_GENES:
-        found = f"{n_genes} genes for {n_processes} processes"
+        found = f"{number_of(n_genes, 'gene')} for {n_processes} processes"
         raise InputError("genes", found, f"at least {LEAST_GENES} for each", "Use fewer processes.")
     if config.n_groups != "auto" and config.n_groups > n_genes:
-        found = f"{config.n_groups} groups for {n_genes} genes"
+        found = f"{config.n_groups} groups for {number_of(n_genes, 'gene')}"
         fix = f'Use n_groups="auto" or at most {n_genes}.'
         raise InputError("n_groups", found, "at most one group per gene", fix)

@@ -256,7 +256,7 @@ def test_values_that_stand_for_nothing_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("name,condition\na,x\n", "Name the column of sections section"),
+        ("name,condition\na,x\n", "Call the column of the names of sections section"),
         ("section,condition\na,x\na,y\n", "'a' twice"),
         ("section,condition\na,x\n,y\n", "a row without a section"),
         ("section,condition\ndonor0,x\ndonor2,y\n", "without the section"),
@@ -297,3 +297,26 @@ def test_an_input_is_read_again_only_where_it_has_no_counts_but_in_the_layer(tmp
     with pytest.raises(InputError, match="cannot be read"):
         read_given([tmp_path / "b.h5ad"], reading)
     assert asked == [None]
+
+
+@pytest.mark.parametrize(("verb", "ending"), [("embed", ".h5ad"), ("genes", ".tsv"), ("report", ".html")])
+def test_a_command_without_an_output_is_told_the_call(run, verb, ending):
+    done = run(verb, "section.h5ad")
+    assert done.code == 2
+    assert f"wants -o OUTPUT, the file to write: sigel {verb} INPUT -o OUTPUT{ending}" in done.err
+
+
+def test_a_table_of_samples_without_its_columns_is_told_of_both(run, tmp_path):
+    (tmp_path / "samples.csv").write_text("a,b\n1,2\n")
+    done = run("compare", "-o", tmp_path / "out.tsv", "--samples", tmp_path / "samples.csv")
+    assert "names of sections section, or that of their files path." in done.err
+    assert run("compare", "-o", tmp_path / "out.tsv").err.startswith("sigel: INPUT: found none")
+
+
+def test_a_folder_of_no_platform_is_told_what_platforms_have(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("")
+    done = run("info", tmp_path)
+    assert (
+        "wanted the folder of a platform. Name the folder with the files of one:\n  Space Ranger" in done.err
+    )
+    assert max(map(len, done.err.splitlines()[1:])) < 100

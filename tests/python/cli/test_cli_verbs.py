@@ -143,7 +143,7 @@ def test_compare_of_one_object_and_columns_of_obs(run, files, tmp_path):
     done = run("compare", tmp_path / "cohort.h5ad", "-o", "-", "--section", "section", "--donor", "donor")
     assert done.code == 0, done.err
     assert "least_pval" in done.err
-    assert "changes: from case to control" in done.err  # by the alphabet, where nobody names the control
+    assert "effects are control against case" in done.err  # by the alphabet, where nobody names the control
     assert set(table_in(done.out)["status"]) >= {"tested"}
 
 

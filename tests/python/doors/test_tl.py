@@ -325,3 +325,11 @@ def test_presets_and_checkpoints_reach_the_fit(section, tmp_path):
             sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, checkpoint=wrong)
     with pytest.raises(InputError, match="`save`"):
         sigel.tl.embed(section, n_dims=8, preset="fast", progress=False, save=5)
+
+
+def test_a_single_gene_is_refused_and_a_few_are_warned_of():
+    adata = sigel.datasets.simulated_section(12, 12, 2, 10, 10)
+    with pytest.raises(InputError, match="`genes`: found 1 gene with an image; wanted at least 2"):
+        sigel.tl.embed(adata[:, :1].copy(), preset="fast", progress=False)
+    with pytest.warns(UserWarning, match="5 genes with an image: .* fewer than 20 say little"):
+        sigel.tl.embed(adata[:, :5].copy(), preset="fast", progress=False)

@@ -12,7 +12,7 @@ import torch
 import sigel
 from sigel.errors import InputError
 from sigel.images import GeneImages
-from sigel.images.canvas import GAP, SHOWN_GAP, near_each_other, on_one_canvas
+from sigel.images.canvas import GAP, SHOWN_GAP, near_each_other, on_one_canvas, sections_across
 from sigel.images.raster import Raster, rasterise
 from sigel.images.section import Section
 from sigel.images.tensors import ImageViews
@@ -72,13 +72,37 @@ def test_a_section_begins_at_its_own_first_row_and_column_wherever_it_lay(first)
     assert canvas.rows[two].min() - canvas.rows[one].max() - 1 in (GAP, GAP + 1)
     assert canvas.cols[two].min() == 0
     shown = near_each_other(canvas)
-    assert shown.rows[two].min() - shown.rows[one].max() - 1 in (SHOWN_GAP, SHOWN_GAP + 1)
-    assert shown.shape[0] == shown.rows.max() + 1
+    assert shown.cols[two].min() - shown.cols[one].max() - 1 == SHOWN_GAP
+    assert shown.shape == (shown.rows.max() + 1, shown.cols.max() + 1)
     for part in (one, two):
         distance = shown.positions()[part] - canvas.positions()[part]
         assert np.ptp(distance, axis=0) == pytest.approx(0, abs=1e-5)
     alone = rasterise(None, lattices[1], sigel.ImageConfig())
     assert np.array_equal(near_each_other(alone).rows, alone.rows)
+
+
+@pytest.mark.parametrize("kind", ["hexagonal", "square"])
+@pytest.mark.parametrize(("n", "n_across"), [(2, 2), (3, 2), (4, 2), (6, 3), (12, 4)])
+def test_sections_of_a_picture_fill_a_page(kind, n, n_across):
+    hexagons = [lattice_of(12 + k % 3, 10) for k in range(n)]
+    squares = [np.stack(np.mgrid[: 10 + k % 3, :10], axis=-1).reshape(-1, 2) for k in range(n)]
+    lattices = hexagons if kind == "hexagonal" else squares
+    canvas = on_one_canvas([rasterise(None, lattice, sigel.ImageConfig()) for lattice in lattices])
+    assert canvas.kind == kind
+    shown = near_each_other(canvas)
+    assert sections_across(canvas) == n_across
+    places = shown.coordinates()
+    wide, high = np.ptp(places, axis=0)
+    assert 0.4 < high / wide < 2
+    # Each section keeps its shape, none lies on another, and they are read as text is.
+    for part, was in zip(shown.parts, canvas.parts, strict=True):
+        moved = places[part] - canvas.coordinates()[was]
+        assert np.ptp(moved, axis=0) == pytest.approx(0, abs=1e-6)
+    assert len(np.unique(places.round(3), axis=0)) == shown.n_pixels
+    corner = [tuple(places[part].min(axis=0)) for part in shown.parts]
+    for k in range(1, n):
+        beside = corner[k][0] > corner[k - 1][0] + 9
+        assert beside if k % n_across else corner[k][1] > corner[k - 1][1] + 7
 
 
 def test_sections_of_other_kinds_lie_on_a_square_grid():

@@ -95,7 +95,7 @@ def test_of_several_sections_images_are_below_each_other(section, tmp_path):
     )
     page = Path(path).read_text("utf-8")
     assert "2 sections" in page
-    assert "sections lie below each other" in page
+    assert "sections lie row by row in their order" in page
 
 
 def test_a_table_of_genes_that_change_comes_with_what_is_known_of_it(section, tmp_path):

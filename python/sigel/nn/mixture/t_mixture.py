@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
-from sigel.errors import InputError, TrainingError
+from sigel.errors import InputError, TrainingError, number_of
 from sigel.nn.mixture.density import LOG_2PI, MIN_WEIGHT, MixtureDensity, Sigma
 from sigel.nn.mixture.student_t import block_rows, full_distance, solve_dof
 
@@ -178,7 +178,7 @@ class TMixture(MixtureDensity):
 
         _check_data(z, self.n_dims)
         if len(z) < self.n_groups:
-            found = f"{self.n_groups} groups for {len(z)} genes"
+            found = f"{self.n_groups} groups for {number_of(len(z), 'gene')}"
             raise InputError("n_groups", found, "at most one group per gene", 'Use n_groups="auto".')
         seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
         # With many groups one start is as good as several, and k-means is the slowest step.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, one_of, unknown_name
 
 MOST_LABELLINGS = 50
 
@@ -168,6 +168,45 @@ def levels_of(condition: pd.Series) -> list[str]:
         return [str(one) for one in condition.cat.categories if (condition == one).any()]
     values = condition.unique()
     return sorted(map(str, values)) if condition.dtype == object else [str(one) for one in sorted(values)]
+
+
+def against(condition: pd.Series, control: object) -> pd.Series:
+    """The condition of each section, with the one that others are compared with as the first.
+
+    Parameters
+    ----------
+    condition
+        Of each section.
+    control
+        Its name; None: the condition as it is.
+
+    Raises
+    ------
+    InputError
+        When no section is of it, or the condition is a quantity.
+    """
+    if control is None:
+        return condition
+    if is_numeric(condition):
+        found, fix = f"{control!r}, but the condition is a quantity", "Leave control out."
+        raise InputError("control", found, "nothing beside numbers", fix)
+    known = levels_of(condition.dropna())
+    if str(control) not in known:
+        fix = f'For example control="{known[0]}".' if known else "Check the condition."
+        raise InputError("control", unknown_name(control, known), one_of(known), fix)
+    order = [str(control), *(one for one in known if one != str(control))]
+    return condition.astype(str).where(condition.notna(), None).astype(pd.CategoricalDtype(order))
+
+
+def direction_of(levels: Sequence[str]) -> str:
+    """Which way effects are counted; nothing where the condition is a quantity.
+
+    Parameters
+    ----------
+    levels
+        Of the condition in their order.
+    """
+    return f"effects are {', '.join(levels[1:])} against {levels[0]}" if len(levels) > 1 else ""
 
 
 def labellings(design: Design, rng: np.random.Generator, most: int = MOST_LABELLINGS) -> list[np.ndarray]:

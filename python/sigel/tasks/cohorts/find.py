@@ -22,7 +22,7 @@ from sigel.runtime.seeds import stream, torch_stream
 from sigel.stats.q_values import q_values
 from sigel.stats.thinning import thinned_to
 from sigel.tasks.cohorts.changed_genes import changed_genes
-from sigel.tasks.cohorts.design import design_of
+from sigel.tasks.cohorts.design import against, design_of, direction_of
 from sigel.tasks.cohorts.donor_means import totals_of_sections
 from sigel.tasks.cohorts.equal_levels import shares_to_keep
 from sigel.tasks.cohorts.kept_places import kept_places
@@ -95,6 +95,7 @@ def find_changed_genes(
     covariates: pd.DataFrame | None,
     *,
     paired: bool,
+    control: str | None = None,
     config: ImageConfig,
     seed: int,
     device: str | torch.device,
@@ -108,7 +109,7 @@ def find_changed_genes(
         Counts and places.
     condition, donor, covariates
         Of each section, by its name.
-    paired, seed, device, progress
+    paired, control, seed, device, progress
         As in `sigel.tl.disease_genes`.
     config
         Settings of the images.
@@ -118,7 +119,7 @@ def find_changed_genes(
     pandas.DataFrame
         As `sigel.tl.disease_genes`, with its `attrs`.
     """
-    design = design_of(condition, donor, covariates, paired=paired)
+    design = design_of(against(condition, control), donor, covariates, paired=paired)
     totals = sections.totals()
     check_copies(sections, totals)
     share = shares_to_keep(totals, sections.n_spots, design)
@@ -139,6 +140,7 @@ def find_changed_genes(
         "least_pval": found.least_pval,
         "inflation": found.inflation,
         "levels": list(design.levels),
+        "direction": direction_of(design.levels),
         "map": found.map,
         "seed": seed,
     }

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError, span
+from sigel.errors import InputError, number_of, span
 from sigel.images.section import Section
 from sigel.runtime.device import resolve_device
 from sigel.runtime.progress import Progress
@@ -166,7 +166,7 @@ def check_number(n_domains: object, n_spots: int) -> None:
         When it is not a whole number from 2 to a tenth of the spots.
     """
     if n_spots < LEAST_SPOTS:
-        found, fix = f"{n_spots} spots", "Domains are parts of a larger tissue."
+        found, fix = f"{number_of(n_spots, 'spot')}", "Domains are parts of a larger tissue."
         raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
     whole = isinstance(n_domains, int | np.integer) and not isinstance(n_domains, bool)
     if n_domains is not None and not (whole and 2 <= n_domains <= n_spots // 10):  # type: ignore[operator]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from sigel.config.domains import DomainConfig
 from sigel.config.gene_names import CONTROL
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.images.pooling import left_out
 from sigel.images.section import Section, check_apart
 from sigel.runtime.progress import Progress
@@ -162,7 +162,7 @@ def measured_genes(section: Section, tissue: Tissue) -> np.ndarray:
     for part in tissue.parts if tissue.n_sections > 1 else []:
         found &= np.asarray(section.counts[part].sum(axis=0)).ravel() > 0
     if found.sum() < 2:
-        n = f"{int(found.sum())} genes with counts"
+        n = f"{number_of(int(found.sum()), 'gene')} with counts"
         where = "" if tissue.n_sections == 1 else " in every section"
         raise InputError("adata", n + where, "2 or more", "Pass counts of more genes.")
     return np.asarray(section.genes, dtype=object)[found]
@@ -280,12 +280,17 @@ def check_varied(values: sparse.csr_matrix) -> None:
     """
     n = values.shape[1]
     if n < 2:
-        raise InputError("adata", f"{n} genes that can be used", "2 or more", "Pass counts of more genes.")
+        raise InputError(
+            "adata", f"{number_of(n, 'gene')} that can be used", "2 or more", "Pass counts of more genes."
+        )
     pieces = range(0, values.nnz, _PIECE)
     stored = sum(np.bincount(values.indices[at : at + _PIECE], minlength=n) for at in pieces)
     if np.any((stored > 0) & (stored < values.shape[0])):  # zeros and others: no need to look at the values
         return
     spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
     if not (spread > 0).any():
-        found, fix = f"{n} genes with the same value at all spots", "Name others, or use genes=None."
+        found, fix = (
+            f"{number_of(n, 'gene')} with the same value at all spots",
+            "Name others, or use genes=None.",
+        )
         raise InputError("genes", found, "genes that vary between spots", fix)

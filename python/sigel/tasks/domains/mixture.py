@@ -154,7 +154,8 @@ def _partitions(
         fits.append(Fitted(view, n, fitted_to(x, n_domains, config.starts, rng, config, device)))
         labels.append(_labels(x, fits[-1].mixtures, view.window, hear))
         if progress is not None:
-            progress("domains", step, len(descriptions), f"{step * config.starts} mixtures")
+            done, ways = (n * config.starts for n in (step, len(descriptions)))
+            progress("domains", step, len(descriptions), f"{done} of {ways} ways to part the tissue tried")
     windows = np.repeat([fit.view.window for fit in fits], config.starts)
     n_components = np.repeat([fit.n_components for fit in fits], config.starts)
     return fits, Partitions(np.concatenate(labels), windows, n_components)

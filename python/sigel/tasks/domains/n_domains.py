@@ -99,7 +99,8 @@ def domain_numbers(
         least = float(jaccard(one, other).max(axis=1).min())
         rows.append((k, least, float(adjusted_rand_score(one, other)), bic[k - 1]))
         if progress is not None:
-            progress("number of domains", k - 1, most - 1, f"{k} domains: {least:.2f} found again")
+            tried = f"{k} domains tried, {least:.0%} of the least certain found again"
+            progress("number of domains", k - 1, most - 1, tried)
     return pd.DataFrame(rows, columns=["n_domains", "found_again", "agreement", "bic"])
 
 

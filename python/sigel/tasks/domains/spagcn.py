@@ -15,7 +15,7 @@ import torch
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.runtime.memory import available_memory
 from sigel.runtime.requires import requires
 from sigel.runtime.seeds import random_state
@@ -128,9 +128,9 @@ def _checked(described: Described) -> np.ndarray:
     """Places in units of the usual distance to the nearest spot, or an error that says what is too large."""
     tissue, n_spots = described.tissue, len(described.tissue.coordinates)
     if tissue.n_sections > 1:
-        found, wanted = f"'spagcn' for {tissue.n_sections} sections", "one section"
+        found, wanted = f"'spagcn' for {number_of(tissue.n_sections, 'section')}", "one section"
     elif n_spots < N_COMPONENTS:
-        found, wanted = f"'spagcn' for {n_spots} spots", f"{N_COMPONENTS} spots or more"
+        found, wanted = f"'spagcn' for {number_of(n_spots, 'spot')}", f"{N_COMPONENTS} spots or more"
     elif n_spots > MOST_SPOTS:
         found, wanted = f"'spagcn' for {n_spots:,} spots", f"at most {MOST_SPOTS:,}: it compares all pairs"
     elif (needed := MATRICES * 4 * n_spots**2) > (room := available_memory(torch.device("cpu"))):

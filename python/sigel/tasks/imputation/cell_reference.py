@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sigel.config import ImageConfig
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.images.counts import SpotRows
 from sigel.images.pooling import left_out
 from sigel.images.section import Section
@@ -61,7 +61,7 @@ def cell_reference(
     """
     drawn = _with_counts(section)  # an unfiltered matrix is mostly empty
     if len(drawn) < LEAST_CELLS:
-        found = f"{len(drawn)} cells with counts"
+        found = f"{number_of(len(drawn), 'cell')} with counts"
         fix = "Pass raw counts of more cells, or a section with places."
         raise InputError("reference", found, f"{LEAST_CELLS} or more", fix)
     if len(drawn) > max_cells:

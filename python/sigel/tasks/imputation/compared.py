@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.stats.multiple_imputation import pooled
 from sigel.stats.q_values import q_values
 
@@ -60,7 +60,7 @@ def check_groups(first: np.ndarray, second: np.ndarray, n_draws: int) -> None:
         raise InputError("second", found, "other cells", "Name each label once.")
     for name, group in (("first", first), ("second", second)):
         if group.sum() < LEAST_CELLS:
-            found = f"{int(group.sum())} cells with imputed values"
+            found = f"{number_of(int(group.sum()), 'cell')} with imputed values"
             raise InputError(name, found, f"{LEAST_CELLS} or more", "Name more labels.")
 
 

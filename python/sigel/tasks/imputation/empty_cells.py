@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import sparse
 
-from sigel.errors import InputError, warn
+from sigel.errors import InputError, number_of, warn
 from sigel.images.section import Section
 
 Values: TypeAlias = "np.ndarray | sparse.csr_matrix"
@@ -32,7 +32,7 @@ def cells_with_counts(target: Section) -> np.ndarray:
     """
     full = np.asarray(target.counts.sum(axis=1), dtype=np.float64).ravel() > 0
     if full.sum() < LEAST_CELLS:
-        found = f"{full.sum()} cells with counts among {len(full)}"
+        found = f"{number_of(full.sum(), 'cell')} with counts among {len(full)}"
         fix = "Check how the object was subset, and that it holds the raw counts."
         raise InputError("target", found, f"{LEAST_CELLS} or more to learn from", fix)
     if not full.all():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.linear_model import HuberRegressor, LinearRegression
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 
 # With fewer genes only offsets are learned.
 LEAST_GENES = 10
@@ -125,7 +125,7 @@ class LevelModel:
         }
         r_mean, r_sd, t_mean, t_sd, zeros = _checked(given)
         if not ((r_mean > 0) & (t_mean > 0)).any():
-            found = f"{len(r_mean)} genes, none of them with counts in both sections"
+            found = f"{number_of(len(r_mean), 'gene')}, none of them with counts in both sections"
             raise InputError("target_mean", found, "genes with counts", "Pass the shared genes.")
         log_r, log_sd, log_t = _log(r_mean), _log(r_sd), _log(t_mean)
         excess = _line(log_r[:, None], log_sd) if len(r_mean) >= LEAST_GENES else (0.0, 0.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name, warn
+from sigel.errors import InputError, number_of, unknown_name, warn
 
 # With fewer shared genes there is too little to learn from and to test on; with few more little is sure.
 LEAST_SHARED, FEW_SHARED = 10, 20
@@ -118,7 +118,8 @@ def pair_genes(
     unpaired = [name for name in target if name not in shared]
     free = [name for name in spelt if name is not None and name not in shared]
     if len(columns) < least:
-        found = f"{len(columns)} genes shared with the target ({len(target)} there, {len(reference)} here)"
+        sizes = f"{len(target)} there, {len(reference)} here"
+        found = f"{number_of(len(columns), 'gene')} shared with the target ({sizes})"
         raise InputError("reference", found, f"{least} or more", _advice(unpaired, free))
     if 0 < len(columns) < FEW_SHARED and least:
         said.append(
@@ -226,7 +227,7 @@ def genes_to_impute(
     """
     held = {str(name) for name in target_genes}
     if len(pairing.names) != len(reference_genes):
-        found = f"{len(reference_genes)} genes for a pairing of {len(pairing.names)}"
+        found = f"{number_of(len(reference_genes), 'gene')} for a pairing of {len(pairing.names)}"
         raise InputError("reference_genes", found, "the genes that were paired", "Pass the same names.")
     column = {name: at for at, name in enumerate(pairing.names) if name is not None}
     if asked is None:

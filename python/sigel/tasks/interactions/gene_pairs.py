@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 
 # Two names each: a table, whose first two columns they are, pairs, or a file with such a table.
 Pairs: TypeAlias = pd.DataFrame | Sequence[Sequence[str]] | str | Path
@@ -42,7 +42,7 @@ def pairs_of(given: Pairs, argument: str) -> pd.DataFrame:
     columns = list(NAMES) if set(NAMES) <= set(table.columns) else list(table.columns[:2])
     wanted = "pairs of names of genes"
     if len(columns) < 2 or not len(table):
-        found = f"{len(table)} rows of {len(columns)} columns"
+        found = f"{number_of(len(table), 'row')} of {len(columns)} columns"
         raise InputError(argument, found, wanted, "Give a table of two columns.")
     made = table[columns].set_axis(list(NAMES), axis=1)
     for name, column in zip(columns, made, strict=True):
@@ -77,7 +77,7 @@ def pairs_among(genes: Iterable[str] | str, known: np.ndarray) -> pd.DataFrame:
     """
     names = named(genes, known, "genes", least=2)
     if len(names) * (len(names) - 1) > 2 * MOST_PAIRS:
-        found, fix = f"{len(names)} genes", "Choose spatial genes, or name the pairs."
+        found, fix = f"{number_of(len(names), 'gene')}", "Choose spatial genes, or name the pairs."
         raise InputError("genes", found, f"at most {MOST_PAIRS:,} pairs of them", fix)
     return pd.DataFrame(list(combinations(names, 2)), columns=list(NAMES))
 
@@ -94,7 +94,7 @@ def pairs_with(genes: Iterable[str] | str, known: np.ndarray) -> pd.DataFrame:
     """
     names = named(genes, known, "partners_of", least=1)
     if len(names) * len(known) > MOST_PAIRS:
-        found, fix = f"{len(names)} genes", "Ask about fewer."
+        found, fix = f"{number_of(len(names), 'gene')}", "Ask about fewer."
         raise InputError("partners_of", found, f"at most {MOST_PAIRS:,} pairs", fix)
     tables = [pd.DataFrame({"gene_a": one, "gene_b": known[known != one]}) for one in names]
     return pd.concat(tables, ignore_index=True)
@@ -124,7 +124,7 @@ def named(genes: Iterable[str] | str, known: np.ndarray, argument: str, least: i
         raise InputError(argument, repr(genes)[:60], "names of genes", "See var_names.")
     names = list(dict.fromkeys(given))
     if len(names) < least:
-        found, wanted = f"{len(names)} names", f"{least} or more names of genes"
+        found, wanted = f"{number_of(len(names), 'name')}", f"{least} or more names of genes"
         raise InputError(argument, found, wanted, "Name more genes.")
     there = set(known)
     for one in names:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from sigel.errors import InputError, unknown_name
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.images import GeneImages
 
 Unit = Literal["quantile", "multiple"]
@@ -261,7 +261,7 @@ def _checked_level(argument: str, level: Any, unit: str, of: str = "") -> float:
 def _check_length(images: GeneImages, values: Sequence[Any]) -> None:
     n = len(images.raster.pixel_of_spot)
     if len(values) != n:
-        found = f"{len(values)} values for {n} spots"
+        found = f"{number_of(len(values), 'value')} for {number_of(n, 'spot')}"
         raise InputError("region_key", found, "one for each spot", "Order them as the counts.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.section import in_section
@@ -38,7 +38,9 @@ def pixel_covariates(raster: Raster, columns: Mapping[str, Sequence[Any] | np.nd
         column = pd.Series(np.asarray(given))
         if len(column) != len(raster.pixel_of_spot):
             wanted = f"one for each of {len(raster.pixel_of_spot)} spots"
-            raise InputError("covariates", f"{len(column)} values of {name!r}", wanted, "Check the column.")
+            raise InputError(
+                "covariates", f"{number_of(len(column), 'value')} of {name!r}", wanted, "Check the column."
+            )
         if column.isna().any() or (column.dtype.kind == "f" and not np.isfinite(column).all()):
             lost = int(column.isna().sum())
             fix = "Fill them in, or leave those spots out."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -275,3 +277,35 @@ def test_conditions_keep_their_order_where_a_section_lost_its_categories(cohort,
     sections[lost].obs["condition"] = sections[lost].obs["condition"].cat.remove_unused_categories()
     found = cohort_of(sections, None, None, "spatial").of_sections("condition", "condition")
     assert found.cat.categories.tolist() == ["control", "case"]
+
+
+@pytest.mark.parametrize("kind", ["text", "categories"])
+def test_the_control_is_named_or_told(kind):
+    sections = sigel.datasets.simulated_cohort((2, 2), 4)
+    of_section = ["control", "control", "case", "case"]
+    given = of_section if kind == "text" else pd.Categorical(of_section, ["case", "control"])
+    told = sigel.tl.disease_genes(sections, given, control="control", progress=False)
+    assert told.attrs["levels"] == ["control", "case"]
+    assert told.attrs["direction"] == "effects are case against control"
+    assert "control='control'" in told.attrs["provenance"]["call"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        other = sigel.tl.disease_genes(sections, given)
+    assert other.attrs["levels"] == ["case", "control"]
+    said = [str(one.message) for one in caught if "control" in str(one.message)]
+    alphabet = "The control is 'case', the first of the alphabet: effects are control against case."
+    assert [one.startswith(alphabet) for one in said] == [True] * (kind == "text")
+    assert np.allclose(told["level_effect"], -other["level_effect"].reindex(told.index), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "control", "found"),
+    [
+        (["a", "a", "b", "b"], "A", "'A', unknown here \\(nearest: 'a'\\); wanted one of 'a', 'b'"),
+        ([1, 2, 3, 4], "1", "quantity"),
+    ],
+)
+def test_a_wrong_control_is_refused(condition, control, found):
+    sections = sigel.datasets.simulated_cohort((2, 2), 4)
+    with pytest.raises(InputError, match=f"`control`: found .*{found}"):
+        sigel.tl.disease_genes(sections, condition, control=control, progress=False)
