@@ -221,7 +221,7 @@ def history_columns(history: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 
 # Of fewer genes with an image little can be said.
-FEW_GENES = 20
+LITTLE_SAID = 20
 
 
 def _check_number(images: GeneImages) -> None:
@@ -232,8 +232,8 @@ def _check_number(images: GeneImages) -> None:
         raise InputError(
             "genes", "1 gene with an image", "at least 2, as genes are told apart by others", fix
         )
-    if n < FEW_GENES:
+    if n < LITTLE_SAID:
         warn(
-            f"{number_of(n, 'gene')} with an image: representations and groups of fewer than {FEW_GENES} say "
+            f"{number_of(n, 'gene')} with an image: representations and groups of fewer than {LITTLE_SAID} say "
             f"little, as genes are told apart by others."
         )

@@ -13,7 +13,7 @@ from sigel.keys import group_names
 from sigel.nn.contrast import KernelAssignment
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.density import FlatGenes
-from sigel.nn.mixture.n_groups import mixture_of, select_n_groups
+from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, most_steps, select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
 from sigel.stats.flat_images import flat_images
 from sigel.training.batches import SharedGenes
@@ -95,7 +95,7 @@ def first_groups(
     n_groups, state, bic, foretold = genes.shared((len(found.means), found.state_dict(), bic, foretold))
     assignment = new_assignment(config, n_groups).to(z.device)
     assignment.load_state_dict(state)
-    if isinstance(assignment, TMixture) and given != "auto":
+    if isinstance(assignment, TMixture) and given != "auto" and len(z) > FEW_GENES:
         fit_to_all(assignment, z, genes)
     return FirstGroups(assignment, bic, foretold)
 
@@ -138,8 +138,9 @@ def fit_to_all(
     genes
         Sums over the processes.
     max_iter
-        Iterations at most; default: that of the settings.
+        Iterations at most; default: that of the settings, fewer of few genes.
     """
+    max_iter = most_steps(len(z), mixture.config) if max_iter is None else max_iter
     mixture.fit_em(genes.own(z.double()), max_iter=max_iter, reduce=genes.sum)
 
 

@@ -11,12 +11,9 @@ from torch.nn import functional
 
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.density import FlatGenes
-from sigel.nn.mixture.n_groups import MOST_STEPS, numbers_to_try, started
+from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, numbers_to_try
 from sigel.training.batches import SharedGenes
 
-# Up to so many genes a group of 32 dimensions costs BIC more than it gains, whatever genes have in common;
-# from 400 on both choose about the same number.
-FEW_GENES = 300
 # More groups of so few genes are nobody's programmes.
 MOST_GROUPS = 20
 # A number is as good as the best where its mean score is no more standard errors of their difference below.
@@ -34,6 +31,9 @@ class FoundNumber(NamedTuple):
 
 def is_few(genes: SharedGenes) -> bool:
     """Whether counts decide how many groups there are.
+
+    A group of 32 dimensions costs BIC more than so few genes gain, whatever they have in common; from 400 on
+    both choose about the same number.
 
     Parameters
     ----------
@@ -86,8 +86,7 @@ def foretold_number(
     largest = max(1, min(config.max_groups, MOST_GROUPS, genes.n_genes // 3))
     scores: dict[int, Tensor] = {}
     for k in numbers_to_try(largest):
-        mixture = started(z, k, config.mixture, generator, known)
-        mixture.fit_em(z, max_iter=MOST_STEPS)
+        mixture = mixture_of(z, k, config.mixture, generator, known)
         scores[k] = halves.scores(mixture.posterior(z).argmax(dim=1))
     best = max(scores, key=lambda k: float(scores[k].mean()))
     number = next(k for k, score in scores.items() if not _is_below(score, scores[best]))

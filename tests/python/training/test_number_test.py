@@ -11,9 +11,10 @@ import sigel
 from conftest import images_of
 from sigel.images.tensors import ImageViews
 from sigel.nn.encoder.patches import Patches
+from sigel.nn.mixture.n_groups import FEW_GENES
 from sigel.runtime.device import make_fabric
 from sigel.training.batches import SharedGenes
-from sigel.training.number_test import FEW_GENES, _Halves, foretold_number, is_few
+from sigel.training.number_test import _Halves, foretold_number, is_few
 
 
 class Told(torch.nn.Module):
