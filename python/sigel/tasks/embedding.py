@@ -234,6 +234,6 @@ def _check_number(images: GeneImages) -> None:
         )
     if n < LITTLE_SAID:
         warn(
-            f"{number_of(n, 'gene')} with an image: representations and groups of fewer than {LITTLE_SAID} say "
-            f"little, as genes are told apart by others."
+            f"{number_of(n, 'gene')} with an image: representations and groups of fewer than {LITTLE_SAID} "
+            f"say little, as genes are told apart by others."
         )
