@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from sigel import ImageConfig
 from sigel.images.raster import rasterise
 from sigel.stats.kernel import RasterKernel
-from sigel.stats.permutation_test import log_upper_tail, permutation_test
+from sigel.stats.permutation_test import log_gamma_tail, log_upper_tail, permutation_test
 
 
 def hexagonal(side=14):
@@ -185,3 +185,22 @@ def test_the_tail_goes_on_where_doubles_end():
     close = np.linspace(300, 340, 400)
     slope = np.diff(log_upper_tail(close, np.full(400, 1.0)))
     assert slope.min() > 1.02 * slope.max()
+
+
+@pytest.mark.parametrize("shape", [1, 2, 4, 9, 40])
+def test_the_far_tail_is_that_of_whole_shapes_summed_in_logarithms(shape):
+    """Q(a, t) of a whole number a is exp(-t) times the first a terms of the series of exp(t)."""
+    at = np.geomspace(1000, 1e6, 30)
+    k = np.arange(shape)
+    expected = special.logsumexp(k * np.log(at[:, None]) - special.gammaln(k + 1), axis=1) - at
+    found = log_gamma_tail(np.full(30, float(shape)), at)
+    # What the continued fraction leaves out is of the order (a / t)^3, beside the rounding of the logarithm.
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=4 * (shape / at.min()) ** 3 + 1e-9)
+
+
+def test_covariates_count_in_whatever_unit_they_come(raster):
+    rng = np.random.default_rng(2)
+    covariates = rng.normal(size=(raster.n_pixels, 2))
+    plain, scaled = (RasterKernel(raster, covariates * unit).nuisance for unit in ([1, 1], [1e9, 1e-9]))
+    assert plain.shape == scaled.shape == (raster.n_pixels, 3)
+    np.testing.assert_allclose(scaled @ scaled.T, plain @ plain.T, atol=1e-9)  # the same space
