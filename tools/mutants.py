@@ -48,7 +48,7 @@ PARTS = {
     ),
     "cohorts": (
         ["stats/moderated.py", "tasks/cohorts/*.py"],
-        ["stats/test_moderated.py", "tasks/cohorts/test_parts.py"],
+        ["stats/test_moderated.py", "tasks/cohorts/test_parts.py", "tasks/cohorts/test_changed_genes.py"],
     ),
 }
 OPERATORS = {

@@ -132,7 +132,7 @@ def test_zeros_are_found_again_and_not_where_there_are_none():
 
 @pytest.mark.parametrize("zeros", [0.0, 0.4])
 def test_zeros_of_scattered_counts_are_told_from_further_zeros(zeros):
-    """Dispersed counts are often zero by themselves: a Poisson model would take these for a share of zeros."""
+    """Scattered counts are often zero by themselves: Poisson ones would leave these to a share of zeros."""
     counts, share = simulated(3000, 1.0, zeros=zeros, mean=8.0)
     found = fit_counts(counts, share, zeros=True)
     assert float(found.zeros.mean()) == pytest.approx(zeros, abs=0.04)
