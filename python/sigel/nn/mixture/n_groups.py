@@ -125,7 +125,7 @@ def tried_numbers(
 
 
 def _numbers(largest: int) -> Iterator[int]:
-    """1, 2, 3, 4, 6, 8, 11, ... up to `largest`."""
+    """1, 2, 3, 4, 5, 6, 8, 10, 13, ... up to `largest`."""
     k = 1
     while k < largest:
         yield k
