@@ -40,7 +40,7 @@ PARTS = {
     "images": (
         ["images/*.py"],
         [f"images/test_{name}.py" for name in ("canvas", "images", "raster", "section", "array_positions")]
-        + ["images/test_counts.py"],
+        + ["images/test_counts.py", "images/test_sound_matrix.py"],
     ),
     "permutation": (
         ["stats/permutation_test.py", "stats/kernel.py", "stats/null_images.py", "tasks/spatial_genes/*.py"],
@@ -241,7 +241,7 @@ class Trial:
         mutants = [mutant for path in self.files for mutant in Sites(path).found]
         everywhere = {place for _, _, lines in tests for place in lines}
         reached = [m for m in mutants if any((str(m.path), line) in everywhere for line in m.lines)]
-        chosen = [mutant for mutant in reached if self.asked.only in mutant.text]
+        chosen = [mutant for mutant in reached if any(part in mutant.text for part in self.asked.only)]
         if 0 < self.asked.sample < len(chosen):
             chosen = random.Random(self.asked.seed).sample(chosen, self.asked.sample)
         known = known_mutants()
@@ -350,7 +350,7 @@ def main() -> int:
         "--seconds", type=float, default=12, help="of tests, at most, that a mutant is put to"
     )
     parser.add_argument("--tests", nargs="*", help="instead of those of the part")
-    parser.add_argument("--only", default="", help="mutants whose text has this in it")
+    parser.add_argument("--only", nargs="*", default=[""], help="mutants whose text has one of these in it")
     asked = parser.parse_args()
     if asked.part is None:
         return max(os.spawnv(os.P_WAIT, sys.executable, [sys.executable, *sys.argv, part]) for part in PARTS)

@@ -52,6 +52,31 @@ def test_log_images_match_a_plain_float64_computation(toy):
     assert np.allclose(whole(images), np.clip(z, -10, 10), atol=1e-4)
 
 
+def test_other_scales_and_sums_match_a_plain_float64_computation(toy):
+    """Three spots a pixel, or so: the log of a sum is that of a mean times the spots."""
+    counts, genes, xy, _ = toy()
+    config = ImageConfig(normalize="log", aggregate="sum", scale="max", pixel_size=2.0, min_spots=1)
+    images = GeneImages.from_arrays(counts, genes, xy, config=config)
+    raster, dense = images.raster, counts.toarray().astype(np.float64)
+    pooled = np.zeros((raster.n_pixels, len(genes)))
+    np.add.at(pooled, raster.pixel_of_spot, dense)
+    library = pooled.sum(axis=1, keepdims=True)
+    spots = raster.spots_per_pixel[:, None]
+    assert spots.max() > 1
+    value = np.log1p(pooled / library * np.median(library / spots) * spots).T
+    np.testing.assert_allclose(whole(images), value / value.max(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("normalize", ["pearson", "log", "none"])
+def test_a_view_has_the_images_of_the_genes_that_were_asked_for(toy, normalize):
+    counts, genes, xy, _ = toy()
+    images = GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(normalize=normalize))
+    views, rows = ImageViews(images), torch.tensor([5, 2, 30])
+    torch.testing.assert_close(views.view(rows).image, views.whole(torch.arange(len(genes)))[rows])
+    depth = images.depth / images.depth.sum() if normalize != "none" else np.full(views.n_pixels, 1.0)
+    np.testing.assert_allclose(views.gene_share, depth / depth.sum(), rtol=1e-5)
+
+
 def test_sparse_and_dense_inputs_give_the_same_images(toy):
     counts, genes, xy, _ = toy()
     reference = GeneImages.from_arrays(counts, genes, xy)

@@ -78,6 +78,11 @@ def test_covariates_of_donors_enter_and_those_that_say_the_same_are_refused():
     assert found.matrix.shape == (6, 4)
     with pytest.raises(InputError, match=r"`covariates`.*'batch', from which the condition follows"):
         design(["x", "x", "y", "y"], covariates={"batch": list("aabb")})
+    with pytest.raises(InputError, match=r"`covariates`.*no 'age' for the section 'c'"):
+        design(["x", "x", "y", "y"], covariates={"age": [1.0, 2.0, np.nan, 4.0]})
+    age = np.array([1.0, 2, 3, 5, 8, 13])
+    with pytest.raises(InputError, match=r"`covariates`.*6 donors for 4 coefficients that follow from one"):
+        design(["x", "x", "y", "y", "x", "y"], covariates={"age": age, "months": 12 * age})
     with pytest.raises(InputError, match=r"`covariates`.*several values of 'batch' for one donor"):
         design(["x", "x", "y", "y"], ["1", "1", "2", "3"], {"batch": list("abab")})
 
