@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r mutants audit bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r mutants coverage audit bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -47,6 +47,11 @@ test-r: ## Install the R package and run its suite, in the R that is there
 
 mutants: setup ## Put small faults into the engine and see whether the tests notice (an hour): make mutants PART=images
 	@. tools/env.sh && python tools/mutants.py $(PART)
+
+coverage: setup ## Say which branches of the engine the Python suite never takes (half an hour); needs the network
+	@. tools/env.sh && python -m pip install -q --target build/coverage "coverage>=7"
+	@. tools/env.sh && export PYTHONPATH=build/coverage COVERAGE_FILE=build/coverage/data && \
+	  { python -m coverage run --branch --source=python/sigel -m pytest; python -m coverage report -m --skip-covered; }
 
 audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network
 	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit

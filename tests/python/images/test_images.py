@@ -143,6 +143,21 @@ def test_a_spot_without_counts_does_no_harm(toy):
     assert np.isfinite(whole(GeneImages.from_arrays(counts.tocsr(), genes, xy))).all()
 
 
+@pytest.mark.parametrize("scale", ["zscore", "none"])
+def test_fewer_counts_hold_as_much_noise_and_less_signal(toy, scale):
+    """Counts are Poisson: with a share s of them the signal's variance is s as large beside that of noise."""
+    counts, genes, xy, _ = toy()
+    views = ImageViews(GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(scale=scale)))
+    rows = torch.arange(views.n_genes)
+    noise = views.view(rows).noise
+    halves = views.halves(rows, 0.25, torch.Generator().manual_seed(1))
+    for half, share in zip(halves, (0.25, 0.75), strict=True):
+        expected = noise / share if scale == "none" else noise / (noise + share * (1 - noise).clamp_min(0))
+        most = float(half.noise.max())  # a bound that z-scores have
+        torch.testing.assert_close(half.noise, expected.clamp_max(most), rtol=1e-4, atol=1e-6)
+        assert (half.noise >= noise - 1e-6).all()
+
+
 def test_values_that_are_not_counts_work_with_a_warning_and_without_thinning(toy):
     counts, genes, xy, _ = toy()
     with pytest.warns(UserWarning, match="not whole numbers"):
