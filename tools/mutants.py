@@ -365,7 +365,16 @@ def main() -> int:
     tests = asked.tests or [str(ROOT / "tests" / "python" / name) for name in PARTS[asked.part][1]]
     scratch = ROOT / "build" / "mutants" / asked.part
     scratch.mkdir(parents=True, exist_ok=True)
-    options = ["-q", "-s", "-p", "no:cacheprovider", f"--rootdir={ROOT}", f"--basetemp={scratch}"]
+    options = [
+        "-q",
+        "-s",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:faulthandler",
+        f"--rootdir={ROOT}",
+        f"--basetemp={scratch}",
+    ]
     return int(pytest.main([*tests, *options], plugins=[Trial(asked.part, asked)]))
 
 
