@@ -1,11 +1,12 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r audit bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r mutants coverage audit bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
 ONLY ?=
+PART ?=
 export YES PYTHON
 
 help: ## List the targets and what they do
@@ -13,8 +14,8 @@ help: ## List the targets and what they do
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Settings: DATA=file.h5ad|file.rds (demo), ONLY=name (vignettes), YES=1 (install system packages without asking),"
-	@echo "          PYTHON=path (the Python that .venv is made from)"
+	@echo "Settings: DATA=file.h5ad|file.rds (demo), ONLY=name (vignettes), PART=name (mutants),"
+	@echo "          YES=1 (install system packages without asking), PYTHON=path (the Python that .venv is made from)"
 
 setup: ## Install what is missing: system packages, .venv, .rlib with reticulate and the R package
 	@bash tools/setup.sh
@@ -43,6 +44,14 @@ test-python: ## Run the Python suite alone, in the Python that is there: what ma
 
 test-r: ## Install the R package and run its suite, in the R that is there
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && R CMD INSTALL --no-test-load . && Rscript tools/testthat.R
+
+mutants: setup ## Put small faults into the engine and see whether the tests notice (an hour): make mutants PART=images
+	@. tools/env.sh && python tools/mutants.py $(PART)
+
+coverage: setup ## Say which branches of the engine the Python suite never takes (half an hour); needs the network
+	@. tools/env.sh && python -m pip install -q --target build/coverage "coverage>=7"
+	@. tools/env.sh && export PYTHONPATH=build/coverage COVERAGE_FILE=build/coverage/data && \
+	  { python -m coverage run --branch --source=python/sigel -m pytest; python -m coverage report -m --skip-covered; }
 
 audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network
 	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit

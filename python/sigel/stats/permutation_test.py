@@ -26,7 +26,7 @@ def permutation_test(
     moments
         Of the centred kernel.
     n
-        Number of pixels.
+        Number of pixels, four or more.
     skew, kurtosis
         Means of z^3 and z^4, `(n_genes,)` or one for all.
     n_nuisance
@@ -39,29 +39,34 @@ def permutation_test(
 
     Notes
     -----
-    Let Q = z'Kz, b3 and b4 the means of z^3 and z^4, m the dimensions that nuisance columns leave, and
-    `c = (n^2 - 1) / (m (m + 2))`, which is 1 where only the mean is gone. Over all orders of the pixels, up
-    to terms of order 1/n,
+    Let Q = z'Kz, b3 and b4 the means of z^3 and z^4, m the dimensions that nuisance columns leave, t the
+    trace of K, s and d the sums of all K_ij^2 and of K_ii^2, and `c = (n^2 - 1) / (m (m + 2))`. Over all
+    orders of the pixels
 
-        E Q = n tr(K) / m
-        E (Q - E Q)^2 = c (2 (n - b4) / (n - 1) * sum of K_ij^2 over i != j
-                           + (b4 - 1) (sum of K_ii^2 - tr(K)^2 / n)
-                           - 2 tr(K)^2 (1 / (m + 1) - 1 / n))
+        E Q = n t / m
+        V = 2 n^2 ((n - 1) s - t^2) / ((n - 1)^2 (n + 1))
+            + n (n (n + 1) d - (n - 1) (t^2 + 2 s)) ((n + 1) b4 - 3 (n - 1))
+              / ((n + 1) (n - 1) (n - 2) (n - 3))
+        E (Q - E Q)^2 = c (V - 2 t^2 (1 / (m + 1) - 1 / n))
         E (Q - E Q)^3 = c^(3/2) (8 * sum of K_ij K_jk K_ki over i != j != k != i
-                                 + 4 b3^2 * sum of K_ij^3 over i != j).
+                                 + 4 b3^2 * sum of K_ij^3 over i != j),
+
+    the first two exact where only the mean is gone, when c is 1 and the variance V; else, and the third, up
+    to terms of order 1/n.
 
     The p-value is the upper tail of Pearson's type III, a shifted gamma distribution, with these three
     moments. Moments over permutations: Mantel 1967 (Cancer Research 27:209), Siemiatycki 1978 (Journal of
-    Statistical Computation and Simulation 7:13); the tail: Kazi-Aoual et al. 1995 (Computational Statistics
-    and Data Analysis 20:643).
+    Statistical Computation and Simulation 7:13), the variance and the tail: Kazi-Aoual et al. 1995
+    (Computational Statistics and Data Analysis 20:643).
     """
     m, free = moments, n - n_nuisance
     mean = m.trace * n / free
-    apart = m.square - m.diagonal  # sum of K_ij^2 over i != j
     # The variance of all orders, and what fewer dimensions make of it: nothing where only the mean is gone.
-    variance = 2 * apart * (n - kurtosis) / (n - 1) + (kurtosis - 1) * (m.diagonal - m.trace**2 / n)
+    normal = 2 * n**2 * ((n - 1) * m.square - m.trace**2) / ((n - 1) ** 2 * (n + 1))
+    uneven = n * (n * (n + 1) * m.diagonal - (n - 1) * (m.trace**2 + 2 * m.square))
+    heavy = ((n + 1) * kurtosis - 3 * (n - 1)) / ((n + 1) * (n - 1) * (n - 2) * (n - 3))
     fewer = (n**2 - 1) / (free * (free + 2))
-    variance = fewer * (variance - 2 * m.trace**2 * (1 / (free + 1) - 1 / n))
+    variance = fewer * (normal + uneven * heavy - 2 * m.trace**2 * (1 / (free + 1) - 1 / n))
     # i != j != k, then the pairs that meet twice: they count where values are skewed.
     chains = m.triangle - 3 * m.mixed + 2 * m.diagonal_cube
     third = fewer**1.5 * (8 * chains + 4 * skew**2 * (m.cube - m.diagonal_cube))

@@ -85,3 +85,22 @@ def test_coordinates_that_are_the_positions_themselves_agree(section):
     assert not contradicts(at, at[:, ::-1])
     side = np.concatenate([at, at + [0, 60]]), np.concatenate([at[:, ::-1], at[:, ::-1] + [500, 80]])
     assert not contradicts(*side)
+
+
+def test_rows_in_another_order_contradict_the_coordinates(section):
+    """Neighbours in a row are neighbours still, and all columns are right."""
+    at = positions(section)
+    row = np.arange(at[:, 0].max() + 1)
+    order = np.concatenate([np.random.default_rng(3).permutation(row[odd::2]) for odd in (0, 1)])
+    shuffled = np.empty_like(row)
+    shuffled[np.concatenate([row[0::2], row[1::2]]).astype(int)] = order
+    wrong = np.column_stack([shuffled[at[:, 0].astype(int)], at[:, 1]])
+    assert contradicts(wrong, section.obsm["spatial"])
+
+
+def test_places_that_many_spots_share_contradict_nothing(section):
+    at, xy = positions(section), section.obsm["spatial"].copy()
+    wrong = at[np.random.default_rng(4).permutation(len(at))]
+    assert contradicts(wrong, xy)
+    xy[1::4] = xy[::4][: len(xy[1::4])]  # half of the spots share their place with another
+    assert not contradicts(wrong, xy)

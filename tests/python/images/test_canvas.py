@@ -64,6 +64,18 @@ def test_neighbours_are_those_of_each_section(odd, height):
     assert np.allclose(canvas.coordinates()[:, ::-1], canvas.positions())
 
 
+def test_the_grid_of_a_section_is_cut_out_as_it_was():
+    rasters = [rasterise(None, lattice_of(height, 5), sigel.ImageConfig()) for height in (6, 9)]
+    canvas = on_one_canvas(rasters)
+    for k, raster in enumerate(rasters):
+        own = canvas.section(k)
+        assert own.shape == raster.shape
+        for name in ("rows", "cols", "pixel_of_spot"):
+            assert np.array_equal(getattr(own, name), getattr(raster, name))
+        assert (own.neighbors != raster.neighbors).nnz == 0
+        assert np.allclose(own.coordinates(), canvas.coordinates()[canvas.parts[k]])
+
+
 @pytest.mark.parametrize("first", [0, 1, 38, 41])
 def test_a_section_begins_at_its_own_first_row_and_column_wherever_it_lay(first):
     lattices = [lattice_of(6, 5), lattice_of(7, 4) + [first, first % 2 + 20]]
@@ -110,6 +122,7 @@ def test_sections_of_other_kinds_lie_on_a_square_grid():
     rasters = [rasterise(None, lattice, sigel.ImageConfig()) for lattice in (lattice_of(5, 5), square)]
     canvas = on_one_canvas(rasters)
     assert canvas.kind == "square"
+    assert np.allclose(canvas.coordinates()[:, ::-1], canvas.positions())
     again = Raster.from_dict(json.loads(json.dumps(canvas.to_dict())))
     assert again.starts == canvas.starts == (0, 25)
     assert again.parts == canvas.parts

@@ -52,6 +52,31 @@ def test_log_images_match_a_plain_float64_computation(toy):
     assert np.allclose(whole(images), np.clip(z, -10, 10), atol=1e-4)
 
 
+def test_other_scales_and_sums_match_a_plain_float64_computation(toy):
+    """Three spots a pixel, or so: the log of a sum is that of a mean times the spots."""
+    counts, genes, xy, _ = toy()
+    config = ImageConfig(normalize="log", aggregate="sum", scale="max", pixel_size=2.0, min_spots=1)
+    images = GeneImages.from_arrays(counts, genes, xy, config=config)
+    raster, dense = images.raster, counts.toarray().astype(np.float64)
+    pooled = np.zeros((raster.n_pixels, len(genes)))
+    np.add.at(pooled, raster.pixel_of_spot, dense)
+    library = pooled.sum(axis=1, keepdims=True)
+    spots = raster.spots_per_pixel[:, None]
+    assert spots.max() > 1
+    value = np.log1p(pooled / library * np.median(library / spots) * spots).T
+    np.testing.assert_allclose(whole(images), value / value.max(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("normalize", ["pearson", "log", "none"])
+def test_a_view_has_the_images_of_the_genes_that_were_asked_for(toy, normalize):
+    counts, genes, xy, _ = toy()
+    images = GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(normalize=normalize))
+    views, rows = ImageViews(images), torch.tensor([5, 2, 30])
+    torch.testing.assert_close(views.view(rows).image, views.whole(torch.arange(len(genes)))[rows])
+    depth = images.depth / images.depth.sum() if normalize != "none" else np.full(views.n_pixels, 1.0)
+    np.testing.assert_allclose(views.gene_share, depth / depth.sum(), rtol=1e-5)
+
+
 def test_sparse_and_dense_inputs_give_the_same_images(toy):
     counts, genes, xy, _ = toy()
     reference = GeneImages.from_arrays(counts, genes, xy)
@@ -116,6 +141,21 @@ def test_a_spot_without_counts_does_no_harm(toy):
     counts = counts.tolil()
     counts[7] = 0
     assert np.isfinite(whole(GeneImages.from_arrays(counts.tocsr(), genes, xy))).all()
+
+
+@pytest.mark.parametrize("scale", ["zscore", "none"])
+def test_fewer_counts_hold_as_much_noise_and_less_signal(toy, scale):
+    """Counts are Poisson: with a share s of them the signal's variance is s as large beside that of noise."""
+    counts, genes, xy, _ = toy()
+    views = ImageViews(GeneImages.from_arrays(counts, genes, xy, config=ImageConfig(scale=scale)))
+    rows = torch.arange(views.n_genes)
+    noise = views.view(rows).noise
+    halves = views.halves(rows, 0.25, torch.Generator().manual_seed(1))
+    for half, share in zip(halves, (0.25, 0.75), strict=True):
+        expected = noise / share if scale == "none" else noise / (noise + share * (1 - noise).clamp_min(0))
+        most = float(half.noise.max())  # a bound that z-scores have
+        torch.testing.assert_close(half.noise, expected.clamp_max(most), rtol=1e-4, atol=1e-6)
+        assert (half.noise >= noise - 1e-6).all()
 
 
 def test_values_that_are_not_counts_work_with_a_warning_and_without_thinning(toy):

@@ -90,14 +90,35 @@ def test_json_round_trip():
     assert again.kind == raster.kind
     assert np.allclose(again.coordinates(), raster.coordinates())
     assert (again.neighbors != raster.neighbors).nnz == 0
+    assert len(again.pixel_of_spot) == 0  # spots have no limit, and are not kept
 
 
 @pytest.mark.parametrize(
-    "change", [{"rows": [99] * 25}, {"cols": [0] * 25}, {"rows": [], "cols": []}, {"shape": [2, 2]}]
+    "change",
+    [{"rows": [99] * 25}, {"cols": [0] * 25}, {"rows": [], "cols": []}, {"shape": [2, 2]}]
+    + [{"shape": [4, 5]}, {"shape": [5, 4]}, {"rows": [*[-1] * 5, *np.repeat(range(4), 5).tolist()]}],
 )
 def test_a_saved_grid_with_pixels_off_it_is_refused(change):
     saved = rasterise(places(visium(5, 5)), visium(5, 5), ImageConfig()).to_dict()
     with pytest.raises(ValueError, match="fit"):
+        Raster.from_dict({**saved, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"affine": [[1.0, 0.0, float("nan")], [0.0, 1.0, 0.0]]}, "no numbers"),
+        ({"affine": [[1.0, 0.0], [0.0, 1.0]]}, "no numbers"),
+        ({"kind": "round"}, "kind 'round'"),
+        ({"parity": 2}, "parity 2"),
+        ({"starts": [1]}, "begin"),
+        ({"starts": [0, 0]}, "begin"),
+        ({"starts": [0, 25]}, "begin"),
+    ],
+)
+def test_a_saved_grid_that_is_none_says_what_is_wrong(change, words):
+    saved = rasterise(places(visium(5, 5)), visium(5, 5), ImageConfig()).to_dict()
+    with pytest.raises(ValueError, match=words):
         Raster.from_dict({**saved, **change})
 
 
@@ -215,6 +236,18 @@ def test_the_hexagonal_lattice_is_found_in_the_coordinates(angle, seed, spacing,
     assert np.abs(found.coordinates()[found.pixel_of_spot] - xy).max() < 0.2 * spacing
 
 
+@pytest.mark.parametrize("angle", [-50, -12, 7, 29, 44])
+def test_a_turned_lattice_has_a_pixel_for_every_spot_and_its_six_neighbours(angle):
+    turn = np.deg2rad(angle)
+    xy = places(visium(14, 12)) @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    raster = rasterise(xy, None, ImageConfig())
+    assert raster.kind == "hexagonal"
+    assert raster.n_pixels == len(xy)
+    source, target = raster.neighbors.nonzero()
+    at = raster.coordinates()
+    assert np.allclose(np.linalg.norm(at[source] - at[target], axis=1), 100, rtol=1e-3)
+
+
 def test_rounded_pixel_coordinates_of_an_image_are_enough():
     lattice = visium(78, 64)
     xy = np.round(places(lattice) * 0.08)  # eight pixels from spot to spot
@@ -222,7 +255,7 @@ def test_rounded_pixel_coordinates_of_an_image_are_enough():
     assert raster.shape == (78, 64)
 
 
-@pytest.mark.parametrize("kind", ["cells", "square", "line", "few", "broken"])
+@pytest.mark.parametrize("kind", ["cells", "square", "line", "few", "one beside its place", "broken"])
 def test_other_places_are_no_hexagonal_lattice(kind):
     rng = np.random.default_rng(0)
     row, col = (a.ravel() for a in np.mgrid[:20, :20])
@@ -231,6 +264,7 @@ def test_other_places_are_no_hexagonal_lattice(kind):
         "square": np.column_stack([col, row]).astype(float),
         "line": np.column_stack([np.arange(50.0), np.zeros(50)]),
         "few": places(visium(4, 4)),
+        "one beside its place": places(visium(14, 12)) + [22, 0] * (np.arange(168) == 50)[:, None],
         # two pieces of tissue that do not share one lattice
         "broken": np.vstack([places(visium(9, 9)), places(visium(9, 9)) + [2031.0, 17.0]]),
     }[kind]

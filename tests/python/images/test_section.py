@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import anndata
 import numpy as np
@@ -256,3 +257,26 @@ def test_an_object_of_tables_is_refused_with_their_names(adata):
     SpatialData.tables = {"cells": adata, "bins": adata}
     with pytest.raises(InputError, match=r"io\.read\(sdata, table='cells'\)\. There are 'cells', 'bins'"):
         Section.from_anndata(SpatialData())
+
+
+def test_places_of_sections_on_top_of_each_other_are_refused_where_they_are_asked_for():
+    at = np.column_stack(np.divmod(np.arange(36.0), 6))
+    section = Section(np.ones((72, 2)), np.array(["a", "b"]), np.vstack([at, at]), np.vstack([at, at]))
+    with pytest.raises(InputError, match="several sections on top of each other"):
+        section.places()
+    apart = replace(section, labels=np.repeat(["one", "two"], 36).astype(object))
+    np.testing.assert_array_equal(apart.places(), np.vstack([at, at]))
+
+
+@pytest.mark.parametrize(
+    ("third", "words"),
+    [
+        (np.zeros(36), r"Keep the two columns of its plane"),
+        (np.repeat([0.0, 1.0], 18), r"names 2 slices"),
+        (np.arange(36.0), r"Places in a volume are not one section"),
+    ],
+)
+def test_a_third_column_is_told_by_what_it_holds(third, words):
+    at = np.column_stack([*np.divmod(np.arange(36.0), 6), third])
+    with pytest.raises(InputError, match=words):
+        Section(np.ones((36, 2)), np.array(["a", "b"]), at).places()

@@ -38,6 +38,8 @@ def damaged(matrix, how):
         pointers = x.indptr.astype(np.int64)
         pointers[-1] -= 2**31
         x.indptr = pointers.astype(np.int32)
+    elif how == "pointers that fall":
+        x.indptr[5] = x.indptr[9]
     elif how == "past the entries":
         x.indptr[-1] += 1000
     elif how == "past the genes":
@@ -51,7 +53,9 @@ def damaged(matrix, how):
 
 
 @pytest.mark.parametrize(
-    "how", ["over 32 bits", "csc", "past the entries", "past the genes", "too few pointers", "coo"]
+    "how",
+    ["over 32 bits", "csc", "pointers that fall", "past the entries", "past the genes"]
+    + ["too few pointers", "coo"],
 )
 def test_damaged_matrices_are_refused_by_every_reader(section, how):
     broken = damaged(section.X, how)

@@ -198,6 +198,51 @@ def test_the_penalised_objective_never_falls(
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
+def test_a_step_is_what_its_formulas_say(covariance):
+    rng = np.random.default_rng(4)
+    z, _ = t_sample(rng, 12, 2 * rng.standard_normal((3, 2)), dof=8)
+    mixture = start(z, 3, covariance=covariance, mean_precision=4.0, concentration=2.5)
+    before, x = mixture.estimates(), z.numpy()
+    xi = mixture.posterior(z).detach().numpy()
+    centre, spread, kappa = mixture.centre.numpy(), np.diag(mixture.spread.numpy()), 4.0
+    mixture.update(mixture.statistics(z))
+    after, size = mixture.estimates(), xi.sum(axis=0)
+    np.testing.assert_allclose(after.log_weights.exp(), (size + 1.5) / (size + 1.5).sum(), rtol=1e-9)
+    for k, dof in enumerate(before.dof.numpy()):
+        scale = before.covariance[k].numpy()
+        inverse = np.linalg.inv(np.diag(scale) if scale.ndim == 1 else scale)
+        rest = x - before.means[k].numpy()
+        w = xi[:, k] * (dof + 2) / (dof + np.einsum("nd,de,ne->n", rest, inverse, rest))
+        mean = (w @ x + kappa * centre) / (w.sum() + kappa)
+        np.testing.assert_allclose(after.means[k], mean, rtol=1e-9)
+        scatter = spread + (x - mean).T @ (w[:, None] * (x - mean))
+        scatter += kappa * np.outer(mean - centre, mean - centre)
+        expected = scatter / (size[k] + mixture.scale_dof + 2 + 2)
+        found = after.covariance[k].numpy()
+        np.testing.assert_allclose(found, np.diag(expected) if found.ndim == 1 else expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_log_prior_is_that_of_its_densities(covariance, shared):
+    """Written out in matrices, without constants of the settings."""
+    prior = {"mean_precision": 3.0, "concentration": 1.7, "dof_prior": (2.0, 0.1), "shared_dof": shared}
+    mixture = scattered(3, 2, covariance=covariance, **prior)
+    mixture.centre.copy_(torch.tensor([0.5, -2.0]))
+    mixture.spread.copy_(torch.tensor([0.3, 4.0]))
+    now = mixture.estimates()
+    expected = 0.7 * float(now.log_weights.sum())
+    dofs = now.dof[:1] if shared else now.dof
+    expected += float((dofs.log() - 0.1 * dofs).sum())
+    for k in range(3):
+        inverse, gap = np.linalg.inv(scale_matrix(mixture, k)), (now.means[k] - mixture.centre).numpy()
+        log_det = np.linalg.slogdet(scale_matrix(mixture, k))[1]
+        trace = np.trace(np.diag(mixture.spread.numpy()) @ inverse)
+        expected -= 0.5 * (mixture.pseudo_genes * log_det + trace + 3 * gap @ inverse @ gap)
+    assert float(mixture.log_prior()) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
 def test_history_is_the_objective_before_each_step_and_stops_at_the_tolerance(covariance):
     z, _ = t_sample(np.random.default_rng(0), 60, [[0, 0, 0], [4, 4, 4]], dof=4)
     mixture = start(z, 2, covariance=covariance)
@@ -440,6 +485,15 @@ def test_a_full_scale_matrix_lost_in_rounding_is_mended(dtype):
     indefinite = torch.tensor([[[1.0, 2.0], [2.0, 1.0]]], dtype=dtype)
     with pytest.raises(TrainingError, match="diag"):
         sturdy_cholesky(indefinite, torch.full((1,), 1e-7, dtype=dtype))
+
+
+def test_what_rounding_made_negative_is_added_ten_times_more_each_round():
+    rounding = torch.tensor([1e-12, 1e-12]).double()
+    given = torch.diag_embed(torch.tensor([[1.0, -5e-9], [2.0, 3.0]]).double())
+    factor = sturdy_cholesky(given, rounding)
+    # 1 + 10 + 100 + 1000 + 10000 of it, to the one that needs it.
+    torch.testing.assert_close(factor[0].diagonal().square(), torch.tensor([1.0, 6.111e-9]).double())
+    torch.testing.assert_close(factor[1], given[1].sqrt(), rtol=1e-15, atol=0.0)
 
 
 def test_state_survives_saving(tmp_path):

@@ -28,9 +28,17 @@ def test_the_planted_number_of_groups_is_found(covariance, density):
     config = MixtureConfig(covariance=covariance, density=density)
     mixture, bic = select_n_groups(z, 20, config, generator())
     assert mixture.n_groups == 6
-    assert {1, 5, 6, 7} <= set(bic) <= set(range(1, 21))
+    # Past 11 whatever is found, then until two in turn are worse: 13 is the last.
+    assert {1, 5, 6, 7} <= set(bic) <= set(range(1, 14))
     found = mixture.posterior(z).argmax(dim=1).numpy()
     assert len(set(zip(labels, found, strict=True))) == 6
+
+
+def test_numbers_are_tried_until_two_in_turn_are_worse():
+    z, _ = t_sample(np.random.default_rng(18), 60, 12 * np.random.default_rng(1).normal(size=(8, 5)), dof=30)
+    _, bic = select_n_groups(z, 40, MixtureConfig(density="gaussian"), generator())
+    assert min(bic, key=bic.get) == 8
+    assert max(bic) == 13  # 10 and 13 are worse; 17 is not tried
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import special, stats
 
 from sigel import ImageConfig
 from sigel.images.raster import rasterise
-from sigel.stats.kernel import RasterKernel
-from sigel.stats.permutation_test import log_upper_tail, permutation_test
+from sigel.stats.kernel import Moments, RasterKernel
+from sigel.stats.permutation_test import log_gamma_tail, log_upper_tail, permutation_test
 
 
 def hexagonal(side=14):
@@ -77,6 +79,16 @@ def test_scales_double_from_neighbours_up(raster):
     assert np.allclose(np.divide(kernel.scales[1:], kernel.scales[:-1]), 2)
 
 
+def test_scales_are_of_equal_strength_and_say_what_chance_gives(raster):
+    """Off the diagonal each weighs 1; the mean of its form over all orders of pixels is its trace."""
+    kernel = RasterKernel(raster, np.arange(raster.n_pixels)[:, None] ** 2.0)
+    for scale, trace in enumerate(kernel.traces):
+        k = dense(kernel, scale)
+        own = np.diag(k)
+        assert np.square(k).sum() - np.square(own).sum() == pytest.approx(1, rel=1e-9)
+        assert trace == pytest.approx(own.sum() * kernel.n_pixels / (kernel.n_pixels - 2), rel=1e-9)
+
+
 def test_the_kernel_is_positive_semidefinite(raster):
     values = np.linalg.eigvalsh(dense(RasterKernel(raster)))
     # As many zeros as there are nuisance columns; nothing below.
@@ -101,6 +113,31 @@ def test_moments_are_those_of_the_dense_kernel(raster):
     for name, value in expected.items():
         # The waves along an axis stop where less than 1 % of the spectrum is left.
         assert getattr(found, name) == pytest.approx(value, rel=5e-3), name
+
+
+@pytest.mark.parametrize("n", [4, 5, 7])
+def test_mean_and_variance_are_those_of_all_orders(n):
+    """Every order of a few pixels, whatever the kernel and the values."""
+    rng = np.random.default_rng(n)
+    centring, factor = np.eye(n) - 1 / n, rng.normal(size=(n, n))
+    k = centring @ factor @ factor.T @ centring
+    z = stats.zscore(rng.gamma(1.0, size=n))
+    orders = np.array(list(permutations(range(n))))
+    forms = np.einsum("oi,ij,oj->o", z[orders], k, z[orders])
+    own, square = np.diag(k), np.square(k)
+    moments = Moments(
+        trace=own.sum(),
+        square=square.sum(),
+        diagonal=(own**2).sum(),
+        triangle=np.trace(k @ k @ k),
+        cube=(k**3).sum(),
+        mixed=own @ square.sum(axis=1),
+        diagonal_cube=(own**3).sum(),
+    )
+    skew, kurtosis = (np.array([(z**power).mean()]) for power in (3, 4))
+    statistic, _ = permutation_test(forms, moments, n, skew, kurtosis)
+    assert statistic.mean() == pytest.approx(0, abs=1e-10)
+    assert statistic.std() == pytest.approx(1, rel=1e-10)
 
 
 @pytest.mark.parametrize("skewed", [False, True])
@@ -185,3 +222,22 @@ def test_the_tail_goes_on_where_doubles_end():
     close = np.linspace(300, 340, 400)
     slope = np.diff(log_upper_tail(close, np.full(400, 1.0)))
     assert slope.min() > 1.02 * slope.max()
+
+
+@pytest.mark.parametrize("shape", [1, 2, 4, 9, 40])
+def test_the_far_tail_is_that_of_whole_shapes_summed_in_logarithms(shape):
+    """Q(a, t) of a whole number a is exp(-t) times the first a terms of the series of exp(t)."""
+    at = np.geomspace(1000, 1e6, 30)
+    k = np.arange(shape)
+    expected = special.logsumexp(k * np.log(at[:, None]) - special.gammaln(k + 1), axis=1) - at
+    found = log_gamma_tail(np.full(30, float(shape)), at)
+    # What the continued fraction leaves out is of the order (a / t)^3, beside the rounding of the logarithm.
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=4 * (shape / at.min()) ** 3 + 1e-9)
+
+
+def test_covariates_count_in_whatever_unit_they_come(raster):
+    rng = np.random.default_rng(2)
+    covariates = rng.normal(size=(raster.n_pixels, 2))
+    plain, scaled = (RasterKernel(raster, covariates * unit).nuisance for unit in ([1, 1], [1e9, 1e-9]))
+    assert plain.shape == scaled.shape == (raster.n_pixels, 3)
+    np.testing.assert_allclose(scaled @ scaled.T, plain @ plain.T, atol=1e-9)  # the same space

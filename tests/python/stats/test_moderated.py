@@ -99,6 +99,20 @@ def test_directions_are_those_in_which_genes_differ_and_units_do_not():
     np.testing.assert_allclose(covariance, np.eye(2), atol=1e-3)
 
 
+def test_a_dimension_that_says_nothing_does_no_harm():
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=(1, 300, 4)) + 0.3 * rng.normal(size=(8, 300, 4))
+    y[:, :, 3] = 0.0
+    fits = fit_linear(y, DESIGN[:, :2])
+    without = fit_linear(y[:, :, :3], DESIGN[:, :2])
+    found, expected = (
+        telling_directions(one, one_mean, 2)
+        for one, one_mean in ((fits, y.mean(axis=0)), (without, y[:, :, :3].mean(axis=0)))
+    )
+    np.testing.assert_allclose(np.abs(found[:3]), np.abs(expected), rtol=1e-4)
+    assert np.isfinite(moderated_f(fits, np.array([1]), found).pval).all()
+
+
 def test_variances_are_drawn_to_what_their_place_says():
     rng = np.random.default_rng(5)
     place = rng.uniform(0, 1, 4000)

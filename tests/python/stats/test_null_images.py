@@ -130,6 +130,15 @@ def test_zeros_are_found_again_and_not_where_there_are_none():
     assert float(fit_counts(counts, share, zeros=True).zeros.mean()) < 0.03
 
 
+@pytest.mark.parametrize("zeros", [0.0, 0.4])
+def test_zeros_of_scattered_counts_are_told_from_further_zeros(zeros):
+    """Scattered counts are often zero by themselves: Poisson ones would leave these to a share of zeros."""
+    counts, share = simulated(3000, 1.0, zeros=zeros, mean=8.0)
+    found = fit_counts(counts, share, zeros=True)
+    assert float(found.zeros.mean()) == pytest.approx(zeros, abs=0.04)
+    assert float(found.dispersion.mean()) == pytest.approx(1.0, abs=0.12)
+
+
 def test_drawn_counts_have_the_fitted_mean_and_variance():
     counts, share = simulated(2000, 0.5, genes=200)
     model = fit_counts(counts, share)

@@ -39,6 +39,10 @@ def test_the_order_of_categories_says_what_is_compared_with_what():
     order = pd.Categorical(["b", "a", "b"], categories=["b", "a"])
     assert design_of(pd.Series(order, NAMES[:3]), None, None, paired=False).levels == ("b", "a")
     assert design(["b", "a", "b"]).levels == ("a", "b")
+    unused = pd.Categorical(["b", "a", "b"], categories=["b", "c", "a"])
+    found = design_of(pd.Series(unused, NAMES[:3]), None, None, paired=False)
+    assert found.levels == ("b", "a")
+    assert found.matrix.shape == (3, 2)
 
 
 def test_more_than_two_numbers_are_a_quantity_and_two_are_conditions():
@@ -56,6 +60,15 @@ def test_paired_donors_are_compared_with_themselves():
     assert n_labellings(found) == 8
     for order in labellings(found, np.random.default_rng(0)):
         assert (found.pairs[order] == found.pairs).all()
+    others = {tuple(found.condition[order]) for order in labellings(found, np.random.default_rng(0))}
+    assert len(others) == 7  # all but the given one
+    assert tuple(found.condition) not in others
+
+
+def test_a_paired_donor_of_one_condition_has_no_other_labelling():
+    found = design(["x", "y", "x", "y", "x"], ["1", "1", "2", "2", "3"], paired=True)
+    assert n_labellings(found) == 4
+    assert len(labellings(found, np.random.default_rng(0))) == 3
 
 
 def test_covariates_of_donors_enter_and_those_that_say_the_same_are_refused():
@@ -65,6 +78,11 @@ def test_covariates_of_donors_enter_and_those_that_say_the_same_are_refused():
     assert found.matrix.shape == (6, 4)
     with pytest.raises(InputError, match=r"`covariates`.*'batch', from which the condition follows"):
         design(["x", "x", "y", "y"], covariates={"batch": list("aabb")})
+    with pytest.raises(InputError, match=r"`covariates`.*no 'age' for the section 'c'"):
+        design(["x", "x", "y", "y"], covariates={"age": [1.0, 2.0, np.nan, 4.0]})
+    age = np.array([1.0, 2, 3, 5, 8, 13])
+    with pytest.raises(InputError, match=r"`covariates`.*6 donors for 4 coefficients that follow from one"):
+        design(["x", "x", "y", "y", "x", "y"], covariates={"age": age, "months": 12 * age})
     with pytest.raises(InputError, match=r"`covariates`.*several values of 'batch' for one donor"):
         design(["x", "x", "y", "y"], ["1", "1", "2", "3"], {"batch": list("abab")})
 
@@ -124,6 +142,26 @@ def test_levels_are_free_of_depth_and_of_one_gene_that_rises():
     assert np.isnan(levels_of_units(totals, np.arange(3))[0, 5])
 
 
+def test_a_level_is_the_logarithm_of_counts_in_a_million():
+    totals = np.array([[700.0, 250, 50, 0]] * 2)
+    expected = np.log2(totals * 1e3 + 0.5)
+    np.testing.assert_allclose(levels_of_units(totals, np.arange(2)), expected, rtol=1e-12)
+    # Twice the depth in the other, and a gene that only it has: the rest stays where it is.
+    totals[1] = [1400, 500, 100, 700]
+    level = levels_of_units(totals, np.arange(2))
+    np.testing.assert_allclose(level[0, :3], level[1, :3], atol=0.01)
+    assert level[1, 3] > level[0, 3] + 5
+
+
+def test_a_gene_that_is_hardly_there_in_one_condition_is_thinned_as_if_seen_once_more():
+    totals = np.array([[0.0, 300], [0, 300], [9, 300], [9, 300]])
+    share = shares_to_keep(totals, np.full(4, 100.0), design(["x", "x", "y", "y"]))
+    np.testing.assert_allclose(share, [[1, 1], [1, 1], [0.1, 1], [0.1, 1]])
+    totals[2:, 0] = 1000
+    share = shares_to_keep(totals, np.full(4, 100.0), design(["x", "x", "y", "y"]))
+    np.testing.assert_allclose(share[:, 0], [1, 1, 0.05, 0.05])  # some are kept whatever the counts
+
+
 def test_what_a_condition_adds_is_what_is_thinned_away():
     found = design(["x", "x", "y", "y"])
     totals = np.array([[100, 50.0, 200], [100, 50, 200], [300, 50, np.nan], [300, 50, np.nan]]) * 10
@@ -154,6 +192,16 @@ def test_sections_are_laid_over_each_other_by_the_genes_that_stay():
     assert np.isfinite(found[1:, 399]).all()
 
 
+def test_sections_that_lie_elsewhere_are_shifted_onto_each_other():
+    rng = np.random.default_rng(1)
+    true = rng.normal(size=(300, 5))
+    sections = true + np.array([1.5, -1.0, 0.5, 0.0])[:, None, None] * np.arange(1, 6)
+    found = in_one_space(sections)
+    before = np.ptp(sections, axis=0).mean()
+    # The ridge, a thousandth, draws maps a little towards nothing.
+    assert np.ptp(found, axis=0).mean() < 0.05 * before
+
+
 def test_neighbours_are_the_nearest_and_a_gene_that_moves_changes_them():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(3, 5)) * 5
@@ -168,3 +216,16 @@ def test_neighbours_are_the_nearest_and_a_gene_that_moves_changes_them():
     assert {int(one[1:]) // 10 for one in gained[0].split(", ")} == {2}
     assert gained[29] == lost[29] == ""
     assert "G29" not in ", ".join(lost)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 59])
+def test_neighbours_are_those_of_the_largest_cosines(n):
+    """However long a representation is: a gene of few counts lies among strong ones of its pattern."""
+    rng = np.random.default_rng(n)
+    means = rng.normal(size=(60, 4)) * rng.uniform(0.1, 10, (60, 1)) + 1
+    centred = means - means.mean(axis=0)
+    unit = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    alike = unit @ unit.T
+    np.fill_diagonal(alike, -np.inf)
+    found = nearest_genes(means, np.arange(60), n)
+    np.testing.assert_array_equal(found, np.argsort(-alike, axis=1)[:, :n])

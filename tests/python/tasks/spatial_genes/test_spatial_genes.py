@@ -12,6 +12,7 @@ import sigel
 from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
+from sigel.images.raster import rasterise
 from sigel.tasks.spatial_genes.one_section import COLUMNS
 from sigel.tasks.spatial_genes.one_section import spatial_genes as spatial_genes_of
 from sigel.tasks.spatial_genes.score import score_against_nulls
@@ -481,3 +482,9 @@ def test_few_genes_and_values_that_are_no_counts_have_answers_too(section):
     found = sigel.tl.spatial_genes(values, config={"normalize": "none"}, progress=False)
     kind = programme(section, found)
     assert found["statistic"][kind != "background"].median() > 5
+
+
+def test_covariates_of_another_length_are_refused_with_both_numbers():
+    raster = rasterise(np.column_stack(np.divmod(np.arange(100.0), 10)), None, sigel.ImageConfig())
+    with pytest.raises(InputError, match=r"`covariates`: found 99 values of 'batch'.*100 spots"):
+        pixel_covariates(raster, {"batch": np.arange(99.0)})
