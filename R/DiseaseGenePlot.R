@@ -51,7 +51,7 @@ DiseaseGenePlot <- function(
   object <- as_seurat(object)
   frame <- check_choice(frame, c("own", "shared"), "frame", call)
   check_string(if (!missing(feature)) feature, "feature", "Give the name of one gene.", call)
-  check_control(control, call)
+  control <- check_control(control, call)
   check_whole(ncol, "ncol", 1L, 6L, call)
   if (frame == "shared") {
     require_installed("patchwork", "A picture of means", call)

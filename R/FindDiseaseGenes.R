@@ -203,7 +203,7 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
   names(given) <- c("condition", "control", "donor", "covariates", "paired")
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(given$paired, "paired", call)
-  check_control(given$control, call)
+  control <- check_control(given$control, call)
   condition <- values_of_sections(given$condition, cohort, "condition", call)
   donor <- if (!is.null(given$donor)) values_of_sections(given$donor, cohort, "donor", call)
   covariates <- covariates_of_sections(given$covariates, cohort, call)
@@ -213,7 +213,7 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     names = as.list(cohort$names),
     joined = cohort$joined,
     condition = as_section_values(condition),
-    control = given$control,
+    control = control,
     donor = if (!is.null(donor)) as_section_values(donor),
     covariates = as_py_dict(if (!is.null(covariates)) lapply(covariates, as_section_values)),
     paired = given$paired,
@@ -222,11 +222,12 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     device = device
   )
   table <- as_disease_table(ask_engine("disease_genes", arguments, verbose, call))
-  levels <- attr(table, "levels")
-  if (verbose && is.null(given$control) && !is.factor(condition) && length(levels)) {
+  why <- attr(table, "first")
+  if (verbose && nzchar(why)) {
     said <- sprintf(
-      "The control is \"%s\", the first of the alphabet: %s.",
-      levels[1L],
+      "The control is \"%s\", %s: %s.",
+      attr(table, "levels")[1L],
+      why,
       attr(table, "direction")
     )
     rlang::inform(c(i = said, i = "`control =` names another."))
@@ -234,12 +235,16 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
   table
 }
 
-# The name of a condition, or NULL.
+# The name of a condition, or a number or logical that is one, as text, or NULL.
 check_control <- function(control, call) {
-  if (!is.null(control)) {
-    fix <- "Give the name of one condition, for example `control = \"healthy\"`."
-    check_string(control, "control", fix, call)
+  if (is.null(control)) {
+    return(NULL)
   }
+  if (is.atomic(control) && length(control) == 1L && !is.na(control)) {
+    return(as.character(control))
+  }
+  fix <- "Give the name of one condition, for example `control = \"healthy\"`."
+  check_string(control, "control", fix, call)
 }
 
 # The engine's answer; what holds for all rows is in attributes.
@@ -255,6 +260,7 @@ as_disease_table <- function(result) {
   attr(table, "least.pval") <- result$least_pval
   attr(table, "inflation") <- result$inflation
   attr(table, "direction") <- result$direction
+  attr(table, "first") <- result$first
   attr(table, "levels") <- as.character(unlist(result$levels))
   printed_short(table)
 }

@@ -14,7 +14,9 @@
 #'   representations, genes x dimensions.
 #' @param n.groups Number of groups.
 #' @param resolution Number of groups in terms of what is chosen; above 0.
-#'   Default: 1, unless `n.groups` is given.
+#'   Default: 1, unless `n.groups` is given. Where the run chose no number, and of a
+#'   matrix, it is chosen here by BIC, which says one of most panels: counts, which
+#'   choose theirs in a run, are not looked at.
 #' @param reduction Name of the reduction.
 #' @param reduction.name,reduction.key Name and key of a copy of the reduction that
 #'   takes the new groups; default: they replace those of `reduction`. With a copy

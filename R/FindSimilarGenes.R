@@ -180,9 +180,17 @@ SimilarGenePlot <- function(
   check_whole(ncol, "ncol", 1L, 5L, call)
   table <- if (!missing(table)) table
   if (is.character(table)) {
+    asked <- table
+    known <- rownames(SeuratObject::Loadings(sigel_results(object, reduction, call)))
+    if (!length(asked) || !all(asked %in% known)) {
+      unknown <- setdiff(asked, known)
+      found <- if (length(unknown)) some(unknown) else "no name"
+      fix <- "Check the names, or give the table that `FindSimilarGenes()` returns."
+      sigel_abort("table", found, "names of genes with a representation", fix, call)
+    }
     table <- speaking_for(
       call,
-      FindSimilarGenes(object, table, n = n.genes, reduction = reduction, layer = layer)
+      FindSimilarGenes(object, asked, n = n.genes, reduction = reduction, layer = layer)
     )
   }
   check_table(table, c("query", "gene", "rank", "similarity"), "FindSimilarGenes", call)

@@ -118,7 +118,8 @@ GeneGroupPlot <- function(
   table <- pixel_table(list(values = rbind(means, images$values), corners = images$corners))
   at <- match(panels$group, groups)
   panels$row <- place$row[at]
-  panels$column <- place$first[at] + panels$rank
+  # Columns that no group fills are drawn too: blocks are as wide as each other.
+  panels$column <- factor(place$first[at] + panels$rank, levels = seq_len(place$columns))
   panels$x <- mean(range(table$x))
   panels$y <- max(table$y)
   panels$label <- ifelse(panels$rank == 0L, "mean", panels$gene)
@@ -141,7 +142,7 @@ GeneGroupPlot <- function(
       between = place$within,
       sizes = c(7, 9)
     ) +
-    ggplot2::facet_grid(ggplot2::vars(.data$row), ggplot2::vars(.data$column)) +
+    ggplot2::facet_grid(ggplot2::vars(.data$row), ggplot2::vars(.data$column), drop = FALSE) +
     ggplot2::labs(
       title = "Gene groups",
       subtitle = paste0(
@@ -186,6 +187,7 @@ place_on_page <- function(n, n.genes, images, letters) {
   list(
     row = (seq_len(n) - 1L) %% rows[best] + 1L,
     first = block * width + 1L,
+    columns = blocks * width,
     within = ggplot2::unit(within, "lines"),
     between = ggplot2::unit(space, "lines"),
     lines = lines[best],

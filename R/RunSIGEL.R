@@ -91,7 +91,7 @@
 #' @param image Name of the image, of a SpatialExperiment that of a sample; needed where there are several and `section`
 #'   is not given. The object must hold the cells of that image only. Several names
 #'   are fields of view of one section, side by side in one frame of coordinates.
-#'   Pictures of a run over several sections show all of them, one below the other.
+#'   Pictures of a run over several sections show all of them, row by row in their order.
 #' @param section Where the object holds several sections, as after `merge()`: the
 #'   name of the column of the meta data that tells them apart. For a matrix or an
 #'   assay, a vector with the section of each cell. A gene gets one representation

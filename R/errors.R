@@ -24,7 +24,7 @@ some <- function(x, n = 3L) {
 }
 
 # A number of things in words: 1 gene, 2 genes.
-number_of <- function(n, one) paste0(n, " ", one, if (n != 1) "s")
+number_of <- function(n, one) paste0(format(n, scientific = FALSE), " ", one, if (n != 1) "s")
 
 require_installed <- function(package, why, call = rlang::caller_env()) {
   if (!requireNamespace(package, quietly = TRUE)) {

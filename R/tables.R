@@ -94,13 +94,15 @@ print.sigel_table <- function(x, ...) {
 # Columns of text that is longer than names are, cut so that a row is no wider than `width` where the rest leaves room.
 short_lists <- function(table, width, least = 16L) {
   wide <- vapply(table, function(column) max(0L, nchar(format(column)), na.rm = TRUE), integer(1L))
-  wide <- pmax(wide, nchar(names(table))) + 1L
-  long <- vapply(table, is.character, logical(1L)) & wide > 24L
-  if (!any(long)) {
+  wide <- pmax(wide, nchar(names(table), keepNA = FALSE)) + 1L
+  long <- which(vapply(table, is.character, logical(1L)) & wide > 24L)
+  if (!length(long)) {
     return(table)
   }
-  rest <- sum(wide[!long]) + max(0L, nchar(rownames(table)))
-  room <- max(least, (width - rest - 1L) %/% sum(long) - 1L)
+  names <- max(0L, nchar(rownames(table)))
+  room <- (width - sum(wide[-long]) - names - 1L) %/% length(long) - 1L
+  # Where the others leave no room, a list gets a block of its own.
+  room <- if (room >= least) room else max(least, width - names - 2L)
   table[long] <- lapply(table[long], function(column) {
     cut <- !is.na(column) & nchar(column) > room
     column[cut] <- paste0(substr(column[cut], 1L, room - 3L), "...")

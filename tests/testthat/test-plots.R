@@ -190,7 +190,7 @@ test_that("pictures of a run over several sections show all of them, without an 
   drawn <- GeneImagePlot(done, gene)$layers[[1L]]$data
   alone <- GeneImagePlot(run_quick(one), gene)$layers[[1L]]$data
   expect_equal(nrow(drawn), 2L * nrow(alone))
-  # The same section twice: the same picture twice, one below the other with a small gap.
+  # The same section twice: the same picture twice, apart by a small gap.
   half <- drawn$pixel <= max(drawn$pixel) / 2
   expect_equal(drawn$value[half], drawn$value[!half], tolerance = 1e-5)
   gap <- min(drawn$y[!half]) - max(drawn$y[half])

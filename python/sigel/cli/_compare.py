@@ -102,4 +102,5 @@ def compare(
     )
     to.write_table(made, "gene")
     way = made.attrs["direction"]
-    say([*([way] if way else []), *facts({k: v for k, v in made.attrs.items() if k != "direction"})], tell)
+    others = {name: value for name, value in made.attrs.items() if name not in ("direction", "first")}
+    say([*([way] if way else []), *facts(others)], tell)

@@ -54,7 +54,8 @@ _ABOUT = (
     "Examples\n\n  $ sigel info outs\n  $ sigel embed outs -o section.h5ad\n"
     "  $ sigel similar section.h5ad -o - --genes Mbp"
 )
-# What verbs write that write no table first of all.
+# Verbs that need nothing beside an input and an output, and what verbs write that don't write a table.
+_OF_INPUT = ("embed", "genes", "groups", "report")
 _OUTPUTS = {"embed": ".h5ad", "impute": ".h5ad", "report": ".html"}
 DONE, FAILED, USAGE, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 130, 141
 
@@ -131,10 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage(error: CycloptsError, verb: str) -> str:
     """What is wrong with a command; of one without an output, what it lacks and how it is given."""
     said = str(error)
-    if "--output" not in said or not said.endswith("requires an argument."):
+    output = "--output" in said or "parameter -o " in said
+    if not output or not said.endswith("requires an argument."):
         return said
     ending = _OUTPUTS.get(verb, ".tsv")
-    return f"sigel {verb} wants -o OUTPUT, the file to write: sigel {verb} INPUT -o OUTPUT{ending}"
+    how = f"sigel {verb} INPUT -o OUTPUT{ending}" if verb in _OF_INPUT else f"sigel {verb} --help has calls"
+    return f"sigel {verb} wants -o OUTPUT, the file to write: {how}"
 
 
 def _tell(text: str) -> None:

@@ -30,7 +30,6 @@ _WIDEST = 1e150
 _HEXAGONAL = ((0, -2), (0, 2), (-1, -1), (-1, 1), (1, -1), (1, 1))
 _SQUARE = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 # Those that share an edge.
-_BESIDE = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _AGAINST = (
     "Array positions (array_row, array_col) contradict the coordinates: spots that lie next to each other "
     "are no neighbours by them (swapped, or in another order?). They are left aside, and the grid is made "
@@ -78,9 +77,12 @@ class Raster:
         """Whether cells lie on no lattice, and pixels between them hold none."""
         if self.kind != "continuous":
             return False
-        there = set(zip(self.rows.tolist(), self.cols.tolist(), strict=True))
-        around = [{(row + down, col + across) for row, col in there} for down, across in _BESIDE]
-        return bool(set.intersection(*around) - there)
+        there = np.zeros((self.rows.max() + 1, self.cols.max() + 1), dtype=bool)
+        there[self.rows, self.cols] = True
+        hole = ~there[1:-1, 1:-1]
+        for beside in (there[:-2, 1:-1], there[2:, 1:-1], there[1:-1, :-2], there[1:-1, 2:]):
+            hole &= beside
+        return bool(hole.any())
 
     @property
     def parts(self) -> tuple[slice, ...]:

@@ -106,4 +106,4 @@ def _check_one_section(adata: AnnData, section_key: str) -> None:
     if section_key in adata.obs and (n := adata.obs[section_key].nunique()) > 1:
         name = adata.obs[section_key].iloc[0]
         fix = f"Choose one: adata[adata.obs[{section_key!r}] == {name!r}]."
-        raise InputError("adata", f"{number_of(n, 'section')}", "one section", fix)
+        raise InputError("adata", number_of(n, "section"), "one section", fix)

@@ -215,7 +215,7 @@ def _asked(genes: Sequence[str] | str, imputed: AnnData) -> list[str]:
     genes = list(dict.fromkeys(asked_genes(genes, example, "names of imputed genes")))
     fix = f"For example {example}."
     if len(genes) > _MAX_GENES:
-        raise InputError("genes", f"{number_of(len(genes), 'gene')}", f"at most {_MAX_GENES}", fix)
+        raise InputError("genes", number_of(len(genes), "gene"), f"at most {_MAX_GENES}", fix)
     left_out = imputed.uns[IMPUTATION].get("left_out")
     for gene in (gene for gene in genes if gene not in imputed.var_names):
         found = unknown_name(gene, imputed.var_names)

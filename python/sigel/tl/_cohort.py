@@ -83,7 +83,7 @@ class Cohort:
             except TypeError as error:
                 raise InputError(argument, repr(given)[:60], wanted, f"Sections: {known}.") from error
         if len(values) != len(self.names):
-            raise InputError(argument, f"{number_of(len(values), 'value')}", wanted, f"Sections: {known}.")
+            raise InputError(argument, number_of(len(values), "value"), wanted, f"Sections: {known}.")
         return values.set_axis(list(self.names))
 
     def of_spots(self, column: str, argument: str) -> list[pd.Series]:

@@ -153,10 +153,7 @@ def disease_genes(
             device=device,
             progress=report,
         )
-    named = control is not None or isinstance(of_condition.dtype, pd.CategoricalDtype)
-    if progress and not named and (levels := table.attrs["levels"]):
-        warn(
-            f"The control is {levels[0]!r}, the first of the alphabet: {table.attrs['direction']}. "
-            f"control= names another."
-        )
+    if progress and (why := table.attrs["first"]):
+        first, direction = table.attrs["levels"][0], table.attrs["direction"]
+        warn(f"The control is {first!r}, {why}: {direction}. control= names another.")
     return table

@@ -47,8 +47,9 @@ def gene_groups(
         Group again into that many; at most one a gene.
     resolution
         Or: into this times as many as are chosen for the representations. 1 is that choice, 2 about twice
-        as many groups, 0.25 the programmes that they make up. With neither, the present groups are described
-        and nothing is written.
+        as many groups, 0.25 the programmes that they make up. Where the fit chose no number it is chosen here
+        by BIC, which says one of most panels: counts, which choose theirs in a fit, are not looked at. With
+        neither, the present groups are described and nothing is written.
     key
         `key_added` of `sigel.tl.embed`.
     key_added

@@ -18,6 +18,8 @@ from sigel.training.batches import SharedGenes
 MOST_GROUPS = 20
 # A number is as good as the best where its mean score is no more standard errors of their difference below.
 STANDARD_ERRORS = 3.0
+# Label of genes without a pattern.
+UNGROUPED = -1
 # Of an image's length: shorter ones are rounding.
 TINY = 1e-6
 
@@ -75,9 +77,10 @@ def foretold_number(
     -----
     Genes are grouped by one half of their counts. The other half of a gene, which had no say in its group, is
     held against the mean image of the other genes of the group, less that of all genes: their correlation is
-    the score. Groups that follow noise foretell nothing, those of few genes foretell badly. Of the numbers
-    whose mean score is within three standard errors of the best, the smallest is taken (the rule of Breiman
-    et al. 1984, there with one: the best of ten numbers is the best by chance too).
+    the score; that of one group, and of genes without a pattern, is 0. Groups that follow noise foretell
+    nothing, those of few genes foretell badly. Of the numbers whose mean score is within three standard
+    errors of the best, the smallest is taken (the rule of Breiman et al. 1984, there with one: the best of
+    ten numbers is the best by chance too).
     """
     config = genes.config
     halves = _compared(model, genes, generator)
@@ -87,7 +90,9 @@ def foretold_number(
     scores: dict[int, Tensor] = {}
     for k in numbers_to_try(largest):
         mixture = mixture_of(z, k, config.mixture, generator, known)
-        scores[k] = halves.scores(mixture.posterior(z).argmax(dim=1))
+        label = mixture.posterior(z).argmax(dim=1)
+        scores[k] = halves.scores(torch.where(label < k, label, UNGROUPED))
+    scores[1] = torch.zeros_like(scores[1])
     best = max(scores, key=lambda k: float(scores[k].mean()))
     number = next(k for k, score in scores.items() if not _is_below(score, scores[best]))
     return FoundNumber(number, {k: float(score.mean()) for k, score in scores.items()})
@@ -104,12 +109,12 @@ class _Halves(NamedTuple):
         """Correlation of a gene's second half with the other genes of its group, `(n_genes,)`.
 
         With the mean of their images less that of all other genes: shares of the same counts are against
-        each other, so that a gene and the sum of any others are, and the more the others the more so. Of one
-        group, and of a gene alone, nothing is known, 0.
+        each other, so that a gene and the sum of any others are, and the more the others the more so. Of a
+        gene alone, or `UNGROUPED`, nothing is known, 0.
         """
         others = torch.ones_like(self.across).fill_diagonal_(0.0)  # (n_genes, n_genes)
         together = (label[:, None] == label) * others
-        alone = together.sum(dim=1) == 0
+        alone = (together.sum(dim=1) == 0) | (label == UNGROUPED)
         weights = _shares(together) - _shares(others)
         weights[alone] = 0.0
         length = (weights @ self.within * weights).sum(dim=1).clamp_min(0).sqrt()  # (n_genes,)

@@ -178,7 +178,7 @@ def test_domains_of_several_sections_are_shown_as_they_were_found(stacked, tmp_p
     page = write_report(stacked, tmp_path / "a.html").read_text("utf-8")
     assert "2 sections" in page
     assert "An image shows" in page
-    assert "in spacings of pixels; sections lie below each other" in page
+    assert "in spacings of pixels; sections lie row by row in their order" in page
     assert "in units of the coordinates" not in page
     counts = stacked.copy()
     counts.X = counts.layers["counts"]

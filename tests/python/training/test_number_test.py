@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 
 import sigel
 from conftest import images_of
@@ -14,7 +15,7 @@ from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.n_groups import FEW_GENES
 from sigel.runtime.device import make_fabric
 from sigel.training.batches import SharedGenes
-from sigel.training.number_test import _Halves, foretold_number, is_few
+from sigel.training.number_test import UNGROUPED, _Halves, foretold_number, is_few
 
 
 class Told(torch.nn.Module):
@@ -81,7 +82,22 @@ def test_scores_are_correlations_with_the_other_genes_of_the_group():
         contrast = whole[others & (label == label[gene])].mean(axis=0) - whole[others].mean(axis=0)
         assert found[gene] == pytest.approx(np.corrcoef(contrast, seen[gene])[0, 1], abs=1e-12)
     assert found[11] == 0  # alone in its group
+    label[:2] = UNGROUPED
+    assert (halves.scores(torch.from_numpy(label)).numpy()[:2] == 0).all()
     assert (halves.scores(torch.zeros(12, dtype=torch.long)) == 0).all()
+
+
+@pytest.mark.parametrize(("n_genes", "seed"), [(30, 0), (30, 1), (60, 0), (60, 1), (60, 2), (100, 0)])
+def test_noise_has_no_groups(n_genes, seed):
+    rng = np.random.default_rng(seed)
+    rate = rng.uniform(0.5, 4, n_genes)
+    row, col = (one.ravel().astype(float) for one in np.mgrid[:20, :20])
+    counts = sparse.csr_matrix(rng.poisson(rate, (400, n_genes)).astype(np.float32))
+    genes = [f"G{at}" for at in range(n_genes)]
+    config = sigel.SIGELConfig.preset("fast")
+    images = sigel.GeneImages.from_arrays(counts, genes, np.column_stack([col, row]), None, config.image)
+    labels = sigel.SIGEL(config, seed=seed, device="cpu").fit(images).group_labels
+    assert set(labels) <= {"1", "no pattern"}
 
 
 @pytest.mark.parametrize("seed", range(2))

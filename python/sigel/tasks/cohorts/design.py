@@ -91,7 +91,7 @@ def design_of(
     """
     donor = donors_of(condition, donor)
     numeric = is_numeric(condition)
-    value = condition.astype(float) if numeric else condition.astype(str)
+    value = condition.astype(float) if numeric else named(condition)
     _check_donors(value, donor, paired=paired)
     key = donor + " / " + value.astype(str) if paired else donor
     code, units = pd.factorize(key)
@@ -165,9 +165,48 @@ def levels_of(condition: pd.Series) -> list[str]:
         Of each section.
     """
     if isinstance(condition.dtype, pd.CategoricalDtype):
-        return [str(one) for one in condition.cat.categories if (condition == one).any()]
+        return [name_of(one) for one in condition.cat.categories if (condition == one).any()]
     values = condition.unique()
-    return sorted(map(str, values)) if condition.dtype == object else [str(one) for one in sorted(values)]
+    return sorted(map(str, values)) if condition.dtype == object else [name_of(one) for one in sorted(values)]
+
+
+def name_of(value: object) -> str:
+    """A condition in words: 1 for 1.0, as columns with a gap and R's numbers come.
+
+    Parameters
+    ----------
+    value
+        A name, a number or True or False.
+    """
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def named(condition: pd.Series) -> pd.Series:
+    """The condition of each section in words; of none, missing.
+
+    Parameters
+    ----------
+    condition
+        Of each section.
+    """
+    names = condition.astype(object).map(name_of, na_action="ignore")
+    return names.where(condition.notna(), None)
+
+
+def first_in_words(condition: pd.Series) -> str:
+    """Why a condition is the first, where nobody said which is; nothing where somebody did.
+
+    Parameters
+    ----------
+    condition
+        Of each section.
+    """
+    if isinstance(condition.dtype, pd.CategoricalDtype) or is_numeric(condition):
+        return ""
+    kind = condition.dtype
+    if pd.api.types.is_bool_dtype(kind):
+        return "as False comes before True"
+    return "the smallest number" if pd.api.types.is_numeric_dtype(kind) else "the first of the alphabet"
 
 
 def against(condition: pd.Series, control: object) -> pd.Series:
@@ -190,12 +229,12 @@ def against(condition: pd.Series, control: object) -> pd.Series:
     if is_numeric(condition):
         found, fix = f"{control!r}, but the condition is a quantity", "Leave control out."
         raise InputError("control", found, "nothing beside numbers", fix)
-    known = levels_of(condition.dropna())
-    if str(control) not in known:
+    known, first = levels_of(condition.dropna()), name_of(control)
+    if first not in known:
         fix = f'For example control="{known[0]}".' if known else "Check the condition."
         raise InputError("control", unknown_name(control, known), one_of(known), fix)
-    order = [str(control), *(one for one in known if one != str(control))]
-    return condition.astype(str).where(condition.notna(), None).astype(pd.CategoricalDtype(order))
+    order = [first, *(one for one in known if one != first)]
+    return named(condition).astype(pd.CategoricalDtype(order))
 
 
 def direction_of(levels: Sequence[str]) -> str:

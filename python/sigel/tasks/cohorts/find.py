@@ -22,7 +22,7 @@ from sigel.runtime.seeds import stream, torch_stream
 from sigel.stats.q_values import q_values
 from sigel.stats.thinning import thinned_to
 from sigel.tasks.cohorts.changed_genes import changed_genes
-from sigel.tasks.cohorts.design import against, design_of, direction_of
+from sigel.tasks.cohorts.design import against, design_of, direction_of, first_in_words
 from sigel.tasks.cohorts.donor_means import totals_of_sections
 from sigel.tasks.cohorts.equal_levels import shares_to_keep
 from sigel.tasks.cohorts.kept_places import kept_places
@@ -119,7 +119,8 @@ def find_changed_genes(
     pandas.DataFrame
         As `sigel.tl.disease_genes`, with its `attrs`.
     """
-    design = design_of(against(condition, control), donor, covariates, paired=paired)
+    condition = against(condition, control)
+    design = design_of(condition, donor, covariates, paired=paired)
     totals = sections.totals()
     check_copies(sections, totals)
     share = shares_to_keep(totals, sections.n_spots, design)
@@ -141,6 +142,7 @@ def find_changed_genes(
         "inflation": found.inflation,
         "levels": list(design.levels),
         "direction": direction_of(design.levels),
+        "first": first_in_words(condition),
         "map": found.map,
         "seed": seed,
     }

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from sigel.errors import InputError, unknown_name
 from sigel.images.section import in_section, joined_genes
-from sigel.tasks.cohorts.design import is_numeric, levels_of
+from sigel.tasks.cohorts.design import is_numeric, levels_of, named
 from sigel.tasks.cohorts.find import Sections
 
 
@@ -109,7 +109,7 @@ def conditions_in_order(condition: pd.Series) -> tuple[pd.Series, list[str]]:
     if is_numeric(condition):
         text = [f"{one:.10g}" for one in sorted(condition.unique())]
         return condition.map("{:.10g}".format), text
-    return condition.astype(str), levels_of(condition)
+    return named(condition), levels_of(condition)
 
 
 def by_number(name: str) -> tuple[object, ...]:

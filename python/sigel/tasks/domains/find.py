@@ -166,7 +166,7 @@ def check_number(n_domains: object, n_spots: int) -> None:
         When it is not a whole number from 2 to a tenth of the spots.
     """
     if n_spots < LEAST_SPOTS:
-        found, fix = f"{number_of(n_spots, 'spot')}", "Domains are parts of a larger tissue."
+        found, fix = number_of(n_spots, "spot"), "Domains are parts of a larger tissue."
         raise InputError("adata", found, f"{LEAST_SPOTS} or more", fix)
     whole = isinstance(n_domains, int | np.integer) and not isinstance(n_domains, bool)
     if n_domains is not None and not (whole and 2 <= n_domains <= n_spots // 10):  # type: ignore[operator]

@@ -289,8 +289,6 @@ def check_varied(values: sparse.csr_matrix) -> None:
         return
     spread = values.max(axis=0).toarray() - values.min(axis=0).toarray()
     if not (spread > 0).any():
-        found, fix = (
-            f"{number_of(n, 'gene')} with the same value at all spots",
-            "Name others, or use genes=None.",
-        )
+        found = f"{number_of(n, 'gene')} with the same value at all spots"
+        fix = "Name others, or use genes=None."
         raise InputError("genes", found, "genes that vary between spots", fix)

@@ -78,7 +78,7 @@ def group_stability(
     if not len(kept):
         fix = "Use the layer and the coordinates of the fit."
         raise InputError("genes", "no gene that has an image and a group", "genes with groups", fix)
-    # A number that was chosen along the path is reached along it again.
+    # A number that was chosen is given again.
     along_path = made_anew or config.n_groups == "auto"
 
     best, rand = [], []

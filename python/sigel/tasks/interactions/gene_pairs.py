@@ -77,7 +77,7 @@ def pairs_among(genes: Iterable[str] | str, known: np.ndarray) -> pd.DataFrame:
     """
     names = named(genes, known, "genes", least=2)
     if len(names) * (len(names) - 1) > 2 * MOST_PAIRS:
-        found, fix = f"{number_of(len(names), 'gene')}", "Choose spatial genes, or name the pairs."
+        found, fix = number_of(len(names), "gene"), "Choose spatial genes, or name the pairs."
         raise InputError("genes", found, f"at most {MOST_PAIRS:,} pairs of them", fix)
     return pd.DataFrame(list(combinations(names, 2)), columns=list(NAMES))
 
@@ -94,7 +94,7 @@ def pairs_with(genes: Iterable[str] | str, known: np.ndarray) -> pd.DataFrame:
     """
     names = named(genes, known, "partners_of", least=1)
     if len(names) * len(known) > MOST_PAIRS:
-        found, fix = f"{number_of(len(names), 'gene')}", "Ask about fewer."
+        found, fix = number_of(len(names), "gene"), "Ask about fewer."
         raise InputError("partners_of", found, f"at most {MOST_PAIRS:,} pairs", fix)
     tables = [pd.DataFrame({"gene_a": one, "gene_b": known[known != one]}) for one in names]
     return pd.concat(tables, ignore_index=True)
@@ -124,7 +124,7 @@ def named(genes: Iterable[str] | str, known: np.ndarray, argument: str, least: i
         raise InputError(argument, repr(genes)[:60], "names of genes", "See var_names.")
     names = list(dict.fromkeys(given))
     if len(names) < least:
-        found, wanted = f"{number_of(len(names), 'name')}", f"{least} or more names of genes"
+        found, wanted = number_of(len(names), "name"), f"{least} or more names of genes"
         raise InputError(argument, found, wanted, "Name more genes.")
     there = set(known)
     for one in names:
