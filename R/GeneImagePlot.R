@@ -66,6 +66,7 @@ GeneImagePlot <- function(
     pixel_layers(pixel_table(images), under = if (!is.null(under)) list(under)) +
     ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol) +
     ggplot2::labs(
+      subtitle = sections_in_words(images$sections),
       caption = if (images$scattered && is.null(under)) "White pixels within the tissue hold no cell."
     ) +
     if (images$several) ggplot2::theme(panel.spacing = ggplot2::unit(1.4, "lines"))
@@ -145,9 +146,13 @@ GeneGroupPlot <- function(
     ggplot2::facet_grid(ggplot2::vars(.data$row), ggplot2::vars(.data$column), drop = FALSE) +
     ggplot2::labs(
       title = "Gene groups",
-      subtitle = paste0(
-        "Mean image and most typical genes of each",
-        if (left_out > 0) sprintf("\n%d more %s not shown", left_out, ngettext(left_out, "group", "groups"))
+      subtitle = paste(
+        c(
+          "Mean image and most typical genes of each",
+          if (left_out > 0) sprintf("%d more %s not shown", left_out, ngettext(left_out, "group", "groups")),
+          sections_in_words(images$sections)
+        ),
+        collapse = "\n"
       )
     ) +
     ggplot2::theme(
@@ -163,6 +168,14 @@ GeneGroupPlot <- function(
       legend.margin = ggplot2::margin(),
       plot.margin = ggplot2::margin(6, 6, place$below - 10, 6)
     )
+}
+
+# Which section is where in a picture of several, or NULL.
+sections_in_words <- function(names, width = 70L) {
+  if (length(names) > 1L) {
+    text <- paste0("Sections, row by row from the top: ", paste(names, collapse = ", "))
+    paste(strwrap(text, width), collapse = "\n")
+  }
 }
 
 # Row and first column of each group on a page, the space between columns (`within` a group), and lines of names and

@@ -334,11 +334,13 @@ select_features <- function(counts, features, call) {
   unknown <- setdiff(features, rownames(counts))
   if (!is.character(features) || !length(features) || length(unknown)) {
     found <- if (length(unknown)) {
-      sprintf("%d unknown names: %s", length(unknown), some(unknown))
+      paste0(number_of(length(unknown), "unknown name"), ": ", some(unknown))
     } else {
       describe(features)
     }
-    sigel_abort("features", found, "names of genes of the object", "See `rownames(object)`.", call)
+    near <- if (length(unknown) && is.character(features)) nearest_names(unknown[1L], rownames(counts))
+    fix <- paste0("See `rownames(object)`.", if (length(near)) paste0(" The nearest: ", some(near), "."))
+    sigel_abort("features", found, "names of genes of the object", fix, call)
   }
   counts[unique(features), , drop = FALSE]
 }

@@ -147,6 +147,7 @@ gene_pixels <- function(
     mean = images$mean,
     centres = centres,
     several = images$n_sections > 1,
+    sections = as.character(unlist(images$sections)),
     scattered = images$scattered
   )
 }

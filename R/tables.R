@@ -88,6 +88,9 @@ print.sigel_table <- function(x, ...) {
   shown <- x
   class(shown) <- "data.frame"
   print(short_lists(shown, getOption("width")), ...)
+  if (length(said <- attr(x, "direction")) && nzchar(said)) {
+    cat("# ", said, "\n", sep = "")
+  }
   invisible(x)
 }
 

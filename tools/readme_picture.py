@@ -21,6 +21,7 @@ from PIL import Image
 from sigel import datasets, pl, tl
 from sigel.images import GeneImages
 from sigel.images.tensors import ImageViews
+from sigel.keys import NO_PATTERN
 from sigel.pl._base import draw_pixels
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "groups-and-map.png"
@@ -43,7 +44,8 @@ def main() -> None:
     for ax, label in zip(axes.flat, labels, strict=False):
         members = np.flatnonzero(group == label)
         draw_pixels(ax, images.raster, every[members].mean(axis=0), (-1.0, 2.2), "viridis")
-        ax.set_title(f"group {label}: {len(members)} genes", fontsize=8)
+        name = label if label == NO_PATTERN else f"group {label}"
+        ax.set_title(f"{name}: {len(members)} genes", fontsize=8)
     left.suptitle("Mean image of each gene group", fontsize=10)
     ax = right.subplots()
     pl.gene_map(section, ax=ax)

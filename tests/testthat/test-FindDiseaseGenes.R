@@ -180,6 +180,7 @@ test_that("the control is named, or told", {
   expect_no_match(paste(said, collapse = ""), "alphabet")
   expect_refused(FindDiseaseGenes(sections, labels, control = "Case"), "control", "\"case\"")
   expect_refused(FindDiseaseGenes(sections, labels, control = 1), "control")
+  expect_refused(FindDiseaseGenes(sections, labels, control = c("case", "control")), "control")
   skip_without("ggplot2")
   expect_refused(DiseaseGenePlot(sections, "Gene0001", labels, control = "ill"), "control", "unknown here")
 })

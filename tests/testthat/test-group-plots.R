@@ -158,6 +158,17 @@ test_that("genes without a pattern stay on a page, and are none of the number of
   expect_s3_class(GeneGroupPlot(section, gene.sets = sets, min.size = 1), "ggplot")
 })
 
+test_that("a page is drawn however few genes its last groups have", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- FindGeneGroups(grouped_section(), n.groups = 20)
+  few <- names(which(table(SeuratObject::Misc(section[["sigel"]])$features$group) == 1L))
+  expect_true(length(few) > 1L)
+  for (plot in list(GeneGroupPlot(section), GeneGroupPlot(section, groups = few, n.genes = 5))) {
+    expect_s3_class(ggplot2::ggplotGrob(plot), "gtable")
+  }
+})
+
 test_that("names on a page of groups fit their images, or stand on two lines, or are cut", {
   skip_without("ggplot2")
   fitted <- function(label, width, lines = 1L, side = "below") {

@@ -45,8 +45,8 @@ def gene_images(
     dict
         `values` `(n_genes, n_pixels)`, `row` and `col` of the tissue pixels, `shape` of the grid,
         `x` and `y` of the pixels in the section's coordinates, `mean` `(n_sets, n_pixels)` of
-        `average`, or None; `n_sections`, and whether cells are `scattered`, on no lattice, so that pixels
-        between them are empty.
+        `average`, or None; `n_sections`, the names of several `sections`, and whether cells are `scattered`,
+        on no lattice, so that pixels between them are empty.
     """
     images = GeneImages.from_section(section_of(section), ImageConfig.from_dict(whole_numbers(settings)))
     views, rows = ImageViews(images), torch.from_numpy(images.index(list(genes)))
@@ -55,6 +55,7 @@ def gene_images(
         "values": views.shown(rows).double().numpy(),
         "mean": torch.stack(means).numpy() if means else None,
         "n_sections": len(images.raster.parts),
+        "sections": list(map(str, images.sections)),
         "scattered": images.raster.has_holes,
         **pixels_of(images),
     }

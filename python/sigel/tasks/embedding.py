@@ -228,7 +228,7 @@ def _check_number(images: GeneImages) -> None:
     """Refuse a single gene, which is like no other, and warn of a few."""
     n = images.n_genes
     if n == 1:
-        fix = "Give more genes; for one alone, spatial_genes says how strong its pattern is."
+        fix = "Give more genes; how strong the pattern of one is, the test of spatial genes says."
         raise InputError(
             "genes", "1 gene with an image", "at least 2, as genes are told apart by others", fix
         )

@@ -201,7 +201,7 @@ class Trainer:
             row["foretold"] = foretold[len(assignment.means)]
         self.history.append(row)
         if self.config.n_groups != 1:  # one for all genes is none that anybody would want to know of
-            self.report("groups", 1, 1, f"{len(assignment.means)} groups")
+            self.report("groups", 1, 1, number_of(len(assignment.means), "group"))
         return assignment
 
     # --- one stage ---

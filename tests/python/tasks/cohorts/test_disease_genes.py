@@ -11,6 +11,7 @@ import pytest
 
 import sigel
 from sigel.errors import InputError
+from sigel.tasks.cohorts.design import against, design_of, first_in_words, levels_of
 
 SIZE = {"n_changed": 8, "n_rows": 18, "n_cols": 18, "n_programmes": 4, "genes_per_programme": 24}
 SIZE |= {"n_background_genes": 40}
@@ -309,3 +310,22 @@ def test_a_wrong_control_is_refused(condition, control, found):
     sections = sigel.datasets.simulated_cohort((2, 2), 4)
     with pytest.raises(InputError, match=f"`control`: found .*{found}"):
         sigel.tl.disease_genes(sections, condition, control=control, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "control", "order", "why"),
+    [
+        ([10, 10, 2, 2], None, ["2", "10"], "the smallest number"),
+        ([0.0, 0.0, 1.0, 1.0], 1, ["1", "0"], ""),
+        ([0, 0, 1, 1], "1", ["1", "0"], ""),
+        ([True, True, False, False], None, ["False", "True"], "as False comes before True"),
+        (["b", "b", "a", "a"], None, ["a", "b"], "the first of the alphabet"),
+    ],
+)
+def test_conditions_are_called_as_a_reader_would(values, control, order, why):
+    condition = against(pd.Series(values, index=list("wxyz")), control)
+    assert levels_of(condition) == order
+    assert first_in_words(condition) == why
+    design = design_of(condition, None, None, paired=False)
+    assert list(design.levels) == order
+    assert set(design.condition) == set(order)
