@@ -58,18 +58,22 @@ GeneImagePlot <- function(
   }
   check_histology(histology, call)
   images <- gene_pixels(object, features, reduction, assay, image, coordinates, layer, call)
+  place <- columns_for(length(features), images, ncol)
   under <- picture_under_images(object, image, coordinates, images$centres, histology, call)
   if (!is.null(under)) {
     images$corners <- discs_of_pixels(images$centres, under$diameter)
   }
   ggplot2::ggplot() +
     pixel_layers(pixel_table(images), under = if (!is.null(under)) list(under)) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = ncol) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = place$ncol) +
     ggplot2::labs(
       subtitle = sections_in_words(images$sections),
       caption = if (images$scattered && is.null(under)) "White pixels within the tissue hold no cell."
     ) +
-    if (images$several) ggplot2::theme(panel.spacing = ggplot2::unit(1.4, "lines"))
+    ggplot2::theme(
+      strip.text = ggplot2::element_text(size = place$letters),
+      panel.spacing = if (images$several) ggplot2::unit(1.4, "lines")
+    )
 }
 
 #' @rdname GeneImagePlot
@@ -168,6 +172,17 @@ GeneGroupPlot <- function(
       legend.margin = ggplot2::margin(),
       plot.margin = ggplot2::margin(6, 6, place$below - 10, 6)
     )
+}
+
+# Columns of `n` images, those that make them largest where a page is 7 inches wide and 5 high, and the size of letters
+# by which names of some eight letters stand above them.
+columns_for <- function(n, images, ncol = NULL) {
+  extent <- vapply(images$corners[c("x", "y")], function(v) diff(range(v)), double(1L))
+  columns <- if (is.null(ncol)) seq_len(n) else ncol
+  across <- 430 / columns - 6
+  down <- 300 / ceiling(n / columns) - 18
+  best <- which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
+  list(ncol = columns[best], letters = min(9, max(5, across[best] / 5)))
 }
 
 # Which section is where in a picture of several, or NULL.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from sigel.pl._base import (
     shown_images,
 )
 from sigel.pl._grid import Panel, draw_grid, grid_figure, in_rows
+from sigel.tl._similar import similar_genes as genes_similar_to
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -31,7 +32,7 @@ _MAX_PANELS = 100  # beyond which nobody looks and drawing takes minutes
 
 def similar_genes(
     adata: AnnData,
-    table: pd.DataFrame,
+    table: pd.DataFrame | str | Sequence[str],
     *,
     n: int = 9,
     ncols: int = 5,
@@ -48,7 +49,7 @@ def similar_genes(
     adata
         The section that the table is about; only read.
     table
-        From `sigel.tl.similar_genes`, or rows of it.
+        From `sigel.tl.similar_genes`, or rows of it; or names of genes, for which that is called.
     n
         Genes shown for each query, the nearest first; 9 and the query are two rows.
     ncols
@@ -80,10 +81,18 @@ def similar_genes(
     >>> sigel.tl.embed(adata, preset="fast", progress=False)
     >>> table = sigel.tl.similar_genes(adata, "Gene0001")
     >>> figure = sigel.pl.similar_genes(adata, table)
+    >>> the_same = sigel.pl.similar_genes(adata, "Gene0001")
     """
     pyplot()
     check_at_least_one(n=n, ncols=ncols)
     check_cmap(cmap)
+    if not isinstance(table, pd.DataFrame) and _are_names(table):
+        try:
+            table = genes_similar_to(adata, table, n=n, key=key)
+        except InputError as error:
+            if error.argument != "genes":
+                raise
+            raise InputError("table", error.found, error.wanted, error.fix) from error
     needed = {"query", "gene", "rank", "similarity"}
     if not isinstance(table, pd.DataFrame) or not needed <= set(table.columns) or table.empty:
         fix = "Pass what sigel.tl.similar_genes returned."
@@ -119,3 +128,10 @@ def _panels(asked: list[str], found: pd.DataFrame, images: Iterator[np.ndarray])
 def _names(query: str, images: GeneImages) -> list[str]:
     """The genes of a query; that of several is their names, joined."""
     return [query] if query in set(images.all_genes) else query.split(", ")
+
+
+def _are_names(given: object) -> bool:
+    """Whether something is a name, or names."""
+    if isinstance(given, str):
+        return True
+    return isinstance(given, Sequence) and len(given) > 0 and all(isinstance(one, str) for one in given)

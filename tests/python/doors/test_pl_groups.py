@@ -97,7 +97,7 @@ def test_all_found_genes_are_named_alike_with_their_similarity(fitted):
 
 def test_a_table_that_is_no_answer_is_refused(fitted):
     table = sigel.tl.similar_genes(fitted, "Gene0001", n=4)
-    for other in (table.drop(columns="similarity"), table.head(0), None, "Gene0001"):
+    for other in (table.drop(columns="similarity"), table.head(0), None, 1):
         with pytest.raises(InputError, match=r"`table`.*similar_genes"):
             pl.similar_genes(fitted, other)
     with pytest.raises(InputError, match=r"`genes`.*unknown"):
@@ -107,6 +107,18 @@ def test_a_table_that_is_no_answer_is_refused(fitted):
         pl.similar_genes(fitted, many)
     with pytest.raises(InputError, match="`ncols`"):
         pl.similar_genes(fitted, table, ncols=0)
+
+
+def test_names_stand_for_the_genes_found_for_them(fitted):
+    name = str(fitted.var_names[fitted.var["sigel_status"] == "embedded"][0])
+    table = sigel.tl.similar_genes(fitted, name, n=4)
+    for given in (name, [name]):
+        drawn, wanted = (panels(pl.similar_genes(fitted, one, n=4)) for one in (given, table))
+        assert [ax.get_title() for ax in drawn] == [ax.get_title() for ax in wanted]
+    with pytest.raises(InputError, match=r"`table`.*nobody"):
+        pl.similar_genes(fitted, "nobody")
+    with pytest.raises(InputError, match="`table`: found another table"):
+        pl.similar_genes(fitted, [])
 
 
 # --- a group's page --------------------------------------------------------------------------------------
