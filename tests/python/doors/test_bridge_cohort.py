@@ -201,7 +201,7 @@ def test_both_doors_learn_the_same_from_labelled_pairs(cohort):
     ("arguments", "argument", "text"),
     [
         ({}, "pairs", "nothing"),
-        ({"genes": "Gene0001"}, "genes", "1 names"),
+        ({"genes": "Gene0001"}, "genes", "1 name;"),
         ({"partners_of": ["Gene0001", "Gne0002"]}, "partners_of", "Gene0002"),
         ({"known": of_columns(PAIRS) | {"label": np.array([1.0, 0, 2, 1])}}, "known", "other values"),
         ({"known": of_columns(PAIRS)}, "known", "50 or more"),

@@ -171,7 +171,7 @@ def test_groups_are_compared_as_the_python_door_does(panel, answer, peer, tmp_pa
     read = pd.DataFrame(bridge.compare_imputed(**asked, path=out)).set_index("gene")
     assert (np.abs(read["difference"] - known["difference"]) < known["se"]).all()
     asked |= {"cell_names": ["new", *asked["cell_names"][1:]]}
-    with pytest.raises(InputError, match=r"found 1 cells without intervals: \"new\".*renamed or added since"):
+    with pytest.raises(InputError, match=r"found 1 cell without intervals: \"new\".*renamed or added since"):
         bridge.compare_imputed(**asked, path=out)
 
 

@@ -228,7 +228,7 @@ def test_broken_stores_of_spatialdata(adata, tmp_path):
     shapes = path / "shapes" / "left" / "shapes.parquet"
     frame = pd.read_parquet(shapes)
     frame.iloc[:2].to_parquet(shapes)
-    with pytest.raises(InputError, match=r"1 cells of the table that have no shape among 'left'"):
+    with pytest.raises(InputError, match=r"1 cell of the table without a shape among 'left'"):
         sigel.io.read(path)
     frame.assign(geometry=[b"\x01"] * 3).to_parquet(shapes)
     with pytest.raises(InputError, match=r"shapes that cannot be read"):

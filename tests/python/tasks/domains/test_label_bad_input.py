@@ -153,7 +153,7 @@ def test_shared_genes_must_have_been_measured(fresh, old):
     counts = old.X.toarray()
     counts[:, 1:] = 0
     old.X = sparse.csr_matrix(counts)
-    refused(fresh, old, "`reference`: found 1 genes with counts in every section, of 20 genes that both name")
+    refused(fresh, old, "`reference`: found 1 gene with counts in every section, of 20 genes that both name")
 
 
 # --- counts and places -------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def test_what_cannot_be_a_reference_is_refused(panel):
     with pytest.raises(InputError, match=r"0 genes shared"):
         impute(target, strange)
     strange.var_names = [target.var_names[0], *strange.var_names[1:]]
-    with pytest.raises(InputError, match=r"1 genes shared"):
+    with pytest.raises(InputError, match=r"1 gene shared"):
         impute(target, strange)
 
 

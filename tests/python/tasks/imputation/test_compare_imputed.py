@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
         (made, {"first": "c"}, "`first`.*'c', unknown.*There are: 'a', 'b'"),
         (made, {"second": []}, "`second`: found no label"),
         (made, {"second": ["a", "b"]}, "`second`.*in the first group"),
-        (lone, {"first": "c"}, "`first`: found 1 cells.*3 or more"),
+        (lone, {"first": "c"}, "`first`: found 1 cell.*3 or more"),
         (made, {"first": ["a", "b"]}, "`second`: found 0 cells"),
         (made, {"genes": "Gene9"}, "`genes`.*'Gene9'"),
         (made, {"genes": ["Gene1", "Gene1"]}, "`genes`.*more than once"),

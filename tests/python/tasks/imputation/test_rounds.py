@@ -43,7 +43,7 @@ def test_what_a_round_predicts_is_in_the_panel_of_the_next(batch):
     wanted = np.array(list("ABCDE"), dtype=object)
     seen = []
 
-    def make(panel):
+    def make(panel, cells):
         seen.append(panel)
         return [SimpleNamespace(converged=len(seen) < 2, history=[{"epoch": 1, "loss": float(len(seen))}])]
 

@@ -85,7 +85,7 @@ def test_pairs_of_chosen_genes_and_of_a_gene_with_all() -> None:
     assert pairs_with("B", known).to_numpy().tolist() == [["B", "A"], ["B", "C"], ["B", "D"]]
     with pytest.raises(InputError, match="X"):
         pairs_with("X", known)
-    with pytest.raises(InputError, match="1 names"):
+    with pytest.raises(InputError, match="1 name;"):
         pairs_among(["A"], known)
 
 
