@@ -24,6 +24,7 @@ class FlatImages(NamedTuple):
 
     rows: Int[Tensor, " n"]  # of them
     flat: Bool[Tensor, " n"]  # whether the image is rougher than most shuffled images
+    patterned: Bool[Tensor, " n"]  # whether it is smoother than all shuffled images
     share: float  # of genes without a pattern among all
 
 
@@ -55,10 +56,11 @@ def flat_images(views: ImageViews, generator: torch.Generator) -> FlatImages:
         drawn = torch.rand(image.shape, generator=generator)
         orders = [drawn[:, own].argsort(dim=1) + own.start for own in views.parts]
         shuffled.append(_left(views, image.gather(1, torch.cat(orders, dim=1).to(image.device))))
-    flat = torch.cat(left).cpu() < torch.cat(shuffled).cpu().median()
+    smooth, by_chance = torch.cat(left).cpu(), torch.cat(shuffled).cpu()
+    flat = smooth < by_chance.median()
     share = min(1.0, 2 * float(flat.double().mean()))
     # A gene or two below by chance make no group.
-    return FlatImages(rows, flat, share if int(flat.sum()) >= LEAST else 0.0)
+    return FlatImages(rows, flat, smooth > by_chance.max(), share if int(flat.sum()) >= LEAST else 0.0)
 
 
 def _left(views: ImageViews, image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, " n"]:

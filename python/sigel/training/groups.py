@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sigel.config import SIGELConfig
@@ -15,7 +15,7 @@ from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.density import FlatGenes
 from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, most_steps, select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
-from sigel.stats.flat_images import flat_images
+from sigel.stats.flat_images import FlatImages, flat_images
 from sigel.training.batches import SharedGenes
 from sigel.training.number_test import foretold_number, is_few
 
@@ -46,6 +46,7 @@ class FirstGroups(NamedTuple):
     assignment: Assignment
     bic: dict[int, float]  # by number of groups
     foretold: dict[int, float]  # how well groups foretell counts, by their number, of few genes
+    patterned: Bool[Tensor, " n_genes"] | None  # genes that have a pattern whatever the mixture says, of few
 
 
 def first_groups(
@@ -81,10 +82,12 @@ def first_groups(
     bic: dict[int, float] = {}
     foretold: dict[int, float] = {}
     given = config.n_groups
-    rows, share = _flat_genes(config, generator, genes)
-    flat = FlatGenes(z.double()[rows.to(z.device)], share) if share > 0 else None
+    images = _flat_images(config, generator, genes)
+    flat = None
+    if images is not None:
+        flat = FlatGenes(z.double()[images.rows[images.flat].to(z.device)], images.share)
     if given == "auto" and is_few(genes):
-        given, foretold = foretold_number(model, genes, rows, share, generator)
+        given, foretold = foretold_number(model, genes, images, generator)
     if given == "auto":
         found, bic = select_n_groups(z.double(), config.max_groups, config.mixture, generator, flat)
     if config.assignment == "dec":
@@ -97,7 +100,8 @@ def first_groups(
     assignment.load_state_dict(state)
     if isinstance(assignment, TMixture) and given != "auto" and len(z) > FEW_GENES:
         fit_to_all(assignment, z, genes)
-    return FirstGroups(assignment, bic, foretold)
+    patterned = images.patterned if images is not None and len(z) <= FEW_GENES else None
+    return FirstGroups(assignment, bic, foretold, patterned)
 
 
 def _of_sample(
@@ -114,14 +118,12 @@ def _of_sample(
     return mixture_of(z, n_groups, config.mixture, generator, flat)
 
 
-def _flat_genes(
-    config: SIGELConfig, generator: torch.Generator, genes: SharedGenes
-) -> tuple[Int[Tensor, " n_flat"], float]:
-    """Rows of genes without a pattern, by their images, and the share of such genes; 0: none sought."""
+def _flat_images(config: SIGELConfig, generator: torch.Generator, genes: SharedGenes) -> FlatImages | None:
+    """Genes without a pattern, by their images; None where they are not asked for, or there are none."""
     if config.assignment == "dec" or config.n_groups == 1 or not config.mixture.flat:
-        return torch.empty(0, dtype=torch.long), 0.0
+        return None
     found = flat_images(genes.views, generator)
-    return found.rows[found.flat], found.share
+    return found if found.share > 0 else None
 
 
 def fit_to_all(
@@ -146,7 +148,9 @@ def fit_to_all(
 
 @torch.no_grad()
 def number_by_size(
-    assignment: Assignment, z: Float[Tensor, "n_genes n_dims"]
+    assignment: Assignment,
+    z: Float[Tensor, "n_genes n_dims"],
+    patterned: Bool[Tensor, " n_genes"] | None = None,
 ) -> Float[Tensor, "n_genes n_groups"]:
     """Number the groups from many genes to few.
 
@@ -156,6 +160,8 @@ def number_by_size(
         Changed in place.
     z
         Representations of all genes, `(n_genes, n_dims)`.
+    patterned
+        Genes that are never without a pattern, `(n_genes,)`.
 
     Returns
     -------
@@ -163,13 +169,35 @@ def number_by_size(
         Posterior in that order, that of genes without a pattern last, `(n_genes, n_columns)`.
     """
     n_groups = len(assignment.means)
-    posterior = posterior_of(assignment, z.double())
+    posterior = with_pattern(posterior_of(assignment, z.double()), n_groups, patterned)
     sizes = torch.bincount(posterior.argmax(dim=1), minlength=posterior.shape[1])[:n_groups]
     order = sizes.argsort(descending=True, stable=True)
     for parameter in assignment.parameters():
         if parameter.ndim and len(parameter) == n_groups:
             parameter.copy_(parameter[order].clone())
     return torch.cat([posterior[:, order], posterior[:, n_groups:]], dim=1)
+
+
+def with_pattern(
+    posterior: Float[Tensor, "n_genes n_columns"], n_groups: int, patterned: Bool[Tensor, " n_genes"] | None
+) -> Float[Tensor, "n_genes n_columns"]:
+    """Posteriors of genes whose images are smoother than chance makes any: they have a pattern.
+
+    Parameters
+    ----------
+    posterior
+        `(n_genes, n_columns)`, that of genes without a pattern last.
+    n_groups
+        The others.
+    patterned
+        Such genes, `(n_genes,)`; None: not known.
+    """
+    if patterned is None or posterior.shape[1] == n_groups:
+        return posterior
+    own = posterior.clone()
+    own[patterned.to(own.device), n_groups:] = 0
+    total = own.sum(dim=1, keepdim=True)
+    return torch.where(total > 0, own / total.clamp_min(1e-300), posterior)
 
 
 @torch.no_grad()

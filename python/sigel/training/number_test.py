@@ -12,6 +12,7 @@ from torch.nn import functional
 from sigel.nn.encoder.gene_encoder import GeneEncoder
 from sigel.nn.mixture.density import FlatGenes
 from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, numbers_to_try
+from sigel.stats.flat_images import FlatImages
 from sigel.training.batches import SharedGenes
 
 # More groups of so few genes are nobody's programmes.
@@ -49,8 +50,7 @@ def is_few(genes: SharedGenes) -> bool:
 def foretold_number(
     model: GeneEncoder,
     genes: SharedGenes,
-    flat: Int[Tensor, " n_flat"],
-    share: float,
+    images: FlatImages | None,
     generator: torch.Generator,
 ) -> FoundNumber:
     """The fewest groups by which genes foretell counts of each other about as well as by any number.
@@ -61,10 +61,8 @@ def foretold_number(
         The encoder; left in training mode.
     genes
         The genes, few of them, and the settings.
-    flat
-        Rows of genes without a pattern.
-    share
-        Of these among all.
+    images
+        Which of the genes have images without a pattern; None: none.
     generator
         CPU generator: halves of the counts, and where groups start.
 
@@ -85,13 +83,17 @@ def foretold_number(
     config = genes.config
     halves = _compared(model, genes, generator)
     z = halves.z.double()
-    known = FlatGenes(z[flat.to(z.device)], share) if share > 0 else None
+    known, patterned = None, torch.ones(len(z), dtype=torch.bool, device=z.device)
+    if images is not None:
+        known = FlatGenes(z[images.rows[images.flat].to(z.device)], images.share)
+        patterned = images.patterned.to(z.device)
     largest = max(1, min(config.max_groups, MOST_GROUPS, genes.n_genes // 3))
     scores: dict[int, Tensor] = {}
     for k in numbers_to_try(largest):
         mixture = mixture_of(z, k, config.mixture, generator, known)
-        label = mixture.posterior(z).argmax(dim=1)
-        scores[k] = halves.scores(torch.where(label < k, label, UNGROUPED))
+        posterior = mixture.posterior(z)
+        label, own = posterior.argmax(dim=1), posterior[:, :k].argmax(dim=1)
+        scores[k] = halves.scores(torch.where((label < k) | patterned, own, UNGROUPED))
     scores[1] = torch.zeros_like(scores[1])
     best = max(scores, key=lambda k: float(scores[k].mean()))
     number = next(k for k, score in scores.items() if not _is_below(score, scores[best]))

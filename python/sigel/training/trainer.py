@@ -127,6 +127,7 @@ class Trainer:
         self.checkpoint = checkpoint
         self.history: list[dict[str, Any]] = []
         self.bic: dict[int, float] = {}
+        self.patterned: torch.Tensor | None = None
 
     def run(self) -> Fit:
         """Module I, then II and III in turn; returns representations and groups."""
@@ -148,7 +149,7 @@ class Trainer:
             z = refinement.z
         if isinstance(assignment, TMixture):
             fit_to_all(assignment, z, self.genes)
-        posterior = number_by_size(assignment, z)
+        posterior = number_by_size(assignment, z, self.patterned)
         return Fit(
             z=z.cpu().numpy(),
             posterior=posterior.float().cpu().numpy(),
@@ -193,7 +194,7 @@ class Trainer:
     def _start_groups(self, z: Tensor) -> Assignment:
         """Number of groups and a first mixture on `(n_genes, n_dims)` representations."""
         started = time.perf_counter()
-        assignment, self.bic, foretold = first_groups(
+        assignment, self.bic, foretold, self.patterned = first_groups(
             self.model, z, self.config, self.random["groups"], self.genes
         )
         row = {"stage": "groups", "epoch": 1, "seconds": time.perf_counter() - started}
@@ -251,6 +252,7 @@ class Trainer:
             for name, state in saved["random"].items():
                 self.random[name].set_state(state)
             self.history, self.bic = saved["history"], saved["bic"]
+            self.patterned = saved.get("patterned")
         return saved
 
     def _keep(self, stage: Stage, done: int) -> None:
@@ -262,6 +264,7 @@ class Trainer:
             "random": {name: generator.get_state() for name, generator in self.random.items()},
             "history": self.history,
             "bic": self.bic,
+            "patterned": self.patterned,
         }
         self.checkpoint.save({"stage": stage.name, "done": done, **common, **stage.state()})
 

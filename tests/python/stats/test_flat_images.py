@@ -38,3 +38,15 @@ def test_the_share_of_genes_without_a_pattern_is_found_whatever_their_levels(n_s
     # Half of 120 genes, give or take 5.5, counted twice among 180.
     assert found.share == pytest.approx(FLAT / (FLAT + PATTERN), abs=0.17)
     assert not found.flat[FLAT:].any()
+
+
+@pytest.mark.parametrize("n_genes", [24, 2 * PATTERN])
+def test_images_smoother_than_all_shuffled_ones_have_a_pattern(n_genes):
+    levels = np.random.default_rng(1).lognormal(1, 0.5, FLAT + PATTERN)
+    whole = section(3, levels)
+    take = np.r_[: n_genes // 2, FLAT : FLAT + n_genes // 2]
+    part = Section(whole.counts[:, take], GENES[take], whole.coordinates)
+    found = found_in(sigel.GeneImages.from_section(part, sigel.ImageConfig(min_spots=1)))
+    assert found.patterned[n_genes // 2 :].all()
+    assert int(found.patterned[: n_genes // 2].sum()) <= 1
+    assert not (found.patterned & found.flat).any()

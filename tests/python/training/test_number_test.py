@@ -15,6 +15,7 @@ from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.n_groups import FEW_GENES
 from sigel.runtime.device import make_fabric
 from sigel.training.batches import SharedGenes
+from sigel.training.groups import with_pattern
 from sigel.training.number_test import UNGROUPED, _Halves, foretold_number, is_few
 
 
@@ -40,7 +41,7 @@ def shared(images, config=None):
 
 def number(genes, z, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return foretold_number(Told(z), genes, torch.empty(0, dtype=torch.long), 0.0, generator)
+    return foretold_number(Told(z), genes, None, generator)
 
 
 def around(centres, label, sd=0.3, seed=0):
@@ -122,3 +123,31 @@ def test_more_genes_and_values_that_are_no_counts_are_left_to_bic(toy):
     assert not is_few(shared(images_of(toy(n_genes=FEW_GENES + 1))))
     counts, *rest = toy(n_genes=40)
     assert not is_few(shared(images_of((counts.log1p(), *rest))))
+
+
+def test_a_gene_that_has_a_pattern_is_in_a_group():
+    posterior = torch.tensor([[0.1, 0.3, 0.6], [0.0, 0.0, 1.0], [0.2, 0.1, 0.7]], dtype=torch.float64)
+    patterned = torch.tensor([True, True, False])
+    made = with_pattern(posterior, 2, patterned)
+    assert made[0].tolist() == pytest.approx([0.25, 0.75, 0])
+    assert torch.equal(made[1:], posterior[1:])  # of the second no group is known
+    assert torch.equal(with_pattern(posterior, 3, patterned), posterior)
+    assert torch.equal(with_pattern(posterior, 2, None), posterior)
+
+
+def test_a_lone_strong_pattern_of_a_panel_is_not_called_flat():
+    rng = np.random.default_rng(0)
+    row, col = (one.ravel().astype(float) for one in np.mgrid[:20, :20])
+    rate = np.full((400, 40), 2.0)
+    rate[(row > 15) & (col > 15), 0] = 40  # alone in a corner
+    rate[:, 1:9] *= np.where(row < 10, 3, 1)[:, None]
+    rate[:, 9:17] *= np.where(row < 10, 1, 3)[:, None]
+    counts = sparse.csr_matrix(rng.poisson(rate).astype(np.float32))
+    genes = [f"G{at}" for at in range(40)]
+    config = sigel.SIGELConfig.preset("fast")
+    images = sigel.GeneImages.from_arrays(counts, genes, np.column_stack([col, row]), None, config.image)
+    model = sigel.SIGEL(config, seed=0, device="cpu").fit(images)
+    labels = dict(zip(images.genes, model.group_labels, strict=True))
+    assert "no pattern" in labels.values()
+    assert labels["G0"] != "no pattern"
+    np.testing.assert_allclose(model.posterior.sum(axis=1), 1, atol=1e-5)
