@@ -129,7 +129,7 @@ test_that("what cannot be used is refused in R's words", {
   refused("features", pairs, features = genes[1:3], said = c("`pairs` as well", "features = NULL"))
   refused("partners.of", features = genes[1:3], partners.of = genes[1], said = "`features` as well")
   refused("pairs", genes[1:2], said = c("character of length 2", "data.frame(gene.a"))
-  refused("pairs", pairs["gene.a"], said = "1 rows of 1 columns")
+  refused("pairs", pairs["gene.a"], said = "1 row of")
   refused("pairs", pairs[0, ], said = "0 rows of 2 columns")
   refused(
     "pairs",
@@ -138,7 +138,7 @@ test_that("what cannot be used is refused in R's words", {
   )
   gap <- data.frame(a = genes[1:2], b = c(genes[3], NA))
   refused("pairs", gap, said = c("missing names in the column 'b'", "na.omit(pairs)"))
-  refused("features", features = genes[1], said = c("1 names", "Name more genes"))
+  refused("features", features = genes[1], said = c("1 name;", "Name more genes"))
   refused("features", features = 1:3, said = "See `rownames(object)`")
   refused("features", features = c(genes[1], "Gen0001"), said = "Gene0001")
   refused("partners.of", partners.of = "Gen0001", said = c("Gen0001", "Check the spelling"))

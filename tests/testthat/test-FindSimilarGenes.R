@@ -106,7 +106,7 @@ test_that("arguments of FindSimilarGenes that cannot be used are refused", {
   level <- seq_len(nrow(loadings))
   expect_refused(FindSimilarGenes(loadings, "Gene0001", level = level, groups = "1"), "groups", "one group")
   broken <- replace(loadings, 2, NaN)
-  expect_refused(FindSimilarGenes(broken, "Gene0001", level = level), "object", "1 values")
+  expect_refused(FindSimilarGenes(broken, "Gene0001", level = level), "object", "1 value that is")
   expect_refused(FindSimilarGenes(unname(loadings), "Gene0001", level = level), "object", "no row names")
   expect_refused(FindSimilarGenes("genes.rds", "Gene0001"), "object")
 })

@@ -33,7 +33,7 @@ test_that("what is no matrix of counts is refused", {
   expect_refused(as_counts(empty), "object", "1 empty or missing row names")
   missing <- dense
   missing[1, 1] <- NA
-  expect_refused(as_counts(missing), "object", "1 values that are NA")
+  expect_refused(as_counts(missing), "object", "1 value that is NA")
 })
 
 test_that("split layers are joined by name, absent genes being zero", {

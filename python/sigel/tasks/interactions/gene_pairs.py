@@ -42,7 +42,7 @@ def pairs_of(given: Pairs, argument: str) -> pd.DataFrame:
     columns = list(NAMES) if set(NAMES) <= set(table.columns) else list(table.columns[:2])
     wanted = "pairs of names of genes"
     if len(columns) < 2 or not len(table):
-        found = f"{number_of(len(table), 'row')} of {len(columns)} columns"
+        found = f"{number_of(len(table), 'row')} of {number_of(len(columns), 'column')}"
         raise InputError(argument, found, wanted, "Give a table of two columns.")
     made = table[columns].set_axis(list(NAMES), axis=1)
     for name, column in zip(columns, made, strict=True):
