@@ -58,7 +58,7 @@ def test_pairs_come_as_a_table_a_list_or_a_file_each_once(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "found"),
     [
-        (pd.DataFrame({"tf": ["A"]}), "1 columns"),
+        (pd.DataFrame({"tf": ["A"]}), "1 column;"),
         (pd.DataFrame({"tf": ["A"], "confidence": [1]}), "'confidence'"),
         (["AB", "CD"], "AB"),
         ([("A", "B", "C")], "'C'"),
