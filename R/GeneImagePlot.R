@@ -70,10 +70,8 @@ GeneImagePlot <- function(
       subtitle = sections_in_words(images$sections),
       caption = if (images$scattered && is.null(under)) "White pixels within the tissue hold no cell."
     ) +
-    ggplot2::theme(
-      strip.text = ggplot2::element_text(size = place$letters),
-      panel.spacing = if (images$several) ggplot2::unit(1.4, "lines")
-    )
+    ggplot2::theme(strip.text = ggplot2::element_text(size = place$letters)) +
+    if (images$several) ggplot2::theme(panel.spacing = ggplot2::unit(1.4, "lines"))
 }
 
 #' @rdname GeneImagePlot
