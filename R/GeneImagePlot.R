@@ -172,14 +172,19 @@ GeneGroupPlot <- function(
     )
 }
 
+# Which of several pages makes images largest: the first of those with `across` and `down` points for each.
+largest <- function(images, across, down) {
+  extent <- vapply(images$corners[c("x", "y")], function(v) diff(range(v)), double(1L))
+  which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
+}
+
 # Columns of `n` images, those that make them largest where a page is 7 inches wide and 5 high, and the size of letters
 # by which names of some eight letters stand above them.
 columns_for <- function(n, images, ncol = NULL) {
-  extent <- vapply(images$corners[c("x", "y")], function(v) diff(range(v)), double(1L))
   columns <- if (is.null(ncol)) seq_len(n) else ncol
   across <- 430 / columns - 6
   down <- 300 / ceiling(n / columns) - 18
-  best <- which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
+  best <- largest(images, across, down)
   list(ncol = columns[best], letters = min(9, max(5, across[best] / 5)))
 }
 
@@ -197,7 +202,6 @@ sections_in_words <- function(names, width = 70L) {
 place_on_page <- function(n, n.genes, images, letters) {
   width <- n.genes + 1L
   within <- if (images$several) 1 else 0.3
-  extent <- vapply(images$corners[c("x", "y")], function(v) diff(range(v)), double(1L))
   blocks <- seq_len(min(n, 6L))
   rows <- ceiling(n / blocks)
   across <- (430 - 20 * (blocks - 1L)) / (blocks * width) - 12 * within
@@ -205,7 +209,7 @@ place_on_page <- function(n, n.genes, images, letters) {
   lines <- ifelse(4 * letters > across, 2L, 1L)
   below <- 18 + 7 * lines
   down <- (290 - below * (rows - 1L)) / rows
-  best <- which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
+  best <- largest(images, across, down)
   block <- (seq_len(n) - 1L) %/% rows[best]
   blocks <- max(block) + 1L
   space <- rep(within, blocks * width - 1L)

@@ -15,6 +15,8 @@ from sigel.training.memory_estimate import ENCODED
 
 # Genes near a gene whose mean image is held against its own.
 N_NEAR = 10
+# A gain is one where it is more standard errors than that above 0.
+STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,15 +73,19 @@ class NeighborTest:
         return functional.cosine_similarity(foretold, seen, dim=1)
 
 
-def is_better(now: Float[Tensor, " n"], before: Float[Tensor, " n"]) -> bool:
-    """Whether scores have risen by more than two standard errors of their mean difference.
+def is_better(
+    now: Float[Tensor, " n"], before: Float[Tensor, " n"], standard_errors: float = STANDARD_ERRORS
+) -> bool:
+    """Whether scores have risen by more than some standard errors of their mean difference, two by default.
 
     Parameters
     ----------
     now, before
         Of the same genes.
+    standard_errors
+        How many.
     """
     gain = (now - before).double()
     if len(gain) < 2:
         return False
-    return bool(gain.mean() > 2 * gain.std() / len(gain) ** 0.5)
+    return bool(gain.mean() > standard_errors * gain.std() / len(gain) ** 0.5)

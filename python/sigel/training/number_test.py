@@ -14,6 +14,7 @@ from sigel.nn.mixture.density import FlatGenes
 from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, numbers_to_try
 from sigel.stats.flat_images import FlatImages
 from sigel.training.batches import SharedGenes
+from sigel.training.neighbor_test import is_better
 
 # More groups of so few genes are nobody's programmes.
 MOST_GROUPS = 20
@@ -96,7 +97,7 @@ def foretold_number(
         scores[k] = halves.scores(torch.where((label < k) | patterned, own, UNGROUPED))
     scores[1] = torch.zeros_like(scores[1])
     best = max(scores, key=lambda k: float(scores[k].mean()))
-    number = next(k for k, score in scores.items() if not _is_below(score, scores[best]))
+    number = next(k for k, score in scores.items() if not is_better(scores[best], score, STANDARD_ERRORS))
     return FoundNumber(number, {k: float(score.mean()) for k, score in scores.items()})
 
 
@@ -143,11 +144,3 @@ def _compared(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator
 
 def _centred(image: Float[Tensor, "n n_pixels"]) -> Float[Tensor, "n n_pixels"]:
     return image - image.mean(dim=1, keepdim=True)
-
-
-def _is_below(score: Float[Tensor, " n"], best: Float[Tensor, " n"]) -> bool:
-    """Whether a score's mean lies further below the best than chance lets it."""
-    lost = best - score
-    if len(lost) < 2:
-        return False
-    return bool(lost.mean() > STANDARD_ERRORS * lost.std() / len(lost) ** 0.5)

@@ -6,35 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-import sigel
-from conftest import images_of
-from sigel.images.tensors import ImageViews
-from sigel.nn.encoder.patches import Patches
-from sigel.runtime.device import make_fabric
-from sigel.training.batches import SharedGenes
 from sigel.training.neighbor_test import NeighborTest, is_better
-
-
-class Told(torch.nn.Module):
-    """An encoder that is told where each gene lies."""
-
-    def __init__(self, z):
-        super().__init__()
-        self.z = torch.as_tensor(z, dtype=torch.float32)
-
-    def forward(self, image, noise, amplitude, gene, grid):
-        return self.z[gene]
+from told_genes import Told, shared
 
 
 @pytest.fixture(scope="module")
 def judge(toy):
-    images = images_of(toy(n_genes=90))
-    config = sigel.SIGELConfig()
-    genes = SharedGenes(
-        make_fabric(torch.device("cpu")), ImageViews(images), Patches.from_raster(images.raster, 4), config
-    )
     mixed = torch.randperm(90, generator=torch.Generator().manual_seed(0))
-    return NeighborTest(genes, mixed[:30], mixed[30:])
+    return NeighborTest(shared(toy(n_genes=90)), mixed[:30], mixed[30:])
 
 
 def test_neighbours_of_the_same_pattern_foretell_more_than_others(judge):
@@ -60,13 +39,7 @@ def test_a_gain_within_chance_is_none():
 
 def test_values_that_are_no_counts_have_no_halves_to_judge_by(toy):
     counts, *rest = toy(n_genes=30)
-    images = images_of((counts.log1p(), *rest), normalize="none")
-    genes = SharedGenes(
-        make_fabric(torch.device("cpu")),
-        ImageViews(images),
-        Patches.from_raster(images.raster, 4),
-        sigel.SIGELConfig(),
-    )
+    genes = shared((counts.log1p(), *rest), normalize="none")
     judge = NeighborTest(genes, torch.arange(10), torch.arange(10, 30))
     scores = [judge.scores(Told(z)) for z in (np.eye(3)[np.arange(30) % 3], np.ones((30, 3)))]
     assert not is_better(*scores)

@@ -9,34 +9,10 @@ import torch
 from scipy import sparse
 
 import sigel
-from conftest import images_of
-from sigel.images.tensors import ImageViews
-from sigel.nn.encoder.patches import Patches
 from sigel.nn.mixture.n_groups import FEW_GENES
-from sigel.runtime.device import make_fabric
-from sigel.training.batches import SharedGenes
 from sigel.training.groups import with_pattern
 from sigel.training.number_test import UNGROUPED, _Halves, foretold_number, is_few
-
-
-class Told(torch.nn.Module):
-    """An encoder that is told where each gene lies."""
-
-    def __init__(self, z):
-        super().__init__()
-        self.z = torch.as_tensor(z, dtype=torch.float32)
-
-    def forward(self, image, noise, amplitude, gene, grid):
-        return self.z[gene]
-
-
-def shared(images, config=None):
-    return SharedGenes(
-        make_fabric(torch.device("cpu")),
-        ImageViews(images),
-        Patches.from_raster(images.raster, 4),
-        config or sigel.SIGELConfig(),
-    )
+from told_genes import Told, shared
 
 
 def number(genes, z, seed=0):
@@ -51,7 +27,7 @@ def around(centres, label, sd=0.3, seed=0):
 @pytest.fixture(scope="module")
 def three(toy):
     """Genes 0, 3, 6, ... have one pattern, 1, 4, 7, ... another, the rest a third."""
-    return shared(images_of(toy(n_genes=60)))
+    return shared(toy(n_genes=60))
 
 
 def test_groups_that_share_patterns_are_told_from_groups_that_do_not(three):
@@ -119,10 +95,10 @@ def test_a_small_panel_has_the_groups_that_were_planted(seed):
 
 
 def test_more_genes_and_values_that_are_no_counts_are_left_to_bic(toy):
-    assert is_few(shared(images_of(toy(n_genes=FEW_GENES))))
-    assert not is_few(shared(images_of(toy(n_genes=FEW_GENES + 1))))
+    assert is_few(shared(toy(n_genes=FEW_GENES)))
+    assert not is_few(shared(toy(n_genes=FEW_GENES + 1)))
     counts, *rest = toy(n_genes=40)
-    assert not is_few(shared(images_of((counts.log1p(), *rest))))
+    assert not is_few(shared((counts.log1p(), *rest)))
 
 
 def test_a_gene_that_has_a_pattern_is_in_a_group():

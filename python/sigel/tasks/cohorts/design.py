@@ -167,7 +167,7 @@ def levels_of(condition: pd.Series) -> list[str]:
     if isinstance(condition.dtype, pd.CategoricalDtype):
         return [name_of(one) for one in condition.cat.categories if (condition == one).any()]
     values = condition.unique()
-    return sorted(map(str, values)) if condition.dtype == object else [name_of(one) for one in sorted(values)]
+    return sorted(map(name_of, values)) if condition.dtype == object else [*map(name_of, sorted(values))]
 
 
 def name_of(value: object) -> str:

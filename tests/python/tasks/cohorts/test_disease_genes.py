@@ -318,12 +318,13 @@ def test_a_wrong_control_is_refused(condition, control, found):
         ([10, 10, 2, 2], None, ["2", "10"], "the smallest number"),
         ([0.0, 0.0, 1.0, 1.0], 1, ["1", "0"], ""),
         ([0, 0, 1, 1], "1", ["1", "0"], ""),
+        (pd.Series([1.0, 1.0, 0.0, 0.0], dtype=object), None, ["0", "1"], "the first of the alphabet"),
         ([True, True, False, False], None, ["False", "True"], "as False comes before True"),
         (["b", "b", "a", "a"], None, ["a", "b"], "the first of the alphabet"),
     ],
 )
 def test_conditions_are_called_as_a_reader_would(values, control, order, why):
-    condition = against(pd.Series(values, index=list("wxyz")), control)
+    condition = against(pd.Series(values).set_axis(list("wxyz")), control)
     assert levels_of(condition) == order
     assert first_in_words(condition) == why
     design = design_of(condition, None, None, paired=False)
