@@ -24,7 +24,8 @@ SPATIAL_COLUMNS <- c(
 #' \describe{
 #'   \item{`score`, `score.pval`}{the SIGEL score: how far the gene's
 #'     representation lies from those of null images of genes of its level, as a
-#'     z-score, and its empirical p-value;}
+#'     z-score, and its empirical p-value, never below some 2 / (genes x `n.nulls`): in a
+#'     small panel raise `n.nulls`;}
 #'   \item{`statistic`}{of the test, standardised: a quadratic form of the counts'
 #'     residuals and a kernel of several length scales;}
 #'   \item{`effect`}{share of the variance that neighbouring pixels have in

@@ -41,8 +41,8 @@
 #'   `GeneGroups()`, one row a group, the largest first: `group`, `n.genes`, `medoid` (the gene nearest
 #'   to the group's mean by cosine), `mean.prob` (mean posterior of its genes), `cohesion`
 #'   (mean cosine to the group's mean, of representations about the mean of all
-#'   genes) and `typical` (the five genes nearest to the group's mean,
-#'   comma-joined).
+#'   genes; 1: all alike; below about 0.5 the mean image is that of few of them) and
+#'   `typical` (the five genes nearest to the group's mean, comma-joined).
 #'
 #'   `GeneGroupEnrichment()`, one row for each group and set that share a gene, the
 #'   smallest p-value first: `group`, `term`, `overlap`, `term.size`, `group.size`,

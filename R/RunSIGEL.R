@@ -33,7 +33,7 @@
 #'   `prob`, `status`), `posterior` (matrix, embedded genes x groups: the probability
 #'   of each group), `bic` (data frame of `n.groups` and `bic`, the numbers of
 #'   groups that were tried; only with `n.groups = "auto"` and more than 300 genes: of
-#'   fewer, `history` has `foretold`, how well genes of a group foretell counts of each
+#'   fewer, `history` has `foretold`, how well genes of a group foretell values of each
 #'   other, which chose the number), `raster` (JSON: the
 #'   grid of pixels), `layer` and, of several sections, `sections` (see below) and
 #'   `section`;
@@ -101,7 +101,7 @@
 #' @param n.dims Length of a representation; 32 as in the paper.
 #' @param n.groups Number of gene groups, or `"auto"`: the best by the likelihood
 #'   less a cost for each parameter; of a panel of up to 300 genes, the fewest by
-#'   which genes of a group foretell counts of each other about as well as by any
+#'   which genes of a group foretell values of each other about as well as by any
 #'   number. Genes without a pattern are not counted.
 #' @param layer Layer with the raw counts. Layers that were split
 #'   (`counts.1`, `counts.2`) are joined for reading.

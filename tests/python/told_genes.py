@@ -22,6 +22,9 @@ class Told(torch.nn.Module):
     def forward(self, image, noise, amplitude, gene, grid):
         return self.z[gene]
 
+    def masked(self, image, noise, amplitude, gene, grid, keep, *, predict):
+        return self(image, noise, amplitude, gene, grid), None
+
 
 def shared(section, **image):
     """Genes of what `toy` makes, on one process."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sigel.cli._inputs import read_given
-from sigel.cli._options import READ, TELL, Inputs, Names, Read, SectionKey, Tell, Write, asks
+from sigel.cli._options import READ, TELL, Inputs, N, Names, Read, SectionKey, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
 from sigel.cli._tables import facts
 from sigel.cli._talk import say, shows_progress
@@ -21,7 +21,7 @@ def interactions(
     pairs: Path | None = None,
     genes: Names = (),
     partners_of: Names = (),
-    n: int = 20,
+    n: N = 20,
     known: Path | None = None,
     section_key: SectionKey = None,
     spatial_key: str = "spatial",

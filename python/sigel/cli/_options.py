@@ -25,6 +25,8 @@ Paths: TypeAlias = Annotated[
 ]
 Flag: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
 SectionKey: TypeAlias = Annotated[str | None, Parameter(name=("--section-key", "--section"))]
+# Of one letter, with one hyphen or two.
+N: TypeAlias = Annotated[int, Parameter(name=("--n", "-n"))]
 Format: TypeAlias = Literal["tsv", "csv", "json"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from sigel.cli._inputs import read_given
-from sigel.cli._options import READ, TELL, Input, Names, Read, Tell, Write, asks
+from sigel.cli._options import READ, TELL, Input, N, Names, Read, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
 from sigel.cli._values import names_in
 from sigel.errors import InputError
@@ -18,7 +18,7 @@ def similar(
     *,
     write: Write,
     genes: Names = (),
-    n: int = 20,
+    n: N = 20,
     combine: Literal["mean", "each"] = "mean",
     key: str = "sigel",
     seed: int = 0,

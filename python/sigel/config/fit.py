@@ -380,7 +380,7 @@ class SIGELConfig(Settings):
     n_groups
         Number of mixture components, that of genes without a pattern not counted, or `"auto"`: the best by
         the likelihood less a cost for each parameter; of a panel of up to 300 genes, the fewest by which
-        genes of a group foretell counts of each other about as well as by any number.
+        genes of a group foretell values of each other about as well as by any number.
     max_groups
         Largest candidate of `"auto"`; also never more than a third of the genes.
     assignment

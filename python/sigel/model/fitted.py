@@ -78,8 +78,8 @@ class SIGEL:
         on genes that it does not learn from, and at its end `held_out_start`, that of the eigenimages alone,
         and `kept_epoch`, 0 where training did not help; in refinement `neighbors`, how well genes held out
         are foretold by those near them, `neighbors_start` and `kept_epoch` likewise. `eigenimages` and
-        the first `groups` have an entry with their seconds; that of `groups` has `foretold` where counts
-        chose the number: how well genes of a group foretell counts of each other, a correlation.
+        the first `groups` have an entry with their seconds; that of `groups` has `foretold` where it
+        chose the number: how well genes of a group foretell values of each other, a correlation.
     bic : dict
         BIC by number of groups, where that chose it: `n_groups="auto"`, and more genes than a panel has.
 

@@ -103,7 +103,7 @@ def _foretold(history: Mapping[str, Any] | None, *, made_anew: bool) -> list[Row
         return []
     said = "the fewest groups whose score is within three standard errors of the best; near 0: no groups"
     return [
-        ["How well genes of a group foretell each other's counts", number(values[0]), "0: one group", said]
+        ["How well genes of a group foretell each other's values", number(values[0]), "0: one group", said]
     ]
 
 

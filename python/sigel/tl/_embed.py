@@ -56,7 +56,7 @@ def embed(
     n_groups
         Number of gene groups, that of genes without a pattern not counted; default `"auto"`: the best by the
         likelihood less a cost for each parameter; of a panel of up to 300 genes, the fewest by which genes
-        of a group foretell counts of each other about as well as by any number.
+        of a group foretell values of each other about as well as by any number.
     layer
         Layer with raw counts; default `X`.
     spatial_key
@@ -138,9 +138,9 @@ def embed(
     other, with one more component of fixed form for genes whose images are no smoother than noise; the q_k
     that are reported are of the density to a power that makes them mean what they say. `n_groups="auto"`
     compares `-2 log L` and a cost for each parameter along mergers of components (Figueiredo and Jain 2002);
-    of up to 300 genes it compares how well one half of the counts, grouped, foretells the other, and EM ends
-    after three steps.
-    A gene's group is that of the largest q_k.
+    of up to 300 genes it compares how well one half of the counts, grouped, foretells the other (of values
+    that are no counts, one half of the tissue's patches the other), and EM ends after three steps. A gene's
+    group is that of the largest q_k.
 
     III. After some steps of EM in each epoch, encoder and mixture learn sharper assignments, which are held
     constant for the epoch (Xie et al. 2016):

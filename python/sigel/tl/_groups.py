@@ -48,7 +48,7 @@ def gene_groups(
     resolution
         Or: into this times as many as are chosen for the representations. 1 is that choice, 2 about twice
         as many groups, 0.25 the programmes that they make up. Where the fit chose no number it is chosen here
-        by BIC, which says one of most panels: counts, which choose theirs in a fit, are not looked at. With
+        by BIC, which says one of most panels: images, which choose theirs in a fit, are not looked at. With
         neither, the present groups are described and nothing is written.
     key
         `key_added` of `sigel.tl.embed`.
@@ -66,7 +66,8 @@ def gene_groups(
         A row for each group that has genes, from many genes to few: `group`, `n_genes`, `medoid` (the gene
         nearest to the mean of the group's representations), `mean_prob` (mean posterior of its genes),
         `cohesion` (mean cosine of its genes to their mean, of representations centred on the mean of all
-        genes; 1: all alike), `typical` (the five genes nearest to the mean, comma-joined).
+        genes; 1: all alike; below about 0.5 the mean image is that of few of them), `typical` (the five genes
+        nearest to the mean, comma-joined).
 
         With `n_groups` or `resolution` also writes `var["sigel_group"]`, `var["sigel_group_prob"]`,
         `varm["sigel_posterior"]` (float32 genes x groups, NaN rows where not embedded), the call into

@@ -93,8 +93,9 @@ def spatial_genes(
         One row for each of `var_names`, in their order:
 
         - `score`: distance of the gene's representation from those of null images of genes of its level, as
-          a z-score; `score_pval`: its empirical p-value, NaN with a `model`, which has seen the noise of
-          the genes but not that of null images. NaN in panels of fewer than some 25 genes
+          a z-score; `score_pval`: its empirical p-value, never below some `2 / (n_genes * n_nulls)`, which
+          more `n_nulls` lower in a panel; NaN with a `model`, which has seen the noise of the genes but not
+          that of null images. NaN in panels of fewer than some 25 genes
         - `statistic`: standardised quadratic form of a kernel with several length scales; `pval` from its
           permutation moments, `log_pval` its natural logarithm, also where the p-value itself is below what
           numbers can hold and 0, `qval` (Benjamini-Hochberg), `rank` by the statistic

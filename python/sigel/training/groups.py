@@ -45,7 +45,7 @@ class FirstGroups(NamedTuple):
 
     assignment: Assignment
     bic: dict[int, float]  # by number of groups
-    foretold: dict[int, float]  # how well groups foretell counts, by their number, of few genes
+    foretold: dict[int, float]  # how well groups foretell values, by their number, of few genes
     patterned: Bool[Tensor, " n_genes"] | None  # genes that have a pattern whatever the mixture says, of few
 
 
@@ -74,7 +74,7 @@ def first_groups(
     Returns
     -------
     FirstGroups
-        Where `n_groups="auto"`, the number of few genes is chosen by counts that they foretell of each other,
+        Where `n_groups="auto"`, the number of few genes is chosen by values that they foretell of each other,
         that of more by BIC. It counts groups of genes with a pattern; where other genes are found they have
         one more.
     """

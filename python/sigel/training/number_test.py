@@ -1,4 +1,4 @@
-"""How many groups a panel has: the fewest by which genes foretell counts of each other as well as by any."""
+"""How many groups a panel has: the fewest by which genes foretell values of each other as well as by any."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ TINY = 1e-6
 
 
 class FoundNumber(NamedTuple):
-    """The number of groups of a panel, and how well each number foretells counts."""
+    """The number of groups of a panel, and how well each number foretells values."""
 
     n_groups: int
     foretold: dict[int, float]  # mean correlation by number of groups, from 1
 
 
 def is_few(genes: SharedGenes) -> bool:
-    """Whether counts decide how many groups there are.
+    """Whether values that had no say in the groups decide how many there are.
 
     A group of 32 dimensions costs BIC more than so few genes gain, whatever they have in common; from 400 on
     both choose about the same number.
@@ -42,9 +42,9 @@ def is_few(genes: SharedGenes) -> bool:
     Parameters
     ----------
     genes
-        Their images; only those of counts have two independent halves.
+        Their images: of counts, or of more than one patch of tissue.
     """
-    return genes.views.integer and genes.n_genes <= FEW_GENES
+    return genes.n_genes <= FEW_GENES and (genes.views.integer or genes.grid.n_patches > 1)
 
 
 @torch.no_grad()
@@ -54,7 +54,7 @@ def foretold_number(
     images: FlatImages | None,
     generator: torch.Generator,
 ) -> FoundNumber:
-    """The fewest groups by which genes foretell counts of each other about as well as by any number.
+    """The fewest groups by which genes foretell values of each other about as well as by any number.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def foretold_number(
     images
         Which of the genes have images without a pattern; None: none.
     generator
-        CPU generator: halves of the counts, and where groups start.
+        CPU generator: halves of counts or of the tissue, and where groups start.
 
     Returns
     -------
@@ -74,7 +74,8 @@ def foretold_number(
 
     Notes
     -----
-    Genes are grouped by one half of their counts. The other half of a gene, which had no say in its group, is
+    Genes are grouped by one half of their counts; of values that are no counts, and have no independent
+    halves, by one half of the tissue's patches. The other half of a gene, which had no say in its group, is
     held against the mean image of the other genes of the group, less that of all genes: their correlation is
     the score; that of one group, and of genes without a pattern, is 0. Groups that follow noise foretell
     nothing, those of few genes foretell badly. Of the numbers whose mean score is within three standard
@@ -82,7 +83,7 @@ def foretold_number(
     ten numbers is the best by chance too).
     """
     config = genes.config
-    halves = _compared(model, genes, generator)
+    halves = (_half_counts if genes.views.integer else _half_tissue)(model, genes, generator)
     z = halves.z.double()
     known, patterned = None, torch.ones(len(z), dtype=torch.bool, device=z.device)
     if images is not None:
@@ -105,8 +106,8 @@ class _Halves(NamedTuple):
     """Genes seen in one half of their counts, and products of all images that scores are made of."""
 
     z: Float[Tensor, "n_genes n_dims"]  # by the first half
-    across: Float[Tensor, "n_genes n_genes"]  # second half of a gene, at length 1, times whole images
-    within: Float[Tensor, "n_genes n_genes"]  # whole images times each other
+    across: Float[Tensor, "n_genes n_genes"]  # second half of a gene, at length 1, times images of all counts
+    within: Float[Tensor, "n_genes n_genes"]  # the latter times each other
 
     def scores(self, label: Int[Tensor, " n_genes"]) -> Float[Tensor, " n_genes"]:
         """Correlation of a gene's second half with the other genes of its group, `(n_genes,)`.
@@ -130,15 +131,38 @@ def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     return weights / weights.sum(dim=1, keepdim=True).clamp_min(1.0)
 
 
-def _compared(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator) -> _Halves:
-    """All genes at once: there are fewer than are encoded at a time."""
+# All genes at once: there are fewer than are encoded at a time.
+
+
+def _half_counts(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator) -> _Halves:
     rows = torch.arange(genes.n_genes)
     model.eval()
     first, second = genes.views.halves(rows, 0.5, generator)
     z = model(*first, genes.grid)  # (n_genes, n_dims)
-    whole = _centred(genes.views.view(rows).image)  # (n_genes, n_pixels)
-    seen = functional.normalize(_centred(second.image), dim=1)
     model.train()
+    return _held_against(z, second.image, genes.views.view(rows).image)
+
+
+def _half_tissue(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator) -> _Halves:
+    rows, grid = torch.arange(genes.n_genes), genes.grid
+    seen, hidden = torch.randperm(grid.n_patches, generator=generator).tensor_split([-(-grid.n_patches // 2)])
+    view = genes.views.view(rows)
+    model.eval()
+    keep = seen.sort().values.to(view.image.device).expand(len(rows), -1)
+    z, _ = model.masked(*view, grid, keep, predict=False)  # (n_genes, n_dims)
+    model.train()
+    cells = grid.index[hidden.to(grid.index.device)]  # (n_hidden, patch_pixels)
+    image = view.image[:, cells[cells < grid.n_pixels]]  # (n_genes, n_hidden_pixels)
+    return _held_against(z, image, image)
+
+
+def _held_against(
+    z: Float[Tensor, "n_genes n_dims"],
+    second: Float[Tensor, "n_genes n"],
+    whole: Float[Tensor, "n_genes n"],
+) -> _Halves:
+    whole = _centred(whole)
+    seen = functional.normalize(_centred(second), dim=1)
     return _Halves(z, (seen @ whole.T).double(), (whole @ whole.T).double())
 
 

@@ -83,7 +83,7 @@ def test_groups_are_described_or_made_anew(run, files, tmp_path):
 
 def test_similar_genes_of_names_and_of_a_file_of_names(run, files, tmp_path):
     (tmp_path / "genes.txt").write_text("Gene0001\n\nGene0002\n")
-    words = ("similar", files / "embedded.h5ad", "--n", 3, "--combine", "each", "-o", "-", "--genes")
+    words = ("similar", files / "embedded.h5ad", "-n", 3, "--combine", "each", "-o", "-", "--genes")
     one, other = run(*words, "Gene0001", "Gene0002"), run(*words, f"@{tmp_path / 'genes.txt'}")
     assert one.code == 0, one.err
     assert one.out == other.out

@@ -1,4 +1,4 @@
-"""The number of groups of a panel, by counts that its genes foretell of each other."""
+"""The number of groups of a panel, by values that its genes foretell of each other."""
 
 from __future__ import annotations
 
@@ -64,24 +64,31 @@ def test_scores_are_correlations_with_the_other_genes_of_the_group():
     assert (halves.scores(torch.zeros(12, dtype=torch.long)) == 0).all()
 
 
-@pytest.mark.parametrize(("n_genes", "seed"), [(30, 0), (30, 1), (60, 0), (60, 1), (60, 2), (100, 0)])
-def test_noise_has_no_groups(n_genes, seed):
+NOISE = [(30, 0, True), (30, 1, True), (60, 0, True), (60, 1, True), (60, 2, True), (100, 0, True)]
+NOISE += [(30, 0, False), (60, 1, False), (100, 0, False)]
+
+
+@pytest.mark.parametrize(("n_genes", "seed", "whole"), NOISE)
+def test_noise_has_no_groups(n_genes, seed, whole):
     rng = np.random.default_rng(seed)
     rate = rng.uniform(0.5, 4, n_genes)
     row, col = (one.ravel().astype(float) for one in np.mgrid[:20, :20])
     counts = sparse.csr_matrix(rng.poisson(rate, (400, n_genes)).astype(np.float32))
     genes = [f"G{at}" for at in range(n_genes)]
+    values = counts if whole else per_volume(counts)
     config = sigel.SIGELConfig.preset("fast")
-    images = sigel.GeneImages.from_arrays(counts, genes, np.column_stack([col, row]), None, config.image)
+    images = sigel.GeneImages.from_arrays(values, genes, np.column_stack([col, row]), None, config.image)
     labels = sigel.SIGEL(config, seed=seed, device="cpu").fit(images).group_labels
     assert set(labels) <= {"1", "no pattern"}
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_a_small_panel_has_the_groups_that_were_planted(seed):
+@pytest.mark.parametrize(("seed", "whole"), [(0, True), (1, True), (0, False), (1, False)])
+def test_a_small_panel_has_the_groups_that_were_planted(seed, whole):
     adata = sigel.datasets.simulated_section(
         22, 22, 3, genes_per_programme=20, n_background_genes=20, median_counts=600, seed=seed
     )
+    if not whole:
+        adata.X = per_volume(adata.X)
     sigel.tl.embed(adata, preset="fast", progress=False, device="cpu")
     programme, group = adata.var["programme"].astype(str), adata.var["sigel_group"].astype(str)
     planted = programme[programme.str.fullmatch("layer|blob|ring")]
@@ -94,11 +101,27 @@ def test_a_small_panel_has_the_groups_that_were_planted(seed):
     assert len(sigel.tl.gene_groups(adata, resolution=2, key_added="fine", device="cpu")) in (6, 7)
 
 
-def test_more_genes_and_values_that_are_no_counts_are_left_to_bic(toy):
+def test_more_genes_are_left_to_bic(toy):
     assert is_few(shared(toy(n_genes=FEW_GENES)))
     assert not is_few(shared(toy(n_genes=FEW_GENES + 1)))
-    counts, *rest = toy(n_genes=40)
-    assert not is_few(shared((counts.log1p(), *rest)))
+
+
+def per_volume(counts, seed=0):
+    """Counts of each cell, divided by a volume of its own."""
+    volume = np.random.default_rng(seed).uniform(0.5, 2, counts.shape[0])
+    return sparse.csr_matrix(counts.multiply(1 / volume[:, None]), dtype=np.float32)
+
+
+def test_values_that_are_no_counts_are_foretold_on_the_other_half_of_the_tissue(toy):
+    counts, *rest = toy(n_genes=60)
+    genes, centres = shared((per_volume(counts), *rest)), 6 * np.eye(3, 8)
+    assert not genes.views.integer
+    found = number(genes, around(centres, np.arange(60) % 3))
+    assert found.n_groups == 3
+    assert found.foretold[3] > 0.1
+    mixed = number(genes, around(centres, np.random.default_rng(1).permutation(60) % 3))
+    assert mixed.n_groups == 1
+    assert mixed.foretold[3] < 0.05
 
 
 def test_a_gene_that_has_a_pattern_is_in_a_group():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sigel.errors import warn
+from sigel.errors import number_of, warn
 from sigel.runtime.progress import Progress
 from sigel.runtime.seeds import stream
 from sigel.stats.moderated import Fits, Tests, fit_linear, moderated_f, telling_directions
@@ -155,11 +155,11 @@ def _calibration(
         tests = _tested(patterns, mean, design.with_condition(order), design, n_directions)[1]
         rows.append(_summary(f"labelling {step}", tests.pval))
         if progress is not None:
-            progress("labellings", step, len(others), f"{int(rows[-1]['n_called'])} genes called")  # type: ignore[call-overload]
+            progress("labellings", step, len(others), number_of(rows[-1]["n_called"], "gene") + " by chance")
     return pd.DataFrame(rows)
 
 
-def _summary(name: str, pval: np.ndarray) -> dict[str, object]:
+def _summary(name: str, pval: np.ndarray) -> dict[str, Any]:
     known = pval[np.isfinite(pval)]
     return {
         "labelling": name,

@@ -145,4 +145,4 @@ def test_what_others_see_meanwhile_is_one_call_a_labelling():
     seen = []
     compared(made=made(), progress=lambda *said: seen.append(said))
     assert [said[:3] for said in seen] == [("labellings", k, 34) for k in range(1, 35)]
-    assert all(said[3].endswith(" genes called") for said in seen)
+    assert all(said[3].endswith(" by chance") for said in seen)
