@@ -12,8 +12,8 @@ from sigel.config import SIGELConfig
 from sigel.keys import group_names
 from sigel.nn.contrast import KernelAssignment
 from sigel.nn.encoder.gene_encoder import GeneEncoder
-from sigel.nn.mixture.density import FlatGenes
-from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, most_steps, select_n_groups
+from sigel.nn.mixture.density import FEW_GENES, FlatGenes
+from sigel.nn.mixture.n_groups import mixture_of, most_steps, select_n_groups
 from sigel.nn.mixture.t_mixture import TMixture
 from sigel.stats.flat_images import FlatImages, flat_images
 from sigel.training.batches import SharedGenes

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from sigel.nn.encoder.gene_encoder import GeneEncoder
-from sigel.nn.mixture.density import FlatGenes
-from sigel.nn.mixture.n_groups import FEW_GENES, mixture_of, numbers_to_try
+from sigel.nn.mixture.density import FEW_GENES, FlatGenes
+from sigel.nn.mixture.n_groups import mixture_of, numbers_to_try
 from sigel.stats.flat_images import FlatImages
 from sigel.training.batches import SharedGenes
 from sigel.training.neighbor_test import is_better

@@ -154,6 +154,24 @@ def test_how_strong_a_gene_is_makes_no_group():
     assert select_n_groups(z, 20, MixtureConfig(), generator())[0].n_groups == 4
 
 
+@pytest.mark.parametrize(("n", "lens", "used"), [(301, 6.0, 6.0), (300, 6.0, 2.0), (300, 1.5, 1.5)])
+def test_a_panel_is_seen_through_a_weaker_lens(n, lens, used):
+    z, _ = on_the_sphere(4)
+    z = z[torch.randperm(len(z), generator=generator())[:n]]
+    mixture = started(z, 4, MixtureConfig(lens=lens), generator())
+    along = (z @ mixture.pole)[:, None] * mixture.pole
+    longer = along + used * (z - along)
+    wanted = longer / longer.norm(dim=1, keepdim=True) * z.shape[1] ** 0.5
+    assert torch.allclose(mixture.seen(z), wanted)
+    # A saved mixture sees as before, also one of a version that knew one lens alone.
+    again = TMixture(4, z.shape[1], MixtureConfig(lens=lens)).double()
+    again.load_state_dict(mixture.state_dict())
+    assert torch.equal(again.seen(z), mixture.seen(z))
+    old = {name: value for name, value in mixture.state_dict().items() if name != "lens"}
+    again.load_state_dict(old)
+    assert float(again.lens) == lens
+
+
 @pytest.mark.parametrize("lens", [1.0, 6.0])
 def test_em_with_a_held_component_never_falls_and_moves_it_nowhere(lens):
     z, label = on_the_sphere(2)

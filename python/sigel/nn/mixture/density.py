@@ -24,6 +24,9 @@ MIN_WEIGHT = 1e-15
 # Largest difference of a squared length from that of representations, as a share.
 SPHERE = 0.01
 POLE_STEPS = 20
+# Up to so many genes are a panel, and seen by a weaker lens: groups then foretell counts better.
+FEW_GENES = 300
+FEW_LENS = 2.0
 # However many genes seem to have no pattern, a few may have one.
 MOST_FLAT = 0.99
 START_DOF = 10.0
@@ -86,6 +89,7 @@ class MixtureDensity(nn.Module):
     flat_mean: Float[Tensor, " n_dims"]
     flat_log_scale: Float[Tensor, " n_dims"]
     pole: Float[Tensor, " n_dims"]
+    lens: Float[Tensor, ""]
     sharpness: Float[Tensor, ""]
 
     def __init__(self, n_groups: int, n_dims: int, config: MixtureConfig | None = None) -> None:
@@ -115,10 +119,12 @@ class MixtureDensity(nn.Module):
         self.register_buffer(
             "pole", torch.zeros(n_dims)
         )  # where flat genes lie; 0: points are taken as given
+        self.register_buffer("lens", torch.tensor(float(self.config.lens)))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Earlier versions knew no pooled prior, no flat genes, no lens, and reported as EM does."""
         state_dict.setdefault(prefix + "sharpness", torch.ones_like(self.sharpness))
+        state_dict.setdefault(prefix + "lens", torch.tensor(float(self.config.lens)))
         for name in ("strength", "share", "flat_mean", "flat_log_scale", "pole"):
             state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
         super()._load_from_state_dict(state_dict, prefix, *rest)
@@ -164,9 +170,11 @@ class MixtureDensity(nn.Module):
         Parameters
         ----------
         z
-            `(n_genes, n_dims)`. Other points are taken as they are given.
+            `(n_genes, n_dims)`. Other points are taken as they are given. Up to 300 genes are seen by a lens
+            of 2, or of the settings where that is less.
         """
         self.pole.zero_()
+        self.lens.fill_(min(self.config.lens, FEW_LENS) if len(z) <= FEW_GENES else self.config.lens)
         on_sphere = (z.square().mean(dim=1) - 1).abs().max() < SPHERE
         if self.config.lens == 1 or not on_sphere:
             return
@@ -178,7 +186,7 @@ class MixtureDensity(nn.Module):
         self.pole.copy_(nn.functional.normalize(pole, dim=0))
 
     def seen(self, z: Float[Tensor, "n n_dims"]) -> Float[Tensor, "n n_dims"]:
-        """Representations with the part away from the pole made `lens` times longer, on their sphere again.
+        """Representations with the part away from the pole `lens` times longer, on their sphere again.
 
         A strong and a weak gene of one pattern lie on an arc towards the pole; through the lens they are
         near.
@@ -186,7 +194,7 @@ class MixtureDensity(nn.Module):
         if not bool(self.pole.any()):
             return z
         along = (z @ self.pole)[:, None] * self.pole  # (n, n_dims)
-        longer = along + self.config.lens * (z - along)
+        longer = along + self.lens * (z - along)
         return math.sqrt(self.n_dims) * nn.functional.normalize(longer, dim=1)
 
     # --- genes without a pattern ---

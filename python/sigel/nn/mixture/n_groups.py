@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sigel.config import MixtureConfig
-from sigel.nn.mixture.density import FlatGenes, MixtureParameters
+from sigel.nn.mixture.density import FEW_GENES, FlatGenes, MixtureParameters
 from sigel.nn.mixture.t_mixture import TMixture
 
 # Share of the best gain in BIC over one group that a smaller number of groups may forgo.
@@ -24,9 +24,8 @@ LEAST_GENES = 3
 LEAST_TRIED = 11
 # EM iterations of a mixture that is tried.
 MOST_STEPS = 30
-# Up to so many genes EM ends after some steps: their likelihood in 32 dimensions grows with groups of one
+# Of few genes EM ends after some steps: their likelihood in 32 dimensions grows with groups of one
 # gene, which foretell less than those of k-means that it began from.
-FEW_GENES = 300
 FEW_STEPS = 3
 
 
