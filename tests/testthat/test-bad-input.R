@@ -103,9 +103,62 @@ test_that("misspelt arguments are told the nearest one", {
   expect_refused(
     run_quick(counts_of(section), spot_table(section), gene = 1),
     "...",
-    "an unknown argument `gene`"
+    "an unknown argument `gene`",
+    "Did you mean `features`?"
   )
   expect_refused(run_quick(section, colour = "red"), "...", "The arguments are")
+})
+
+test_that("words of other packages are told the argument that means the same", {
+  meant <- function(verb, ...) {
+    known <- setdiff(names(formals(getFromNamespace(verb, "sigel"))), "...")
+    words <- c(...)
+    found <- vapply(
+      names(words),
+      function(word) getFromNamespace("nearest_argument", "sigel")(word, known) %||% "",
+      ""
+    )
+    expect_identical(found, words, label = verb)
+  }
+  meant(
+    "FindGeneInteractions.Seurat",
+    genes = "features",
+    lr_pairs = "pairs",
+    partner = "partners.of",
+    top = "n"
+  )
+  meant(
+    "RunSIGEL.Seurat",
+    Genes = "features",
+    group = "n.groups",
+    clusters = "n.groups",
+    n_groups = "n.groups"
+  )
+  meant(
+    "RunSIGEL.Seurat",
+    seed = "seed.use",
+    npcs = "n.dims",
+    samples = "section",
+    key_added = "reduction.name"
+  )
+  meant("FindSpatialDomains.Seurat", clusters = "n.domains", k = "n.domains", n.groups = "n.domains")
+  meant("FindPatternGenes.Seurat", group.by = "region", domain = "region", n.perm = "n.null")
+  meant(
+    "FindDiseaseGenes.Seurat",
+    group.by = "condition",
+    patients = "donor",
+    batch = "section",
+    ident.2 = "control"
+  )
+  meant("FindSimilarGenes.Seurat", gene = "features", n.genes = "n")
+  meant("RunSIGEL.Seurat", fetures = "features", colour = "")
+  expect_refused(FindGeneInteractions(matrix(0, 1, 1), genes = "a"), "...", "Did you mean `features`?")
+})
+
+test_that("every relative is an argument of some verb", {
+  verbs <- grep("^[A-Z]\\w+[.](default|Seurat|list)$", ls(getNamespace("sigel")), value = TRUE)
+  known <- unique(unlist(lapply(verbs, function(verb) names(formals(getFromNamespace(verb, "sigel"))))))
+  expect_identical(setdiff(names(getFromNamespace("RELATIVES", "sigel")), known), character())
 })
 
 test_that("names that Seurat would refuse are refused before training", {
