@@ -87,6 +87,8 @@ check_object <- function(object, call) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
   } else if (is.list(object) && length(object) && all(vapply(object, is_experiment, logical(1L)))) {
     "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
+  } else if (is.list(object) && length(object) > 1L && all(vapply(object, inherits, NA, "Seurat"))) {
+    lines_of_merge(object, substitute(object, call), call)
   } else if (is.list(object) && !is.data.frame(object)) {
     "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
   } else if (length(dim(object)) != 2L) {
@@ -101,6 +103,26 @@ check_object <- function(object, call) {
       call
     )
   }
+}
+
+# Lines that make of a list of Seurat objects one that verbs take with `section = `. `given`: what the user wrote for it.
+lines_of_merge <- function(objects, given, call) {
+  list <- if (is.symbol(given)) as.character(given) else "sections"
+  written <- paste(deparse(given, width.cutoff = 500L), collapse = " ")
+  # Seurat would take a column for the image of its name.
+  column <- setdiff(c("slide", "section", "tissue.section"), unlist(lapply(objects, taken_names)))[1L]
+  verb <- sub("[.].*", "", rlang::call_name(rlang::frame_call(call)))
+  lines <- c(
+    "For several sections, merge them and name the column that tells them apart:",
+    if (list == "sections") sprintf("sections <- %s", if (nchar(written) < 100L) written else "list(...)"),
+    if (!rlang::is_named(objects)) {
+      sprintf("names(%s) <- c(%s)", list, toString(dQuote(paste0("s", seq_along(objects)), FALSE)))
+    },
+    sprintf("for (name in names(%s)) %s[[name]]$%s <- name", list, list, column),
+    sprintf("object <- merge(%s[[1]], %s[-1], add.cell.ids = names(%s))", list, list, list),
+    sprintf("%s(object, section = \"%s\")", verb, column)
+  )
+  paste(lines, collapse = "\n  ")
 }
 
 # Counts and places for the engine from what the `.default` methods are given.

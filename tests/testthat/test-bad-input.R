@@ -109,6 +109,34 @@ test_that("misspelt arguments are told the nearest one", {
   expect_refused(run_quick(section, colour = "red"), "...", "The arguments are")
 })
 
+test_that("a list of objects is refused with the lines that make one of them, which run", {
+  skip_if_no_engine()
+  skip_without("Seurat")
+  a <- small_section()
+  b <- small_section(image = "fov")
+  lines_of <- function(code) {
+    error <- expect_error(code, class = "sigel_input_error")
+    lines <- trimws(strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]])
+    lines[-seq_len(grep("merge them", lines))]
+  }
+  donors <- list(a = a, b = a)
+  lines <- lines_of(RunSIGEL(donors))
+  expect_length(lines, 3L)
+  expect_identical(lines[3L], "RunSIGEL(object, section = \"slide\")")
+  lines[3L] <- "run_quick(object, section = \"slide\")"
+  done <- suppressWarnings(eval(parse(text = lines)))
+  expect_named(SeuratObject::Misc(done[["sigel"]])$sections, c("a", "b"))
+  expect_identical(lines_of(FindSpatialGenes(donors))[3L], "FindSpatialGenes(object, section = \"slide\")")
+  expect_identical(lines_of(RunSIGEL(list(x = a, y = b)))[1L], "sections <- list(x = a, y = b)")
+  expect_identical(
+    lines_of(RunSIGEL(unname(donors)))[1:2],
+    c(
+      "sections <- unname(donors)",
+      "names(sections) <- c(\"s1\", \"s2\")"
+    )
+  )
+})
+
 test_that("words of other packages are told the argument that means the same", {
   meant <- function(verb, ...) {
     known <- setdiff(names(formals(getFromNamespace(verb, "sigel"))), "...")
@@ -191,7 +219,12 @@ test_that("what is no section is refused as the object, and a list says how seve
   for (verb in list(RunSIGEL, FindPatternGenes)) {
     expect_refused(verb(3), "object", "found 3", "a Seurat object, an assay or a matrix")
     expect_refused(verb(NULL), "object", "found NULL")
-    expect_refused(verb(list(small_section(), small_section())), "object", "merge()", "section = ")
+    expect_refused(
+      verb(list(small_section(), small_section())),
+      "object",
+      "merge(sections[[1]], sections[-1]",
+      "section = "
+    )
   }
 })
 
