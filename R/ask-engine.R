@@ -34,6 +34,8 @@ asked_section <- function(
   run_layer <- SeuratObject::Misc(results %||% object)$layer
   assay <- choose_assay(object, assay %||% run_assay, call)
   layer <- layer %||% run_layer %||% "counts"
+  # Until the verb ends: what it hands on reads the same layer.
+  rlang::local_options(sigel.told = told_by_run(results, assay, layer), .frame = call)
   cells <- colnames(object[[assay]])
   if (!is.null(section)) {
     check_string(section, "section", "Give the name of one column of the meta data.", call)
@@ -138,7 +140,11 @@ plain_section <- function(object, coordinates, features, call) {
     # Cells within the tissue.
     counts <- counts[, rownames(coordinates), drop = FALSE]
   }
-  list(counts = counts, places = places_from_table(coordinates, colnames(counts), call))
+  list(
+    counts = counts,
+    places = places_from_table(coordinates, colnames(counts), call),
+    told = getOption("sigel.told")
+  )
 }
 
 # Arguments that all questions have.
