@@ -110,7 +110,7 @@ CompareImputedGenes <- function(
     call
   )
   table <- engine_table(found)
-  data.frame(table, genes[c("expected.pcc", "trusted")], row.names = table$gene)
+  printed_short(data.frame(table, genes[c("expected.pcc", "trusted")], row.names = table$gene))
 }
 
 compared_labels <- function(x, argument, call) {

@@ -215,5 +215,5 @@ as_interaction_table <- function(result) {
     value <- about[[name]]
     attr(table, name) <- if (is.nan(value)) NA_real_ else value
   }
-  table
+  printed_short(table)
 }

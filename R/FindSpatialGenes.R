@@ -274,7 +274,7 @@ SpatialGenePlot <- function(object, n.label = 10, max.qval = 0.05, assay = NULL,
     tested[order(called), ],
     ggplot2::aes(.data$effect, .data$y, colour = .data$kind)
   ) +
-    label_layers(utils::head(tested[order(tested$rank), ], n.label), tested) +
+    names_beside(utils::head(tested[order(tested$rank), ], n.label), tested, "effect") +
     ggplot2::geom_point(size = 1.4, alpha = 0.8, stroke = 0) +
     ggplot2::scale_colour_manual(
       values = stats::setNames(c(unname(group_colours("1")), "grey65"), kinds),
@@ -305,40 +305,6 @@ tested_genes <- function(object, assay, reduction, call) {
     sigel_abort("object", "no gene that was tested", "some tested genes", fix, call)
   }
   tested
-}
-
-# Names in a column at the right, each tied to its point and none over another.
-label_layers <- function(first, all) {
-  if (!nrow(first)) {
-    return(list())
-  }
-  first <- first[order(-first$y), , drop = FALSE]
-  across <- max(all$effect)
-  first$at <- spread_down(first$y, 0.045 * max(diff(range(all$y)), 1e-9))
-  first$beside <- across + 0.06 * max(across - min(all$effect), 1e-9)
-  list(
-    ggplot2::geom_segment(
-      ggplot2::aes(xend = .data$beside, yend = .data$at),
-      data = first,
-      colour = "grey75",
-      linewidth = 0.3
-    ),
-    ggplot2::geom_text(
-      ggplot2::aes(x = .data$beside, y = .data$at, label = .data$gene),
-      data = first,
-      hjust = -0.08,
-      size = 3,
-      colour = "grey10"
-    ),
-    ggplot2::scale_x_continuous(expand = ggplot2::expansion(c(0.05, 0.16)))
-  )
-}
-
-# Falling heights, moved as little as need be to lie `gap` apart: what would overlap is laid around its middle.
-spread_down <- function(y, gap) {
-  steps <- gap * seq_along(y)
-  # With the steps added, heights that are far enough apart fall, and an isotonic fit pools the others.
-  -stats::isoreg(-(y + steps))$yf - steps
 }
 
 # Names of the feature metadata, by column of the table.

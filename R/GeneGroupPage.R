@@ -2,15 +2,16 @@
 #'
 #' The mean image of a group, where the group lies on the map of the genes, and
 #' the pictures of its most typical genes, those whose representations lie nearest
-#' to the group's mean. All images share one colour scale.
+#' to the group's mean. All images share one colour scale. It is laid out for 7 x 5 inches, the size of a figure in R
+#' Markdown; on larger pages images are larger.
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
 #' @param group Name of the group.
 #' @param n.genes Number of genes shown.
 #' @param stability What [FindGeneGroupStability()] returned for that object; NULL
 #'   leaves it out.
-#' @param ncol Number of columns of genes.
-#' @param method,seed.use Of the map, as in [GeneMapPlot()].
+#' @param ncol Number of columns of genes; NULL: as many as make their images largest.
+#' @param method,seed.use Of the map, as in [GeneMapPlot()]; of very many genes outside the group 4,000 are drawn.
 #' @param reduction,image,coordinates,layer As in [GeneImagePlot()].
 #' @return A ggplot, put together by the package patchwork.
 #' @seealso [GeneGroupPlot()] for all groups at once, [GeneGroups()]
@@ -28,8 +29,8 @@ GeneGroupPage <- function(
   group,
   n.genes = 8,
   stability = NULL,
-  ncol = 4,
-  method = c("auto", "umap", "pca"),
+  ncol = NULL,
+  method = c("tsne", "pca", "umap"),
   seed.use = 0,
   reduction = "sigel",
   image = NULL,
@@ -41,9 +42,11 @@ GeneGroupPage <- function(
   object <- as_seurat(object)
   require_installed("patchwork", "A page of several plots", call)
   check_seurat(object, call)
-  method <- check_choice(method, c("auto", "umap", "pca"), "method", call)
+  method <- check_choice(method, c("tsne", "pca", "umap"), "method", call)
   check_whole(n.genes, "n.genes", 1L, 8L, call)
-  check_whole(ncol, "ncol", 1L, 4L, call)
+  if (!is.null(ncol)) {
+    check_whole(ncol, "ncol", 1L, 3L, call)
+  }
   check_whole(seed.use, "seed.use", 0L, call = call)
   results <- sigel_results(object, reduction, call)
   group <- check_group(if (missing(group)) NULL else group, results, call)
@@ -66,42 +69,66 @@ GeneGroupPage <- function(
   )
   mean_image <- ggplot2::ggplot() +
     pixel_layers(average, scale) +
-    ggplot2::labs(subtitle = "Mean image")
-  # Genes few enough for one row leave no holes beside them.
+    ggplot2::labs(subtitle = "Mean image") +
+    ggplot2::theme(
+      legend.key.height = ggplot2::unit(0.5, "lines"),
+      legend.title = ggplot2::element_text(size = 7, vjust = 1),
+      legend.text = ggplot2::element_text(size = 7),
+      legend.margin = ggplot2::margin()
+    )
+  # Beside the mean image and the map, which take two fifths of the page.
+  place <- columns_for(length(typical), images, ncol, across = 280, down = 280)
+  names <- data.frame(
+    gene = factor(typical, levels = levels(genes$gene)),
+    label = typical,
+    x = min(genes$x),
+    y = min(genes$y),
+    face = "italic",
+    rank = 0L
+  )
   typical_images <- ggplot2::ggplot() +
     pixel_layers(genes, scale) +
-    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = min(ncol, length(typical))) +
+    fitted_text(names, "above", sizes = c(5, 9)) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$gene), ncol = place$ncol) +
     ggplot2::labs(subtitle = "Most typical genes") +
-    ggplot2::theme(legend.position = "none")
-  map <- group_on_map(results, group, method, seed.use, speaking_for_map = call)
-  n.rows <- ceiling(length(typical) / ncol)
-  top <- patchwork::wrap_plots(mean_image, map, nrow = 1L, widths = c(1, 1))
-  patchwork::wrap_plots(top, typical_images, ncol = 1L, heights = c(1.1, 0.62 * n.rows)) +
+    ggplot2::theme(
+      legend.position = "none",
+      strip.text = ggplot2::element_blank(),
+      panel.spacing.y = ggplot2::unit(16, "pt"),
+      plot.subtitle = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(b = 18))
+    )
+  map <- group_on_map(results, group, method, seed.use, call)
+  left <- patchwork::wrap_plots(mean_image, map, ncol = 1L, heights = c(1, 1))
+  patchwork::wrap_plots(left, typical_images, nrow = 1L, widths = c(2, 3)) +
     patchwork::plot_annotation(
       title = paste("Group", group),
-      subtitle = paste(facts, collapse = ", "),
+      subtitle = paste(c(paste(facts, collapse = ", "), sections_in_words(images$sections)), collapse = "\n"),
       theme = theme_sigel()
     )
 }
 
 # The genes of the group in its colour on the map, all others grey.
-group_on_map <- function(results, group, method, seed, speaking_for_map) {
-  plain <- speaking_for(
-    speaking_for_map,
-    GeneMapPlot(results, label = FALSE, method = method, seed.use = seed)
-  )
-  map <- plain$data
-  own <- !is.na(map$group) & map$group == group
-  colour <- group_colours(levels(map$group))[[group]]
+group_on_map <- function(results, group, method, seed, call) {
+  loadings <- SeuratObject::Loadings(results)
+  groups <- droplevels(groups_of(results))
+  laid <- places_on_map(loadings, method, seed, call, inside = groups %in% group)
+  map <- data.frame(gene = rownames(loadings)[laid$row], x = laid$place[, 1L], y = laid$place[, 2L])
+  own <- groups[laid$row] %in% group
   ggplot2::ggplot(map, ggplot2::aes(.data$x, .data$y)) +
-    ggplot2::geom_point(data = map[!own, ], size = 1.5, stroke = 0, colour = "grey80") +
-    ggplot2::geom_point(data = map[own, ], size = 2, stroke = 0, colour = colour) +
-    ggplot2::labs(subtitle = "Its genes among all", x = plain$labels$x, y = plain$labels$y) +
+    ggplot2::geom_point(data = map[!own, ], size = 1, stroke = 0, colour = "grey80") +
+    ggplot2::geom_point(
+      data = map[own, ],
+      size = 1.4,
+      stroke = 0,
+      colour = group_colours(levels(groups))[[group]]
+    ) +
+    ggplot2::labs(subtitle = "Its genes among all", x = paste(laid$axis, 1L), y = paste(laid$axis, 2L)) +
     theme_sigel() +
     ggplot2::theme(
       axis.text = ggplot2::element_blank(),
+      axis.title = ggplot2::element_text(size = 8),
       panel.grid = ggplot2::element_blank(),
-      aspect.ratio = 1
+      aspect.ratio = 0.8
     )
 }
 

@@ -83,7 +83,7 @@ GeneGroups <- function(object, reduction = "sigel") {
     group_prob = as_vector(known$prob[rows])
   )
   result <- sigel_call("gene_groups", arguments, call)
-  group_table(result$table)
+  printed_short(group_table(result$table))
 }
 
 #' @rdname GeneGroups

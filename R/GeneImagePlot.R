@@ -178,12 +178,12 @@ largest <- function(images, across, down) {
   which.max(round(pmin(across / extent[1L], down / extent[2L]) * max(extent)))
 }
 
-# Columns of `n` images, those that make them largest where a page is 7 inches wide and 5 high, and the size of letters
-# by which names of some eight letters stand above them.
-columns_for <- function(n, images, ncol = NULL) {
+# Columns of `n` images, those that make them largest in the room, in points, that a page 7 inches wide and 5 high has,
+# and the size of letters by which names of some eight letters stand above them.
+columns_for <- function(n, images, ncol = NULL, across = 430, down = 300) {
   columns <- if (is.null(ncol)) seq_len(n) else ncol
-  across <- 430 / columns - 6
-  down <- 300 / ceiling(n / columns) - 18
+  across <- across / columns - 6
+  down <- down / ceiling(n / columns) - 18
   best <- largest(images, across, down)
   list(ncol = columns[best], letters = min(9, max(5, across[best] / 5)))
 }
@@ -248,6 +248,10 @@ groups_to_show <- function(groups, sizes, most, call) {
     numbered <- sizes[setdiff(names(sizes), "no pattern")]
     largest <- c(names(utils::head(sort(numbered, decreasing = TRUE), most - length(flat))), flat)
     groups <- names(sizes)[names(sizes) %in% largest]
+  }
+  if (is.list(groups)) {
+    fix <- "Sets of genes, by which groups are called, are `gene.sets = `."
+    sigel_abort("groups", describe(groups), "names of groups", fix, call)
   }
   groups <- unique(as.character(groups))
   unknown <- setdiff(groups, names(sizes))

@@ -1,15 +1,14 @@
 #' Map of the genes
 #'
 #' Lays the gene representations out in two dimensions, a dot for each gene,
-#' coloured by group. With the package uwot installed the map is a UMAP by cosine
-#' distance, else the first two principal components. R's own random numbers are
-#' left as they were.
+#' coloured by group: a t-SNE, the same as in Python and in [SigelReport()].
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
-#' @param label Whether to write the groups' names at their middles.
+#' @param label Whether to write the groups' names at their middles; FALSE: beside their colours.
 #' @param features Names of genes to mark.
-#' @param method `"auto"`, `"umap"` or `"pca"`.
-#' @param seed.use Seed of the UMAP.
+#' @param method `"tsne"` (a minute for 16,000 genes), `"pca"` (keeps distances), or `"umap"` by the package
+#'   uwot, which leaves R's own random numbers as they were.
+#' @param seed.use Seed of t-SNE and UMAP.
 #' @param pt.size Size of the dots.
 #' @param reduction Name of the reduction.
 #' @return A ggplot; its data has the columns `gene`, `group`, `x` and `y`.
@@ -27,7 +26,7 @@ GeneMapPlot <- function(
   object,
   label = TRUE,
   features = NULL,
-  method = c("auto", "umap", "pca"),
+  method = c("tsne", "pca", "umap"),
   seed.use = 0,
   pt.size = 1.5,
   reduction = "sigel"
@@ -35,55 +34,50 @@ GeneMapPlot <- function(
   needs_ggplot()
   call <- rlang::current_env()
   object <- as_seurat(object)
-  method <- check_choice(method, c("auto", "umap", "pca"), "method", call)
+  method <- check_choice(method, c("tsne", "pca", "umap"), "method", call)
   check_flag(label, "label", call)
   check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)
   results <- sigel_results(object, reduction, call)
   loadings <- SeuratObject::Loadings(results)
   check_embedded(features, loadings, call)
-  if (method == "umap") {
-    require_installed("uwot", "A UMAP", call)
-  }
-  umap <- method == "umap" ||
-    (method == "auto" && nrow(loadings) > 15L && requireNamespace("uwot", quietly = TRUE))
-  places <- if (umap) umap_places(loadings, seed.use) else pca_places(loadings)
+  check_whole(seed.use, "seed.use", 0L, call = call)
+  laid <- places_on_map(loadings, method, seed.use, call)
   known <- SeuratObject::Misc(results)$features
   map <- data.frame(
     gene = rownames(loadings),
     group = droplevels(known$group[match(rownames(loadings), known$gene)]),
-    x = places[, 1L],
-    y = places[, 2L]
+    x = laid$place[, 1L],
+    y = laid$place[, 2L]
   )
   groups <- levels(map$group)
   # Genes without a pattern are none of the number.
   numbered <- setdiff(groups, "no pattern")
-  axes <- if (umap) c("UMAP 1", "UMAP 2") else c("PC 1", "PC 2")
   # Drawn in random-looking but fixed order, so that no group covers the others.
   shuffled <- map[order((seq_len(nrow(map)) * 7919) %% 104729), ]
   plot <- ggplot2::ggplot(shuffled, ggplot2::aes(.data$x, .data$y, colour = .data$group)) +
     ggplot2::geom_point(size = pt.size, alpha = 0.8, stroke = 0) +
     ggplot2::scale_colour_manual(
       values = group_colours(groups),
-      guide = ggplot2::guide_legend(override.aes = list(size = 3, alpha = 1))
+      guide = if (label) "none" else ggplot2::guide_legend(override.aes = list(size = 3, alpha = 1))
     ) +
     ggplot2::labs(
       title = "Map of the genes",
       subtitle = cli::pluralize("{nrow(map)} gene{?s} in {length(numbered)} group{?s}"),
-      x = axes[1L],
-      y = axes[2L],
+      x = paste(laid$axis, 1L),
+      y = paste(laid$axis, 2L),
       colour = "group"
     ) +
     theme_sigel() +
     ggplot2::theme(axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank())
   if (label) {
     middles <- stats::aggregate(map[c("x", "y")], by = map["group"], FUN = stats::median)
-    plot <- plot + text_on_halo(middles, "group", size = 4, bold = TRUE)
+    plot <- plot + text_on_halo(middles, "group")
   }
   if (length(features)) {
     marked <- map[map$gene %in% features, ]
     plot <- plot +
-      ggplot2::geom_point(data = marked, colour = "black", shape = 21L, size = 2.5) +
-      text_on_halo(marked, "gene", size = 3, bold = FALSE, vjust = -1)
+      names_beside(marked, map, "x") +
+      ggplot2::geom_point(data = marked, colour = "black", shape = 21L, size = 2.5)
   }
   plot
 }
@@ -94,6 +88,23 @@ check_embedded <- function(features, loadings, call) {
     fix <- "See `rownames(Loadings(object[[\"sigel\"]]))`."
     sigel_abort("features", some(unknown), "names of genes that were embedded", fix, call)
   }
+}
+
+# A place for each gene, or for those of a group (`inside`) and those around them, and what the axes are called.
+places_on_map <- function(loadings, method, seed, call, inside = NULL) {
+  if (method == "umap") {
+    require_installed("uwot", "A UMAP", call)
+    return(list(place = umap_places(loadings, seed), row = seq_len(nrow(loadings)), axis = "UMAP"))
+  }
+  arguments <- list(
+    representations = unname(loadings),
+    method = method,
+    seed = seed,
+    inside = if (!is.null(inside)) as.list(inside)
+  )
+  laid <- sigel_call("gene_map", arguments, call)
+  laid$row <- unlist(laid$row) + 1L
+  laid
 }
 
 umap_places <- function(loadings, seed) {
@@ -113,20 +124,14 @@ umap_places <- function(loadings, seed) {
   )
 }
 
-pca_places <- function(loadings) {
-  places <- stats::prcomp(loadings, rank. = 2L)$x
-  if (ncol(places) < 2L) cbind(places, 0) else places
-}
-
 # Text with a pale halo, readable on any colour.
-text_on_halo <- function(table, column, size, bold, vjust = 0.5) {
+text_on_halo <- function(table, column) {
   ggplot2::geom_label(
     ggplot2::aes(.data$x, .data$y, label = .data[[column]]),
     data = table,
     inherit.aes = FALSE,
-    size = size,
-    fontface = if (bold) "bold" else "plain",
-    vjust = vjust,
+    size = 4,
+    fontface = "bold",
     colour = "grey10",
     fill = grDevices::adjustcolor("white", 0.7),
     label.size = 0,

@@ -48,8 +48,9 @@
 ImputationReport <- function(object, assay = "sigel.imputed") {
   object <- as_seurat(object)
   imputed <- imputation_of(object, assay, rlang::current_env(), values = FALSE)
-  parts <- c("genes", names(IMPUTED_TABLES), "file")
-  structure(c(imputed[intersect(parts, names(imputed))], imputed$report), class = "sigel_imputation_report")
+  tables <- imputed[intersect(c("genes", names(IMPUTED_TABLES)), names(imputed))]
+  parts <- c(lapply(tables, printed_short), imputed[intersect("file", names(imputed))], imputed$report)
+  structure(parts, class = "sigel_imputation_report")
 }
 
 #' @rdname ImputationReport

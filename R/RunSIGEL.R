@@ -51,7 +51,7 @@
 #' by the others. `Misc(object[["sigel"]])$sections` is a list with a matrix for
 #' each section, embedded genes x dimensions: what that section alone says of a
 #' gene, on the same axes as `Loadings()`; NA where it has no picture of the gene.
-#' Coordinates of all images are used.
+#' Coordinates of all images are used. A list of objects is refused with the lines that make one of them.
 #'
 #' The object given is changed only when everything succeeded.
 #'

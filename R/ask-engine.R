@@ -34,6 +34,8 @@ asked_section <- function(
   run_layer <- SeuratObject::Misc(results %||% object)$layer
   assay <- choose_assay(object, assay %||% run_assay, call)
   layer <- layer %||% run_layer %||% "counts"
+  # Until the verb ends: what it hands on reads the same layer.
+  rlang::local_options(sigel.told = told_by_run(results, assay, layer), .frame = call)
   cells <- colnames(object[[assay]])
   if (!is.null(section)) {
     check_string(section, "section", "Give the name of one column of the meta data.", call)
@@ -87,6 +89,8 @@ check_object <- function(object, call) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
   } else if (is.list(object) && length(object) && all(vapply(object, is_experiment, logical(1L)))) {
     "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
+  } else if (is.list(object) && length(object) > 1L && all(vapply(object, inherits, NA, "Seurat"))) {
+    lines_of_merge(object, substitute(object, call), call)
   } else if (is.list(object) && !is.data.frame(object)) {
     "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
   } else if (length(dim(object)) != 2L) {
@@ -103,6 +107,26 @@ check_object <- function(object, call) {
   }
 }
 
+# Lines that make of a list of Seurat objects one that verbs take with `section = `. `given`: what the user wrote for it.
+lines_of_merge <- function(objects, given, call) {
+  list <- if (is.symbol(given)) as.character(given) else "sections"
+  written <- paste(deparse(given, width.cutoff = 500L), collapse = " ")
+  # Seurat would take a column for the image of its name.
+  column <- setdiff(c("slide", "section", "tissue.section"), unlist(lapply(objects, taken_names)))[1L]
+  verb <- sub("[.].*", "", rlang::call_name(rlang::frame_call(call)))
+  lines <- c(
+    "For several sections, merge them and name the column that tells them apart:",
+    if (list == "sections") sprintf("sections <- %s", if (nchar(written) < 100L) written else "list(...)"),
+    if (!rlang::is_named(objects)) {
+      sprintf("names(%s) <- c(%s)", list, toString(dQuote(paste0("s", seq_along(objects)), FALSE)))
+    },
+    sprintf("for (name in names(%s)) %s[[name]]$%s <- name", list, list, column),
+    sprintf("object <- merge(%s[[1]], %s[-1], add.cell.ids = names(%s))", list, list, list),
+    sprintf("%s(object, section = \"%s\")", verb, column)
+  )
+  paste(lines, collapse = "\n  ")
+}
+
 # Counts and places for the engine from what the `.default` methods are given.
 plain_section <- function(object, coordinates, features, call) {
   check_object(object, call)
@@ -116,7 +140,11 @@ plain_section <- function(object, coordinates, features, call) {
     # Cells within the tissue.
     counts <- counts[, rownames(coordinates), drop = FALSE]
   }
-  list(counts = counts, places = places_from_table(coordinates, colnames(counts), call))
+  list(
+    counts = counts,
+    places = places_from_table(coordinates, colnames(counts), call),
+    told = getOption("sigel.told")
+  )
 }
 
 # Arguments that all questions have.

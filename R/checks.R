@@ -91,26 +91,6 @@ check_choice <- function(x, choices, argument, call) {
   x
 }
 
-# Arguments that a function does not know, with the nearest that it does.
-check_no_dots <- function(..., known, call = rlang::caller_env()) {
-  given <- rlang::names2(rlang::enquos(...))
-  if (!length(given)) {
-    return(invisible())
-  }
-  named <- given[nzchar(given)]
-  if (!length(named)) {
-    sigel_abort("...", "an argument without a name", "named arguments", "Name it.", call)
-  }
-  known <- setdiff(known, "...")
-  distance <- drop(utils::adist(named[1L], known, ignore.case = TRUE))
-  fix <- if (min(distance) <= 3L) {
-    sprintf("Did you mean `%s`?", known[which.min(distance)])
-  } else {
-    sprintf("The arguments are %s.", toString(known))
-  }
-  sigel_abort("...", sprintf("an unknown argument `%s`", named[1L]), "arguments of the function", fix, call)
-}
-
 AN_OBJECT <- "a Seurat object or a SpatialExperiment"
 
 # Images are made from counts, which a reduction does not hold.

@@ -165,13 +165,14 @@ sparse_pieces <- function(x) {
 }
 
 # A section as it crosses to the engine, in one piece: `section` has `counts`, `places` and, where there are several
-# sections, `labels`, the section of each cell.
+# sections, `labels`, the section of each cell; `told`: warnings that were given of it before.
 engine_pieces <- function(section) {
   beside <- list(
     genes = as.list(rownames(section$counts)),
     coordinates = section$places$coordinates,
     lattice = section$places$lattice,
-    labels = section$labels
+    labels = section$labels,
+    told = as.list(section$told)
   )
   c(sparse_pieces(section$counts), beside)
 }

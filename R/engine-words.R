@@ -47,6 +47,7 @@ ARGUMENTS <- local({
     ),
     # There the engine looks for the genes to be drawn; the object's own names were checked before.
     gene_images = replace(section, "genes", "features"),
+    gene_map = c(method = "method", seed = "seed.use"),
     similar_genes = c(genes = "features", seed = "seed.use"),
     spatial_genes = c(
       section,

@@ -32,11 +32,24 @@ section_of_run <- function(
   }
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, labels))
   seen <- within_tissue_of(object, counts, places, call, told)
+  run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
+  run_layer <- if (!is.null(results)) SeuratObject::Misc(results)$layer
   list(
     counts = seen$counts,
     places = seen$places,
+    told = told_by_run(results, assay %||% run_assay, layer %||% run_layer),
     labels = if (is.null(seen$within)) labels else labels[seen$within]
   )
+}
+
+# Warnings that the run gave of the values in a layer, which need not come again; NULL for none.
+told_by_run <- function(results, assay, layer) {
+  if (is.null(results) || !identical(assay, SeuratObject::DefaultAssay(results))) {
+    return(NULL)
+  }
+  made <- SeuratObject::Misc(results)
+  same <- identical(layer, made$layer) && !is.null(made$provenance)
+  if (same && identical(jsonlite::fromJSON(made$provenance)$values, "fractions")) "fractions"
 }
 
 # The column of the meta data that told the sections of the run apart; NULL where there was one section.

@@ -17,7 +17,7 @@ as_gene_table <- function(result, columns) {
   table <- engine_table(dotted(result)[c("gene", columns)])
   table$rank <- as.integer(table$rank)
   rownames(table) <- table$gene
-  table[order(table$rank), , drop = FALSE]
+  printed_short(table[order(table$rank), , drop = FALSE])
 }
 
 # A table of groups of genes, or of domains: `part` is the column with their names.
@@ -33,7 +33,7 @@ stability_table <- function(result, part) {
   table <- group_table(result[setdiff(names(result), c(about, "spots"))], part)
   about <- dotted(result[about])
   attributes(table)[names(about)] <- lapply(about, unlist)
-  table
+  printed_short(table)
 }
 
 # Columns of an assay's features, or of an object's cells, in place of those of the same names: a factor that is there
@@ -68,7 +68,7 @@ metadata_table <- function(object, assay, columns, what, verb, call, younger = c
   there <- columns[columns %in% names(metadata)]
   table <- stats::setNames(metadata[there], names(there))
   table <- data.frame(gene = rownames(metadata), table, row.names = rownames(metadata))
-  table[order(table$rank), , drop = FALSE]
+  printed_short(table[order(table$rank), , drop = FALSE])
 }
 
 # The first assay that has the columns, or the default one.
@@ -77,32 +77,98 @@ assay_with <- function(object, columns) {
   c(Filter(function(name) all(columns %in% names(object[[name]][[]])), assays), assays)[1L]
 }
 
-# A table that prints lists of genes cut to the width of the console; it holds them whole.
+# A table of results, which prints short and holds everything whole.
 printed_short <- function(table) {
   class(table) <- c("sigel_table", "data.frame")
   table
 }
 
+#' Tables of results
+#'
+#' Tables that functions of this package return are data frames. Printed, they show three significant digits, of more
+#' than 20 rows the first 10, lists of genes cut to the width of the console, and names of genes once: as a column, or
+#' beside each block of columns where the console is too narrow for all. The values themselves are whole.
+#'
+#' As in every data frame, `table[table$qval < 0.05, ]` has a row of NA for each gene that was not tested, whose `qval`
+#' is NA. `subset(table, qval < 0.05)` leaves them out.
+#'
+#' @param x The table.
+#' @param n Rows shown; `Inf` for all. NULL: 10, or all where there are up to 20.
+#' @param digits Significant digits of numbers.
+#' @param ... Passed on to the method for data frames.
+#' @return `x`, invisibly.
+#' @examples
+#' if (sigel_available()) {
+#'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,
+#'     genes.per.programme = 20, n.background.genes = 20)
+#'   genes <- SpatialGenes(FindSpatialGenes(section, verbose = FALSE))
+#'   genes
+#'   print(subset(genes, qval < 0.05, c(gene, score, qval)), n = 5)
+#' }
 #' @export
-print.sigel_table <- function(x, ...) {
-  shown <- x
+print.sigel_table <- function(x, n = NULL, digits = 3, ...) {
+  call <- rlang::current_env()
+  check_whole(digits, "digits", 1L, 3L, call)
+  if (is.null(n)) {
+    n <- if (nrow(x) > 20L) 10L else nrow(x)
+  } else if (!identical(n, Inf)) {
+    check_whole(n, "n", 0L, 10L, call)
+  }
+  shown <- x[seq_len(min(n, nrow(x))), , drop = FALSE]
   class(shown) <- "data.frame"
-  print(short_lists(shown, getOption("width")), ...)
+  shown[] <- lapply(shown, in_digits, digits = digits)
+  width <- getOption("width")
+  twice <- repeats_names(shown)
+  short <- short_lists(shown, width, named = !any(twice))
+  if (any(twice) && sum(widths_shown(short)) > width) {
+    # Each block of columns has the names of its rows.
+    short <- short_lists(shown[!twice], width)
+    twice <- FALSE
+  }
+  print(short, row.names = !any(twice), ...)
+  left <- nrow(x) - nrow(shown)
+  if (left) {
+    cat(sprintf("# and %s: print(x, n = Inf)\n", number_of(left, "more row")))
+  }
   if (length(said <- attr(x, "direction")) && nzchar(said)) {
     cat("# ", said, "\n", sep = "")
   }
   invisible(x)
 }
 
-# Columns of text that is longer than names are, cut so that a row is no wider than `width` where the rest leaves room.
-short_lists <- function(table, width, least = 16L) {
+# Which columns say only what names of rows do.
+repeats_names <- function(table) {
+  vapply(table, function(column) identical(as.character(column), rownames(table)), logical(1L))
+}
+
+# Numbers as text, each with its own digits, so that one that is very small does not change how others are written.
+in_digits <- function(column, digits) {
+  if (!is.double(column)) {
+    return(column)
+  }
+  number <- is.finite(column)
+  exponent <- ifelse(number & column != 0, floor(log10(abs(signif(column, digits)))), 0)
+  whole <- all(column[number] == round(column[number]))
+  decimals <- if (whole) 0 * column else pmax(digits - 1 - exponent, 0)
+  decimals[!number] <- 0
+  far <- number & (exponent < -4 | exponent > 9)
+  ifelse(far, sprintf("%.*e", as.integer(digits) - 1L, column), sprintf("%.*f", as.integer(decimals), column))
+}
+
+# How wide the columns of a table are where it is printed, each with the space before it.
+widths_shown <- function(table) {
   wide <- vapply(table, function(column) max(0L, nchar(format(column)), na.rm = TRUE), integer(1L))
-  wide <- pmax(wide, nchar(names(table), keepNA = FALSE)) + 1L
+  pmax(wide, nchar(names(table), keepNA = FALSE)) + 1L
+}
+
+# Columns of text that is longer than names are, cut so that a row is no wider than `width` where the rest leaves room.
+short_lists <- function(table, width, named = TRUE, least = 16L) {
+  wide <- widths_shown(table)
   long <- which(vapply(table, is.character, logical(1L)) & wide > 24L)
   if (!length(long)) {
     return(table)
   }
-  names <- max(0L, nchar(rownames(table)))
+  names <- if (named) max(0L, nchar(rownames(table))) else 0L
   room <- (width - sum(wide[-long]) - names - 1L) %/% length(long) - 1L
   # Where the others leave no room, a list gets a block of its own.
   room <- if (room >= least) room else max(least, width - names - 2L)

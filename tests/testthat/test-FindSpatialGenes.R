@@ -166,6 +166,18 @@ test_that("progress is told, and verbose = FALSE is silent", {
   expect_silent(FindSpatialGenes(small_section(), verbose = FALSE))
 })
 
+test_that("progress says which section it is about", {
+  skip_if_no_engine()
+  section <- small_section()
+  section$half <- ifelse(section$array_col > stats::median(section$array_col), "right", "left")
+  said <- capture.output(found <- FindSpatialGenes(section, section = "half"), type = "message")
+  tested <- grep("Test of every gene", said, value = TRUE)
+  expect_match(tested, "genes in section '(left|right)'$")
+  expect_length(unique(tested), 2L)
+  said <- capture.output(found <- FindSpatialGenes(section), type = "message")
+  expect_no_match(said, "in section")
+})
+
 test_that("scattered cells in a field of view work", {
   skip_if_no_engine()
   cells <- small_section(lattice = "cells", image = "fov")

@@ -128,18 +128,3 @@ test_that("stability tells its progress, takes coordinates, and refuses what it 
   expect_refused(steady(verbose = NA), "verbose", object = section)
   expect_refused(FindGeneGroupStability(section[["sigel"]]), "object", "DimReduc", "Seurat object")
 })
-
-test_that("a table with long lists of genes prints within the console, and holds them whole", {
-  withr::local_options(width = 80)
-  genes <- paste(sprintf("Gene%04d", 1:60), collapse = ",")
-  table <- printed_short(data.frame(group = factor(1:3), term = "myelin", pval = 0.01, genes = genes))
-  lines <- utils::capture.output(print(table))
-  expect_length(lines, 4L)
-  expect_lte(max(nchar(lines)), 80)
-  expect_match(lines[2L], "Gene0001,.*[.]{3}$")
-  expect_identical(table$genes[1L], genes)
-  expect_length(utils::capture.output(print(utils::head(table, 2))), 3L)
-  expect_length(utils::capture.output(print(table[table$group == "2", ])), 2L)
-  expect_s3_class(table[1:2, ], "data.frame")
-  expect_output(print(table[0, ]), "0 rows")
-})

@@ -103,9 +103,90 @@ test_that("misspelt arguments are told the nearest one", {
   expect_refused(
     run_quick(counts_of(section), spot_table(section), gene = 1),
     "...",
-    "an unknown argument `gene`"
+    "an unknown argument `gene`",
+    "Did you mean `features`?"
   )
   expect_refused(run_quick(section, colour = "red"), "...", "The arguments are")
+})
+
+test_that("a list of objects is refused with the lines that make one of them, which run", {
+  skip_if_no_engine()
+  skip_without("Seurat")
+  a <- small_section()
+  b <- small_section(image = "fov")
+  lines_of <- function(code) {
+    error <- expect_error(code, class = "sigel_input_error")
+    lines <- trimws(strsplit(conditionMessage(error), "\n", fixed = TRUE)[[1L]])
+    lines[-seq_len(grep("merge them", lines))]
+  }
+  donors <- list(a = a, b = a)
+  lines <- lines_of(RunSIGEL(donors))
+  expect_length(lines, 3L)
+  expect_identical(lines[3L], "RunSIGEL(object, section = \"slide\")")
+  lines[3L] <- "run_quick(object, section = \"slide\")"
+  done <- suppressWarnings(eval(parse(text = lines)))
+  expect_named(SeuratObject::Misc(done[["sigel"]])$sections, c("a", "b"))
+  expect_identical(lines_of(FindSpatialGenes(donors))[3L], "FindSpatialGenes(object, section = \"slide\")")
+  expect_identical(lines_of(RunSIGEL(list(x = a, y = b)))[1L], "sections <- list(x = a, y = b)")
+  expect_identical(
+    lines_of(RunSIGEL(unname(donors)))[1:2],
+    c(
+      "sections <- unname(donors)",
+      "names(sections) <- c(\"s1\", \"s2\")"
+    )
+  )
+})
+
+test_that("words of other packages are told the argument that means the same", {
+  meant <- function(verb, ...) {
+    known <- setdiff(names(formals(getFromNamespace(verb, "sigel"))), "...")
+    words <- c(...)
+    found <- vapply(
+      names(words),
+      function(word) getFromNamespace("nearest_argument", "sigel")(word, known) %||% "",
+      ""
+    )
+    expect_identical(found, words, label = verb)
+  }
+  meant(
+    "FindGeneInteractions.Seurat",
+    genes = "features",
+    lr_pairs = "pairs",
+    partner = "partners.of",
+    top = "n"
+  )
+  meant(
+    "RunSIGEL.Seurat",
+    Genes = "features",
+    group = "n.groups",
+    clusters = "n.groups",
+    n_groups = "n.groups"
+  )
+  meant(
+    "RunSIGEL.Seurat",
+    seed = "seed.use",
+    npcs = "n.dims",
+    samples = "section",
+    key_added = "reduction.name"
+  )
+  meant("FindSpatialDomains.Seurat", clusters = "n.domains", k = "n.domains", n.groups = "n.domains")
+  meant("FindPatternGenes.Seurat", group.by = "region", domain = "region", n.perm = "n.null")
+  meant(
+    "FindDiseaseGenes.Seurat",
+    group.by = "condition",
+    patients = "donor",
+    batch = "section",
+    ident.2 = "control"
+  )
+  meant("FindSimilarGenes.Seurat", gene = "features", n.genes = "n")
+  meant("RunSIGEL.Seurat", fetures = "features", colour = "")
+  expect_refused(FindGeneInteractions(matrix(0, 1, 1), genes = "a"), "...", "Did you mean `features`?")
+})
+
+test_that("every relative is an argument of some verb", {
+  verbs <- grep("^[A-Z]\\w+[.](default|Seurat|list)$", ls(getNamespace("sigel")), value = TRUE)
+  known <- unique(unlist(lapply(verbs, function(verb) names(formals(getFromNamespace(verb, "sigel"))))))
+  expect_identical(setdiff(names(getFromNamespace("RELATIVES", "sigel")), known), character())
 })
 
 test_that("names that Seurat would refuse are refused before training", {
@@ -138,7 +219,12 @@ test_that("what is no section is refused as the object, and a list says how seve
   for (verb in list(RunSIGEL, FindPatternGenes)) {
     expect_refused(verb(3), "object", "found 3", "a Seurat object, an assay or a matrix")
     expect_refused(verb(NULL), "object", "found NULL")
-    expect_refused(verb(list(small_section(), small_section())), "object", "merge()", "section = ")
+    expect_refused(
+      verb(list(small_section(), small_section())),
+      "object",
+      "merge(sections[[1]], sections[-1]",
+      "section = "
+    )
   }
 })
 

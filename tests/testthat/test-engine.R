@@ -140,6 +140,25 @@ test_that("errors of the engine become R errors without a traceback, warnings R 
   expect_warning(run_quick(counts, spot_table(small_section())), "not whole numbers", class = "sigel_warning")
 })
 
+test_that("fractions are warned of by the run, and by verbs that read what it did not", {
+  skip_if_no_engine()
+  section <- small_section()
+  fractions <- SeuratObject::SetAssayData(section, "counts", log1p(counts_of(section)), assay = "Spatial")
+  fractions <- SeuratObject::SetAssayData(fractions, "data", counts_of(fractions), assay = "Spatial")
+  told <- "not whole numbers"
+  expect_warning(run <- RunSIGEL(fractions, preset = "fast", n.groups = 3, verbose = FALSE), told)
+  expect_no_warning(FindSpatialGenes(run, score = FALSE, verbose = FALSE))
+  expect_no_warning(found <- FindSpatialDomains(run, 2, config = few, verbose = FALSE))
+  expect_no_warning(GeneImagePlot(run, rownames(run)[1L]))
+  expect_no_warning(FindGeneGroupStability(run, n.seeds = 1, verbose = FALSE))
+  expect_warning(FindSpatialGenes(run, layer = "data", score = FALSE, verbose = FALSE), told)
+  expect_warning(FindSpatialGenes(fractions, score = FALSE, verbose = FALSE), told)
+  # Counts that were changed after a run.
+  run <- RunSIGEL(section, preset = "fast", n.groups = 3, verbose = FALSE)
+  changed <- SeuratObject::SetAssayData(run, "counts", counts_of(fractions), assay = "Spatial")
+  expect_warning(FindSpatialGenes(changed, score = FALSE, verbose = FALSE), told)
+})
+
 test_that("an interrupt passes through", {
   skip_if_no_engine()
   sigel_call <- getFromNamespace("sigel_call", "sigel")

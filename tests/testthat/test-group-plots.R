@@ -64,6 +64,19 @@ test_that("the page of a group has its mean image, its genes and its place on th
   expect_no_error(ggplot2::ggsave(file, page, width = 7, height = 7, dpi = 40))
 })
 
+test_that("the page has room for its genes at 7 x 5 inches, the columns asked for, and names that do not meet", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  skip_without("patchwork")
+  panels <- function(...) GeneGroupPage(grouped_section(), 1, method = "pca", ...)[[2]]
+  across <- function(plot) max(build(plot)$layout$layout$COL)
+  expect_equal(vapply(1:4, function(n) across(panels(n.genes = n)), 1), c(1, 1, 2, 2))
+  expect_equal(across(panels()), 3)
+  expect_equal(across(panels(ncol = 4)), 4)
+  names <- Find(function(layer) "label" %in% names(layer$data), panels()$layers)
+  expect_equal(names$data$label, levels(panels()$layers[[1L]]$data$gene))
+})
+
 test_that("the page tells the stability where it is known", {
   skip_if_no_engine()
   skip_without("ggplot2")
@@ -82,7 +95,7 @@ test_that("the page tells the stability where it is known", {
   expect_refused(subtitle("1", ncol = 0), "ncol")
   expect_refused(subtitle("1", seed.use = "a"), "seed.use")
   expect_refused(GeneGroupPage(section, method = "pca"), "group", "found nothing")
-  expect_refused(GeneGroupPage(section, 1, method = "tsne"), "method", "\"umap\"")
+  expect_refused(GeneGroupPage(section, 1, method = "isomap"), "method", "\"umap\"")
   expect_refused(GeneGroupPage(section, 1, n.genes = 0), "n.genes")
   expect_refused(GeneGroupPage(section[["sigel"]], 1), "object", "DimReduc")
 })
@@ -116,6 +129,12 @@ test_that("groups may come twice, as numbers or as a factor, but not not at all"
     expect_equal(GeneGroupPlot(section, groups = groups)$layers[[1L]]$data, once$layers[[1L]]$data)
   }
   expect_refused(GeneGroupPlot(section, groups = character()), "groups")
+  expect_refused(
+    GeneGroupPlot(section, list(a = rownames(section))),
+    "groups",
+    "list of length 1",
+    "gene.sets = "
+  )
 })
 
 test_that("groups are called after the set that they are richest in", {

@@ -103,7 +103,28 @@ test_that("the map has a dot for each embedded gene, is repeatable and leaves R'
   expect_no_error(build(plot))
   marked <- GeneMapPlot(finished(), features = plot$data$gene[1:2], method = "pca", label = FALSE)
   expect_no_error(build(marked))
+  expect_equal(marked$labels[c("x", "y")], list(x = "PC 1", y = "PC 2"))
+  # Names stand beside the map, none over another.
+  written <- Find(function(layer) inherits(layer$geom, "GeomText"), marked$layers)$data
+  expect_true(all(written$beside > max(marked$data$x)))
+  expect_gt(abs(diff(written$at)), 0)
   expect_refused(GeneMapPlot(finished(), features = "mt-Nd1"), "features", "mt-Nd1")
+})
+
+test_that("the map of genes is that of Python", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  loadings <- SeuratObject::Loadings(finished()[["sigel"]])
+  ours <- reticulate::import("sigel.tasks.gene_map")$gene_map
+  for (method in c("tsne", "pca")) {
+    plot <- GeneMapPlot(finished(), method = method, seed.use = 3)
+    there <- ours(unname(loadings), method = method, seed = 3L)
+    at <- plot$data[match(rownames(loadings), plot$data$gene), c("x", "y")]
+    expect_equal(unname(as.matrix(at)), there, tolerance = 1e-12)
+  }
+  expect_identical(GeneMapPlot(finished())$labels$x, "t-SNE 1")
+  skip_without("uwot")
+  expect_identical(GeneMapPlot(finished(), method = "umap")$labels$x, "UMAP 1")
 })
 
 test_that("plots of objects without results say what to do", {
@@ -113,7 +134,7 @@ test_that("plots of objects without results say what to do", {
   )
   expect_refused(TrainingPlot(object), "reduction", "RunSIGEL()", object = object)
   expect_refused(GeneMapPlot(1), "object", "or a DimReduc")
-  error <- expect_error(GeneMapPlot(finished(), method = "tsne"), class = "sigel_input_error")
+  error <- expect_error(GeneMapPlot(finished(), method = "isomap"), class = "sigel_input_error")
   expect_equal(error$argument, "method")
   expect_refused(GeneImagePlot(1, "a"), "object")
 })

@@ -18,6 +18,7 @@ from sigel.bridge._gene_pair import gene_pair
 from sigel.bridge._groups import gene_groups, group_enrichment, group_stability
 from sigel.bridge._impute import impute
 from sigel.bridge._imputed_file import read_imputed
+from sigel.bridge._map import gene_map
 from sigel.bridge._network import write_network
 from sigel.bridge._patterns import pattern_genes
 from sigel.bridge._read import read_section
@@ -37,6 +38,7 @@ __all__ = [
     "gene_groups",
     "gene_images",
     "gene_interactions",
+    "gene_map",
     "gene_pair",
     "group_enrichment",
     "group_stability",

@@ -26,7 +26,8 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
     pieces
         `i`, `p`, `x` and `dim`, slots of a dgCMatrix, genes x cells; `genes`, its row names; `coordinates`,
         `(n_cells, 2)`, x and y, or None where there is a lattice; `lattice`, `(n_cells, 2)`, array row and
-        column, or None; `labels`, the section of every cell, or None for one section.
+        column, or None; `labels`, the section of every cell, or None for one section; `told`, names of
+        warnings that were given before.
     """
     place, array = (
         None if pieces[name] is None else np.asarray(pieces[name], dtype=np.float64)
@@ -39,6 +40,7 @@ def section_of(pieces: Mapping[str, Any]) -> Section:
         place,
         array,
         None if labels is None else np.asarray(names_of(labels), dtype=object),
+        told=set(names_of(pieces.get("told") or [])),
     )
 
 

@@ -216,6 +216,7 @@ class SIGEL:
         self.section_representations = self._of_sections(views, images.present)
         seconds = time.perf_counter() - started
         self.provenance = provenance(self.seed, self.device, images.data_hash, seconds)
+        self.provenance["values"] = "counts" if images.integer else "fractions"
         return self
 
     def _checkpoint(self, folder: Path, config: SIGELConfig, images: GeneImages) -> Checkpoint:

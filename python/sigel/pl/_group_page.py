@@ -20,7 +20,7 @@ from sigel.pl._base import (
 )
 from sigel.pl._grid import Panel, draw_grid, in_rows
 from sigel.tasks.gene_groups.group_images import group_images
-from sigel.tasks.gene_map import Method, check_method, group_on_map
+from sigel.tasks.gene_map import AXES, Method, check_method, group_on_map
 from sigel.tl._fits import groups_under
 from sigel.tl._groups import gene_groups as describe
 
@@ -99,7 +99,8 @@ def group_page(
     labels = adata.var[keys.group].astype(object).to_numpy()
     (found,) = group_images(images, z, labels, [group], n_genes=n_genes)
     embedded = np.isfinite(z).all(axis=1)
-    place, inside = group_on_map(z[embedded], labels[embedded] == group, method=method, seed=seed)
+    inside = labels[embedded] == group
+    place, rows_of_place = group_on_map(z[embedded], inside, method=method, seed=seed)
 
     raster, limits = images.raster, limits_of(found.images)
     rows = in_rows(map(Panel, found.images, found.typical), _NCOLS)
@@ -109,8 +110,8 @@ def group_page(
     above, below = figure.subfigures(2, 1, height_ratios=[top, grid])
     left, middle, right = above.subplots(1, 3, width_ratios=[1.1, 1.1, 0.8])
     draw_pixels(left, raster, found.mean, limits, cmap)
-    left.set_title("mean image", fontsize=9)
-    _place(middle, place, inside, method)
+    left.set_title("Mean image", fontsize=9)
+    _place(middle, place, inside[rows_of_place], method)
     _figures(right, table.loc[group], adata.uns.get(keys.info, {}).get("stability"), group)
     draw_grid(below, raster, rows, _NCOLS, limits=limits, cmap=cmap, label=scale_label(images))
     figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold", parse_math=False)
@@ -125,8 +126,9 @@ def _place(ax: Axes, place: np.ndarray, inside: np.ndarray, method: Method) -> N
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_box_aspect(1)
-    ax.set_title("place among the genes", fontsize=9)
-    ax.set_xlabel({"tsne": "t-SNE", "pca": "principal components"}[method], fontsize=8)
+    ax.set_title("Its genes among all", fontsize=9)
+    ax.set_xlabel(f"{AXES[method]} 1", fontsize=8)
+    ax.set_ylabel(f"{AXES[method]} 2", fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError
+from sigel.errors import InputError, number_of
+from sigel.keys import NO_PATTERN
 from sigel.pl._base import pyplot
 from sigel.pl._colours import colours_of
-from sigel.tasks.gene_map import Method, check_method
+from sigel.tasks.gene_map import AXES, Method, check_method
 from sigel.tasks.gene_map import gene_map as layout
 from sigel.tl._fits import groups_under
 
@@ -95,12 +96,17 @@ def gene_map(
         _written(ax, at, gene, offset=(7, 5), fontstyle="italic", fontsize=9)
     ax.set_xticks([])
     ax.set_yticks([])
-    name = {"tsne": "t-SNE", "pca": "PC"}[method]
-    ax.set_xlabel(f"{name} 1")
-    ax.set_ylabel(f"{name} 2")
-    ax.set_title(f"{len(place)} genes by their images", fontsize=11)
+    ax.set_xlabel(f"{AXES[method]} 1")
+    ax.set_ylabel(f"{AXES[method]} 2")
+    ax.set_title("Map of the genes\n" + _said_of(adata.var.loc[embedded, keys.group]), fontsize=11)
     ax.spines[["top", "right"]].set_visible(False)
     return ax.figure.figure  # also of axes of a subfigure
+
+
+def _said_of(groups: pd.Series) -> str:
+    """How many genes there are, and groups; genes without a pattern are none of these."""
+    numbered = set(groups.dropna()) - {NO_PATTERN}
+    return f"{number_of(len(groups), 'gene')} in {number_of(len(numbered), 'group')}"
 
 
 def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: bool) -> None:

@@ -13,6 +13,9 @@ from sigel.runtime.seeds import random_state, stream
 
 Method = Literal["tsne", "pca"]
 
+# What the axes of each are called, with a number after it.
+AXES = {"tsne": "t-SNE", "pca": "PC"}
+
 # Other genes around those of a group: more are no clearer, and t-SNE would take a minute.
 MOST_AROUND = 4000
 
@@ -75,7 +78,7 @@ def gene_map(representations: np.ndarray, *, method: Method = "tsne", seed: int 
 def group_on_map(
     representations: np.ndarray, inside: np.ndarray, *, method: Method = "tsne", seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of a group's genes and of those around them, `(n, 2)`, and which are the group's, `(n,)`.
+    """Coordinates of a group's genes and of those around them, `(n, 2)`, and the rows of both, `(n,)`.
 
     Parameters
     ----------
@@ -88,4 +91,4 @@ def group_on_map(
     """
     others = stream(seed, "map").permutation(np.flatnonzero(~inside))[:MOST_AROUND]
     rows = np.concatenate([np.sort(others), np.flatnonzero(inside)])
-    return gene_map(representations[rows], method=method, seed=seed), inside[rows]
+    return gene_map(representations[rows], method=method, seed=seed), rows

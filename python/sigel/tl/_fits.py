@@ -44,6 +44,7 @@ def images_as_fitted(
     given = as_fitted(told_places, layer, spatial_key)
     section_key = section_key or str(told_places.get("section_key", "")) or None
     section = Section.from_anndata(adata, **given, section_key=section_key, told=told)
+    section.told.update(told_by_fit(info, given["layer"]))
     return GeneImages.from_section(section, image_config(config, info, model))
 
 
@@ -70,6 +71,13 @@ def as_fitted(info: Mapping[str, Any], layer: str | None, spatial_key: str | Non
     }
 
 
+def told_by_fit(info: Mapping[str, Any], layer: str | None) -> set[str]:
+    """Warnings that the fit gave of the values in a layer, which need not come again."""
+    made = info.get("provenance")
+    same = isinstance(made, Mapping) and str(info.get("layer") or "") == (layer or "")
+    return {"fractions"} if same and made.get("values") == "fractions" else set()
+
+
 def unnamed_layer(adata: AnnData, info: Mapping[str, Any]) -> str:
     """Words for the layer that is read where none is named, from what a fit left."""
     layer = info.get("layer")
@@ -92,6 +100,7 @@ def section_as_fitted(
     section_key = section_key or str(info.get("section_key", "")) or None
     called = Called(places=f"adata.obsm[{given['spatial_key']!r}]", unnamed=unnamed_layer(adata, info))
     section = Section.from_anndata(adata, **given, section_key=section_key, called=called, told=told)
+    section.told.update(told_by_fit(info, given["layer"]) if told else {"fractions"})
     where = {**given, "layer": given["layer"] or "", "section_key": section_key or ""}
     return section, where
 

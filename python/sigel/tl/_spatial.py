@@ -20,7 +20,7 @@ from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.stats.null_images import Null
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
-from sigel.tl._fits import as_fitted, image_config, info_under, model_of
+from sigel.tl._fits import as_fitted, image_config, info_under, model_of, told_by_fit
 from sigel.tl._repeatable import repeatable
 from sigel.tl._views import make_own
 
@@ -147,6 +147,7 @@ def spatial_genes(
     settings = image_config(config, info, fitted)
     given = as_fitted(info, layer, spatial_key)
     section = Section.from_anndata(adata, **given, section_key=section_key)
+    section.told.update(told_by_fit(info, given["layer"]))
     obs = adata.obs if section.within is None else adata.obs[section.within]
 
     def make(spots: np.ndarray | slice) -> tuple[GeneImages, dict[str, np.ndarray]]:

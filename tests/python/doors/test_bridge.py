@@ -15,6 +15,7 @@ from conftest import QUICK
 from r_pieces import pieces
 from sigel import bridge
 from sigel.errors import InputError
+from sigel.tasks.gene_map import gene_map
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,17 @@ def test_the_mean_image_is_that_of_the_genes_named(seen):
     assert np.array_equal(both["values"], alone["values"])
     every = bridge.gene_images(section=seen, settings={}, genes=genes)["values"]
     assert np.allclose(both["mean"], [every.mean(axis=0), every[0]], atol=1e-6)
+
+
+def test_the_map_of_genes_is_plain_and_may_be_of_a_group_among_others():
+    z = np.random.default_rng(0).normal(size=(30, 4))
+    whole = bridge.gene_map(representations=z, method="tsne", seed=2.0)
+    np.testing.assert_array_equal(whole["place"], gene_map(z, seed=2))
+    assert whole["row"] == list(range(30))
+    assert whole["axis"] == "t-SNE"
+    inside = [True] * 10 + [False] * 20
+    among = bridge.gene_map(representations=z, method="pca", seed=2.0, inside=inside)
+    assert among["row"] == [*range(10, 30), *range(10)]
+    assert among["axis"] == "PC"
+    with pytest.raises(InputError, match="`method`"):
+        bridge.gene_map(representations=z, method="globe", seed=0.0)

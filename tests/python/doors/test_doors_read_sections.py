@@ -203,6 +203,23 @@ def test_fractions_on_disk_are_told_of_once(adata, verb, tmp_path):
     backed.file.close()
 
 
+def test_fractions_of_a_fit_are_told_of_by_the_fit_alone(adata):
+    adata.layers["scaled"] = adata.X.log1p()
+    adata.X = adata.X.log1p()
+    assert told_of_fractions(lambda: VERBS["embed"](adata))
+    for verb in ("spatial_genes", "pattern_genes", "select_genes", "domains"):
+        assert not told_of_fractions(lambda verb=verb: VERBS[verb](adata)), verb
+        assert told_of_fractions(lambda verb=verb: VERBS[verb](adata, layer="scaled")), verb
+    assert not told_of_fractions(lambda: sigel.tl.domain_stability(adata, n_seeds=1, **QUIET))
+    assert told_of_fractions(lambda: VERBS["embed"](adata))
+
+
+def test_fractions_that_came_after_a_fit_are_told_of(adata):
+    VERBS["embed"](adata)
+    adata.X = adata.X.log1p()
+    assert told_of_fractions(lambda: VERBS["spatial_genes"](adata))
+
+
 def test_references_are_told_of_once(adata):
     adata.X = adata.X.log1p()
     (told,) = told_of_fractions(lambda: reference_of([adata, adata.copy()]))

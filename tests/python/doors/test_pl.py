@@ -341,7 +341,7 @@ def test_gene_map_has_a_dot_for_each_embedded_gene(fitted):
     n = int((fitted.var["sigel_status"] == "embedded").sum())
     assert len(scattered(figure)) == n
     ax = figure.axes[0]
-    assert ax.get_title().startswith(f"{n} genes")
+    assert ax.get_title().startswith(f"Map of the genes\n{n} genes in ")
     assert {text.get_text() for text in ax.texts} == {"1", "2", "3", "4", "5"}
 
 

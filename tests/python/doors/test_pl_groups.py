@@ -140,7 +140,7 @@ def test_a_page_shows_the_mean_the_place_the_figures_and_the_typical_genes(fitte
     said = words(figure)
     assert {"Gene group 2", row["medoid"], f"{row['n_genes']}", "0.40 (lowest 0.30)"} <= set(said)
     # The map: all embedded genes, those of the group in the colour on top.
-    (place,) = [ax for ax in figure.axes if ax.get_title() == "place among the genes"]
+    (place,) = [ax for ax in figure.axes if ax.get_title() == "Its genes among all"]
     others, own = place.collections
     assert len(own.get_offsets()) == len(members)
     embedded = (fitted.var["sigel_status"] == "embedded").sum()
@@ -163,7 +163,7 @@ def test_a_group_of_one_gene_and_many_genes_on_the_map(fitted, monkeypatch):
     monkeypatch.setattr("sigel.tasks.gene_map.MOST_AROUND", 20)
     figure = pl.group_page(adata, "lonely")
     assert len(panels(figure)) == 2
-    (place,) = [ax for ax in figure.axes if ax.get_title() == "place among the genes"]
+    (place,) = [ax for ax in figure.axes if ax.get_title() == "Its genes among all"]
     assert [len(dots.get_offsets()) for dots in place.collections] == [20, 1]
 
 

@@ -47,8 +47,8 @@ def test_few_genes_have_a_place_each(n, method):
 def test_a_group_stands_among_as_many_others_as_are_wanted(clouds, monkeypatch):
     z, of = clouds
     monkeypatch.setattr(module, "MOST_AROUND", 10)
-    place, inside = group_on_map(z, of == 1, method="pca", seed=0)
-    assert (len(place), inside.sum()) == (50, 40)
+    place, rows = group_on_map(z, of == 1, method="pca", seed=0)
+    assert (len(place), (of[rows] == 1).sum()) == (50, 40)
     again, other = (group_on_map(z, of == 1, method="pca", seed=seed)[0] for seed in (0, 1))
     np.testing.assert_array_equal(again, place)
     assert not np.allclose(other, place)
@@ -56,11 +56,11 @@ def test_a_group_stands_among_as_many_others_as_are_wanted(clouds, monkeypatch):
 
 def test_all_others_are_there_where_they_are_few(clouds):
     z, of = clouds
-    place, inside = group_on_map(z, of == 0, method="pca")
+    place, rows = group_on_map(z, of == 0, method="pca")
     assert len(place) == len(z)
     # The others come first, so that the group is drawn over them.
     np.testing.assert_allclose(
-        place[inside], gene_map(np.vstack([z[of != 0], z[of == 0]]), method="pca")[80:]
+        place[of[rows] == 0], gene_map(np.vstack([z[of != 0], z[of == 0]]), method="pca")[80:]
     )
 
 

@@ -12,6 +12,7 @@ from sigel.errors import InputError, number_of
 from sigel.images import GeneImages
 from sigel.images.raster import Raster
 from sigel.images.section import in_section
+from sigel.runtime.progress import Progress
 from sigel.stats.permutation_test import log_gamma_tail
 from sigel.tasks.spatial_genes.one_section import TESTED, spatial_genes, with_ranks
 
@@ -70,13 +71,22 @@ def spatial_genes_of_sections(parts: Iterable[tuple[object, MakeSection]], **opt
         Of `spatial_genes`, but for the covariates.
     """
     tables, sizes = [], []
+    progress = options.pop("progress", None)
     for name, make in parts:
         with in_section(name):
             images, columns = make()
             covariates = pixel_covariates(images.raster, columns) if columns else None
-            tables.append(spatial_genes(images, covariates=covariates, **options))
+            said = _of_section(progress, name)
+            tables.append(spatial_genes(images, covariates=covariates, progress=said, **options))
         sizes.append(images.raster.n_pixels)
     return tables[0] if len(tables) == 1 else combine_sections(tables, sizes)
+
+
+def _of_section(progress: Progress | None, name: object) -> Progress | None:
+    """Progress that says which section it is about, where there are several."""
+    if progress is None or name is None:
+        return progress
+    return lambda stage, step, total, text: progress(stage, step, total, f"{text} in section {str(name)!r}")
 
 
 def combine_sections(tables: Sequence[pd.DataFrame], n_pixels: Sequence[int]) -> pd.DataFrame:

@@ -253,6 +253,13 @@ def test_sections_are_tested_apart_and_combined(section):
     np.testing.assert_allclose(table["statistic"][tested], stouffer[tested])
 
 
+def test_progress_names_the_section_where_there_are_several(section, capsys):
+    sigel.tl.spatial_genes(two_sections(section)[2], section_key="slide", score=False, progress=True)
+    assert capsys.readouterr().err.count(" genes in section '") == 2
+    sigel.tl.spatial_genes(section, score=False, progress=True)
+    assert "in section" not in capsys.readouterr().err
+
+
 def test_images_of_several_sections_on_one_canvas_are_not_tested_as_one(section):
     images = sigel.GeneImages.from_anndata(two_sections(section)[2], section_key="slide")
     with pytest.raises(InputError, match="`images`: found images of 2 sections; wanted images of one"):
