@@ -9,6 +9,9 @@ missing_or_skip <- function(what) {
   skip(paste(what, "is missing"))
 }
 
+# Tests behind this take long, and prove little beside their neighbours: `make test-nightly` runs them.
+nightly <- function() Sys.getenv("SIGEL_NIGHTLY") == "1"
+
 skip_if_no_engine <- function() {
   if (!sigel_available()) {
     missing_or_skip("the Python engine")
