@@ -10,7 +10,8 @@ set -uo pipefail
 cd "$ROOT" || exit 1
 mode=${1:-all}
 
-if [ "${CI-}" = true ]; then export SIGEL_REQUIRE_ALL=1; fi
+# By night real sections and disks to fill may be missing.
+if [ "${CI-}" = true ] && [ "$mode" != nightly ]; then export SIGEL_REQUIRE_ALL=1; fi
 # Results must not hang on how many cores a machine has.
 export OMP_NUM_THREADS=1
 mkdir -p build
