@@ -35,9 +35,8 @@ test-lowest: setup ## Test the lowest versions of the Python packages that are a
 test-newest: setup ## Run the R suite with the newest Seurat, that of Debian's unstable suite
 	@bash tools/seurat5.sh newest
 
-test-nightly: setup ## Run what takes long: small calls of every benchmark, and the lowest versions that are allowed
-	@. tools/env.sh && python -m pytest -n 2 -m nightly
-	@bash tools/lowest.sh
+test-nightly: setup ## Run what takes long: tests marked so, all files with Seurat 5, all vignettes, lowest versions
+	@bash tools/check.sh nightly
 
 test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2

@@ -16,8 +16,8 @@
 #' @seealso [FindDiseaseGenes()], [DiseaseGenePlot()]
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 16,
-#'     n.cols = 16, n.programmes = 3, genes.per.programme = 20, n.background.genes = 30)
+#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 12,
+#'     n.cols = 12, n.programmes = 3, genes.per.programme = 20, n.background.genes = 30)
 #'   table <- FindDiseaseGenes(sections, "condition", donor = "donor", verbose = FALSE)
 #'   GeneChangePlot(table)
 #'   CalibrationPlot(table)

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# Runs every check, goes on after a failure, and ends with a table of what held. `quick` leaves out
-# R CMD check and the Seurat 5 leg.
+# Runs every check, goes on after a failure, and ends with a table of what held.
+#   tools/check.sh           everything that must hold before a change goes in
+#   tools/check.sh quick     the same without R CMD check and the Seurat 5 leg
+#   tools/check.sh nightly   what takes long and proves little beside it: the tests marked so of both suites, every file
+#                            with Seurat 5, all vignettes, the lowest versions that are allowed
 set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/tools/env.sh"
 cd "$ROOT" || exit 1
 mode=${1:-all}
 
-if [ "${CI-}" = true ]; then export SIGEL_REQUIRE_ALL=1; fi
+# By night real sections and disks to fill may be missing.
+if [ "${CI-}" = true ] && [ "$mode" != nightly ]; then export SIGEL_REQUIRE_ALL=1; fi
 # Results must not hang on how many cores a machine has.
 export OMP_NUM_THREADS=1
 mkdir -p build
@@ -58,15 +62,19 @@ side_by_side() {
 }
 
 run_pytest() {
-  python -m pytest -n 2 --junitxml="$work/pytest.xml"
+  local marked=()
+  [ "$mode" != nightly ] || marked=(-m nightly)
+  python -m pytest -n 2 "${marked[@]}" --junitxml="$work/pytest.xml"
   local code=$?
   python tools/skips.py "$work/pytest.xml" || code=1
   return $code
 }
 
 r_cmd_check() {
-  local tarball
-  tarball=$(build_tarball "$work") || return 1
+  local tarball built=() ignored=()
+  # Building the vignettes takes longer than all else here: by day one is, in a step of its own.
+  [ "$mode" = nightly ] || built=(--no-build-vignettes) ignored=(--ignore-vignettes)
+  tarball=$(build_tarball "$work" "${built[@]}") || return 1
   (
     cd "$work" || exit 1
     # No reference to the network or the clock; every suggested package is there and must be used.
@@ -75,13 +83,15 @@ r_cmd_check() {
     export _R_CHECK_EXAMPLE_TIMING_THRESHOLD_=150
     # The same tests of the installed package are a step of their own.
     # Building the package ran the vignettes already.
-    R CMD check --as-cran --no-manual --no-tests --no-vignettes "$tarball"
+    R CMD check --as-cran --no-manual --no-tests --no-vignettes "${ignored[@]}" "$tarball"
   )
   python tools/check_log.py "$work/sigel.Rcheck" tools/check-notes.txt
 }
 
 of_sources() {
   step "testthat" Rscript tools/testthat.R
+  [ "$mode" != nightly ] || return 0
+  step "vignette" Rscript tools/vignettes.R get-started
   step "mypy" mypy
   step "air format" air format --check R tests/testthat tools
   step "lintr" Rscript tools/lint.R
@@ -92,12 +102,18 @@ of_packages() {
   [ "$mode" != quick ] || return 0
   step "Seurat 5" bash tools/seurat5.sh
   step "R CMD check --as-cran" r_cmd_check
+  [ "$mode" = nightly ] || return 0
+  step "lowest versions" bash tools/lowest.sh
 }
 
-# .rlib holds the Python parts of reticulate.
-step "ruff check" ruff check --extend-exclude .rlib .
-step "ruff format" ruff format --check --extend-exclude .rlib .
-step "shellcheck" shellcheck -x -P SCRIPTDIR tools/*.sh .ci/run
+if [ "$mode" = nightly ]; then
+  export SIGEL_NIGHTLY=1
+else
+  # .rlib holds the Python parts of reticulate.
+  step "ruff check" ruff check --extend-exclude .rlib .
+  step "ruff format" ruff format --check --extend-exclude .rlib .
+  step "shellcheck" shellcheck -x -P SCRIPTDIR tools/*.sh .ci/run
+fi
 step "pytest" run_pytest
 side_by_side of_sources of_packages
 

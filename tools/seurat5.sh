@@ -5,7 +5,8 @@
 #   tools/seurat5.sh           run the suite
 #   tools/seurat5.sh newest    run it with the newest Seurat, that of Debian's unstable suite
 #   tools/seurat5.sh remove    remove the trees
-# With FILTER=word only the test files whose names have it.
+# With FILTER=word only the test files whose names have it. Those of seurat5-nightly.txt run with the newest, and where
+# SIGEL_NIGHTLY=1.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/tools/env.sh"
@@ -32,7 +33,7 @@ mkdir -p "$CACHE"
 if [ "$(id -u)" != 0 ]; then
   need_root "The Seurat 5 leg (chroot and mounts)" "SIGEL_CACHE='$CACHE' bash '$ROOT/tools/seurat5.sh' $*"
   exec "${as_root[@]}" env SIGEL_CACHE="$CACHE" SIGEL_SHARED="$SIGEL_SHARED" PATH="$PATH" FILTER="${FILTER-}" \
-    SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" bash "$ROOT/tools/seurat5.sh" "$@"
+    SIGEL_REQUIRE_ALL="${SIGEL_REQUIRE_ALL-}" SIGEL_NIGHTLY="${SIGEL_NIGHTLY-}" bash "$ROOT/tools/seurat5.sh" "$@"
 fi
 
 exec 8>"$CACHE/$SUITE.lock"

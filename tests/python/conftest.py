@@ -18,11 +18,17 @@ jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "chec
 
 import sigel  # noqa: E402
 from sigel import errors  # noqa: E402
+from sigel.tasks.imputation import expected_accuracy  # noqa: E402
 
 # What checks them stands between the package and its caller.
 errors._PACKAGE = (errors._PACKAGE, str(Path(jaxtyping.__file__).parent))
 
 torch.set_num_threads(1)
+
+# Most of the time of a small imputation is a forest that foresees its accuracy. Where a test is not of how
+# well it does, few trees do; `all_trees` gives a file the whole forest.
+FEW_TREES, ALL_TREES = 20, expected_accuracy._TREES
+expected_accuracy._TREES = FEW_TREES
 
 # Fixtures of the command line are of all folders: a second conftest would be taken for this one.
 pytest_plugins = ["command_line", "writers"]
@@ -69,6 +75,14 @@ def real_section():
         return anndata.read_h5ad(path)
 
     return read
+
+
+@pytest.fixture(scope="module")
+def all_trees():
+    """The whole forest that foresees the accuracy of imputed genes."""
+    expected_accuracy._TREES = ALL_TREES
+    yield
+    expected_accuracy._TREES = FEW_TREES
 
 
 @pytest.fixture(scope="session")

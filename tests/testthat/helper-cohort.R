@@ -4,8 +4,8 @@ small_cohort <- function() {
     made$cohort <- SimulateCohort(
       n.donors = c(3, 3),
       n.changed = 8,
-      n.rows = 16,
-      n.cols = 16,
+      n.rows = 12,
+      n.cols = 12,
       n.programmes = 3,
       genes.per.programme = 20,
       n.background.genes = 30

@@ -1,3 +1,6 @@
+# What tests share, made once.
+made <- new.env()
+
 # Pictures that are measured before they are saved open a device: one that leaves no file.
 options(device = function(...) grDevices::pdf(NULL))
 
@@ -9,10 +12,25 @@ missing_or_skip <- function(what) {
   skip(paste(what, "is missing"))
 }
 
+# Tests behind this take long, and prove little beside their neighbours: `make test-nightly` runs them.
+nightly <- function() Sys.getenv("SIGEL_NIGHTLY") == "1"
+
 skip_if_no_engine <- function() {
   if (!sigel_available()) {
     missing_or_skip("the Python engine")
   }
+  if (is.null(made$trees)) {
+    made$trees <- trees(20L)
+  }
+}
+
+# How many trees foresee the accuracy of imputed genes, which takes most of the time of a small imputation: few here,
+# as Python's own tests ask how well they do. Returns how many there were.
+trees <- function(n) {
+  module <- reticulate::import("sigel.tasks.imputation.expected_accuracy", convert = FALSE)
+  before <- reticulate::py_to_r(module$`_TREES`)
+  module$`_TREES` <- n
+  before
 }
 
 skip_without <- function(package) {
@@ -53,7 +71,6 @@ run_quick <- function(object, ..., n.dims = 4, n.groups = 3, config = quick, ver
 }
 
 # A small simulated section, made once.
-made <- new.env()
 small_section <- function(...) {
   key <- rlang::hash(list(...))
   if (is.null(made[[key]])) {

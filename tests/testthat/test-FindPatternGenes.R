@@ -280,15 +280,6 @@ test_that("the pattern is drawn beside the genes that follow it, on one scale", 
   expect_refused(PatternGenePlot(half, found()), "object", "grid of pixels")
 })
 
-test_that("known genes of the white matter follow its pattern", {
-  skip_if_no_engine()
-  section <- ReadSection(shared_file("dlpfc_151510.h5ad"))
-  table <- FindPatternGenes(section, "layer", c(WM = 0.9), n.null = 0, verbose = FALSE)
-  known <- c("MBP", "PLP1", "MOBP", "CNP", "MAG")
-  expect_lt(max(table[known, "rank"]), 0.05 * max(table$rank, na.rm = TRUE))
-  expect_true(all(is.na(table$pval)))
-})
-
 test_that("a pattern over several sections is asked of all of them, and drawn in all of them", {
   skip_if_no_engine()
   one <- small_section()

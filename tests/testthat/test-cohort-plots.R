@@ -39,8 +39,9 @@ test_that("y points down, as on the slide", {
     "reverse"
   )
   pixels <- plot$layers[[1]]$data
-  own <- pixels[pixels$panel == "D1", ]
-  places <- plain_cohort()$places$D1
+  # A section far from its own mirror image.
+  own <- pixels[pixels$panel == "D2", ]
+  places <- plain_cohort()$places$D2
   # Every cell lies in a pixel; were the section turned over, some would lie beside it.
   middle <- function(v) v - mean(range(v))
   scale <- max(diff(range(places$x)), diff(range(places$y)))

@@ -27,48 +27,47 @@ test_that("a Python that the user chose counts as set up", {
   skip_if_no_engine()
   chosen <- reticulate::py_exe()
   unset <- "Sys.unsetenv(c('RETICULATE_PYTHON', 'RETICULATE_PYTHON_ENV', 'VIRTUAL_ENV'))"
-  ways <- list(
-    c(unset, sprintf("reticulate::use_python('%s', required = TRUE)", chosen)),
-    c(unset, sprintf("Sys.setenv(RETICULATE_PYTHON_ENV = '%s')", dirname(dirname(chosen))))
-  )
-  for (way in ways) {
-    session <- in_new_session(
-      c(
-        way,
-        "before <- Sys.getenv('RETICULATE_USE_MANAGED_VENV')",
-        "source <- sigel:::python_source()",
-        "stopifnot(!reticulate::py_available(), Sys.getenv('RETICULATE_USE_MANAGED_VENV') == before)",
-        "stopifnot(sigel::sigel_available(), sigel::sigel_sitrep(verbose = FALSE)$ready)",
-        "cat('from', source)"
-      ),
-      no_python
-    )
-    expect_equal(session$status, 0L, info = session$text)
-    expect_match(session$text, "from use_python|from RETICULATE_PYTHON_ENV")
-  }
-})
-
-test_that("forked workers come to an end where Python has started on several threads", {
-  skip_if_no_engine()
-  skip_on_os("windows")
+  # use_python() is in test-engine-python.R.
+  way <- sprintf("Sys.setenv(RETICULATE_PYTHON_ENV = '%s')", dirname(dirname(chosen)))
   session <- in_new_session(
     c(
-      "library(sigel)",
-      "small <- function() SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2, genes.per.programme = 10,",
-      "  n.background.genes = 20)",
-      "one <- function(seed) nrow(SpatialGenes(FindSpatialGenes(small(), seed.use = seed, verbose = FALSE)))",
-      "own <- one(0)",
-      "jobs <- lapply(1:2, function(seed) parallel::mcparallel(one(seed)))",
-      "found <- parallel::mccollect(jobs, wait = FALSE, timeout = 100)",
-      "if (length(found) < 2) found <- c(found, parallel::mccollect(jobs, wait = FALSE, timeout = 100))",
-      "for (job in jobs) tools::pskill(job$pid, tools::SIGKILL)",
-      "stopifnot(length(found) == 2, all(unlist(found) == own))",
-      "cat('held')"
+      unset,
+      way,
+      "before <- Sys.getenv('RETICULATE_USE_MANAGED_VENV')",
+      "source <- sigel:::python_source()",
+      "stopifnot(!reticulate::py_available(), Sys.getenv('RETICULATE_USE_MANAGED_VENV') == before)",
+      "stopifnot(sigel::sigel_available(), sigel::sigel_sitrep(verbose = FALSE)$ready)",
+      "cat('from', source)"
     ),
-    c(paste0("RETICULATE_PYTHON=", reticulate::py_exe()), "OMP_NUM_THREADS=2")
+    no_python
   )
-  expect_match(session$text, "held")
+  expect_equal(session$status, 0L, info = session$text)
+  expect_match(session$text, "from RETICULATE_PYTHON_ENV")
 })
+
+if (nightly()) {
+  test_that("forked workers come to an end where Python has started on several threads", {
+    skip_if_no_engine()
+    skip_on_os("windows")
+    session <- in_new_session(
+      c(
+        "library(sigel)",
+        "small <- function() SimulateSection(n.rows = 12, n.cols = 12, n.programmes = 2, genes.per.programme = 10,",
+        "  n.background.genes = 20)",
+        "one <- function(seed) nrow(SpatialGenes(FindSpatialGenes(small(), seed.use = seed, verbose = FALSE)))",
+        "own <- one(0)",
+        "jobs <- lapply(1:2, function(seed) parallel::mcparallel(one(seed)))",
+        "found <- parallel::mccollect(jobs, wait = FALSE, timeout = 100)",
+        "if (length(found) < 2) found <- c(found, parallel::mccollect(jobs, wait = FALSE, timeout = 100))",
+        "for (job in jobs) tools::pskill(job$pid, tools::SIGKILL)",
+        "stopifnot(length(found) == 2, all(unlist(found) == own))",
+        "cat('held')"
+      ),
+      c(paste0("RETICULATE_PYTHON=", reticulate::py_exe()), "OMP_NUM_THREADS=2")
+    )
+    expect_match(session$text, "held")
+  })
+}
 
 test_that("a Python that lacks the packages is named, with what it lacks and the fix", {
   skip_if_no_engine()

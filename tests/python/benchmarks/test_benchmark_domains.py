@@ -189,6 +189,7 @@ def test_edges_are_the_share_of_common_neighbours():
             assert found[a, b] == pytest.approx(expected)
 
 
+@pytest.mark.nightly
 @settings(deadline=None, max_examples=40)
 @given(st.integers(2, 25), st.floats(0.05, 5), st.floats(0.01, 20))
 def test_the_search_finds_a_number_that_grows_with_the_resolution(n, slope, start):

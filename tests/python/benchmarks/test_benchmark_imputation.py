@@ -231,6 +231,7 @@ def test_no_method_sees_the_counts_that_are_held_out(split, runnable):
         assert np.array_equal(first, second), name
 
 
+@pytest.mark.nightly
 def test_every_method_answers_for_each_gene_in_order(split, runnable):
     from benchmarks.imputation.folds import fold_of
     from benchmarks.imputation.metrics import pcc
@@ -318,6 +319,7 @@ def test_a_process_of_its_own_finds_the_same(split, tmp_path):
                 pd.testing.assert_frame_equal(a.genes, b.genes, check_names=False)
 
 
+@pytest.mark.nightly
 def test_a_method_that_fails_says_why_and_costs_the_others_nothing(split, tmp_path):
     from benchmarks.imputation.stages import apply, hand_over
 

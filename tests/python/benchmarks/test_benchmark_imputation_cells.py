@@ -135,6 +135,7 @@ def test_fifths_of_hardly_anything_but_zeros_are_not_judged():
     assert found["goal of fifths"] == "missed in 4"
 
 
+@pytest.mark.nightly
 def test_a_quick_call_makes_every_table(tmp_path):
     from benchmarks.harness.job import Job
     from benchmarks.imputation.cells import CELLS, PLACES, ROWS

@@ -269,6 +269,7 @@ def test_pairs_of_tissues_are_there_and_planes_are_apart():
     assert not set(planes[0].obs_names) & set(planes[1].obs_names)
 
 
+@pytest.mark.nightly
 def test_a_small_run_of_panels_has_every_row(monkeypatch):
     """Without the default, which the small run of all benchmarks has."""
     from benchmarks.harness.job import Job

@@ -416,6 +416,7 @@ def test_published_results_are_of_the_sections_genes(real_section):
 # --- all of it -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_a_quick_call_makes_every_table(monkeypatch, tmp_path):
     from benchmarks.harness.job import Job
     from benchmarks.harness.report import write

@@ -290,6 +290,7 @@ def test_gene_sets_are_read_sized_and_translated(tmp_path):
     assert unique_pairs(pairs_of_names(ligand_receptor(table), rows)).tolist() == [[0, 1], [0, 2]]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("species", "file"), [("mouse", "mouse_homologs"), ("human", "symbols")])
 def test_every_source_knows_pairs_of_real_genes(species, file):
     from benchmarks.representations.gene_sets import FOLDER as SETS

@@ -18,7 +18,7 @@ import sigel
 from sigel import pl
 from sigel.errors import InputError
 
-SIZE = {"n_changed": 8, "n_rows": 16, "n_cols": 16, "n_programmes": 3, "genes_per_programme": 20}
+SIZE = {"n_changed": 8, "n_rows": 12, "n_cols": 12, "n_programmes": 3, "genes_per_programme": 20}
 SIZE |= {"n_background_genes": 30}
 
 

@@ -223,7 +223,11 @@ def test_unknown_settings_are_config_errors(section):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_genes"), [("st_mousebrain_hippo1.h5ad", 9000), ("dlpfc_151510.h5ad", 450)]
+    ("name", "n_genes"),
+    [
+        pytest.param("st_mousebrain_hippo1.h5ad", 9000, marks=pytest.mark.nightly),
+        ("dlpfc_151510.h5ad", 450),
+    ],
 )
 def test_the_main_job_runs_on_real_sections(real_section, name, n_genes):
     """All genes, every step, few epochs of a narrow model: that it runs, and that it finds place."""

@@ -12,6 +12,8 @@ import matplotlib.pyplot as plt
 import pytest
 from test_structure import PUBLIC
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 FOUND = {
     test.name: test
     for name, thing in PUBLIC.items()
@@ -24,7 +26,25 @@ def test_the_main_doors_have_examples():
     assert {"sigel.tl.embed", "sigel.SIGEL", "sigel.GeneImages", "sigel.pl.gene_map"} <= set(FOUND)
 
 
-@pytest.mark.parametrize("name", FOUND)
+# Each seconds long, of what a quicker example of another name finds: by night.
+LONG = (
+    "sigel.io.read_imputed",
+    "sigel.pl.disease_calibration",
+    "sigel.pl.domain_stability",
+    "sigel.pl.gene_changes",
+    "sigel.pl.imputation_accuracy",
+    "sigel.pl.imputed_genes",
+    "sigel.tl.compare_imputed",
+)
+
+
+def test_the_long_ones_are_examples():
+    assert set(LONG) <= set(FOUND)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name in LONG else name for name in FOUND]
+)
 def test_example(name):
     said: list[str] = []
     result = doctest.DocTestRunner(verbose=False).run(FOUND[name], out=said.append)

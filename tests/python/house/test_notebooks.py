@@ -17,6 +17,8 @@ import sigel
 mpl = pytest.importorskip("matplotlib")
 mpl.use("Agg")
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "notebooks"
 NOTEBOOKS = {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}

@@ -150,7 +150,7 @@ def test_dof_of_an_empty_group_is_the_priors_mode_or_stays():
 # --- EM --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(
     n=st.integers(4, 60),
     n_dims=st.integers(1, 5),

@@ -145,7 +145,7 @@ def test_as_many_parts_come_out_as_one_partition_has(n_partitions, k, seed):
     assert len(np.unique(consensus(labels, k).label)) >= most
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(2, 9), st.integers(2, 6), st.integers(0, 10**6))
 def test_agreement_is_the_share_that_a_matching_to_the_answer_gives(n_partitions, k, seed):
     rng = np.random.default_rng(seed)
@@ -161,7 +161,7 @@ def test_agreement_is_the_share_that_a_matching_to_the_answer_gives(n_partitions
 # --- which partitions agree --------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 5), st.floats(0.01, 1), st.integers(0, 10**6))
 def test_the_medoid_comes_first_and_those_most_like_it_follow(n_partitions, k, share, seed):
     rng = np.random.default_rng(seed)
@@ -208,7 +208,7 @@ def test_those_that_agree_are_told_from_those_that_err_each_in_their_own_way():
     assert set(agreeing(labels, 4, 0.3)) == set(range(14, 20))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(partitions)
 def test_support_is_a_share_of_partitions_and_one_where_all_are_the_same(shape):
     n_partitions, k, n_points, seed = shape

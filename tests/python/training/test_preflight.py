@@ -74,7 +74,7 @@ def made(changes):
     return SIGELConfig.from_dict(changes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     changes=configs,
     size=sizes,
@@ -86,7 +86,7 @@ def test_more_of_anything_never_needs_less(changes, size, more, name):
     assert needed(config, **size) <= needed(config, **(size | {name: size[name] + more}))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     changes=configs,
     size=sizes,
@@ -141,6 +141,7 @@ print(memory_gb("VmHWM") - before)
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="only Linux tells what a process held")
 def test_a_fit_takes_about_what_was_said():
     root = Path(__file__).resolve().parents[3]
@@ -260,7 +261,7 @@ def test_larger_patches_fit_with_the_patches_that_a_section_then_has(shape, ragg
     assert "encoder.patch_size" in suggested
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(changes=configs, size=sizes, share=st.floats(0.001, 0.999))
 def test_whatever_is_suggested_fits(changes, size, share):
     config = made(changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from sigel.training.trainer import Trainer
 SCRIPT = Path(__file__).parents[1] / "two_processes.py"
 
 
+# What an outer run of several processes says about itself.
+OUTER = ("WORLD_SIZE", "RANK", "LOCAL_RANK")
+
+
 def run(folder: Path, *launcher: str) -> None:
     folder.mkdir()
-    # Not what an outer run of several processes said about itself.
-    clean = {k: v for k, v in os.environ.items() if k not in ("WORLD_SIZE", "RANK", "LOCAL_RANK")}
+    clean = {k: v for k, v in os.environ.items() if k not in OUTER}
     environment = {**clean, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(
         [sys.executable, *launcher, str(SCRIPT), str(folder)],
@@ -39,7 +43,12 @@ def found(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    run(base / "one")
+    (base / "one").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OUTER:
+            patch.delenv(name, raising=False)
+        patch.setattr(sys, "argv", [str(SCRIPT), str(base / "one")])
+        runpy.run_path(str(SCRIPT))
     address = ("--master-addr", "127.0.0.1", "--master-port", str(port))
     run(base / "two", "-m", "torch.distributed.run", "--nproc-per-node", "2", *address)
     return base

@@ -34,16 +34,21 @@ def stop_after(monkeypatch, stage: str, epoch: int) -> None:
     monkeypatch.setattr(Trainer, "_keep", keep_and_die)
 
 
+@pytest.fixture(scope="module", params=["mixture", "dec"])
+def uninterrupted(request, toy):
+    """Images, settings and a fit by them."""
+    # On a GPU sums run in no fixed order, and two uninterrupted fits differ in their last digits too.
+    images, config = images_of(toy(n_genes=60)), settings(assignment=request.param)
+    return images, config, sigel.SIGEL(config, seed=3, device="cpu").fit(images)
+
+
 @pytest.mark.parametrize(
     ("stage", "epoch"), [("pretrain", 0), ("pretrain", 1), ("pretrain", 3), ("refine", 0), ("refine", 2)]
 )
-@pytest.mark.parametrize("assignment", ["mixture", "dec"])
 def test_a_killed_fit_ends_with_the_numbers_of_an_uninterrupted_one(
-    toy, tmp_path, monkeypatch, stage, epoch, assignment
+    uninterrupted, tmp_path, monkeypatch, stage, epoch
 ):
-    # On a GPU sums run in no fixed order, and two uninterrupted fits differ in their last digits too.
-    images, config = images_of(toy(n_genes=60)), settings(assignment=assignment)
-    whole = sigel.SIGEL(config, seed=3, device="cpu").fit(images)
+    images, config, whole = uninterrupted
     with monkeypatch.context() as patch:
         stop_after(patch, stage, epoch)
         with pytest.raises(Killed):

@@ -282,7 +282,7 @@ def test_conditions_keep_their_order_where_a_section_lost_its_categories(cohort,
 
 @pytest.mark.parametrize("kind", ["text", "categories"])
 def test_the_control_is_named_or_told(kind):
-    sections = sigel.datasets.simulated_cohort((2, 2), 4)
+    sections = sigel.datasets.simulated_cohort((2, 2), **SMALL)
     of_section = ["control", "control", "case", "case"]
     given = of_section if kind == "text" else pd.Categorical(of_section, ["case", "control"])
     told = sigel.tl.disease_genes(sections, given, control="control", progress=False)

@@ -260,6 +260,7 @@ def test_an_rpy2_that_does_not_import_with_this_r_is_said(monkeypatch):
         mclust(np.eye(5), 1)
 
 
+@pytest.mark.nightly
 def test_without_r_its_absence_is_said(tmp_path):
     pytest.importorskip("rpy2")
     said = started(PATH=str(tmp_path), R_HOME=None)
@@ -370,6 +371,7 @@ cat("end\\n")
 """
 
 
+@pytest.mark.nightly
 def test_it_works_within_r_and_leaves_that_r_alone(r):
     code = 'cat(all(vapply(c("reticulate", "mclust"), requireNamespace, NA, quietly = TRUE)))'
     if rscript(code) != "TRUE":

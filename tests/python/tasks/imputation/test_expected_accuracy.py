@@ -14,6 +14,8 @@ from scipy.stats import spearmanr
 from sigel.errors import InputError
 from sigel.tasks.imputation.expected_accuracy import FEATURES, LEAST_KNOWN, expected_accuracy
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 
 def features(rng, n):
     values = [rng.uniform(0, 1, n), rng.normal(-2, 1, n), rng.beta(1, 6, n), rng.gamma(2, 0.1, n)]
