@@ -87,12 +87,8 @@ check_object <- function(object, call) {
   }
   fix <- if (is.character(object)) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
-  } else if (is.list(object) && length(object) && all(vapply(object, is_experiment, logical(1L)))) {
-    "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
-  } else if (is.list(object) && length(object) > 1L && all(vapply(object, inherits, NA, "Seurat"))) {
-    lines_of_merge(object, substitute(object, call), call)
   } else if (is.list(object) && !is.data.frame(object)) {
-    "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
+    lines_of_list(object, substitute(object, call), call)
   } else if (length(dim(object)) != 2L) {
     "Pass the object that holds the counts."
   }
@@ -107,7 +103,20 @@ check_object <- function(object, call) {
   }
 }
 
-# Lines that make of a list of Seurat objects one that verbs take with `section = `. `given`: what the user wrote for it.
+# How a list of sections is taken by verbs of one object; `given`: what the user wrote for it.
+lines_of_list <- function(objects, given, call) {
+  if (length(objects) && all(vapply(objects, is_experiment, NA))) {
+    return(
+      "For several sections, `cbind()` them, cells with names of their own, and use `section = \"sample_id\"`."
+    )
+  }
+  if (length(objects) > 1L && all(vapply(objects, inherits, NA, "Seurat"))) {
+    return(lines_of_merge(objects, given, call))
+  }
+  "For several sections, `merge()` them and name the column of the meta data that tells them apart: `section = ...`."
+}
+
+# Lines that make of a list of Seurat objects one with a column that tells them apart.
 lines_of_merge <- function(objects, given, call) {
   list <- if (is.symbol(given)) as.character(given) else "sections"
   written <- paste(deparse(given, width.cutoff = 500L), collapse = " ")

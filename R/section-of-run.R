@@ -32,23 +32,22 @@ section_of_run <- function(
   }
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, labels))
   seen <- within_tissue_of(object, counts, places, call, told)
-  run_assay <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
-  run_layer <- if (!is.null(results)) SeuratObject::Misc(results)$layer
   list(
     counts = seen$counts,
     places = seen$places,
-    told = told_by_run(results, assay %||% run_assay, layer %||% run_layer),
+    told = told_by_run(results, assay, layer),
     labels = if (is.null(seen$within)) labels else labels[seen$within]
   )
 }
 
-# Warnings that the run gave of the values in a layer, which need not come again; NULL for none.
+# Warnings that the run gave of the values in a layer (NULL: its own), which need not come again; NULL for none.
 told_by_run <- function(results, assay, layer) {
-  if (is.null(results) || !identical(assay, SeuratObject::DefaultAssay(results))) {
+  of_run <- if (!is.null(results)) SeuratObject::DefaultAssay(results)
+  if (is.null(results) || !identical(assay %||% of_run, of_run)) {
     return(NULL)
   }
   made <- SeuratObject::Misc(results)
-  same <- identical(layer, made$layer) && !is.null(made$provenance)
+  same <- identical(layer %||% made$layer, made$layer) && !is.null(made$provenance)
   if (same && identical(jsonlite::fromJSON(made$provenance)$values, "fractions")) "fractions"
 }
 

@@ -73,8 +73,8 @@ def as_fitted(info: Mapping[str, Any], layer: str | None, spatial_key: str | Non
 
 def told_by_fit(info: Mapping[str, Any], layer: str | None) -> set[str]:
     """Warnings that the fit gave of the values in a layer, which need not come again."""
-    made = info.get("provenance")
-    same = isinstance(made, Mapping) and str(info.get("layer") or "") == (layer or "")
+    made = info.get("provenance") or {}
+    same = str(info.get("layer") or "") == (layer or "")
     return {"fractions"} if same and made.get("values") == "fractions" else set()
 
 
