@@ -35,7 +35,7 @@ test-lowest: setup ## Test the lowest versions of the Python packages that are a
 test-newest: setup ## Run the R suite with the newest Seurat, that of Debian's unstable suite
 	@bash tools/seurat5.sh newest
 
-test-nightly: setup ## Run what takes long: tests marked so, all files with Seurat 5, all vignettes, lowest versions
+test-nightly: setup ## Run what takes long: tests marked so, all files with Seurat 5, lowest versions
 	@bash tools/check.sh nightly
 
 test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
