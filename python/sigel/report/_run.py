@@ -24,6 +24,7 @@ _FACTS = {
     "threads": "threads",
     "data_hash": "hash of the data",
     "wall_time": "time (s)",
+    "values": "values",
 }
 
 
