@@ -62,7 +62,8 @@
 #' @param coordinates,assay,image As in [RunSIGEL()].
 #' @param section Where the object holds several sections, as after `merge()`: the
 #'   name of the column of the meta data that tells them apart. For a matrix or an
-#'   assay, a vector with the section of each cell. Spots are neighbours within a
+#'   assay, a vector with the section of each cell. Default: the column of the run,
+#'   where that was of several and no image is named. Spots are neighbours within a
 #'   section alone; domains are common to all.
 #' @param layer Layer with the raw counts; for a Seurat object the default is that
 #'   of the run, else `"counts"`. Split layers are joined for reading.
@@ -208,7 +209,7 @@ FindSpatialDomains.Seurat <- function(
       verbose = verbose
     )
   })
-  about <- list(layer = seen$layer, section = section, reduction = reduction, cluster.name = cluster.name)
+  about <- list(layer = seen$layer, section = seen$column, reduction = reduction, cluster.name = cluster.name)
   found$about <- c(found$about, Filter(Negate(is.null), about))
   object <- add_domains(object, found, assay, cluster.name)
   # What the log holds: neither a function nor the place of every cell need be in it.

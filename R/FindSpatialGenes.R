@@ -56,7 +56,8 @@ SPATIAL_COLUMNS <- c(
 #'   a data frame with the cells as row names.
 #' @param section Where the object holds several sections, as after `merge()`: the name of the column
 #'   of the meta data that tells them apart. For a matrix or an assay, a vector
-#'   with the section of each cell. Each is tested alone, and the answers are
+#'   with the section of each cell. Default: the column of the run, where that was of
+#'   several and no image is named. Each is tested alone, and the answers are
 #'   combined.
 #' @param null Null images for the score: `"permute"`, pixels in a new order;
 #'   `"nb"` and `"zinb"`, counts drawn with each gene's own mean and dispersion.

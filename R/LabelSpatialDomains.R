@@ -190,7 +190,7 @@ LabelSpatialDomains.Seurat <- function(
       verbose = verbose
     )
   })
-  about <- list(layer = seen$layer, section = section, reduction = reduction, cluster.name = cluster.name)
+  about <- list(layer = seen$layer, section = seen$column, reduction = reduction, cluster.name = cluster.name)
   found$about <- c(found$about, Filter(Negate(is.null), about))
   object <- add_domains(object, found, assay, cluster.name)
   # What the log holds: neither sections nor the places of their cells need be in it.

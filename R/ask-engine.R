@@ -37,9 +37,10 @@ asked_section <- function(
   # Until the verb ends: what it hands on reads the same layer.
   rlang::local_options(sigel.told = told_by_run(results, assay, layer), .frame = call)
   cells <- colnames(object[[assay]])
-  if (!is.null(section)) {
-    check_string(section, "section", "Give the name of one column of the meta data.", call)
-    section <- meta_columns(object, section, cells, "section", call)[[1L]]
+  column <- section %||% if (is.null(image)) column_there(object, results)
+  if (!is.null(column)) {
+    check_string(column, "section", "Give the name of one column of the meta data.", call)
+    section <- meta_columns(object, column, cells, "section", call)[[1L]]
   }
   places <- if_column_there(object, results, places_of(object, image, coordinates, cells, call, section))
   seen <- cells_within(object, cells, places, section, call, told)
@@ -59,6 +60,7 @@ asked_section <- function(
     features = features,
     config = config,
     section = seen$section,
+    column = column,
     of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, seen$section)
   )
 }

@@ -68,7 +68,12 @@ section_or_column <- function(object, section, image, reduction, call) {
   if (!is.null(section) || !is.null(image)) {
     return(section)
   }
-  column <- column_of_run(asked_results(object, reduction, FALSE, call))
+  column_there(object, asked_results(object, reduction, FALSE, call))
+}
+
+# That column, where it is still there.
+column_there <- function(object, results) {
+  column <- column_of_run(results)
   if (!is.null(column) && column %in% names(object[[]])) column
 }
 

@@ -353,6 +353,16 @@ test_that("a merged object is tested section by section", {
   expect_equal(found$statistic, alone$statistic * sqrt(2), tolerance = 1e-5)
 })
 
+test_that("what told the sections of a run apart tells them apart in what is asked after it", {
+  skip_if_no_engine()
+  both <- two_sections()
+  run <- RunSIGEL(both, section = "slide", preset = "fast", verbose = FALSE)
+  ask <- function(...) SpatialGenes(FindSpatialGenes(run, score = FALSE, verbose = FALSE, ...))
+  expect_equal(ask(), ask(section = "slide"))
+  domains <- FindSpatialDomains(run, n.domains = 3, config = list(starts = 2, windows = 7), verbose = FALSE)
+  expect_equal(domain_about(domains)$section, "slide")
+})
+
 test_that("the table is found in the assay that it was written to", {
   skip_if_no_engine()
   section <- FindSpatialGenes(small_section(), score = FALSE, verbose = FALSE)

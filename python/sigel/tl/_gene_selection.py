@@ -58,7 +58,7 @@ def select_genes(
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit under `key`, else `X` and `"spatial"`.
     section_key
-        Column of `obs` that tells several sections apart.
+        Column of `obs` that tells several sections apart; default: that of the fit under `key`.
     key
         Groups and spatial genes under it are used (`sigel.tl.embed`, `sigel.tl.spatial_genes`); what is not
         there is computed: groups of eigenimages, which take seconds, and the test.

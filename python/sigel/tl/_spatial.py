@@ -61,7 +61,8 @@ def spatial_genes(
         Columns of `obs`, numbers or text such as a cell type: a gene that they explain has no pattern left
         in the test; the score does not know them.
     section_key
-        Column of `obs` that tells several sections apart: each is tested alone, and the answers are combined.
+        Column of `obs` that tells several sections apart, by default that of the fit under `key`: each is
+        tested alone, and the answers are combined.
     null
         What the score is held against. `"permute"` (default: it needs no model of the counts): pixels in
         a new order. `"nb"`, `"zinb"`: counts drawn at the pixels' depth with the gene's own mean and
@@ -146,6 +147,7 @@ def spatial_genes(
     fitted = model_of(model, device)
     settings = image_config(config, info, fitted)
     given = as_fitted(info, layer, spatial_key)
+    section_key = section_key or str(info.get("section_key", "")) or None
     section = Section.from_anndata(adata, **given, section_key=section_key)
     section.told.update(told_by_fit(info, given["layer"]))
     obs = adata.obs if section.within is None else adata.obs[section.within]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -50,6 +52,16 @@ def test_a_column_tells_sections_apart(sections, tmp_path):
     embed(one)
     assert set(one.varm) == {"X_sigel", "sigel_posterior"}
     assert "sections" not in one.uns["sigel"]
+
+
+def test_what_told_sections_apart_tells_them_apart_in_what_is_asked_after_it(sections):
+    adata = joined(sections)
+    embed(adata, section_key="slide")
+    ask = partial(sigel.tl.spatial_genes, adata, score=False, device="cpu", progress=False)
+    taken_up, named = ask(), ask(section_key="slide")
+    pd.testing.assert_frame_equal(taken_up, named)
+    with pytest.raises(InputError, match="several sections on top of each other"):
+        ask(key="none")
 
 
 def test_a_list_is_the_same_as_a_column(sections):

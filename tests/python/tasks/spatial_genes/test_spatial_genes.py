@@ -256,7 +256,7 @@ def test_sections_are_tested_apart_and_combined(section):
 def test_progress_names_the_section_where_there_are_several(section, capsys):
     sigel.tl.spatial_genes(two_sections(section)[2], section_key="slide", score=False, progress=True)
     assert capsys.readouterr().err.count(" genes in section '") == 2
-    sigel.tl.spatial_genes(section, score=False, progress=True)
+    sigel.tl.spatial_genes(section.copy(), score=False, progress=True)
     assert "in section" not in capsys.readouterr().err
 
 
