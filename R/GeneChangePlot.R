@@ -56,7 +56,7 @@ GeneChangePlot <- function(table, n.label = 15) {
         arrow = grid_arrow()
       ) +
       ggplot2::geom_point(data = called, colour = CHANGED, size = 1.8, stroke = 0) +
-      names_beside(utils::head(called, n.label), map)
+      names_at_tips(utils::head(called, n.label), map)
   }
   plot +
     ggplot2::labs(
@@ -75,7 +75,7 @@ CHANGED <- "#C8553D"
 grid_arrow <- function() ggplot2::arrow(length = ggplot2::unit(0.08, "inches"), type = "closed")
 
 # Names at the tips' nearer side of the map, each tied to its tip and none over another.
-names_beside <- function(first, map) {
+names_at_tips <- function(first, map) {
   if (!nrow(first)) {
     return(list())
   }

@@ -6,7 +6,7 @@
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
 #' @param label Whether to write the groups' names at their middles; FALSE: beside their colours.
 #' @param features Names of genes to mark.
-#' @param method `"tsne"` (a minute for 16,000 genes), `"pca"` (keeps distances), or `"umap"` by the package
+#' @param method `"tsne"` (a minute for 10,000 genes), `"pca"` (keeps distances), or `"umap"` by the package
 #'   uwot, which leaves R's own random numbers as they were.
 #' @param seed.use Seed of t-SNE and UMAP.
 #' @param pt.size Size of the dots.
@@ -90,11 +90,23 @@ check_embedded <- function(features, loadings, call) {
   }
 }
 
+# From so many on, people are told that a map takes its time.
+MANY_GENES <- 5000L
+
 # A place for each gene, or for those of a group (`inside`) and those around them, and what the axes are called.
 places_on_map <- function(loadings, method, seed, call, inside = NULL) {
   if (method == "umap") {
     require_installed("uwot", "A UMAP", call)
     return(list(place = umap_places(loadings, seed), row = seq_len(nrow(loadings)), axis = "UMAP"))
+  }
+  if (method == "tsne" && is.null(inside) && nrow(loadings) > MANY_GENES) {
+    n <- format(nrow(loadings), big.mark = ",")
+    rlang::inform(c(
+      i = sprintf(
+        "Laying %s genes out by t-SNE, which may take a minute; `method = \"pca\"` takes a second.",
+        n
+      )
+    ))
   }
   arguments <- list(
     representations = unname(loadings),

