@@ -91,7 +91,8 @@ SigelReport.Seurat <- function(
   check_settings(config, "list(max_mb = 2)", call, "a named list of settings")
   method <- check_choice(method, c("tsne", "pca"), "method", call)
   if (!is.null(disease.genes)) {
-    check_table(disease.genes, c("gene", "effect", "pval", "qval"), "FindDiseaseGenes", call, "disease.genes")
+    needed <- c("gene", "effect", "level.effect", "pval", "qval") # the third is in no table of one section
+    check_table(disease.genes, needed, "FindDiseaseGenes", call, "disease.genes")
   }
   results <- asked_results(object, reduction, TRUE, call)
   if (!is.null(section)) {

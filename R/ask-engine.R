@@ -89,6 +89,8 @@ check_object <- function(object, call) {
   }
   fix <- if (is.character(object)) {
     "Read the file first: `readRDS()` for an .rds file, `ReadSection()` for a folder or an .h5ad file."
+  } else if (inherits(object, "sigel_table")) {
+    "Pass the object that the table was made of."
   } else if (is.list(object) && !is.data.frame(object)) {
     lines_of_list(object, substitute(object, call), call)
   } else if (length(dim(object)) != 2L) {

@@ -73,8 +73,15 @@ check_settings <- function(config, example, call, wanted = "a nested named list 
 # A table that another function returned.
 check_table <- function(table, columns, maker, call, argument = "table") {
   if (!is.data.frame(table) || !all(columns %in% names(table)) || !nrow(table)) {
-    found <- if (is.null(table)) "nothing" else describe(table)
-    wanted <- paste("a data frame with columns", toString(columns))
+    whole <- is.data.frame(table) && all(columns %in% names(table))
+    found <- if (is.null(table)) {
+      "nothing"
+    } else if (whole) {
+      "a table without rows"
+    } else {
+      describe(table)
+    }
+    wanted <- if (whole) "some rows" else paste("a data frame with columns", toString(columns))
     sigel_abort(argument, found, wanted, sprintf("Give what `%s()` returned.", maker), call)
   }
 }

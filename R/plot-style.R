@@ -9,6 +9,7 @@ sigel_results <- function(object, reduction, call = rlang::caller_env()) {
   } else if (inherits(object, "Seurat")) {
     known <- SeuratObject::Reductions(object)
     if (!reduction %in% known) {
+      known <- Filter(function(name) !is.null(SeuratObject::Misc(object[[name]])$features), known)
       found <- sprintf("\"%s\", under which there is nothing", reduction)
       wanted <- "results of RunSIGEL"
       if (length(known)) {

@@ -163,7 +163,7 @@ in_digits <- function(column, digits) {
   exponent <- ifelse(number & column != 0, floor(log10(abs(signif(column, digits)))), 0)
   whole <- all(column[number] == round(column[number]))
   decimals <- if (whole) 0 * column else pmax(digits - 1 - exponent, 0)
-  decimals[!number] <- 0
+  decimals[!number | column %in% 0] <- 0
   far <- number & (exponent < -4 | exponent > 9)
   ifelse(far, sprintf("%.*e", as.integer(digits) - 1L, column), sprintf("%.*f", as.integer(decimals), column))
 }

@@ -55,6 +55,7 @@ test_that("spatial genes, domains, terms and genes that change are shown where t
   table <- data.frame(
     gene = c("Gene0001", "Gene0002"),
     effect = c(2, 1),
+    level.effect = c(0.5, 0),
     pval = c(0.001, NA),
     qval = c(0.002, NA),
     status = c("tested", NA)
@@ -66,7 +67,7 @@ test_that("spatial genes, domains, terms and genes that change are shown where t
   expect_match(page, SpatialGenes(run)$gene[1L], fixed = TRUE)
   expect_match(page, "The first 2 of 2 genes; 1 change pattern", fixed = TRUE)
   first <- GeneGroupEnrichment(run, sets)
-  first <- first[first$qval < 0.05 & first$overlap > 1, ][1L, ]
+  first <- subset(first, qval < 0.05 & overlap > 1 & group != "no pattern")[1L, ]
   expect_match(tolower(page), tolower(sprintf("Group %s: %s", first$group, first$term)), fixed = TRUE)
 })
 
@@ -164,6 +165,8 @@ test_that("what cannot be used is refused in words of R", {
   expect_refused(SigelReport(run, file, reduction = "other"), "object", "other")
   expect_refused(SigelReport(run, file, cluster.name = "other"), "object", "other")
   expect_refused(SigelReport(run, file, disease.genes = 1), "disease.genes", "FindDiseaseGenes")
+  genes <- data.frame(gene = "Gene0001", effect = 1, pval = 0.1, qval = 0.1) # as of spatial genes
+  expect_refused(SigelReport(run, file, disease.genes = genes), "disease.genes", "level.effect")
   expect_error(SigelReport(run, file, config = list(max_mb = -1)), "max_mb", class = "sigel_error")
   expect_false(file.exists(file))
 })

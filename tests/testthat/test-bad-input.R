@@ -1,3 +1,22 @@
+test_that("a table of results is no section, and a table without rows is said to be one", {
+  skip_if_no_engine()
+  table <- SpatialGenes(FindSpatialGenes(grouped_section(), score = FALSE, verbose = FALSE))
+  expect_refused(RunSIGEL(table), "object", "Pass the object that the table was made of")
+  similar <- FindSimilarGenes(grouped_section(), rownames(grouped_section())[1L])
+  expect_refused(SimilarGenePlot(grouped_section(), similar[0, ]), "table", "a table without rows")
+})
+
+test_that("only reductions that RunSIGEL made are named as its results", {
+  skip_if_no_engine()
+  section <- grouped_section()
+  places <- matrix(0, ncol(section), 2L, dimnames = list(colnames(section), c("o_1", "o_2")))
+  section[["other"]] <- SeuratObject::CreateDimReducObject(places, key = "o_", assay = "Spatial")
+  expect_refused(GeneGroups(section, reduction = "sigle"), "reduction", "under one of \"sigel\".")
+  section[["sigel"]] <- NULL
+  said <- tryCatch(GeneGroups(section), error = conditionMessage)
+  expect_no_match(said, "other", fixed = TRUE)
+})
+
 test_that("arguments that cannot be used are refused and the object stays as it was", {
   skip_if_no_engine()
   section <- small_section()

@@ -38,7 +38,7 @@ test_that("numbers keep their size, whole ones their digits, and what is missing
   cells <- lapply(strsplit(trimws(printed(table)[-1L]), " +"), `[`, -1L)
   expect_identical(cells[[1L]], c("123457", "1234567", "-0.100"))
   expect_identical(cells[[2L]], c("1.00e-300", "0", "Inf"))
-  expect_identical(cells[[3L]], c("0.00", "10", "2.00e+12"))
+  expect_identical(cells[[3L]], c("0", "10", "2.00e+12"))
   expect_identical(cells[[4L]], c("NA", "NA", "1.00"))
 })
 

@@ -24,6 +24,7 @@ Paths: TypeAlias = Annotated[
     tuple[Path, ...], Parameter(consume_multiple=True, negative=(), show_default=False)
 ]
 Flag: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
+RegionKey: TypeAlias = Annotated[str, Parameter(name=("--region-key", "--region"))]
 SectionKey: TypeAlias = Annotated[str | None, Parameter(name=("--section-key", "--section"))]
 # Of one letter, with one hyphen or two.
 N: TypeAlias = Annotated[int, Parameter(name=("--n", "-n"))]

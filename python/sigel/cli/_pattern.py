@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from sigel.cli._inputs import read_given
-from sigel.cli._options import READ, TELL, Input, Names, Read, Tell, Write, asks
+from sigel.cli._options import READ, TELL, Input, Names, Read, RegionKey, Tell, Write, asks
 from sigel.cli._outputs import TABLES, destination_of
 from sigel.cli._talk import shows_progress
 from sigel.cli._values import levels_in, settings_in
@@ -18,7 +18,7 @@ def pattern(
     /,
     *,
     write: Write,
-    region_key: str,
+    region_key: RegionKey,
     levels: Names = (),
     unit: Literal["quantile", "multiple"] = "quantile",
     background: float | None = None,

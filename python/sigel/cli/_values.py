@@ -45,7 +45,7 @@ def settings_in(text: str | None) -> dict[str, Any] | None:
 
 
 def names_in(words: Sequence[str], option: str) -> list[str] | None:
-    """Names as they stand, and those in files, a name a line, that words such as @genes.txt speak of.
+    """Names, commas between or not, and those in files, a name a line, that words like @genes.txt speak of.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def names_in(words: Sequence[str], option: str) -> list[str] | None:
     names: list[str] = []
     for word in words:
         if not word.startswith("@"):
-            names.append(word)
+            names += [name for name in word.split(",") if name]
             continue
         fix = f"Write a name a line, and give --{option} @FILE."
         try:

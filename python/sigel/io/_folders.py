@@ -83,6 +83,9 @@ def _file(path: Path, platform: str | None) -> Source:
             else f"a folder of {PLATFORMS[platform]}"
         )
         fix = f"Give the folder that it lies in: {str(path.parent)!r}."
+        # In a folder of no platform it is a file like any other.
+        if not _at(path.parent, platform):
+            fix = "Name an .h5ad file, or the folder that an instrument's software wrote."
         raise InputError("path", f"{path.name!r}, a file", wanted, fix)
     return Source("h5ad", path.stem, path)
 
@@ -138,6 +141,10 @@ def _check_bins(found: list[Source], folder: Path) -> None:
 
 def _nothing(folder: Path, platform: str | None) -> InputError:
     there = sorted(one.name + ("/" if one.is_dir() else "") for one in folder.iterdir())
+    files = [name for name in there if name.lower().endswith(".h5ad")]
+    if files and platform in (None, "h5ad"):
+        wanted, fix = "one file, or the folder of a platform", f"Name one: {str(folder / files[0])!r}."
+        return InputError("path", with_contents(folder, there), wanted, fix)
     kinds = [platform] if platform in LOOKED_FOR else list(LOOKED_FOR)
     lines = "".join(f"\n  {PLATFORMS[kind]}: {LOOKED_FOR[kind]}" for kind in kinds)
     wanted, fix = "the folder of a platform", f"Name the folder with the files of one:{lines}"

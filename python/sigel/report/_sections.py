@@ -226,10 +226,12 @@ def checked_table(table: object) -> pd.DataFrame | None:
     """
     if table is None:
         return None
-    if not isinstance(table, pd.DataFrame) or not {"effect", "pval", "qval"} <= set(table) or not len(table):
+    needed = {"effect", "level_effect", "pval", "qval"}  # the second is in no table of one section
+    if not isinstance(table, pd.DataFrame) or not needed <= set(table) or not len(table):
         found = f"a {type(table).__name__}" + (" without its columns" * isinstance(table, pd.DataFrame))
         fix = "Pass the table that sigel.tl.disease_genes returned."
-        raise InputError("disease_genes", found, "columns effect, pval and qval, a row a gene", fix)
+        wanted = "columns effect, level_effect, pval and qval, a row a gene"
+        raise InputError("disease_genes", found, wanted, fix)
     if not table.columns.is_unique:
         twice = str(table.columns[table.columns.duplicated()][0])
         raise InputError("disease_genes", f"two columns {twice!r}", "each column once", "Drop one of them.")

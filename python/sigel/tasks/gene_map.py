@@ -16,8 +16,8 @@ Method = Literal["tsne", "pca"]
 # What the axes of each are called, with a number after it.
 AXES = {"tsne": "t-SNE", "pca": "PC"}
 
-# From so many genes on t-SNE takes half the steps and coarser forces: 2.6 times as fast, and of the 15 nearest
-# genes of each of 5,000 as many (35 %) are still near.
+# From so many genes on t-SNE takes half the steps and coarser forces: 2.6 times as fast, and of the 15 genes
+# nearest to each of 5,000 as many (35 %) are still near.
 MANY = 2000
 COARSE = {"max_iter": 500, "angle": 0.8}
 

@@ -314,6 +314,15 @@ def test_a_table_of_samples_without_its_columns_is_told_of_both(run, tmp_path):
     assert run("compare", "-o", tmp_path / "out.tsv").err.startswith("sigel: INPUT: found none")
 
 
+def test_a_folder_of_files_is_told_to_name_one(run, tmp_path):
+    for name in ("b.h5ad", "a.h5ad", "table.tsv.gz"):
+        (tmp_path / name).write_text("")
+    done = run("info", tmp_path)
+    assert f"wanted one file, or the folder of a platform. Name one: '{tmp_path / 'a.h5ad'}'" in done.err
+    done = run("info", tmp_path / "table.tsv.gz")
+    assert "Name an .h5ad file, or the folder that an instrument's software wrote." in done.err
+
+
 def test_a_folder_of_no_platform_is_told_what_platforms_have(run, tmp_path):
     (tmp_path / "notes.txt").write_text("")
     done = run("info", tmp_path)

@@ -86,13 +86,13 @@ def test_similar_genes_of_names_and_of_a_file_of_names(run, files, tmp_path):
     words = ("similar", files / "embedded.h5ad", "-n", 3, "--combine", "each", "-o", "-", "--genes")
     one, other = run(*words, "Gene0001", "Gene0002"), run(*words, f"@{tmp_path / 'genes.txt'}")
     assert one.code == 0, one.err
-    assert one.out == other.out
+    assert one.out == other.out == run(*words, "Gene0001,Gene0002").out
     assert len(table_in(one.out)) == 6
 
 
 def test_pattern_of_regions(run, files, tmp_path):
     to = tmp_path / "pattern.json"
-    words = ("--region-key", "region", "--levels", "ring=0.9", "--n-null", 0)
+    words = ("--region", "region", "--levels", "ring=0.9", "--n-null", 0)
     done = run("pattern", files / "section.h5ad", "-o", to, *words)
     assert done.code == 0, done.err
     made = json.loads(to.read_text())

@@ -100,7 +100,12 @@ def test_of_several_sections_images_are_below_each_other(section, tmp_path):
 
 def test_a_table_of_genes_that_change_comes_with_what_is_known_of_it(section, tmp_path):
     gene = list(section.var_names[:3])
-    numbers = {"effect": [2.0, 1.0, 0.5], "pval": [0.001, 0.2, 0.9], "qval": [0.003, 0.3, 0.9]}
+    numbers = {
+        "effect": [2.0, 1.0, 0.5],
+        "level_effect": [0.1, 0.2, 0.0],
+        "pval": [0.001, 0.2, 0.9],
+        "qval": [0.003, 0.3, 0.9],
+    }
     place = {name: np.array([0.0, 1.0, 2.0]) for name in ("from_x", "from_y", "to_x", "to_y")}
     path = bridge.report(
         section=pieces(section),

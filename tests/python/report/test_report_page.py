@@ -23,7 +23,8 @@ from sigel.report import write_report
 from sigel.report._found import found_in
 from sigel.report._tables import p_value
 
-CHANGES = pd.DataFrame({"effect": [1.0], "pval": [0.1], "qval": [0.1]}, index=["Gene0001"])
+CHANGES = {"effect": [1.0], "level_effect": [0.5], "pval": [0.1], "qval": [0.1]}
+CHANGES = pd.DataFrame(CHANGES, index=["Gene0001"])
 
 
 class Elements(html.parser.HTMLParser):
@@ -313,7 +314,8 @@ def test_of_an_h5ad_file_it_is_the_same(tmp_path):
         ({"title": 3}, "title", "text"),
         ({"config": 3}, "config", "ReportConfig"),
         ({"config": {"max_mb": -1}}, "max_mb", "> 0"),
-        ({"disease_genes": 3}, "disease_genes", "effect, pval and qval"),
+        ({"disease_genes": 3}, "disease_genes", "effect, level_effect, pval and qval"),
+        ({"disease_genes": CHANGES.drop(columns="level_effect")}, "disease_genes", "without its columns"),
         ({"path": "~nouser12/x.html"}, "path", "cannot be written"),
         ({"path": "a" * 300 + ".html", "overwrite": True}, "path", "cannot be written"),
         ({"path": "a\0.html"}, "path", "cannot be written"),
