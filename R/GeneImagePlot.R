@@ -179,11 +179,11 @@ largest <- function(images, across, down) {
 }
 
 # Columns of `n` images, those that make them largest in the room, in points, that a page 7 inches wide and 5 high has,
-# and the size of letters by which names of some eight letters stand above them.
-columns_for <- function(n, images, ncol = NULL, across = 430, down = 300) {
+# and the size of letters by which names of some eight letters stand above them; `text`: points that a row needs for it.
+columns_for <- function(n, images, ncol = NULL, across = 430, down = 300, text = 18) {
   columns <- if (is.null(ncol)) seq_len(n) else ncol
   across <- across / columns - 6
-  down <- down / ceiling(n / columns) - 18
+  down <- down / ceiling(n / columns) - text
   best <- largest(images, across, down)
   list(ncol = columns[best], letters = min(9, max(5, across[best] / 5)))
 }
