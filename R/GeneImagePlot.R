@@ -155,7 +155,8 @@ GeneGroupPlot <- function(
           sections_in_words(images$sections)
         ),
         collapse = "\n"
-      )
+      ),
+      caption = "Mean images have a scale of their own."
     ) +
     ggplot2::theme(
       strip.text = ggplot2::element_blank(),
@@ -168,7 +169,8 @@ GeneGroupPlot <- function(
       legend.title = ggplot2::element_text(size = 8),
       legend.text = ggplot2::element_text(size = 8),
       legend.margin = ggplot2::margin(),
-      plot.margin = ggplot2::margin(6, 6, place$below - 10, 6)
+      # Under the names of the last row.
+      plot.caption = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(t = place$below - 7))
     )
 }
 

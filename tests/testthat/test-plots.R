@@ -69,6 +69,7 @@ test_that("a page of groups shows each group's own genes", {
   skip_if_no_engine()
   skip_without("ggplot2")
   plot <- GeneGroupPlot(finished(), n.genes = 2)
+  expect_identical(plot$labels$caption, "Mean images have a scale of their own.")
   features <- SeuratObject::Misc(finished()[["sigel"]])$features
   panels <- plot$layers[[2]]$data
   genes <- panels[panels$rank > 0L, ]

@@ -214,6 +214,7 @@ def label_of(heading):
 def test_gene_groups_shows_each_group_with_its_own_genes(fitted):
     figure = pl.gene_groups(fitted)
     found = headings(figure)
+    assert [note.get_text() for note in figure.texts][1:] == ["Mean images have a scale of their own."]
     sizes = [size for _, size in found]
     assert len(found) == 5
     assert sizes == sorted(sizes, reverse=True)
