@@ -189,6 +189,7 @@ SimilarGenePlot <- function(
       unknown <- setdiff(asked, known)
       found <- if (length(unknown)) some(unknown) else "no name"
       fix <- "Check the names, or give the table that `FindSimilarGenes()` returns."
+      fix <- paste0(fix, nearest_in_words(unknown, known))
       sigel_abort("table", found, "names of genes with a representation", fix, call)
     }
     table <- speaking_for(

@@ -48,6 +48,7 @@ test_that("a table that is not of similar genes is refused", {
   by_name <- SimilarGenePlot(section, "Gene0001", n.genes = 2)
   expect_equal(by_name$layers[[1]]$data, SimilarGenePlot(section, table)$layers[[1]]$data)
   expect_refused(SimilarGenePlot(section, "nogene"), "table", "nogene")
+  expect_refused(SimilarGenePlot(section, "gene0001"), "table", "nearest: \"Gene0001\"")
   expect_refused(SimilarGenePlot(section, character(0)), "table", "no name")
   expect_refused(SimilarGenePlot(section, 1), "table", "FindSimilarGenes()")
   expect_refused(SimilarGenePlot(section, table[0, ]), "table")
