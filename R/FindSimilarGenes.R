@@ -144,13 +144,14 @@ FindSimilarGenes.SpatialExperiment <- function(object, ...) {
 #' Pictures of similar genes
 #'
 #' Draws the genes that were asked about beside those that [FindSimilarGenes()]
-#' found, all on one colour scale, with the similarity above each.
+#' found, all on one colour scale, with the similarity below each. Several sections lie
+#' row by row in their order.
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()].
 #' @param table What [FindSimilarGenes()] returned for that object; or names of genes, for which
 #'   [FindSimilarGenes()] is called with its defaults.
 #' @param n.genes Genes shown for each query, the nearest first.
-#' @param ncol Number of columns.
+#' @param ncol Number of columns; default: as many as make images largest at 7 x 5 inches.
 #' @param reduction,image,coordinates,layer As in [GeneImagePlot()].
 #' @return A ggplot.
 #' @examples
@@ -166,7 +167,7 @@ SimilarGenePlot <- function(
   object,
   table,
   n.genes = 9,
-  ncol = 5,
+  ncol = NULL,
   reduction = "sigel",
   image = NULL,
   coordinates = NULL,
@@ -177,7 +178,9 @@ SimilarGenePlot <- function(
   object <- as_seurat(object)
   check_seurat(object, call)
   check_whole(n.genes, "n.genes", 1L, 9L, call)
-  check_whole(ncol, "ncol", 1L, 5L, call)
+  if (!is.null(ncol)) {
+    check_whole(ncol, "ncol", 1L, 5L, call)
+  }
   table <- if (!missing(table)) table
   if (is.character(table)) {
     asked <- table
@@ -186,6 +189,7 @@ SimilarGenePlot <- function(
       unknown <- setdiff(asked, known)
       found <- if (length(unknown)) some(unknown) else "no name"
       fix <- "Check the names, or give the table that `FindSimilarGenes()` returns."
+      fix <- paste0(fix, nearest_in_words(unknown, known))
       sigel_abort("table", found, "names of genes with a representation", fix, call)
     }
     table <- speaking_for(
@@ -204,20 +208,35 @@ SimilarGenePlot <- function(
   rows <- split(seq_len(nrow(pixels)), pixels$gene)[panels$gene]
   pixels <- pixels[unlist(rows), ]
   pixels$panel <- rep(panels$panel, lengths(rows))
+  place <- columns_for(nrow(panels), images, ncol, text = 34)
+  names <- transform(panels, label = gene, x = min(pixels$x), y = min(pixels$y))
+  below <- transform(panels, face = "plain", x = mean(range(pixels$x)), y = max(pixels$y))
   ggplot2::ggplot() +
     pixel_layers(pixels) +
-    ggplot2::facet_wrap(
-      ggplot2::vars(.data$panel),
-      ncol = ncol,
-      labeller = ggplot2::as_labeller(stats::setNames(panels$label, panels$panel))
-    ) +
+    fitted_text(names, "above", sizes = c(5, 9)) +
+    fitted_text(below, "below", sizes = c(5, 8)) +
+    ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = place$ncol) +
     ggplot2::labs(
       title = "Similar genes",
-      subtitle = "Cosine of representations; the genes asked about come first"
+      subtitle = paste(
+        c(
+          "Below each: cosine of representations; genes asked about come first",
+          sections_in_words(images$sections)
+        ),
+        collapse = "\n"
+      )
+    ) +
+    ggplot2::theme(
+      strip.text = ggplot2::element_blank(),
+      # Room for what stands below, and for the names of the next row.
+      panel.spacing.y = ggplot2::unit(28, "pt"),
+      legend.margin = ggplot2::margin(b = 14),
+      plot.margin = ggplot2::margin(6, 6, 18, 6)
     )
 }
 
-# One row a panel, the genes asked about before those found: `gene`, `panel` (a factor) and `label`.
+# One row a panel, the genes asked about before those found: `gene`, `panel` (a factor), and what stands below its
+# image (`label`), with `face` and `rank` for `fitted_text()`.
 similar_panels <- function(table, n, known) {
   blocks <- lapply(unique(table$query), function(query) {
     found <- table[table$query == query, , drop = FALSE]
@@ -225,11 +244,13 @@ similar_panels <- function(table, n, known) {
     asked <- queries_of(query, known)
     data.frame(
       gene = c(asked, found$gene),
-      label = c(sprintf("%s (asked)", asked), sprintf("%s  %.2f", found$gene, found$similarity))
+      label = c(rep("asked", length(asked)), sprintf("%.2f", found$similarity)),
+      face = rep(c("bold.italic", "italic"), c(length(asked), nrow(found)))
     )
   })
   panels <- do.call(rbind, blocks)
   panels$panel <- factor(seq_len(nrow(panels)))
+  panels$rank <- 0L
   panels
 }
 

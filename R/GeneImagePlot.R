@@ -155,7 +155,8 @@ GeneGroupPlot <- function(
           sections_in_words(images$sections)
         ),
         collapse = "\n"
-      )
+      ),
+      caption = "Mean images have a scale of their own."
     ) +
     ggplot2::theme(
       strip.text = ggplot2::element_blank(),
@@ -168,7 +169,8 @@ GeneGroupPlot <- function(
       legend.title = ggplot2::element_text(size = 8),
       legend.text = ggplot2::element_text(size = 8),
       legend.margin = ggplot2::margin(),
-      plot.margin = ggplot2::margin(6, 6, place$below - 10, 6)
+      # Under the names of the last row.
+      plot.caption = ggplot2::element_text(colour = "grey35", margin = ggplot2::margin(t = place$below - 7))
     )
 }
 
@@ -179,11 +181,11 @@ largest <- function(images, across, down) {
 }
 
 # Columns of `n` images, those that make them largest in the room, in points, that a page 7 inches wide and 5 high has,
-# and the size of letters by which names of some eight letters stand above them.
-columns_for <- function(n, images, ncol = NULL, across = 430, down = 300) {
+# and the size of letters by which names of some eight letters stand above them; `text`: points that a row needs for it.
+columns_for <- function(n, images, ncol = NULL, across = 430, down = 300, text = 18) {
   columns <- if (is.null(ncol)) seq_len(n) else ncol
   across <- across / columns - 6
-  down <- down / ceiling(n / columns) - 18
+  down <- down / ceiling(n / columns) - text
   best <- largest(images, across, down)
   list(ncol = columns[best], letters = min(9, max(5, across[best] / 5)))
 }

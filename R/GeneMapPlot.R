@@ -4,7 +4,8 @@
 #' coloured by group: a t-SNE, the same as in Python and in [SigelReport()].
 #'
 #' @param object A Seurat object or a SpatialExperiment after [RunSIGEL()], or its reduction.
-#' @param label Whether to write the groups' names at their middles; FALSE: beside their colours.
+#' @param label Whether to write each group's name above its gene nearest to the medians of its places; FALSE:
+#'   beside their colours.
 #' @param features Names of genes to mark.
 #' @param method `"tsne"` (a minute for 10,000 genes), `"pca"` (keeps distances), or `"umap"` by the package
 #'   uwot, which leaves R's own random numbers as they were.
@@ -39,6 +40,7 @@ GeneMapPlot <- function(
   check_positive(pt.size, "pt.size", "Use `pt.size = 1.5`.", call)
   results <- sigel_results(object, reduction, call)
   loadings <- SeuratObject::Loadings(results)
+  check_has_representation(features, results, call)
   check_embedded(features, loadings, call)
   check_whole(seed.use, "seed.use", 0L, call = call)
   laid <- places_on_map(loadings, method, seed.use, call)
@@ -70,8 +72,7 @@ GeneMapPlot <- function(
     theme_sigel() +
     ggplot2::theme(axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank())
   if (label) {
-    middles <- stats::aggregate(map[c("x", "y")], by = map["group"], FUN = stats::median)
-    plot <- plot + text_on_halo(middles, "group")
+    plot <- plot + text_on_halo(do.call(rbind, lapply(split(map, map$group), middle_gene)), "group")
   }
   if (length(features)) {
     marked <- map[map$gene %in% features, ]
@@ -82,10 +83,18 @@ GeneMapPlot <- function(
   plot
 }
 
+# The row nearest to the medians of the places, where often nothing is.
+middle_gene <- function(map) {
+  map[which.min((map$x - stats::median(map$x))^2 + (map$y - stats::median(map$y))^2), ]
+}
+
 check_embedded <- function(features, loadings, call) {
   unknown <- setdiff(features, rownames(loadings))
   if (length(unknown)) {
-    fix <- "See `rownames(Loadings(object[[\"sigel\"]]))`."
+    fix <- paste0(
+      "See `rownames(Loadings(object[[\"sigel\"]]))`.",
+      nearest_in_words(unknown, rownames(loadings))
+    )
     sigel_abort("features", some(unknown), "names of genes that were embedded", fix, call)
   }
 }
@@ -136,13 +145,14 @@ umap_places <- function(loadings, seed) {
   )
 }
 
-# Text with a pale halo, readable on any colour.
+# Text with a pale halo, readable on any colour, just above its place, so that the dot there is seen.
 text_on_halo <- function(table, column) {
   ggplot2::geom_label(
     ggplot2::aes(.data$x, .data$y, label = .data[[column]]),
     data = table,
     inherit.aes = FALSE,
     size = 4,
+    vjust = -0.15,
     fontface = "bold",
     colour = "grey10",
     fill = grDevices::adjustcolor("white", 0.7),

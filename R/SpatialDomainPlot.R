@@ -87,9 +87,31 @@ said_of_domains <- function(about) {
   if (is.null(about)) {
     return(NULL)
   }
-  window <- if (about$window > 1L) sprintf("windows of %d spots", about$window) else "single spots"
   n_genes <- length(about$genes)
-  sprintf("%s, %d %s, %s", about$method, n_genes, if (n_genes == 1L) "gene" else "genes", window)
+  genes <- sprintf("%d %s", n_genes, if (n_genes == 1L) "gene" else "genes")
+  paste(c(about$method, genes, windows_in_words(about)), collapse = ", ")
+}
+
+# The windows that a method saw: mixtures, and labels by a reference, many; SpaGCN none; others that of the features.
+windows_in_words <- function(about) {
+  if (about$method == "spagcn") {
+    return(NULL)
+  }
+  seen <- about$window
+  if (about$method %in% c("mixture", "reference")) {
+    asked <- if (!is.null(about$params)) jsonlite::fromJSON(about$params)
+    if (is.null(asked$windows)) {
+      return(NULL)
+    }
+    # None is wider than half of the smallest section, which that of the features is where it is less than asked for.
+    seen <- pmin(asked$windows, if (isTRUE(seen < asked$window)) seen else Inf)
+  }
+  spots <- unique(range(seen))
+  if (identical(as.integer(spots), 1L)) {
+    "single spots"
+  } else {
+    sprintf("windows of %s spots", paste(spots, collapse = " to "))
+  }
 }
 
 # Colours of domains or labels, with their sizes, or of numbers.

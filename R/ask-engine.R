@@ -229,6 +229,12 @@ nearest_names <- function(name, known) {
   utils::head(known[near[order(distance[near])]], 3L)
 }
 
+# A sentence, after another, on the first of the unknown names; NULL where none is near.
+nearest_in_words <- function(unknown, known) {
+  near <- if (length(unknown)) nearest_names(unknown[1L], known)
+  if (length(near)) paste0(" The nearest: ", some(near), ".")
+}
+
 # Values of each cell, in the order of the cells: as they stand, or by the cells' names.
 per_cell <- function(x, cells, argument, call) {
   x <- if (is.factor(x)) stats::setNames(as.character(x), names(x)) else x

@@ -339,8 +339,8 @@ select_features <- function(counts, features, call) {
     } else {
       describe(features)
     }
-    near <- if (length(unknown) && is.character(features)) nearest_names(unknown[1L], rownames(counts))
-    fix <- paste0("See `rownames(object)`.", if (length(near)) paste0(" The nearest: ", some(near), "."))
+    near <- if (is.character(features)) nearest_in_words(unknown, rownames(counts))
+    fix <- paste0("See `rownames(object)`.", near)
     sigel_abort("features", found, "names of genes of the object", fix, call)
   }
   counts[unique(features), , drop = FALSE]

@@ -39,11 +39,28 @@ test_that("each spot of a lattice is a pixel in the colour of its domain, y down
   # Screens count upwards: the spot with the largest y is lowest.
   panel <- split(drawn$y, drawn$group)
   expect_equal(which.min(vapply(panel, mean, 0)), which.max(y), ignore_attr = TRUE)
-  expect_match(plot$labels$subtitle, "mixture, 2 genes, windows of 7 spots")
+  expect_match(plot$labels$subtitle, "^mixture, 2 genes$")
   sizes <- table(done$sigel_domain)
   scale <- build(plot)$plot$scales$get_scales("fill")
   expect_equal(scale$get_labels(), sprintf("%s (%d)", names(sizes), as.integer(sizes)))
   saves(plot)
+})
+
+test_that("the windows that a method saw are said", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  said <- function(object) SpatialDomainPlot(object)$labels$subtitle
+  expect_match(said(domains_section()), "^mixture, [0-9]+ genes, windows of 1 to 7 spots$")
+  one <- find_quietly(regions_section(), config = list(starts = 1, windows = 1, components = 8))
+  expect_match(said(one), ", single spots$")
+  by_hand <- find_quietly(regions_section(), method = function(x, n) rep_len(seq_len(n), nrow(x)))
+  expect_match(said(by_hand), "^function, [0-9]+ genes, windows of 7 spots$")
+  in_words <- getFromNamespace("windows_in_words", "sigel")
+  about <- list(method = "mixture", window = 5L, params = "{\"windows\": [1, 4, 7, 19], \"window\": 7}")
+  expect_identical(in_words(about), "windows of 1 to 5 spots")
+  expect_identical(in_words(utils::modifyList(about, list(method = "reference"))), "windows of 1 to 5 spots")
+  expect_identical(in_words(utils::modifyList(about, list(method = "leiden"))), "windows of 5 spots")
+  expect_null(in_words(utils::modifyList(about, list(method = "spagcn"))))
 })
 
 test_that("pixels of neighbours touch and none hides another", {

@@ -20,6 +20,25 @@ test_that("similar genes are drawn behind the genes asked about", {
   expect_equal(nrow(build(SimilarGenePlot(section, each))$layout$layout), 6L)
 })
 
+test_that("similar genes have their names above and similarities below, in columns that suit their images", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  section <- grouped_section()
+  table <- FindSimilarGenes(section, "Gene0001", n = 5)
+  plot <- SimilarGenePlot(section, table)
+  text <- lapply(plot$layers[2:3], function(layer) layer$data)
+  expect_equal(text[[1]]$label, c("Gene0001", table$gene))
+  expect_equal(text[[1]]$face, rep(c("bold.italic", "italic"), c(1, 5)))
+  expect_equal(text[[2]]$label, c("asked", sprintf("%.2f", table$similarity)))
+  images <- GeneImagePlot(section, c("Gene0001", table$gene))
+  columns <- function(plot) max(build(plot)$layout$layout$COL)
+  expect_equal(columns(plot), columns(images))
+  expect_equal(columns(SimilarGenePlot(section, table, ncol = 2)), 2L)
+  file <- withr::local_tempfile(fileext = ".png")
+  ggplot2::ggsave(file, plot, width = 5, height = 4, dpi = 50)
+  expect_gt(file.size(file), 1000)
+})
+
 test_that("a table that is not of similar genes is refused", {
   skip_if_no_engine()
   skip_without("ggplot2")
@@ -29,6 +48,7 @@ test_that("a table that is not of similar genes is refused", {
   by_name <- SimilarGenePlot(section, "Gene0001", n.genes = 2)
   expect_equal(by_name$layers[[1]]$data, SimilarGenePlot(section, table)$layers[[1]]$data)
   expect_refused(SimilarGenePlot(section, "nogene"), "table", "nogene")
+  expect_refused(SimilarGenePlot(section, "gene0001"), "table", "nearest: \"Gene0001\"")
   expect_refused(SimilarGenePlot(section, character(0)), "table", "no name")
   expect_refused(SimilarGenePlot(section, 1), "table", "FindSimilarGenes()")
   expect_refused(SimilarGenePlot(section, table[0, ]), "table")

@@ -69,6 +69,7 @@ test_that("a page of groups shows each group's own genes", {
   skip_if_no_engine()
   skip_without("ggplot2")
   plot <- GeneGroupPlot(finished(), n.genes = 2)
+  expect_identical(plot$labels$caption, "Mean images have a scale of their own.")
   features <- SeuratObject::Misc(finished()[["sigel"]])$features
   panels <- plot$layers[[2]]$data
   genes <- panels[panels$rank > 0L, ]
@@ -109,6 +110,25 @@ test_that("the map has a dot for each embedded gene, is repeatable and leaves R'
   expect_true(all(written$beside > max(marked$data$x)))
   expect_gt(abs(diff(written$at)), 0)
   expect_refused(GeneMapPlot(finished(), features = "mt-Nd1"), "features", "mt-Nd1")
+  known <- plot$data$gene[1]
+  expect_refused(
+    GeneMapPlot(finished(), features = tolower(known)),
+    "features",
+    sprintf("nearest: \"%s\"", known)
+  )
+})
+
+test_that("a group is named at its gene nearest to the medians of its places", {
+  skip_if_no_engine()
+  skip_without("ggplot2")
+  plot <- GeneMapPlot(finished(), method = "pca")
+  names <- Find(function(layer) inherits(layer$geom, "GeomLabel"), plot$layers)$data
+  expect_setequal(names$group, levels(plot$data$group))
+  for (group in levels(plot$data$group)) {
+    own <- plot$data[plot$data$group == group, ]
+    away <- sqrt((own$x - stats::median(own$x))^2 + (own$y - stats::median(own$y))^2)
+    expect_identical(names$gene[names$group == group], own$gene[which.min(away)])
+  }
 })
 
 test_that("the map of genes is that of Python", {

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Inches: an image, the heading of a group, the name of a gene, between groups side by side, around all.
+# Inches: an image, the heading of a group, the name of a gene, between groups side by side, around all;
+# the title, the colour bar, the note below.
 _IMAGE, _HEADING, _NAME, _GAP, _MARGIN = 1.15, 0.42, 0.2, 0.3, 0.15
-_TITLE, _BAR = 0.4, 0.95
+_TITLE, _BAR, _NOTE = 0.4, 0.95, 0.15
 # More groups than this stand in two columns.
 _ONE_COLUMN = 6
 
@@ -115,7 +116,7 @@ def gene_groups(
     n_rows = -(-len(labels) // n_blocks)
     width, height = panel_shape(images.raster, _IMAGE)
     block, row = (n_genes + 1) * width + _GAP, _HEADING + height + _NAME
-    size = (n_blocks * block + _BAR + _MARGIN, n_rows * row + _TITLE + _MARGIN)
+    size = (n_blocks * block + _BAR + _MARGIN, n_rows * row + _TITLE + _NOTE + _MARGIN)
     figure = plt.figure(figsize=size)
     limits = limits_of(np.concatenate([one.images for one in found]))
     of_means = limits_of(np.stack([one.mean for one in found]))
@@ -143,6 +144,8 @@ def gene_groups(
     largest = f"The {f'{n_shown} ' * (n_shown > 1)}largest of " if n_groups > n_shown else ""
     title = f"{largest}{n_groups} group{'s' * (n_groups != 1)} of genes: mean image, most typical genes"
     figure.suptitle(title, x=_MARGIN / size[0], y=1 - 0.12 / size[1], ha="left", fontsize=10)
+    note = "Mean images have a scale of their own."
+    figure.text(_MARGIN / size[0], 0.1 / size[1], note, fontsize=8, color="0.35")
     return figure
 
 

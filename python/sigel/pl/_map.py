@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sigel.errors import InputError, number_of
+from sigel.errors import InputError, number_of, unknown_name
 from sigel.keys import NO_PATTERN
 from sigel.pl._base import pyplot
 from sigel.pl._colours import colours_of
@@ -43,7 +43,8 @@ def gene_map(
     key
         `key_added` of `sigel.tl.embed`.
     color
-        Column of `var` that colours the dots, categories or numbers; default: the gene groups.
+        Column of `var` that colours the dots, categories or numbers; default: the gene groups, each named
+        above its gene nearest to the medians of its places.
     labels
         Names of genes to write on the map.
     method
@@ -83,7 +84,9 @@ def gene_map(
     row = pd.Series(np.cumsum(embedded) - 1, index=adata.var_names)[embedded]
     for gene in labels:
         if gene not in row.index:
-            found = f"{gene!r}, which is not among the {len(row)} embedded genes"
+            found = unknown_name(gene, row.index)
+            if gene in adata.var_names:
+                found = f"{gene!r}, which is not among the {len(row)} embedded genes"
             raise InputError("labels", found, "names of embedded genes", f'See adata.var["{keys.status}"].')
     place = layout(z[embedded], method=method, seed=seed)
 
@@ -123,13 +126,19 @@ def _dots(ax: Axes, place: np.ndarray, values: pd.Series, *, numbers_on_groups: 
         at = place[(values == category).to_numpy()]
         ax.scatter(at[:, 0], at[:, 1], s=size, color=[shade], linewidths=0, label=str(category))
         if numbers_on_groups:
-            _written(ax, np.median(at, axis=0), str(category), fontweight="bold", fontsize=9, ha="center")
+            # Above the dot, which would be hidden.
+            _written(ax, _middle(at), str(category), (0, 8), fontweight="bold", fontsize=9, ha="center")
     if not numbers_on_groups and len(categories) <= _MANY:
         legend = ax.legend(
             title=str(values.name), frameon=False, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5)
         )
         for text in (*legend.get_texts(), legend.get_title()):
             text.set_parse_math(False)
+
+
+def _middle(at: np.ndarray) -> np.ndarray:
+    """The place nearest to the medians of all, where often none is."""
+    return at[np.square(at - np.median(at, axis=0)).sum(axis=1).argmin()]
 
 
 def _written(ax: Axes, at: np.ndarray, text: str, offset: tuple[int, int] = (0, 0), **style: Any) -> None:

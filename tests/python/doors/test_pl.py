@@ -214,6 +214,7 @@ def label_of(heading):
 def test_gene_groups_shows_each_group_with_its_own_genes(fitted):
     figure = pl.gene_groups(fitted)
     found = headings(figure)
+    assert [note.get_text() for note in figure.texts][1:] == ["Mean images have a scale of their own."]
     sizes = [size for _, size in found]
     assert len(found) == 5
     assert sizes == sorted(sizes, reverse=True)
@@ -370,6 +371,15 @@ def test_a_label_stands_at_its_gene(fitted):
     assert np.allclose(note.xy, scattered(figure)[row])
 
 
+def test_a_group_is_named_at_its_gene_nearest_to_the_medians(fitted):
+    figure = pl.gene_map(fitted, method="pca")
+    for dots in figure.axes[0].collections:
+        at = np.asarray(dots.get_offsets())
+        nearest = at[np.linalg.norm(at - np.median(at, axis=0), axis=1).argmin()]
+        note = next(text for text in figure.axes[0].texts if text.get_text() == dots.get_label())
+        assert np.allclose(note.xy, nearest)
+
+
 def test_gene_map_draws_on_given_axes(fitted):
     figure = plt.figure()
     for ax in (figure.subplots(), figure.add_subfigure(figure.add_gridspec(2, 2)[0]).subplots()):
@@ -388,6 +398,8 @@ def test_gene_map_names_what_is_wrong(fitted):
         pl.gene_map(fitted, color="nothing")
     with pytest.raises(InputError, match="mt-Nd1"):
         pl.gene_map(fitted, labels=["mt-Nd1"])
+    with pytest.raises(InputError, match=r"unknown here \(nearest: 'Gene0002'"):
+        pl.gene_map(fitted, labels=["gene0002"])
     with pytest.raises(InputError, match="`method`"):
         pl.gene_map(fitted, method="globe")
     with pytest.raises(InputError, match=r"sigel\.tl\.embed"):
