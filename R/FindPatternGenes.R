@@ -191,7 +191,7 @@ FindPatternGenes.Seurat <- function(
     section = section
   )
   values <- meta_columns(object, region, seen$cells, "region", call)[[1L]]
-  table <- speaking_for(call, {
+  table <- speaking_for(call, told = seen$told, {
     FindPatternGenes(
       object[[seen$assay]],
       region = values,
@@ -315,6 +315,7 @@ PatternGenePlot <- function(
   )
   counts <- read_counts(object[[seen$assay]], seen$layer, call)
   plain <- plain_section(counts, seen$coordinates, seen$features, call)
+  plain$told <- seen$told
   plain$labels <- section_labels(seen$section, seen$cells, call)
   select_features(plain$counts, shown$gene, call)
   asked <- list(settings = image_settings(seen$config, call), genes = as.list(shown$gene))

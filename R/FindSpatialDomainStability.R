@@ -90,7 +90,8 @@ FindSpatialDomainStability <- function(
   section <- list(
     counts = seen$counts,
     places = places_from_table(seen$coordinates, seen$cells, call),
-    labels = section_labels(seen$section, seen$cells, call)
+    labels = section_labels(seen$section, seen$cells, call),
+    told = seen$told
   )
   arguments <- list(
     params = about$params,

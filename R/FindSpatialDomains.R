@@ -193,7 +193,7 @@ FindSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
-  found <- speaking_for(call, {
+  found <- speaking_for(call, told = seen$told, {
     FindSpatialDomains(
       seen$counts,
       coordinates = seen$coordinates,

@@ -196,7 +196,7 @@ FindSpatialGenes.Seurat <- function(
     section = section
   )
   assay <- seen$assay
-  table <- speaking_for(call, {
+  table <- speaking_for(call, told = seen$told, {
     FindSpatialGenes(
       object[[assay]],
       coordinates = seen$coordinates,

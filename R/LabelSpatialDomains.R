@@ -172,7 +172,7 @@ LabelSpatialDomains.Seurat <- function(
   check_all_cells(object, assay, call)
   cluster.name <- check_cluster_name(object, cluster.name, reduction, call)
   tell_of_new_name(object, reduction)
-  found <- speaking_for(call, {
+  found <- speaking_for(call, told = seen$told, {
     LabelSpatialDomains(
       seen$counts,
       if (!missing(reference)) reference,

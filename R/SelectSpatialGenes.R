@@ -163,7 +163,7 @@ SelectSpatialGenes.Seurat <- function(
   )
   assay <- seen$assay
   tell_of_new_name(object, reduction)
-  table <- speaking_for(call, {
+  table <- speaking_for(call, told = seen$told, {
     SelectSpatialGenes(
       seen$counts,
       coordinates = seen$coordinates,

@@ -34,8 +34,6 @@ asked_section <- function(
   run_layer <- SeuratObject::Misc(results %||% object)$layer
   assay <- choose_assay(object, assay %||% run_assay, call)
   layer <- layer %||% run_layer %||% "counts"
-  # Until the verb ends: what it hands on reads the same layer.
-  rlang::local_options(sigel.told = told_by_run(results, assay, layer), .frame = call)
   cells <- colnames(object[[assay]])
   column <- section %||% if (is.null(image)) column_there(object, results)
   if (!is.null(column)) {
@@ -61,6 +59,7 @@ asked_section <- function(
     config = config,
     section = seen$section,
     column = column,
+    told = told_by_run(results, assay, layer),
     of_run = of_run && identical(layer, run_layer) && holds_sections_of(results, seen$section)
   )
 }

@@ -39,8 +39,13 @@ require_installed <- function(package, why, call = rlang::caller_env()) {
   }
 }
 
-# Refusals and warnings inside `code` show the call that the user wrote.
-speaking_for <- function(call, code) {
+# Refusals and warnings inside `code` show the call that the user wrote; `told`: warnings that were given of its section
+# before.
+speaking_for <- function(call, code, told = NULL) {
+  if (!is.null(told)) {
+    before <- options(sigel.told = told)
+    on.exit(options(before))
+  }
   of_user <- function(condition) {
     condition$call <- rlang::frame_call(call)
     name <- rlang::call_name(condition$call)

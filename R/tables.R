@@ -83,6 +83,10 @@ printed_short <- function(table) {
   table
 }
 
+# Methods for data frames of S4 classes, such as those that add columns to objects of Seurat, take them.
+#' @exportClass sigel_table
+methods::setOldClass(c("sigel_table", "data.frame"))
+
 #' Tables of results
 #'
 #' Tables that functions of this package return are data frames. Printed, they show three significant digits, of more
@@ -98,6 +102,7 @@ printed_short <- function(table) {
 #' @param row.names Whether names of rows are shown; NULL: where no column repeats them.
 #' @param ... Passed on to the method for data frames.
 #' @return `x`, invisibly.
+#' @aliases sigel_table-class
 #' @examples
 #' if (sigel_available()) {
 #'   section <- SimulateSection(n.rows = 16, n.cols = 16, n.programmes = 3,

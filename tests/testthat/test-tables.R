@@ -121,3 +121,13 @@ test_that("a table with long lists of genes prints within the console, and holds
   expect_s3_class(table[1:2, ], "data.frame")
   expect_output(print(table[0, ]), "0 rows")
 })
+
+test_that("a table is a data frame to S4 methods, too", {
+  section <- small_section()
+  genes <- rownames(section)
+  table <- printed_short(data.frame(score = seq_along(genes) / 7, row.names = genes))
+  section[["Spatial"]] <- SeuratObject::AddMetaData(section[["Spatial"]], table)
+  expect_equal(section[["Spatial"]][[]]$score, table$score)
+  cells <- printed_short(data.frame(depth = seq_len(ncol(section)), row.names = colnames(section)))
+  expect_equal(unname(SeuratObject::AddMetaData(section, cells)$depth), cells$depth)
+})
