@@ -121,15 +121,17 @@ lines_of_list <- function(objects, given, call) {
 
 # Lines that make of a list of Seurat objects one with a column that tells them apart.
 lines_of_merge <- function(objects, given, call) {
-  list <- if (is.symbol(given)) as.character(given) else "sections"
-  written <- paste(deparse(given, width.cutoff = 500L), collapse = " ")
+  named <- is.symbol(given) && as.character(given) != "."
+  list <- if (named) as.character(given) else "sections"
+  # Given by `do.call()` it is the objects themselves.
+  written <- if (is.call(given)) paste(deparse(given, width.cutoff = 500L), collapse = " ") else "list(...)"
   # Seurat would take a column for the image of its name.
   column <- setdiff(c("slide", "section", "tissue.section"), unlist(lapply(objects, taken_names)))[1L]
   verb <- sub("[.].*", "", rlang::call_name(rlang::frame_call(call)))
   lines <- c(
     "For several sections, merge them and name the column that tells them apart:",
-    if (list == "sections") sprintf("sections <- %s", if (nchar(written) < 100L) written else "list(...)"),
-    if (!rlang::is_named(objects)) {
+    if (!named) sprintf("sections <- %s", if (nchar(written) < 100L) written else "list(...)"),
+    if (!rlang::is_named(objects) || anyDuplicated(names(objects))) {
       sprintf("names(%s) <- c(%s)", list, toString(dQuote(paste0("s", seq_along(objects)), FALSE)))
     },
     sprintf("for (name in names(%s)) %s[[name]]$%s <- name", list, list, column),

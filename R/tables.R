@@ -126,7 +126,7 @@ print.sigel_table <- function(x, n = NULL, digits = 3, row.names = NULL, ...) {
   width <- getOption("width")
   twice <- repeats_names(shown)
   short <- short_lists(shown, width, named = !any(twice))
-  if (any(twice) && sum(widths_shown(short)) > width) {
+  if (!isFALSE(row.names) && any(twice) && sum(widths_shown(short)) > width) {
     # Each block of columns has the names of its rows.
     short <- short_lists(shown[!twice], width)
     twice <- FALSE
@@ -142,7 +142,7 @@ print.sigel_table <- function(x, n = NULL, digits = 3, row.names = NULL, ...) {
   invisible(x)
 }
 
-# What a table knows beside its columns is known of some of its rows and columns, too: `subset()` leaves it out.
+# What a table knows beside its columns is known of a part of it, too; of some columns, data frames know it no more.
 #' @export
 `[.sigel_table` <- function(x, ...) {
   part <- NextMethod()

@@ -18,11 +18,13 @@ class Told(torch.nn.Module):
     def __init__(self, z):
         super().__init__()
         self.z = torch.as_tensor(z, dtype=torch.float32)
+        self.kept = None  # patches that it was shown
 
     def forward(self, image, noise, amplitude, gene, grid):
         return self.z[gene]
 
     def masked(self, image, noise, amplitude, gene, grid, keep, *, predict):
+        self.kept = keep
         return self(image, noise, amplitude, gene, grid), None
 
 

@@ -6,6 +6,16 @@ test_that("a table of results is no section, and a table without rows is said to
   expect_refused(SimilarGenePlot(grouped_section(), similar[0, ]), "table", "a table without rows")
 })
 
+test_that("lines for a list of objects do not write the objects out, and give each a name", {
+  skip_if_no_engine()
+  section <- small_section()
+  twice <- tryCatch(do.call(RunSIGEL, list(list(a = section, a = section))), error = conditionMessage)
+  expect_match(twice, "sections <- list(...)", fixed = TRUE)
+  expect_match(twice, "names(sections) <- c(\"s1\", \"s2\")", fixed = TRUE)
+  sections <- list(a = section, b = section)
+  expect_no_match(tryCatch(RunSIGEL(sections), error = conditionMessage), "sections <-", fixed = TRUE)
+})
+
 test_that("only reductions that RunSIGEL made are named as its results", {
   skip_if_no_engine()
   section <- grouped_section()

@@ -56,6 +56,7 @@ test_that("names of genes are printed once, beside each block where the table is
   expect_lte(max(nchar(lines)), 80)
   expect_true(all(grepl("^(Gene00|  )", lines)))
   expect_false(any(grepl("Gene002 +Gene002", lines)))
+  expect_match(printed(wide, row.names = FALSE), "Gene002", all = FALSE)
 })
 
 test_that("rows without a p-value are left out by subset()", {

@@ -44,7 +44,7 @@ def genes(
         Folders of platforms, .h5ad files or zarr stores, raw counts; sigel embed need not have run.
     section_key
         Column of obs that tells several sections of one input apart: each is tested alone, and the answers
-        are combined. Default of several inputs: sample.
+        are combined. Default: that of the fit under --key; of several inputs sample.
     score
         Whether to have the SIGEL score, which takes most of the time.
     model

@@ -53,7 +53,7 @@ def report(
         Column of obs that tells several sections apart. Default: that of the fit or of the domains under
         --key.
     method
-        How the map is laid out: tsne (a minute for 16,000 genes) or pca.
+        How the map is laid out: tsne (a minute for 10,000 genes) or pca.
     config
         Further settings: a file of JSON, or JSON itself, such as {"max_mb": 2}.
 

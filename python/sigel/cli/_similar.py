@@ -35,7 +35,8 @@ def similar(
     input
         An .h5ad file that sigel embed wrote.
     genes
-        Name of an embedded gene, or several; @FILE: those in a file, a name a line.
+        Name of an embedded gene, or several, with spaces or commas between; @FILE: those in a file, a name a
+        line.
 
     Examples
     --------

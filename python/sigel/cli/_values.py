@@ -47,6 +47,8 @@ def settings_in(text: str | None) -> dict[str, Any] | None:
 def names_in(words: Sequence[str], option: str) -> list[str] | None:
     """Names, commas between or not, and those in files, a name a line, that words like @genes.txt speak of.
 
+    A name that has a comma comes by a file.
+
     Parameters
     ----------
     words
@@ -62,7 +64,12 @@ def names_in(words: Sequence[str], option: str) -> list[str] | None:
     names: list[str] = []
     for word in words:
         if not word.startswith("@"):
-            names += [name for name in word.split(",") if name]
+            found = [name.strip() for name in word.split(",") if name.strip()]
+            if not found:
+                raise InputError(
+                    option, f"{word!r}, without a name", "names", f"Give --{option} one or more."
+                )
+            names += found
             continue
         fix = f"Write a name a line, and give --{option} @FILE."
         try:

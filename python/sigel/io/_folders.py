@@ -84,7 +84,7 @@ def _file(path: Path, platform: str | None) -> Source:
         )
         fix = f"Give the folder that it lies in: {str(path.parent)!r}."
         # In a folder of no platform it is a file like any other.
-        if not _at(path.parent, platform):
+        if platform in (None, "h5ad") and not _at(path.parent, platform):
             fix = "Name an .h5ad file, or the folder that an instrument's software wrote."
         raise InputError("path", f"{path.name!r}, a file", wanted, fix)
     return Source("h5ad", path.stem, path)

@@ -114,7 +114,7 @@ def group_page(
     _place(middle, place, inside[rows_of_place], method)
     _figures(right, table.loc[group], adata.uns.get(keys.info, {}).get("stability"), group)
     draw_grid(below, raster, rows, _NCOLS, limits=limits, cmap=cmap, label=scale_label(images))
-    figure.suptitle(f"Gene group {group}", fontsize=11, fontweight="bold", parse_math=False)
+    figure.suptitle(f"Group {group}", fontsize=11, fontweight="bold", parse_math=False)
     return figure
 
 

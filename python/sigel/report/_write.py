@@ -63,7 +63,7 @@ def write_report(
     disease_genes
         Table of `sigel.tl.disease_genes`, shown beside the section.
     method
-        How the map is laid out, as in `sigel.pl.gene_map`: `"tsne"` (a minute for 16,000 genes) or `"pca"`.
+        How the map is laid out, as in `sigel.pl.gene_map`: `"tsne"` (a minute for 10,000 genes) or `"pca"`.
     layer, spatial_key
         As in `sigel.tl.embed`; default: those of the fit or of domains under `key`, else `X` and
         `"spatial"`.

@@ -70,7 +70,7 @@ def label_domains(
         Key in `reference.obsm` of its coordinates. Default: `spatial_key` where that is given, else that of
         its domains, else of its fit, else `"spatial"`.
     section_key
-        Column of `adata.obs` that tells several new sections apart. Default None: one section.
+        Column of `adata.obs` that tells several new sections apart, by default that of its fit under `key`.
     reference_section_key
         The same of the reference. Default: that of its domains, where `sigel.tl.domains` found them.
     key

@@ -103,10 +103,10 @@ def foretold_number(
 
 
 class _Halves(NamedTuple):
-    """Genes seen in one half of their counts, and products of all images that scores are made of."""
+    """Genes seen in one half of their counts or of the tissue, and products of images for scores."""
 
     z: Float[Tensor, "n_genes n_dims"]  # by the first half
-    across: Float[Tensor, "n_genes n_genes"]  # second half of a gene, at length 1, times images of all counts
+    across: Float[Tensor, "n_genes n_genes"]  # second half of a gene, at length 1, times images
     within: Float[Tensor, "n_genes n_genes"]  # the latter times each other
 
     def scores(self, label: Int[Tensor, " n_genes"]) -> Float[Tensor, " n_genes"]:
@@ -131,11 +131,8 @@ def _shares(weights: Float[Tensor, "n m"]) -> Float[Tensor, "n m"]:
     return weights / weights.sum(dim=1, keepdim=True).clamp_min(1.0)
 
 
-# All genes at once: there are fewer than are encoded at a time.
-
-
 def _half_counts(model: GeneEncoder, genes: SharedGenes, generator: torch.Generator) -> _Halves:
-    rows = torch.arange(genes.n_genes)
+    rows = torch.arange(genes.n_genes)  # all at once: there are fewer than are encoded at a time
     model.eval()
     first, second = genes.views.halves(rows, 0.5, generator)
     z = model(*first, genes.grid)  # (n_genes, n_dims)

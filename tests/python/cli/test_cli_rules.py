@@ -319,6 +319,8 @@ def test_a_folder_of_files_is_told_to_name_one(run, tmp_path):
         (tmp_path / name).write_text("")
     done = run("info", tmp_path)
     assert f"wanted one file, or the folder of a platform. Name one: '{tmp_path / 'a.h5ad'}'" in done.err
+    done = run("info", tmp_path / "a.h5ad", "--platform", "visium")
+    assert f"Give the folder that it lies in: '{tmp_path}'" in done.err
     done = run("info", tmp_path / "table.tsv.gz")
     assert "Name an .h5ad file, or the folder that an instrument's software wrote." in done.err
 

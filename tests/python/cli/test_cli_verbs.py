@@ -86,7 +86,8 @@ def test_similar_genes_of_names_and_of_a_file_of_names(run, files, tmp_path):
     words = ("similar", files / "embedded.h5ad", "-n", 3, "--combine", "each", "-o", "-", "--genes")
     one, other = run(*words, "Gene0001", "Gene0002"), run(*words, f"@{tmp_path / 'genes.txt'}")
     assert one.code == 0, one.err
-    assert one.out == other.out == run(*words, "Gene0001,Gene0002").out
+    assert one.out == other.out == run(*words, "Gene0001, Gene0002").out
+    assert "without a name" in run(*words, ",").err
     assert len(table_in(one.out)) == 6
 
 

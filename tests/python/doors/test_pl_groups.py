@@ -138,7 +138,7 @@ def test_a_page_shows_the_mean_the_place_the_figures_and_the_typical_genes(fitte
     each = [image(ax).get_array() for ax in panels(pl.gene_images(fitted, list(members)))]
     assert np.allclose(image(drawn[0]).get_array(), np.mean(each, axis=0), atol=1e-5)
     said = words(figure)
-    assert {"Gene group 2", row["medoid"], f"{row['n_genes']}", "0.40 (lowest 0.30)"} <= set(said)
+    assert {"Group 2", row["medoid"], f"{row['n_genes']}", "0.40 (lowest 0.30)"} <= set(said)
     # The map: all embedded genes, those of the group in the colour on top.
     (place,) = [ax for ax in figure.axes if ax.get_title() == "Its genes among all"]
     others, own = place.collections

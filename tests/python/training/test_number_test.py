@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,13 @@ def test_a_small_panel_has_the_groups_that_were_planted(seed, whole):
 def test_more_genes_are_left_to_bic(toy):
     assert is_few(shared(toy(n_genes=FEW_GENES)))
     assert not is_few(shared(toy(n_genes=FEW_GENES + 1)))
+    # So are fractions where the tissue is one patch, of which no half can be hidden.
+    counts, *rest = toy(n_genes=40)
+    fractions = shared((per_volume(counts), *rest))
+    assert is_few(fractions)
+    names = ("index", "inside", "position")
+    one_patch = replace(fractions.grid, **{name: getattr(fractions.grid, name)[:1] for name in names})
+    assert not is_few(replace(fractions, grid=one_patch))
 
 
 def per_volume(counts, seed=0):
@@ -115,9 +124,14 @@ def test_values_that_are_no_counts_are_foretold_on_the_other_half_of_the_tissue(
     counts, *rest = toy(n_genes=60)
     genes, centres = shared((per_volume(counts), *rest)), 6 * np.eye(3, 8)
     assert not genes.views.integer
-    found = number(genes, around(centres, np.arange(60) % 3))
+    told = Told(around(centres, np.arange(60) % 3))
+    found = foretold_number(told, genes, None, torch.Generator().manual_seed(0))
     assert found.n_groups == 3
     assert found.foretold[3] > 0.1
+    # All genes are shown the same half of the patches, each once.
+    assert told.kept.shape == (60, -(-genes.grid.n_patches // 2))
+    assert (told.kept == told.kept[0]).all()
+    assert len(told.kept[0].unique()) == told.kept.shape[1]
     mixed = number(genes, around(centres, np.random.default_rng(1).permutation(60) % 3))
     assert mixed.n_groups == 1
     assert mixed.foretold[3] < 0.05
