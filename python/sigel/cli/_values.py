@@ -64,12 +64,11 @@ def names_in(words: Sequence[str], option: str) -> list[str] | None:
     names: list[str] = []
     for word in words:
         if not word.startswith("@"):
-            found = [name.strip() for name in word.split(",") if name.strip()]
-            if not found:
-                raise InputError(
-                    option, f"{word!r}, without a name", "names", f"Give --{option} one or more."
-                )
-            names += found
+            split = [name.strip() for name in word.split(",") if name.strip()]
+            if not split:
+                fix = f"Give --{option} one or more."
+                raise InputError(option, f"{word!r}, without a name", "names", fix)
+            names += split
             continue
         fix = f"Write a name a line, and give --{option} @FILE."
         try:
