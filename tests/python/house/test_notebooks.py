@@ -102,7 +102,10 @@ def test_links_and_sources_of_figures_exist(name):
     assert all((ROOT / named).is_file() for named in re.findall(r"`(benchmarks/[\w/]+\.md)`", text))
 
 
-@pytest.mark.parametrize("name", QUICK)
+BY_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in NOTEBOOKS if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *BY_NIGHT])
 def test_it_runs(name):
     plt = pytest.importorskip("matplotlib.pyplot")
     known: dict[str, object] = {}
