@@ -209,7 +209,7 @@ SimilarGenePlot <- function(
   pixels <- pixels[unlist(rows), ]
   pixels$panel <- rep(panels$panel, lengths(rows))
   place <- columns_for(nrow(panels), images, ncol, text = 34)
-  names <- transform(panels, label = gene, x = min(pixels$x), y = min(pixels$y))
+  names <- transform(panels, label = panels$gene, x = min(pixels$x), y = min(pixels$y))
   below <- transform(panels, face = "plain", x = mean(range(pixels$x)), y = max(pixels$y))
   ggplot2::ggplot() +
     pixel_layers(pixels) +

@@ -126,7 +126,7 @@ FindSpatialDomains.default <- function(
   check_question(NULL, seed.use, device, verbose, call)
   check_flag(refine, "refine", call)
   if (!is.null(n.domains)) {
-    check_whole(n.domains, "n.domains", 2L, 7L, call)
+    check_whole(n.domains, "n.domains", 0L, 7L, call)
   }
   method <- domain_method(method, model.name, call)
   settings <- domain_settings(config, call)
