@@ -176,7 +176,6 @@ FindPatternGenes.Seurat <- function(
   region <- if (!missing(region)) region
   check_string(region, "region", "Give the name of one column of the meta data.", call)
   layer <- slot %||% layer
-  section <- section_or_column(object, section, image, reduction, call)
   seen <- asked_section(
     object,
     assay,
@@ -221,7 +220,7 @@ FindPatternGenes.Seurat <- function(
     features = features,
     reduction = reduction,
     config = config,
-    section = section
+    section = seen$column
   )
   attr(table, "pattern")$made <- made
   table
@@ -299,7 +298,7 @@ PatternGenePlot <- function(
     sigel_abort("table", "no gene with an answer", "some genes with a rank", fix, call)
   }
   made <- pattern$made
-  section <- section_of_pattern(object, made, image, call)
+  section <- section_of_pattern(object, made, call)
   seen <- asked_section(
     object,
     made$assay,
@@ -350,10 +349,7 @@ pattern_of <- function(table, call) {
 }
 
 # The column that told sections apart where the pattern was made; of a matrix the table knows none.
-section_of_pattern <- function(object, made, image, call) {
-  if (is.null(made)) {
-    return(section_or_column(object, NULL, image, "sigel", call))
-  }
+section_of_pattern <- function(object, made, call) {
   section <- made[["section"]]
   if (!is.null(section) && !section %in% names(object[[]])) {
     found <- sprintf("no column \"%s\" in the meta data, which told the sections apart", section)

@@ -87,9 +87,7 @@ said_of_domains <- function(about) {
   if (is.null(about)) {
     return(NULL)
   }
-  n_genes <- length(about$genes)
-  genes <- sprintf("%d %s", n_genes, if (n_genes == 1L) "gene" else "genes")
-  paste(c(about$method, genes, windows_in_words(about)), collapse = ", ")
+  paste(c(about$method, number_of(length(about$genes), "gene"), windows_in_words(about)), collapse = ", ")
 }
 
 # The windows that a method saw: mixtures, and labels by a reference, many; SpaGCN none; others that of the features.

@@ -54,27 +54,19 @@ told_by_run <- function(results, assay, layer) {
 # The column of the meta data that told the sections of the run apart; NULL where there was one section.
 column_of_run <- function(results) if (!is.null(results)) SeuratObject::Misc(results)[["section"]]
 
-# The section of each cell in that column; NULL where there was none, or it has gone.
-labels_of_run <- function(object, results, cells, call) {
-  column <- column_of_run(results)
-  if (is.null(column) || !column %in% names(object[[]])) {
-    return(NULL)
-  }
-  section_labels(meta_columns(object, column, cells, "section", call)[[1L]], cells, call)
-}
-
-# What a verb takes for `section` where it is not given: that column, unless one image is asked for.
-section_or_column <- function(object, section, image, reduction, call) {
-  if (!is.null(section) || !is.null(image)) {
-    return(section)
-  }
-  column_there(object, asked_results(object, reduction, FALSE, call))
-}
-
 # That column, where it is still there.
 column_there <- function(object, results) {
   column <- column_of_run(results)
   if (!is.null(column) && column %in% names(object[[]])) column
+}
+
+# The section of each cell in that column; NULL where there was none, or it has gone.
+labels_of_run <- function(object, results, cells, call) {
+  column <- column_there(object, results)
+  if (is.null(column)) {
+    return(NULL)
+  }
+  section_labels(meta_columns(object, column, cells, "section", call)[[1L]], cells, call)
 }
 
 # Where no place is found for the cells, and that column has gone, the refusal says so.

@@ -115,19 +115,20 @@ def _grouped(panel: Section, seed: int) -> Iterator[dict[str, Any]]:
         KMEANS: KMeans(k, n_init=3, random_state=seed).fit_predict(z),
         LEIDEN: communities_at(z, 1.0),
     }
-    yield from (_judged(name, label, images.genes, first, second) for name, label in labels.items())
+    yield from _judged(labels, images.genes, first, second)
     images = engine_images(_by_volume(first, seed), config)
     ours = np.unique(sigel.SIGEL(config, seed=seed).fit(images).group_labels, return_inverse=True)[1]
-    yield _judged(BY_VOLUME, ours, images.genes, first, second)
+    yield from _judged({BY_VOLUME: ours}, images.genes, first, second)
 
 
 def _judged(
-    name: str, label: np.ndarray, genes: np.ndarray, first: Section, second: Section
-) -> dict[str, Any]:
+    labels: dict[str, np.ndarray], genes: np.ndarray, first: Section, second: Section
+) -> Iterator[dict[str, Any]]:
     spots = np.intersect1d(first.adata.obs_names, second.adata.obs_names)
     before, after = (_values(one, genes, spots) for one in (first, second))
-    score = float(foretold(label, before, after).mean())
-    return {"groups": name, "number": len(set(label)), "foretold": score}
+    for name, label in labels.items():
+        score = float(foretold(label, before, after).mean())
+        yield {"groups": name, "number": len(set(label)), "foretold": score}
 
 
 def _by_volume(section: Section, seed: int) -> Section:

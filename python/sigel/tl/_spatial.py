@@ -14,13 +14,12 @@ import torch
 from sigel.config import ImageConfig
 from sigel.errors import InputError, unknown_name
 from sigel.images import GeneImages
-from sigel.images.section import Section
 from sigel.keys import Keys, check_key
 from sigel.model import SIGEL
 from sigel.runtime.progress import shown
 from sigel.stats.null_images import Null
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
-from sigel.tl._fits import as_fitted, image_config, info_under, model_of, told_by_fit
+from sigel.tl._fits import image_config, info_under, model_of, section_as_fitted
 from sigel.tl._repeatable import repeatable
 from sigel.tl._views import make_own
 
@@ -146,10 +145,7 @@ def spatial_genes(
     columns = _covariates(adata, covariates)
     fitted = model_of(model, device)
     settings = image_config(config, info, fitted)
-    given = as_fitted(info, layer, spatial_key)
-    section_key = section_key or str(info.get("section_key", "")) or None
-    section = Section.from_anndata(adata, **given, section_key=section_key)
-    section.told.update(told_by_fit(info, given["layer"]))
+    section, _ = section_as_fitted(adata, info, layer, spatial_key, section_key)
     obs = adata.obs if section.within is None else adata.obs[section.within]
 
     def make(spots: np.ndarray | slice) -> tuple[GeneImages, dict[str, np.ndarray]]:
