@@ -101,7 +101,7 @@ from_blocks <- function(x, argument, call, block = BLOCK, most = .Machine$intege
 BY_FILE <- paste(
   "Use the platform's folder, or write the section to a file, as by",
   "`zellkonverter::writeH5AD(object, \"section.h5ad\")` for a SpatialExperiment; then",
-  "`sigel genes section.h5ad -o genes.tsv` in a terminal, and `read.delim(\"genes.tsv\", row.names = 1)` here."
+  "`sigel_command(\"genes\", \"section.h5ad\")`."
 )
 
 check_names <- function(names, argument, side, kind, call) {

@@ -19,8 +19,16 @@ ENGINE_MODULES <- c(
   "torch>=2.2" = "torch"
 )
 
-# What the report and files of platforms need beside it, which `install_sigel()` brings along: little next to torch.
-COMPANIONS <- c("jinja2>=3.1", "matplotlib>=3.8", "pillow>=10", "pyarrow>=16", "zarr>=2.18.7,!=3.0.*")
+# What the report, files of platforms and the command line need beside it, which `install_sigel()` brings along: little
+# next to torch.
+COMPANIONS <- c(
+  "cyclopts>=4",
+  "jinja2>=3.1",
+  "matplotlib>=3.8",
+  "pillow>=10",
+  "pyarrow>=16",
+  "zarr>=2.18.7,!=3.0.*"
+)
 
 #' Is the engine ready to use?
 #'

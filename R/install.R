@@ -16,8 +16,8 @@
 #' [reticulate::use_virtualenv()] or [reticulate::use_condaenv()].
 #'
 #' @param packages Python packages to install, as pip writes them. Default: all
-#'   that the engine needs, and the few that [SigelReport()] and the folders of
-#'   some platforms need beside it. Name a build to choose it, for example
+#'   that the engine needs, and the few that [SigelReport()], [sigel_command()] and
+#'   the folders of some platforms need beside it. Name a build to choose it, for example
 #'   `"torch==2.5.1"`.
 #' @param envname Name of the virtual environment, or a path. Only the default
 #'   is found by itself.

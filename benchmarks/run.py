@@ -38,6 +38,7 @@ from benchmarks.representations.panels import panels
 from benchmarks.representations.planted import planted
 from benchmarks.representations.sections_in_one_space import several
 from benchmarks.representations.tables import agreement, ceiling, stability
+from benchmarks.scale.from_r import large_from_r
 from benchmarks.scale.growth import growth
 from benchmarks.scale.tables import large_bins, large_cells, large_counts
 from benchmarks.spatial_genes.drawn_patterns import drawn_patterns
@@ -69,6 +70,7 @@ BENCHMARKS: dict[str, Callable[[Job], list[Table]]] = {
     "large_cells": large_cells,
     "large_bins": large_bins,
     "large_counts": large_counts,
+    "large_from_r": large_from_r,
     "domains": domains,
     "domain_settings": left_out,
     "domain_judges": domain_judges,

@@ -167,3 +167,13 @@ in_new_session <- function(code, env = character()) {
   status <- attr(lines, "status")
   list(text = paste(lines, collapse = "\n"), status = if (is.null(status)) 0L else status)
 }
+
+# A simulated section in a file of AnnData, made once.
+simulated_file <- function() {
+  if (is.null(made$simulated_file)) {
+    made$simulated_file <- tempfile("section-", fileext = ".h5ad")
+    datasets <- reticulate::import("sigel.datasets", convert = FALSE)
+    datasets$simulated_section(16L, 16L, 3L, 10L, 15L, seed = 1L)$write_h5ad(made$simulated_file)
+  }
+  made$simulated_file
+}

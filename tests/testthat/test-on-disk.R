@@ -74,7 +74,7 @@ test_that("what a sparse matrix cannot hold goes by a file", {
     "stored_counts with more than 10 values that are not 0",
     "sparse matrices of R hold no more",
     "writeH5AD(",
-    "sigel genes section.h5ad -o genes.tsv"
+    'sigel_command("genes", "section.h5ad")'
   )
   expect_identical(eval(formals(inner("from_blocks"))$most), 2147483647L)
   expect_refused(

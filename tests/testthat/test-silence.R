@@ -61,6 +61,7 @@ test_that("no verb says anything with verbose = FALSE", {
     },
     RunSIGEL = function() run_quick(run),
     SelectSpatialGenes = function() SelectSpatialGenes(run, verbose = FALSE),
+    sigel_command = function() sigel_command("genes", simulated_file(), score = FALSE, verbose = FALSE),
     sigel_sitrep = function() sigel_sitrep(verbose = FALSE)
   )
   expect_equal(sort(names(calls)), verbs_with_verbose())

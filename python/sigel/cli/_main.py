@@ -26,7 +26,7 @@ from sigel.cli._interactions import interactions
 from sigel.cli._pattern import pattern
 from sigel.cli._report import report
 from sigel.cli._similar import similar
-from sigel.cli._talk import QUIET, waiting
+from sigel.cli._talk import QUIET, WORDS, waiting
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import SIGELError
 from sigel.runtime.foreseen import foreseen
@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in tokens
     QUIET.set("--quiet" in tokens)
+    WORDS.set(tuple(tokens))
     verb = _VERBS.get(tokens[0]) if tokens else None
     options = options_of(verb) if verb else ()
     try:

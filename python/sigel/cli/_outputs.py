@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sigel._version import __version__
 from sigel.cli._options import Writing
+from sigel.cli._talk import WORDS
 from sigel.errors import InputError, alternatives
 from sigel.keys import COMMANDS
 from sigel.runtime.drafts import check_absent, check_place, drafted, writing
@@ -88,7 +90,7 @@ class Destination:
         import numpy as np
 
         about = {
-            "command": " ".join(["sigel", *sys.argv[1:]]),
+            "command": shlex.join(["sigel", *WORDS.get()]),
             "sigel": __version__,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "wall_time": round(time.perf_counter() - self.began, 3),

@@ -8,20 +8,23 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from sigel.cli._options import Telling
+from sigel.runtime.progress import is_shown_by_another
 
 # Whether this command was asked to say nothing.
 QUIET = contextvars.ContextVar("quiet", default=False)
+# The words of this command, without the program's name.
+WORDS: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("words", default=())
 
 
 def shows_progress(telling: Telling) -> bool:
-    """Whether a person looks at a terminal.
+    """Whether a person looks at a terminal, or at what another program shows.
 
     Parameters
     ----------
     telling
         What was asked for.
     """
-    return not telling.quiet and sys.stderr.isatty()
+    return not telling.quiet and (sys.stderr.isatty() or is_shown_by_another())
 
 
 def say(lines: Iterable[str], telling: Telling) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,29 @@ STAGES = {
 }
 # Until the first stage has made a step.
 PREPARING = "Preparing"
+# Who shows the progress of all that is called, in place of this process.
+_OUTER: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def shown_by(progress: Progress | None) -> Iterator[None]:
+    """Let a program that runs this one show the progress of what is called here.
+
+    Parameters
+    ----------
+    progress
+        Its callback; None changes nothing.
+    """
+    before = _OUTER.set(progress)
+    try:
+        yield
+    finally:
+        _OUTER.reset(before)
+
+
+def is_shown_by_another() -> bool:
+    """Whether another program shows the progress."""
+    return _OUTER.get() is not None
 
 
 @contextmanager
@@ -53,8 +77,8 @@ def shown(enabled: bool) -> Iterator[Progress | None]:  # noqa: FBT001
         installed), elsewhere a line when it is over; in a notebook the lines are one output. All else goes to
         standard error.
     """
-    if not enabled:
-        yield None
+    if not enabled or is_shown_by_another():
+        yield _OUTER.get() if enabled else None
         return
     notebook = _notebook()
     with _bars() if notebook is None and _draws_bars() else _lines(notebook) as report:
