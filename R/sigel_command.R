@@ -42,72 +42,71 @@ sigel_command <- function(verb = "--help", ..., out = NULL, verbose = TRUE) {
     check_string(out, "out", "Give the path of the file to write.", call)
   }
   words <- command_words(list(...), call)
-  elsewhere <- any(grepl("^(-h|--help|-o|--output)(=|$)", words))
-  table <- is.null(out) && verb %in% COMMANDS_OF_TABLES && !elsewhere
-  to <- if (table) {
-    tempfile(fileext = ".tsv")
-  } else if (!is.null(out)) {
-    path.expand(out)
-  }
-  if (table) {
+  to <- path.expand(out %||% table_place(verb, words))
+  if (is.null(out)) {
     on.exit(unlink(to), add = TRUE)
   }
-  words <- c(verb, words, if (!is.null(to)) c("-o", to))
-  answer <- command_answer(words, verbose, call)
-  if (nzchar(answer$out)) {
-    cat(answer$out)
-  }
-  if (is.null(to) || !file.exists(to)) {
+  answer <- command_answer(c(verb, words, if (length(to)) c("-o", to)), verbose, call)
+  cat(answer$out)
+  if (!length(to) || !file.exists(to)) {
     return(invisible(strsplit(answer$out, "\n", fixed = TRUE)[[1L]]))
   }
+  separators <- c(tsv = "\t", csv = ",")
   kind <- tolower(tools::file_ext(to))
-  if (!kind %in% c("tsv", "csv")) {
-    return(invisible(normalizePath(to)))
-  }
-  written_table(to, if (kind == "tsv") "\t" else ",")
+  if (kind %in% names(separators)) written_table(to, separators[[kind]]) else invisible(normalizePath(to))
 }
 
 # Commands that write a table where no file is named.
-COMMANDS_OF_TABLES <- c(
-  "genes",
-  "groups",
-  "similar",
-  "pattern",
-  "domains",
-  "compare",
-  "interactions"
-)
+COMMANDS_OF_TABLES <- c("genes", "groups", "similar", "pattern", "domains", "compare", "interactions")
 
-# What was given as words of the command line.
-command_words <- function(given, call) {
-  names <- rlang::names2(given)
-  as.character(unlist(Map(words_of, given, names, list(call)), use.names = FALSE))
+# A passing place for the table of a command that was told of none; nothing for other commands, and where help is asked
+# for.
+table_place <- function(verb, words) {
+  elsewhere <- any(grepl("^(-h|--help|-o|--output)(=|$)", words))
+  if (verb %in% COMMANDS_OF_TABLES && !elsewhere) tempfile(fileext = ".tsv") else character()
 }
 
-# One argument as words. An option and its value are one word, so that a value may begin with a hyphen.
-words_of <- function(value, name, call) {
-  if (is.null(value)) {
-    return(character())
+# What was given as words of the command line. An option and its value are one word, so that a value may begin with a
+# hyphen.
+command_words <- function(given, call) {
+  names <- rlang::names2(given)
+  words <- Map(
+    function(value, name) if (nzchar(name)) option_words(value, name, call) else file_words(value, call),
+    given,
+    names
+  )
+  as.character(unlist(words, use.names = FALSE))
+}
+
+file_words <- function(value, call) {
+  if (!(is.null(value) || is.character(value)) || anyNA(value)) {
+    fix <- "A section in memory has functions of its own, such as `FindSpatialGenes(object)`."
+    sigel_abort("...", describe(value), "paths of files, and words of the command line", fix, call)
   }
+  path.expand(as.character(value))
+}
+
+option_words <- function(value, name, call) {
   option <- if (nchar(name) == 1L) paste0("-", name) else paste0("--", gsub("[._]", "-", name))
-  if (nzchar(name) && is.list(value)) {
-    json <- jsonlite::toJSON(value, auto_unbox = TRUE, digits = NA, null = "null")
-    return(paste0(option, "=", json))
+  if (isTRUE(value)) {
+    return(option)
   }
-  argument <- if (nzchar(name)) name else "..."
-  if (!(is.character(value) || is.numeric(value) || is.logical(value)) || anyNA(value)) {
-    fix <- if (nzchar(name)) {
-      "Give text, numbers, TRUE, FALSE, or a list of settings."
-    } else {
-      "A section in memory has functions of its own, such as `FindSpatialGenes(object)`."
-    }
-    sigel_abort(argument, describe(value), "paths of files, and words of the command line", fix, call)
+  if (isFALSE(value)) {
+    return(sub("^--", "--no-", option))
   }
-  if (nzchar(name) && is.logical(value) && length(value) == 1L) {
-    return(if (value) option else sub("^--", "--no-", option))
+  sprintf("%s=%s", option, value_words(value, name, call))
+}
+
+value_words <- function(value, name, call) {
+  if (is.list(value)) {
+    return(jsonlite::toJSON(value, auto_unbox = TRUE, digits = NA, null = "null"))
   }
-  text <- if (is.numeric(value)) format_each(value) else value
-  if (nzchar(name)) paste0(option, "=", text) else path.expand(text)
+  known <- is.null(value) || is.character(value) || is.numeric(value)
+  if (!known || anyNA(value)) {
+    fix <- "See `sigel_command(\"genes\", \"--help\")`."
+    sigel_abort(name, describe(value), "text, numbers, TRUE, FALSE or a list of settings", fix, call)
+  }
+  if (is.numeric(value)) format_each(value) else value
 }
 
 # Numbers as text, each with its own digits.
@@ -155,7 +154,8 @@ command_line <- function(call) {
   reticulate::import("sigel.cli", convert = FALSE)
 }
 
-# A table that was written, with the names that R gives its columns; names of genes and spots are text, whatever they are.
+# A table that was written, with the names that R gives its columns; names of genes and spots are text, whatever they
+# are.
 written_table <- function(path, sep) {
   table <- utils::read.table(
     path,

@@ -9,11 +9,11 @@ from typing import Any
 from benchmarks.harness.job import Job
 from benchmarks.harness.large_sections import write_cells
 from benchmarks.harness.processes import last_line, on_threads
+from benchmarks.harness.r_process import R, find_r, in_r
 from benchmarks.harness.report import Table, say
 from benchmarks.scale.stores import BINS, CELLS, write_bins
 from benchmarks.scale.tables import FEW_BINS, FEW_CELLS, FEW_SPOTS, REFERENCE
 from benchmarks.scale.verbs import N_DOMAINS, N_IMPUTED
-from benchmarks.speed.r_door import R, find_r, in_r
 
 # `path`, `reference` and `out` are set before; what is printed last are the marks.
 PROCESS = """
@@ -48,9 +48,9 @@ IN_SESSION = {
     + f"section <- FindSpatialDomains(section, n.domains = {N_DOMAINS}, verbose = FALSE)",
 }
 NOTE = (
-    "Simulated, as in large_cells and large_bins, an h5ad file. Each verb at its defaults in an R of its own on "
-    "two threads; peak memory of that process, GB of 1e9 bytes, R, Python and their libraries included. By file: "
-    "`sigel_command()`; in the session: `ReadSection()` and the verb, reading included."
+    "Simulated, as in large_cells and large_bins, an h5ad file. Each verb at its defaults in an R of its own "
+    "on two threads; peak memory of that process, GB of 1e9 bytes, R, Python and their libraries included. "
+    "By file: `sigel_command()`; in the session: `ReadSection()` and the verb, reading included."
 )
 
 

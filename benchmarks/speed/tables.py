@@ -12,11 +12,12 @@ import sigel
 from benchmarks.harness.job import Job
 from benchmarks.harness.large_sections import CELLS, DOORS, SMALL, VISIUM, write_section
 from benchmarks.harness.processes import Result
+from benchmarks.harness.r_process import find_r
 from benchmarks.harness.report import Table, say
 from benchmarks.harness.sigel_rows import QUICK_SECTION
 from benchmarks.speed import hardware_floor as limits
 from benchmarks.speed.imports import import_table
-from benchmarks.speed.r_door import find_r
+from benchmarks.speed.r_door import seconds_in_r
 from benchmarks.speed.stages import measure
 
 # Seconds and GB; on a GPU the fit has a goal of its own.
@@ -185,7 +186,7 @@ def _doors(job: Job, path: Path) -> list[Table]:
         here = {"PYTHONPATH": str(r.engine)}
         common = {"path": str(path), "config": settings, "seed": job.seed, "encode": False}
         seconds["tl.embed"].append(measure("embed", environment=here, **common)["seconds"])
-        seconds["RunSIGEL"].append(r.seconds(path, small, settings, job.seed))
+        seconds["RunSIGEL"].append(seconds_in_r(r, path, small, settings, job.seed))
         say("  " + ", ".join(f"{door} {taken[-1]:.1f} s" for door, taken in seconds.items()))
     quickest = {door: min(taken) for door, taken in seconds.items()}
     over = 100 * (quickest["RunSIGEL"] / quickest["tl.embed"] - 1)

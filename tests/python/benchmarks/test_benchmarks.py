@@ -495,13 +495,13 @@ def test_cells_streamed_from_disk_are_those_in_memory(tmp_path):
     ],
 )
 def test_settings_are_written_as_r_reads_them(value, code):
-    from benchmarks.speed.r_door import in_r
+    from benchmarks.harness.r_process import in_r
 
     assert in_r(value) == code
 
 
 def test_without_r_the_reason_is_said(monkeypatch):
-    from benchmarks.speed.r_door import find_r
+    from benchmarks.harness.r_process import find_r
 
     monkeypatch.setenv("PATH", "")
     assert "no Rscript" in find_r()
