@@ -14,9 +14,11 @@ import time
 import anndata
 import numpy as np
 import pytest
+import torch
 
 import sigel
 from sigel.errors import InputError, OutOfMemoryError, TrainingError
+from sigel.runtime.device import make_fabric
 from sigel.runtime.foreseen import foreseen, lost_processes_told
 from writers import QUIET, SETTINGS, VERBS, ended
 
@@ -152,6 +154,41 @@ except sigel.errors.TrainingError as error:
     print("told:", error)
     sys.exit(7)
 """
+
+
+@pytest.fixture
+def as_one_of_two(monkeypatch):
+    """This process is told that another one shares its fits."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
+    told |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return port
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_process_that_never_comes_is_told_of(as_one_of_two, monkeypatch, rank):
+    monkeypatch.setattr("sigel.runtime.meeting.WAIT", 1)
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    with pytest.raises(TrainingError, match=r"2 processes .* did not all meet within 1 seconds"):
+        make_fabric(torch.device("cpu"))
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_process_that_never_comes_is_told_of_where_another_keeps_the_store(as_one_of_two, monkeypatch):
+    monkeypatch.setattr("sigel.runtime.meeting.WAIT", 1)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    kept = torch.distributed.TCPStore("127.0.0.1", as_one_of_two, is_master=True, wait_for_workers=False)
+    with pytest.raises(TrainingError, match="did not all meet"):
+        make_fabric(torch.device("cpu"))
+    assert not torch.distributed.is_initialized()
+    del kept
 
 
 @pytest.mark.nightly

@@ -1,0 +1,63 @@
+"""The processes that share a fit meet before it begins: one that does not come is told of, not waited for."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from datetime import timedelta
+
+import torch
+from torch import distributed
+
+from sigel.errors import TrainingError
+
+# Seconds. Each reads the same counts before; torch itself would wait for half an hour.
+WAIT = 300
+
+
+def meet(backend: str, n: int) -> None:
+    """Connect this process with the others, unless they are.
+
+    Parameters
+    ----------
+    backend
+        Of `torch.distributed`.
+    n
+        How many there are.
+
+    Raises
+    ------
+    TrainingError
+        When not all of them come in time.
+    """
+    if distributed.is_initialized():
+        return
+    wait, rank = timedelta(seconds=WAIT), int(os.environ["RANK"])
+    fix = "Start all of them again; `torchrun` ends the others where one fails."
+    try:
+        store, *_ = next(distributed.rendezvous("env://", rank, n, timeout=wait))
+        # Where torchrun keeps the store, it is there before they are.
+        store.set(f"sigel {rank}", "here")
+        store.wait([f"sigel {other}" for other in range(n)], wait)
+    except (distributed.DistStoreError, distributed.DistNetworkError) as error:
+        raise TrainingError(
+            f"the {n} processes that share this fit did not all meet within {WAIT} seconds. {fix}"
+        ) from error
+    distributed.init_process_group(backend, store=store, rank=rank, world_size=n)
+    atexit.register(_part)
+
+
+def _part() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def backend_of(device: torch.device) -> str:
+    """What connects the processes of a device.
+
+    Parameters
+    ----------
+    device
+        From `resolve_device`.
+    """
+    return "nccl" if device.type == "cuda" else "gloo"
