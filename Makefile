@@ -52,9 +52,10 @@ coverage: setup ## Say which branches of the engine the Python suite never takes
 	@. tools/env.sh && export PYTHONPATH=build/coverage COVERAGE_FILE=build/coverage/data && \
 	  { python -m coverage run --branch --source=python/sigel -m pytest; python -m coverage report -m --skip-covered; }
 
-audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network
+audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network, and fails without
 	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit
-	@build/audit/bin/pip-audit --path "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	@.venv/bin/python -m pip list --format=freeze --exclude sigel | sed 's/+.*//' > build/audit/installed.txt
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r build/audit/installed.txt
 
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/
 	@. tools/env.sh && python -m benchmarks.run

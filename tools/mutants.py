@@ -46,6 +46,12 @@ PARTS = {
         ["stats/permutation_test.py", "stats/kernel.py", "stats/null_images.py", "tasks/spatial_genes/*.py"],
         ["stats/test_kernel.py", "stats/test_null_images.py", "tasks/spatial_genes"],
     ),
+    "cohort_fits": (
+        [f"tasks/cohorts/{name}.py" for name in ("find", "shared_frame", "kept_places", "gene_panels")]
+        + [f"tasks/cohorts/{name}.py" for name in ("gene_by_domain", "one_gene", "company", "one_space")],
+        ["tasks/cohorts/test_disease_genes.py", "tasks/cohorts/test_parts.py", "doors/test_pl_cohort.py"]
+        + ["doors/test_bridge_cohort.py"],
+    ),
     "cohorts": (
         ["stats/moderated.py", "tasks/cohorts/*.py"],
         ["stats/test_moderated.py", "tasks/cohorts/test_parts.py", "tasks/cohorts/test_changed_genes.py"],
