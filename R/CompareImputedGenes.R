@@ -110,7 +110,8 @@ CompareImputedGenes <- function(
     call
   )
   table <- engine_table(found)
-  printed_short(data.frame(table, genes[c("expected.pcc", "trusted")], row.names = table$gene))
+  table <- data.frame(table, genes[c("expected.pcc", "trusted")], row.names = table$gene)
+  with_record(printed_short(table), found, call)
 }
 
 compared_labels <- function(x, argument, call) {

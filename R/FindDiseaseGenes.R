@@ -127,8 +127,12 @@ FindDiseaseGenes.Assay <- function(
   slot = NULL,
   ...
 ) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  FindDiseaseGenes(counts, if (!missing(condition)) condition, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(
+    call,
+    FindDiseaseGenes(counts, if (!missing(condition)) condition, coordinates = coordinates, ...)
+  )
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -221,7 +225,8 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     seed = seed.use,
     device = device
   )
-  table <- as_disease_table(ask_engine("disease_genes", arguments, verbose, call))
+  result <- ask_engine("disease_genes", arguments, verbose, call)
+  table <- as_disease_table(result)
   why <- attr(table, "first")
   if (verbose && nzchar(why)) {
     said <- sprintf(
@@ -232,7 +237,7 @@ ask_disease_genes <- function(cohort, given, seed.use, device, config, verbose, 
     )
     rlang::inform(c(i = said, i = "`control =` names another."))
   }
-  table
+  with_record(table, result, call)
 }
 
 # The name of a condition, or a number or logical that is one, as text, or NULL.

@@ -112,7 +112,7 @@ FindGeneGroups.DimReduc <- function(
   misc$posterior <- new$posterior
   misc$groups <- new$about
   methods::slot(results, "misc") <- misc
-  results
+  made_as(results, new)
 }
 
 #' @rdname FindGeneGroups
@@ -147,10 +147,10 @@ FindGeneGroups.Seurat <- function(
     )
   })
   assay <- SeuratObject::DefaultAssay(results)
-  object[[reduction.name]] <- results
+  object[[reduction.name]] <- made_as(results, NULL)
   object[[assay]] <- replace_groups(object[[assay]], results, reduction, reduction.name)
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, results)
 }
 
 #' @rdname FindGeneGroups
@@ -190,12 +190,13 @@ grouped <- function(representations, n.groups, resolution, settings, seed, devic
     tree = list(joined = result$tree$joined, height = as.double(result$tree$height)),
     chosen = result$chosen
   )
-  list(
+  made <- list(
     features = features,
     posterior = as_posterior(result$posterior, genes, result$names),
     groups = group_table(result$table),
     about = Filter(Negate(is.null), about)
   )
+  with_record(made, result, call)
 }
 
 # Posteriors of genes, with the names that their groups have everywhere: 1, 2, 3, ..., "no pattern".

@@ -120,8 +120,9 @@ FindGeneInteractions.Assay <- function(
   slot = NULL,
   ...
 ) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  FindGeneInteractions(counts, pairs, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, FindGeneInteractions(counts, pairs, coordinates = coordinates, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -203,7 +204,8 @@ ask_gene_interactions <- function(cohort, asked, seed.use, device, config, verbo
     seed = seed.use,
     device = device
   )
-  as_interaction_table(ask_engine("gene_interactions", c(arguments, asked), verbose, call))
+  result <- ask_engine("gene_interactions", c(arguments, asked), verbose, call)
+  with_record(as_interaction_table(result), result, call)
 }
 
 # The engine's answer; what holds for all rows is in attributes.

@@ -130,14 +130,15 @@ FindPatternGenes.default <- function(
     unit = unit,
     pixels = drawn_pixels(result)
   )
-  table
+  with_record(table, result, call)
 }
 
 #' @rdname FindPatternGenes
 #' @export
 FindPatternGenes.Assay <- function(object, region, levels = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  FindPatternGenes(counts, region = region, levels = levels, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, FindPatternGenes(counts, region = region, levels = levels, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).

@@ -89,7 +89,7 @@ FindSimilarGenes.default <- function(
   if (!is.null(table$group)) {
     table$group <- if (is.factor(groups)) factor(table$group, levels(groups)) else as_group(table$group)
   }
-  printed_short(table)
+  with_record(printed_short(table), result, call)
 }
 
 #' @rdname FindSimilarGenes

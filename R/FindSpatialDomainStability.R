@@ -111,7 +111,7 @@ FindSpatialDomainStability <- function(
   table <- stability_table(result, "domain")
   spots <- as.double(result$spots)[match(everyone, seen$cells)]
   attr(table, "spots") <- stats::setNames(spots, everyone)
-  table
+  with_record(table, result, call)
 }
 
 # The domain of every spot.

@@ -149,14 +149,15 @@ FindSpatialDomains.default <- function(
   )
   result <- with_method(crossing$state, call, ask_section("domains", plain, arguments, verbose, call))
   asked <- list(method = method, model.name = model.name, refined = refine, seed = seed.use)
-  as_domains(result, cells, asked, crossing$state)
+  with_record(as_domains(result, cells, asked, crossing$state), result, call)
 }
 
 #' @rdname FindSpatialDomains
 #' @export
 FindSpatialDomains.Assay <- function(object, coordinates = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  FindSpatialDomains(counts, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, FindSpatialDomains(counts, coordinates = coordinates, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -216,7 +217,7 @@ FindSpatialDomains.Seurat <- function(
   method <- found$about$method
   coordinates <- if_given(coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, found)
 }
 
 #' @rdname FindSpatialDomains

@@ -143,14 +143,15 @@ FindSpatialGenes.default <- function(
     verbose,
     call
   )
-  as_gene_table(result, SPATIAL_COLUMNS)
+  with_record(as_gene_table(result, SPATIAL_COLUMNS), result, call)
 }
 
 #' @rdname FindSpatialGenes
 #' @export
 FindSpatialGenes.Assay <- function(object, coordinates = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  FindSpatialGenes(counts, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, FindSpatialGenes(counts, coordinates = coordinates, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -219,7 +220,7 @@ FindSpatialGenes.Seurat <- function(
   coordinates <- if_given(coordinates)
   null <- null[1L]
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, table)
 }
 
 #' @rdname FindSpatialGenes

@@ -83,7 +83,7 @@ GeneGroups <- function(object, reduction = "sigel") {
     group_prob = as_vector(known$prob[rows])
   )
   result <- sigel_call("gene_groups", arguments, call)
-  printed_short(group_table(result$table))
+  with_record(printed_short(group_table(result$table)), result, call)
 }
 
 #' @rdname GeneGroups
@@ -94,7 +94,8 @@ GeneGroupEnrichment <- function(object, gene.sets, min.size = 5, max.size = 500,
   results <- sigel_results(object, reduction, call)
   sets <- as_gene_sets(if (missing(gene.sets)) NULL else gene.sets, call)
   check_sizes(min.size, max.size, call)
-  printed_short(group_table(enriched(results, sets, min.size, max.size, call)$table))
+  result <- enriched(results, sets, min.size, max.size, call)
+  with_record(printed_short(group_table(result$table)), result, call)
 }
 
 # Of sets that are looked at.
@@ -155,7 +156,7 @@ FindGeneGroupStability <- function(
     made_anew = !is.null(misc$groups)
   )
   result <- ask_section("group_stability", section, arguments, verbose, call)
-  stability_table(result, "group")
+  with_record(stability_table(result, "group"), result, call)
 }
 
 # NULL where the provenance does not say.

@@ -213,14 +213,18 @@ ImputeGenes.default <- function(
     verbose,
     call
   )
-  as_imputation(result, colnames(target$counts), out)
+  with_record(as_imputation(result, colnames(target$counts), out), result, call)
 }
 
 #' @rdname ImputeGenes
 #' @export
 ImputeGenes.Assay <- function(object, reference, coordinates = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  ImputeGenes(counts, reference = if (!missing(reference)) reference, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(
+    call,
+    ImputeGenes(counts, reference = if (!missing(reference)) reference, coordinates = coordinates, ...)
+  )
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -296,7 +300,7 @@ ImputeGenes.Seurat <- function(
     add_imputed_assay(object, imputed, assay, layer, assay.name)
   } else {
     tell_of_file(imputed, verbose)
-    keep_imputed_file(object, imputed, assay, layer, assay.name)
+    keep_imputed_file(object, made_as(imputed, NULL), assay, layer, assay.name)
   }
   # What the log holds: neither sections nor the places of their cells need be in it.
   reference <- "given"
@@ -305,7 +309,7 @@ ImputeGenes.Seurat <- function(
   orthologs <- if_given(orthologs)
   method <- method[1L]
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, imputed)
 }
 
 #' @rdname ImputeGenes

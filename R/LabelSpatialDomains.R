@@ -118,7 +118,7 @@ LabelSpatialDomains.default <- function(
     device = device
   )
   result <- ask_section("label_domains", plain, arguments, verbose, call)
-  as_labelled(result, cells, reference, seed.use)
+  with_record(as_labelled(result, cells, reference, seed.use), result, call)
 }
 
 #' @rdname LabelSpatialDomains
@@ -131,8 +131,12 @@ LabelSpatialDomains.Assay <- function(
   slot = NULL,
   ...
 ) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  LabelSpatialDomains(counts, if (!missing(reference)) reference, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(
+    call,
+    LabelSpatialDomains(counts, if (!missing(reference)) reference, coordinates = coordinates, ...)
+  )
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -198,7 +202,7 @@ LabelSpatialDomains.Seurat <- function(
   coordinates <- if_given(coordinates)
   reference.coordinates <- if_given(reference.coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, found)
 }
 
 #' @rdname LabelSpatialDomains

@@ -205,14 +205,15 @@ RunSIGEL.default <- function(
     verbose,
     call
   )
-  as_reduction(result, plain$counts, assay %||% "RNA", reduction.key)
+  with_record(as_reduction(result, plain$counts, assay %||% "RNA", reduction.key), result, call)
 }
 
 #' @rdname RunSIGEL
 #' @export
 RunSIGEL.Assay <- function(object, coordinates, assay = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  RunSIGEL(counts, coordinates = coordinates, assay = assay, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, RunSIGEL(counts, coordinates = coordinates, assay = assay, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -283,7 +284,7 @@ RunSIGEL.Seurat <- function(
   if (!is.null(section)) {
     SeuratObject::Misc(reduction, slot = "section") <- section
   }
-  object[[reduction.name]] <- reduction
+  object[[reduction.name]] <- made_as(reduction, NULL)
   known <- SeuratObject::Misc(reduction)$features
   object[[assay]] <- add_feature_metadata(object[[assay]], known, features, reduction.name)
   if (!is.null(save.model)) {
@@ -292,7 +293,7 @@ RunSIGEL.Seurat <- function(
   # The log need not hold the place of every cell.
   coordinates <- if_given(coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, reduction)
 }
 
 #' @rdname RunSIGEL

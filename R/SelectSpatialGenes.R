@@ -112,14 +112,15 @@ SelectSpatialGenes.default <- function(
   table <- as_gene_table(result, names(SELECTION_COLUMNS))
   table$group <- as_group(as.character(table$group))
   table$group.rank <- as.integer(table$group.rank)
-  table
+  with_record(table, result, call)
 }
 
 #' @rdname SelectSpatialGenes
 #' @export
 SelectSpatialGenes.Assay <- function(object, coordinates = NULL, layer = "counts", slot = NULL, ...) {
-  counts <- read_counts(object, slot %||% layer, rlang::current_env())
-  SelectSpatialGenes(counts, coordinates = coordinates, ...)
+  call <- rlang::current_env()
+  counts <- read_counts(object, slot %||% layer, call)
+  speaking_for(call, SelectSpatialGenes(counts, coordinates = coordinates, ...))
 }
 
 # Registered when the package is loaded, where SeuratObject has the class (Seurat 5).
@@ -182,7 +183,7 @@ SelectSpatialGenes.Seurat <- function(
   # The log need not hold the place of every cell.
   coordinates <- if_given(coordinates)
   object <- SeuratObject::LogSeuratCommand(object)
-  logged(object)
+  logged(object, table)
 }
 
 #' @rdname SelectSpatialGenes

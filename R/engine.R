@@ -322,7 +322,17 @@ sigel_call <- function(name, arguments = list(), call = rlang::caller_env()) {
       )
     }
   }
-  result
+  apart_from_record(result)
+}
+
+# An answer whose record, how it was made, is an attribute of it and no part.
+apart_from_record <- function(answer) {
+  if (is.list(answer) && !is.null(answer[["record"]])) {
+    record <- answer[["record"]]
+    answer[["record"]] <- NULL
+    attr(answer, "record") <- record
+  }
+  answer
 }
 
 # An error of the engine's function `name` as an R error; what the engine refused names R's argument.

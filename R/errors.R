@@ -39,8 +39,8 @@ require_installed <- function(package, why, call = rlang::caller_env()) {
   }
 }
 
-# Refusals and warnings inside `code` show the call that the user wrote; `told`: warnings that were given of its section
-# before.
+# Refusals and warnings inside `code` show the call that the user wrote, and so does what says how a result was made;
+# `told`: warnings that were given of its section before.
 speaking_for <- function(call, code, told = NULL) {
   if (!is.null(told)) {
     before <- options(sigel.told = told)
@@ -55,13 +55,14 @@ speaking_for <- function(call, code, told = NULL) {
     }
     condition
   }
-  tryCatch(
+  made <- tryCatch(
     withCallingHandlers(code, sigel_warning = function(warned) {
       warning(of_user(warned))
       tryInvokeRestart("muffleWarning")
     }),
     sigel_error = function(error) rlang::cnd_signal(of_user(error))
   )
+  asked_by(made, call)
 }
 
 # What an unexpected value is, in a few words.

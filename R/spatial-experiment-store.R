@@ -51,8 +51,7 @@ as_typed <- function(view, before, call) {
 
 text_of_call <- function(frame) {
   asked <- rlang::frame_call(frame)
-  # The generic, not its method.
-  asked[[1L]] <- as.name(sub("[.].*", "", rlang::call_name(asked)))
+  asked[[1L]] <- as.name(verb_of_frame(frame))
   # Objects and tables that do.call() put into the call would fill pages: they go by the names of their arguments.
   formal <- names(formals(rlang::frame_fn(frame)))
   for (k in seq_along(asked)[-1L]) {

@@ -144,6 +144,11 @@ expect_refused <- function(code, argument, ..., object = NULL) {
   expect_identical(rlang::hash(object), before)
 }
 
+# Two results that differ at most in how they were made.
+expect_same_result <- function(object, expected, ...) {
+  expect_equal(object, expected, ..., ignore_attr = "provenance")
+}
+
 # Runs code in a fresh R session; returns its lines and its exit status.
 in_new_session <- function(code, env = character()) {
   file <- withr::local_tempfile(fileext = ".R", lines = code)

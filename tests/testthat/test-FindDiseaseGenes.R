@@ -54,7 +54,7 @@ test_that("images, a column and matrices are the same question", {
   by_image <- find_disease(merged, "condition", donor = "donor")
   first <- table$gene[1:8]
   same <- c("gene", "effect", "stat", "pval", "gained", "lost")
-  expect_equal(by_image[first, same], table[first, same], tolerance = 1e-6)
+  expect_same_result(by_image[first, same], table[first, same], tolerance = 1e-6)
   plain <- plain_cohort()
   donor <- stats::setNames(names(plain$counts), names(plain$counts))
   by_matrix <- find_disease(
@@ -63,7 +63,7 @@ test_that("images, a column and matrices are the same question", {
     donor = rev(donor),
     coordinates = rev(plain$places)
   )
-  expect_equal(by_matrix, table, tolerance = 1e-6)
+  expect_same_result(by_matrix, table, tolerance = 1e-6)
 })
 
 test_that("sections are told apart as they are named", {

@@ -50,7 +50,7 @@ test_that("pairs come as a data frame with names of its own, as factors, or as a
     as.matrix(pairs[2:3])
   )
   for (one in same) {
-    expect_equal(find_pairs(section, one), table)
+    expect_same_result(find_pairs(section, one), table)
   }
   by_features <- find_pairs(section, features = genes[1:4])
   expect_equal(nrow(by_features), 6L)
@@ -90,9 +90,9 @@ test_that("known pairs teach a score", {
   # Some genes without a pattern are seen too rarely.
   expect_true(attr(by_number, "n.known") > nrow(known) && attr(by_number, "n.known") <= nrow(labelled))
   labelled$label <- labelled$label == 1
-  expect_equal(find_pairs(sections[[1]], asked, known = labelled), by_number)
+  expect_same_result(find_pairs(sections[[1]], asked, known = labelled), by_number)
   labelled$label <- factor(as.integer(labelled$label))
-  expect_equal(find_pairs(sections[[1]], asked, known = labelled), by_number)
+  expect_same_result(find_pairs(sections[[1]], asked, known = labelled), by_number)
 })
 
 test_that("images, a column, a list and matrices are the same question", {
@@ -102,19 +102,23 @@ test_that("images, a column, a list and matrices are the same question", {
   pairs <- data.frame(genes[-1], genes[-10])
   table <- find_pairs(sections, pairs)
   merged <- merge(sections[[1]], sections[[2]], add.cell.ids = names(sections))
-  expect_equal(find_pairs(merged, pairs), table, tolerance = 1e-6)
-  expect_equal(find_pairs(merged, pairs, section = "donor"), table, tolerance = 1e-6)
+  expect_same_result(find_pairs(merged, pairs), table, tolerance = 1e-6)
+  expect_same_result(find_pairs(merged, pairs, section = "donor"), table, tolerance = 1e-6)
   plain <- lapply(plain_cohort(), `[`, 1:2)
-  expect_equal(find_pairs(plain$counts, pairs, coordinates = plain$places), table, tolerance = 1e-6)
+  expect_same_result(find_pairs(plain$counts, pairs, coordinates = plain$places), table, tolerance = 1e-6)
   # One section, without a word of it.
   one <- find_pairs(sections[[1]], pairs)
   expect_true(all(one$n.sections == 1L))
   counts <- plain$counts[[1]]
   places <- plain$places[[1]]
-  expect_equal(find_pairs(counts, pairs, coordinates = places), one, tolerance = 1e-6)
-  expect_equal(find_pairs(sections[[1]], pairs, coordinates = places), one, tolerance = 1e-6)
-  expect_equal(find_pairs(sections[[1]][["Spatial"]], pairs, coordinates = places), one, tolerance = 1e-6)
-  expect_equal(find_pairs(sections[[1]], pairs, image = "section"), one, tolerance = 1e-6)
+  expect_same_result(find_pairs(counts, pairs, coordinates = places), one, tolerance = 1e-6)
+  expect_same_result(find_pairs(sections[[1]], pairs, coordinates = places), one, tolerance = 1e-6)
+  expect_same_result(
+    find_pairs(sections[[1]][["Spatial"]], pairs, coordinates = places),
+    one,
+    tolerance = 1e-6
+  )
+  expect_same_result(find_pairs(sections[[1]], pairs, image = "section"), one, tolerance = 1e-6)
 })
 
 test_that("what cannot be used is refused in R's words", {

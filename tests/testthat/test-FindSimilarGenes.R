@@ -53,7 +53,7 @@ test_that("several genes are asked about together or each for itself", {
   alone <- FindSimilarGenes(section, genes[2], n = 5)
   expect_equal(each[6:10, ], alone, ignore_attr = TRUE)
   # A gene named twice counts once.
-  expect_equal(FindSimilarGenes(section, genes[c(1, 2, 1)], n = 5), together)
+  expect_same_result(FindSimilarGenes(section, genes[c(1, 2, 1)], n = 5), together)
 })
 
 test_that("a reduction and a matrix give what the object gives", {
@@ -64,12 +64,12 @@ test_that("a reduction and a matrix give what the object gives", {
   level <- log(Matrix::rowMeans(counts_of(section)))
   query <- rownames(loadings)[1]
   found <- FindSimilarGenes(section, query)
-  expect_equal(FindSimilarGenes(results, query, level = level), found)
+  expect_same_result(FindSimilarGenes(results, query, level = level), found)
   plain <- FindSimilarGenes(loadings, query, level = level)
   expect_named(plain, setdiff(COLUMNS, "group"))
-  expect_equal(plain, found[names(plain)])
+  expect_same_result(plain, found[names(plain)])
   unnamed <- unname(level[rownames(loadings)])
-  expect_equal(FindSimilarGenes(loadings, query, level = unnamed), plain)
+  expect_same_result(FindSimilarGenes(loadings, query, level = unnamed), plain)
 })
 
 test_that("genes that cannot be asked about are refused with a way out", {

@@ -44,7 +44,7 @@ test_that("domains that were found otherwise are found so again", {
   )
   expect_equal(found$stability, unname(rowMeans(overlap)))
   expect_equal(found$lowest, unname(apply(overlap, 1, min)))
-  expect_equal(steady(done, coordinates = spot_table(section)), found, ignore_attr = FALSE)
+  expect_same_result(steady(done, coordinates = spot_table(section)), found)
 })
 
 test_that("domains of another version are to be found again", {

@@ -17,7 +17,7 @@ test_that("the table of groups has a row for each and speaks of its genes", {
     strsplit(table$typical[1], ",", fixed = TRUE)[[1]],
     typical_genes(section[["sigel"]], "1", 5)$gene
   )
-  expect_equal(GeneGroups(section[["sigel"]]), table)
+  expect_same_result(GeneGroups(section[["sigel"]]), table)
   part <- subset(section, features = rownames(section)[1:40])
   expect_equal(sum(GeneGroups(part)$n.genes), nrow(SeuratObject::Loadings(part[["sigel"]])))
 })
@@ -61,8 +61,8 @@ test_that("gene sets may come from a file, plain or packed", {
   writeLines(lines, connection)
   close(connection)
   expected <- GeneGroupEnrichment(section, sets)
-  expect_equal(GeneGroupEnrichment(section, plain), expected)
-  expect_equal(GeneGroupEnrichment(section[["sigel"]], packed), expected)
+  expect_same_result(GeneGroupEnrichment(section, plain), expected)
+  expect_same_result(GeneGroupEnrichment(section[["sigel"]], packed), expected)
 })
 
 test_that("gene sets that cannot be used are refused", {
@@ -112,7 +112,7 @@ test_that("groups made anew are compared with groups made anew", {
   section <- FindGeneGroups(grouped_section(), n.groups = 3)
   found <- FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE)
   expect_equal(as.character(found$group), c("1", "2", "3", "no pattern"))
-  expect_equal(FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE), found)
+  expect_same_result(FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE), found)
 })
 
 test_that("stability tells its progress, takes coordinates, and refuses what it cannot use", {
@@ -121,7 +121,7 @@ test_that("stability tells its progress, takes coordinates, and refuses what it 
   steady <- function(...) FindGeneGroupStability(section, n.seeds = 1, ...)
   quiet <- steady(verbose = FALSE)
   expect_message(steady(), "Stability of groups")
-  expect_equal(steady(coordinates = spot_table(section), verbose = FALSE), quiet)
+  expect_same_result(steady(coordinates = spot_table(section), verbose = FALSE), quiet)
   expect_refused(FindGeneGroupStability(section, n.seeds = 0), "n.seeds", "n.seeds = 5", object = section)
   expect_refused(steady(device = "abacus"), "device", object = section)
   expect_refused(steady(layer = "tpm"), "layer", object = section)

@@ -70,8 +70,8 @@ test_that("tests and groups of genes are those of a Seurat object", {
 
   expected <- FindGeneGroups(expected, n.groups = 3, reduction.name = "few")
   object <- FindGeneGroups(object, n.groups = 3, reduction.name = "few")
-  expect_equal(GeneGroups(object, "few"), GeneGroups(expected, "few"))
-  expect_equal(GeneGroups(object), GeneGroups(expected))
+  expect_same_result(GeneGroups(object, "few"), GeneGroups(expected, "few"))
+  expect_same_result(GeneGroups(object), GeneGroups(expected))
   expect_equal(row_columns(object, "few.group")[[1]], expected[["Spatial"]][[]]$few.group)
   expect_setequal(sce("reducedDimNames")(object), c("sigel", "few"))
 
@@ -81,9 +81,9 @@ test_that("tests and groups of genes are those of a Seurat object", {
 
   genes <- rownames(SeuratObject::Loadings(expected[["sigel"]]))[1:2]
   table <- FindSimilarGenes(object, genes, n = 4)
-  expect_equal(table, FindSimilarGenes(expected, genes, n = 4))
+  expect_same_result(table, FindSimilarGenes(expected, genes, n = 4))
   sets <- split(rownames(expected), truth_of(expected))
-  expect_equal(GeneGroupEnrichment(object, sets), GeneGroupEnrichment(expected, sets))
+  expect_same_result(GeneGroupEnrichment(object, sets), GeneGroupEnrichment(expected, sets))
   expect_equal(
     FindGeneGroupStability(object, n.seeds = 1, verbose = FALSE),
     FindGeneGroupStability(expected, n.seeds = 1, verbose = FALSE)
@@ -141,7 +141,7 @@ test_that("domains are those of a Seurat object", {
     SeuratObject::Misc(expected[["sigeldomain"]])$genes
   )
   table <- FindSpatialDomainStability(object, n.seeds = 1, verbose = FALSE)
-  expect_equal(table, FindSpatialDomainStability(expected, n.seeds = 1, verbose = FALSE))
+  expect_same_result(table, FindSpatialDomainStability(expected, n.seeds = 1, verbose = FALSE))
 
   labelled <- LabelSpatialDomains(as_experiment(regions_section()), object, verbose = FALSE)
   same <- LabelSpatialDomains(regions_section(), expected, verbose = FALSE)
@@ -227,9 +227,9 @@ test_that("sections of a cohort are a list of experiments, or the samples of one
   skip_if_no_engine()
   sections <- small_cohort()
   experiments <- Map(as_experiment, sections, sample = names(sections))
-  expect_equal(find_disease(experiments, "condition", donor = "donor"), disease_table())
+  expect_same_result(find_disease(experiments, "condition", donor = "donor"), disease_table())
   pairs <- pairs_of_programmes(truth_of(sections[[1]]))[1:5, ]
-  expect_equal(find_pairs(experiments[1:2], pairs), find_pairs(sections[1:2], pairs))
+  expect_same_result(find_pairs(experiments[1:2], pairs), find_pairs(sections[1:2], pairs))
 
   # Each sample is a section.
   suppressWarnings(whole <- merged_cohort())
@@ -336,13 +336,13 @@ test_that("genes keep their names, and reading verbs know a part of them and of 
 
   # Parts, from a file.
   object <- from_file(grouped_experiment())
-  expect_equal(GeneGroups(object), GeneGroups(expected))
+  expect_same_result(GeneGroups(object), GeneGroups(expected))
   genes <- rownames(loadings)[1:20]
   genes <- sub("_", "", genes)
   cells <- colnames(object)[1:200]
   part <- object[genes, cells]
   same <- suppressWarnings(subset(expected, features = genes, cells = cells))
-  expect_equal(GeneGroups(part), GeneGroups(same))
+  expect_same_result(GeneGroups(part), GeneGroups(same))
   skip_without("ggplot2")
   same_plot(GeneMapPlot(part, method = "pca"), GeneMapPlot(same, method = "pca"))
 })

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import gene_columns, names_of, spots_by_genes, whole
+from sigel.bridge._recorded import recorded
 from sigel.errors import InputError, number_of
 from sigel.io._imputed import in_parts, without_values
 from sigel.runtime.seeds import stream
 from sigel.tasks.imputation.compared import Bounded, check_groups, compare_groups, genes_at_a_time, groups_of
 
 
+@recorded("values", "lower", "upper", "genes")
 def compare_imputed(
     *,
     genes: Sequence[str],

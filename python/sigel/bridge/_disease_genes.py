@@ -9,11 +9,13 @@ import pandas as pd
 
 from sigel.bridge._cohort import cohort_of, series_of
 from sigel.bridge._pieces import gene_columns, whole, whole_numbers
+from sigel.bridge._recorded import recorded
 from sigel.config import ImageConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.cohorts.find import find_changed_genes
 
 
+@recorded("sections")
 def disease_genes(
     *,
     sections: Sequence[Mapping[str, Any]],

@@ -19,6 +19,7 @@ from sigel.bridge._pieces import (
     whole_or_none,
     with_lists,
 )
+from sigel.bridge._recorded import recorded
 from sigel.config import ImageConfig
 from sigel.config.domains import DomainConfig
 from sigel.runtime.progress import Progress
@@ -32,6 +33,7 @@ from sigel.tasks.domains.recipe import Recipe
 Method = str | Callable[..., Any]
 
 
+@recorded("section")
 def select_genes(
     *,
     section: Mapping[str, Any],
@@ -77,6 +79,7 @@ def select_genes(
     return gene_columns(table)
 
 
+@recorded("section")
 def domains(
     *,
     section: Mapping[str, Any],
@@ -118,6 +121,7 @@ def domains(
     return _plain(found, config)
 
 
+@recorded("section", "reference")
 def label_domains(
     *,
     section: Mapping[str, Any],
@@ -159,6 +163,7 @@ def label_domains(
     return {**_common(found, config), "n_labelled": found.n_labelled}
 
 
+@recorded("section")
 def domain_stability(
     *,
     section: Mapping[str, Any],

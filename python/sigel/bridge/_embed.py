@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import section_of, whole, whole_numbers
+from sigel.bridge._recorded import recorded
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.embedding import embed_section
 
 
+@recorded("section")
 def embed(
     *,
     section: Mapping[str, Any],

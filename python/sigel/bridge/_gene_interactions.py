@@ -10,11 +10,13 @@ import pandas as pd
 
 from sigel.bridge._cohort import cohort_of
 from sigel.bridge._pieces import columns, whole, whole_numbers
+from sigel.bridge._recorded import recorded
 from sigel.config import ImageConfig
 from sigel.runtime.progress import Progress
 from sigel.tasks.interactions.find import find_interactions
 
 
+@recorded("sections")
 def gene_interactions(
     *,
     sections: Sequence[Mapping[str, Any]],

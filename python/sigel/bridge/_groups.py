@@ -16,6 +16,7 @@ from sigel.bridge._pieces import (
     whole_numbers,
     whole_or_none,
 )
+from sigel.bridge._recorded import recorded
 from sigel.config import SIGELConfig
 from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
@@ -25,6 +26,7 @@ from sigel.tasks.gene_groups.grouping import PresentGroups
 from sigel.tasks.gene_groups.top_terms import top_terms
 
 
+@recorded("representations", "genes")
 def gene_groups(
     *,
     representations: Any,
@@ -112,6 +114,7 @@ def config_of(settings: dict[str, Any] | str) -> SIGELConfig:
     return SIGELConfig.from_dict(whole_numbers(settings))
 
 
+@recorded("genes", "group")
 def group_enrichment(
     *,
     genes: Sequence[str],
@@ -150,6 +153,7 @@ def group_enrichment(
     return {"table": columns(table), "called": top_terms(table)}
 
 
+@recorded("section")
 def group_stability(
     *,
     section: Mapping[str, Any],

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from sigel.bridge._pieces import columns, gene_columns, names_of, section_of, whole, whole_numbers, with_lists
+from sigel.bridge._recorded import recorded
 from sigel.config.imputation import ImputeConfig
 from sigel.images.section import Section
 from sigel.io._imputed_file import ImputedFile
@@ -24,6 +25,7 @@ from sigel.tasks.imputation.impute import impute as impute_section
 REPORTED = ("method", "n_shared", "target_sum", "spearman", "converged")
 
 
+@recorded("section", "references")
 def impute(
     *,
     section: Mapping[str, Any],

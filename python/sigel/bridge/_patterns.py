@@ -15,11 +15,13 @@ from sigel.bridge._pieces import (
     section_of,
     whole,
 )
+from sigel.bridge._recorded import recorded
 from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.pattern_genes import search as patterns
 
 
+@recorded("section")
 def pattern_genes(
     *,
     section: Mapping[str, Any],

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from sigel.bridge._pieces import columns, names_of, whole
+from sigel.bridge._recorded import recorded
 from sigel.tasks import similar_genes as similar
 
 
+@recorded("representations", "genes")
 def similar_genes(
     *,
     representations: Any,
@@ -21,7 +23,7 @@ def similar_genes(
     combine: str,
     seed: float,
     groups: Sequence[str] | None = None,
-) -> dict[str, list[Any]]:
+) -> dict[str, Any]:
     """Nearest genes by representation; see `sigel.tl.similar_genes`.
 
     Parameters

@@ -14,11 +14,13 @@ from sigel.bridge._pieces import (
     section_of,
     whole,
 )
+from sigel.bridge._recorded import recorded
 from sigel.images import GeneImages
 from sigel.runtime.progress import Progress
 from sigel.tasks.spatial_genes.several_sections import spatial_genes_of_sections
 
 
+@recorded("section")
 def spatial_genes(
     *,
     section: Mapping[str, Any],

@@ -17,10 +17,13 @@ from scipy import sparse
 from sigel.config.base import Settings
 from sigel.config.changed import changed_settings
 from sigel.errors import warn
+from sigel.images.named_columns import as_places
+from sigel.images.section import lattice_of
+from sigel.images.within_tissue import spots_within
 from sigel.keys import CALLS, Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.foreseen import foreseen
-from sigel.runtime.provenance import content_hash, provenance
+from sigel.runtime.provenance import provenance, section_hash
 from sigel.tl._fits import as_fitted, places_told
 
 if TYPE_CHECKING:
@@ -225,13 +228,17 @@ def _hash(given: Mapping[str, Any]) -> str:
 
 
 def _own_hash(adata: AnnData, layer: str | None, spatial_key: str) -> str:
-    """Of the sums over genes and over spots, the names and the places."""
+    """Of what a verb reads: the spots within the tissue, their places or else their array positions."""
     if adata.isbacked:
         return ""
     counts = adata.X if layer is None else adata.layers.get(layer)
     if not (isinstance(counts, np.ndarray) or sparse.issparse(counts)):
         return ""
-    sums = [np.asarray(counts.sum(axis=axis), dtype=np.float64).ravel() for axis in (0, 1)]
-    places = adata.obsm.get(spatial_key)
-    at = [places.ravel()] if isinstance(places, np.ndarray) and places.dtype.kind in "fiu" else []
-    return content_hash(*sums, "\n".join(map(str, adata.var_names)), *at)
+    there = spatial_key in adata.obsm
+    places = as_places(adata.obsm[spatial_key], "spatial_key") if there else lattice_of(adata)
+    if places is not None and places.dtype.kind not in "fiu":
+        places = None
+    within = spots_within(adata, told=False)
+    if within is not None:
+        counts, places = counts[within], None if places is None else places[within]
+    return section_hash(adata.var_names, (counts, places))

@@ -130,7 +130,7 @@ def test_the_number_comes_with_its_table(tissue):
 
 
 def test_the_answer_is_plain(tissue, answer):
-    named = "domain prob features genes window n_domains n_changed number params"
+    named = "domain prob features genes window n_domains n_changed number params record"
     assert set(answer) == set(named.split())
     assert all(type(one) is str for one in answer["domain"] + answer["genes"])
     assert answer["features"].shape == (tissue.n_obs, 20)
@@ -190,7 +190,8 @@ def test_the_choice_of_genes_is_that_of_python(tissue):
         tissue.copy(), n_genes=60, balance=0.5, seed=2, device="cpu", progress=False
     )
     assert found["gene"] == list(tissue.var_names)
-    assert all(isinstance(column, list) for column in found.values())
+    assert set(found) == {"gene", *table.columns, "record"}
+    assert all(isinstance(found[name], list) for name in table.columns)
     for name in table.columns:
         expected = table[name].tolist()
         assert found[name] == pytest.approx(expected, nan_ok=True) if name != "group" else expected

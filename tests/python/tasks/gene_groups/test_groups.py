@@ -336,7 +336,7 @@ def test_both_doors_give_the_same(fitted, how):
         group=found["group"],
         group_prob=found["group_prob"],
     )
-    assert list(described) == ["table"]
+    assert list(described) == ["table", "record"]
     pd.testing.assert_frame_equal(pd.DataFrame(described["table"]), wanted, check_dtype=False)
 
 
