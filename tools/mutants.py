@@ -49,8 +49,8 @@ PARTS = {
     "cohort_fits": (
         [f"tasks/cohorts/{name}.py" for name in ("find", "shared_frame", "kept_places", "gene_panels")]
         + [f"tasks/cohorts/{name}.py" for name in ("gene_by_domain", "one_gene", "company", "one_space")],
-        ["tasks/cohorts/test_disease_genes.py", "tasks/cohorts/test_parts.py", "doors/test_pl_cohort.py"]
-        + ["doors/test_bridge_cohort.py"],
+        [f"tasks/cohorts/test_{name}.py" for name in ("disease_genes", "parts", "one_gene")]
+        + ["doors/test_pl_cohort.py", "doors/test_bridge_cohort.py"],
     ),
     "cohorts": (
         ["stats/moderated.py", "tasks/cohorts/*.py"],

@@ -209,13 +209,14 @@ def test_neighbours_are_the_nearest_and_a_gene_that_moves_changes_them():
     after = before.copy()
     after[0] = centres[2] + 0.1
     before[29] = np.nan
+    before[28, 2] = np.nan
     nearest = nearest_genes(before, np.array([3]), 9)
     assert set(nearest[0]) == set(range(10)) - {3}
     names = np.array([f"G{k}" for k in range(30)], dtype=object)
     gained, lost = gained_and_lost(before, after, names, np.arange(30))
     assert {int(one[1:]) // 10 for one in gained[0].split(", ")} == {2}
     assert gained[29] == lost[29] == ""
-    assert "G29" not in ", ".join(lost)
+    assert not {"G28", "G29"} & set(", ".join(lost).split(", "))
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 59])
