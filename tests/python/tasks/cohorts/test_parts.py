@@ -202,6 +202,15 @@ def test_sections_that_lie_elsewhere_are_shifted_onto_each_other():
     assert np.ptp(found, axis=0).mean() < 0.05 * before
 
 
+def test_genes_that_one_section_alone_has_do_not_draw_it_away():
+    rng = np.random.default_rng(2)
+    both = rng.normal(size=(30, 5))
+    sections = np.stack([np.concatenate([both, rng.normal(size=(200, 5))])] * 2)
+    sections[1, 30:] = np.nan
+    # Sections that agree stay where they are, but for the ridge.
+    np.testing.assert_allclose(in_one_space(sections), sections, rtol=0.02, atol=0.02)
+
+
 def test_neighbours_are_the_nearest_and_a_gene_that_moves_changes_them():
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(3, 5)) * 5
