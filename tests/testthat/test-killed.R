@@ -34,7 +34,7 @@ WRITERS <- list(
       verbose = FALSE
     )
   }),
-  report = quote(function(path, given) SigelReport(given$run, file = path, verbose = FALSE)),
+  report = quote(function(path, given) SigelReport(given$run, file = path)),
   network = quote(function(path, given) WriteGeneNetwork(given$pairs, path)),
   table = quote(function(path, given) {
     sigel_command("genes", given$file, score = FALSE, out = path, verbose = FALSE)

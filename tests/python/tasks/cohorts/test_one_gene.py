@@ -70,6 +70,15 @@ def test_a_gene_that_a_section_lacks_or_that_none_has():
         see_gene(without, "a")
 
 
+def test_where_shared_genes_have_no_counts_levels_are_none():
+    both = Sections(
+        ("s1", "s2"), (section(FIRST * [0, 0, 1], "abc"), section(SECOND * [0, 0, 1], "abd")), joined=False
+    )
+    seen = see_gene(both, "c")
+    assert seen.depth == 1
+    np.testing.assert_array_equal(seen.level(0, np.zeros(4, int), 1), [0])
+
+
 def test_levels_of_places_pool_their_spots_at_the_median_depth():
     level = see_gene(sections(), "a").level(0, np.array([0, 0, 1, 3]), 4)
     expected = [np.log1p(7 * 3 / 8), 0, 0, np.log1p(7 * 2 / 8)]
