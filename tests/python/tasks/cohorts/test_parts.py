@@ -231,6 +231,11 @@ def test_neighbours_are_the_nearest_and_a_gene_that_moves_changes_them():
     assert not {"G28", "G29"} & set(", ".join(lost).split(", "))
 
 
+def test_of_two_genes_each_has_one_neighbour():
+    two = np.array([[1.0, 0.0], [0.0, 1.0], [np.nan, np.nan]])
+    assert nearest_genes(two, np.array([0, 1]), 5).tolist() == [[1], [0]]
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 59])
 def test_neighbours_are_those_of_the_largest_cosines(n):
     """However long a representation is: a gene of few counts lies among strong ones of its pattern."""
