@@ -123,6 +123,8 @@ def test_a_domain_of_one_count_is_told_of_and_one_of_none_is_not():
     assert found["domain"].unique().tolist() == ["x", "z"]
     own = found.set_index(["domain", "donor"])["level"]
     assert own["x", "s1"] == pytest.approx(np.log1p(np.median([1, 4, 2, 5, 6])))
+    level = see_gene(both, "a").level(0, np.arange(3), 3)
+    np.testing.assert_allclose(level, np.log1p([4.0, 0.0, 2.0]))
 
 
 def test_a_panel_is_the_level_of_each_pixel_mixed_with_its_neighbours():
@@ -188,6 +190,18 @@ def test_a_mean_image_is_mixed_with_its_neighbours_and_fills_what_tissue_surroun
     np.testing.assert_allclose(found.raster.coordinates(), at[kept])
     np.testing.assert_allclose(found.means[1], expected)
     np.testing.assert_allclose(found.means[0], whole.means[0][kept])
+
+
+def test_a_pixel_of_which_half_of_the_neighbours_are_tissue_is_not_filled():
+    places, counts = lattice(8), np.full((64, 2), 3)
+    own = (places[:, 0] < 4) | (places == [4, 2]).all(axis=1)
+    made = (section(counts, "ab", places), section(counts[own], "ab", places[own]))
+    config = ImageConfig(pixel_size=1.0)
+    cohort = Sections(("s1", "s2"), made, joined=False)
+    found = mean_images(cohort, "a", by_name("old", "young"), None, config)
+    # Of the neighbours of [4, 1] and [4, 3] four of eight are.
+    assert {tuple(one) for one in found.raster.coordinates()} == {tuple(one) for one in places[own]}
+    assert len(found.raster.pixel_of_spot) == 0
 
 
 @pytest.mark.parametrize("side", [4, 10, 64])
