@@ -193,13 +193,13 @@ def test_a_mean_image_is_mixed_with_its_neighbours_and_fills_what_tissue_surroun
 
 
 def test_a_pixel_of_which_half_of_the_neighbours_are_tissue_is_not_filled():
-    places, counts = lattice(8), np.full((64, 2), 3)
-    own = (places[:, 0] < 4) | (places == [4, 2]).all(axis=1)
+    places, counts = lattice(16), np.full((256, 2), 3)
+    own = (places[:, 0] < 12) | (places == [12, 7]).all(axis=1)
     made = (section(counts, "ab", places), section(counts[own], "ab", places[own]))
     config = ImageConfig(pixel_size=1.0)
     cohort = Sections(("s1", "s2"), made, joined=False)
     found = mean_images(cohort, "a", by_name("old", "young"), None, config)
-    # Of the neighbours of [4, 1] and [4, 3] four of eight are.
+    # Of the neighbours of [12, 6] and [12, 8] four of eight are.
     assert {tuple(one) for one in found.raster.coordinates()} == {tuple(one) for one in places[own]}
     assert len(found.raster.pixel_of_spot) == 0
 
