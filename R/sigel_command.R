@@ -1,9 +1,10 @@
 #' The command line, from R
 #'
 #' Runs a command of `sigel`, the engine's command line, on files: for sections that R
-#' cannot or need not hold. Counts stay in the file and are read a piece at a time, so
-#' that a million cells, a whole Visium HD section or more than 2^31 counts need no more
-#' memory here than in Python. Nothing has to be on the path of a terminal.
+#' cannot or need not hold. Many counts of an `.h5ad` file (67 million or more, stored by
+#' cells) stay there and are read a piece at a time, so that a million cells, a whole
+#' Visium HD section or more than 2^31 counts need no more memory here than in Python.
+#' Nothing has to be on the path of a terminal.
 #'
 #' `sigel_command()` alone lists the commands, and `sigel_command("genes", "--help")`
 #' what `genes` takes. Words without a name are passed on as they are, such as the files

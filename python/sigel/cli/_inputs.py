@@ -73,7 +73,8 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
     sections: dict[str, AnnData] = {}
     for path in paths:
         with waiting(f"Reading {path}"):
-            samples = _samples(path, reading, images=images and reading.images)
+            # Of several inputs one object is made, in memory.
+            samples = _samples(path, reading, images=images and reading.images, on_disk=len(paths) == 1)
         for name, adata in samples.items():
             if name in sections:
                 fix = "Rename a file or folder, and name each once."
@@ -82,7 +83,7 @@ def read_given(paths: Sequence[Path], reading: Reading, *, images: bool = False)
     return Given(sections)
 
 
-def _samples(path: Path, reading: Reading, *, images: bool) -> dict[str, AnnData]:
+def _samples(path: Path, reading: Reading, *, images: bool, on_disk: bool) -> dict[str, AnnData]:
     from sigel.io._anndata_files import WithoutXError
     from sigel.io._read import by_name, read_samples
     from sigel.io._sources import Options
@@ -95,6 +96,7 @@ def _samples(path: Path, reading: Reading, *, images: bool) -> dict[str, AnnData
             bin_size=reading.bin_size,
             table=reading.table,
             images=images,
+            on_disk=on_disk,
         )
         return by_name(read_samples(path, reading.platform, list(reading.sample) or None, options))
 

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 H5AD = "an .h5ad file"
 ZARR = "an AnnData in a zarr folder"
+# Counts that are not 0, half a gigabyte of them: fewer are as well read at once.
+MANY = 2**26
 # Where else places are kept, in `obsm` and in pairs of columns of `obs`.
 _OBSM = ("X_spatial", "spatial_coords")
 _PAIRS = (
@@ -87,9 +90,18 @@ def read_h5ad(source: Source, options: Options) -> AnnData:
 
     with opened_hdf5(source.path, H5AD) as file:
         _check_store(file, source.path, H5AD)
+        stays = options.on_disk and not options.raw and options.layer is None and _holds_many(file)
     with reading(source.path, H5AD):
-        adata = _read_by(anndata.read_h5ad, source.path)
-        return arranged(adata, options)
+        if stays:
+            return with_places(_read_by(partial(anndata.read_h5ad, backed="r"), source.path))
+        return arranged(_read_by(anndata.read_h5ad, source.path), options)
+
+
+def _holds_many(file: Any) -> bool:
+    """Whether counts are stored so that some spots are read without the rest, and are worth it."""
+    if "X" not in file or file["X"].attrs.get("encoding-type") != "csr_matrix":
+        return False
+    return int(file["X/data"].shape[0]) >= MANY
 
 
 def read_zarr(source: Source, options: Options) -> AnnData:
@@ -147,7 +159,7 @@ def _check_store(group: Any, path: Path, wanted: str) -> None:
 
 
 def arranged(adata: AnnData, options: Options) -> AnnData:
-    """Counts in `X`, sparse, and places in `obsm["spatial"]`, where there are any.
+    """Counts in `X`, sparse, and places, where there are any.
 
     Parameters
     ----------
@@ -171,6 +183,17 @@ def arranged(adata: AnnData, options: Options) -> AnnData:
     check_structure(adata.X, "path")
     if not (sparse.issparse(adata.X) and adata.X.format == "csr"):
         adata.X = sparse.csr_matrix(adata.X)
+    return with_places(adata)
+
+
+def with_places(adata: AnnData) -> AnnData:
+    """Places in `obsm["spatial"]`, where there are any.
+
+    Parameters
+    ----------
+    adata
+        As it was stored.
+    """
     if "spatial" not in adata.obsm:
         places = _places(adata)
         if places is not None:

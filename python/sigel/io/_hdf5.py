@@ -122,7 +122,7 @@ def write_h5ad(adata: AnnData, path: Path) -> None:
     Parameters
     ----------
     adata
-        In memory.
+        In memory, or its counts in another file, from which they are copied as they are stored.
     path
         A new file.
 
@@ -131,13 +131,21 @@ def write_h5ad(adata: AnnData, path: Path) -> None:
     OSError
         When the disk took less than all of it.
     """
-    from anndata.io import write_elem
+    from anndata.experimental import write_dispatched
 
     adata.strings_to_categoricals()
     if adata.raw is not None:
         adata.strings_to_categoricals(adata.raw.var)
+
+    def write(write_one: Callable[..., None], store: Any, name: str, value: Any, **how: Any) -> None:
+        stored = getattr(value, "group", None)
+        if isinstance(stored, h5py.Group):
+            store.copy(stored, name)
+        else:
+            write_one(store, name, value, dataset_kwargs=how.get("dataset_kwargs", {}))
+
     with written_hdf5(path) as (file, _):
-        write_elem(file, "/", adata)
+        write_dispatched(file, "/", adata, callback=write)
 
 
 @contextmanager

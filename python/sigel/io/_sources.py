@@ -56,6 +56,8 @@ class Options:
     bin_size: int | None = None
     table: str | None = None
     images: bool = True
+    # Whether many counts may stay where they are, to be read a piece at a time.
+    on_disk: bool = False
 
 
 # Platforms that have what an option speaks of.
@@ -79,6 +81,8 @@ def check_options(options: Options, platform: str) -> None:
         A key of `PLATFORMS`.
     """
     for one in fields(options):
+        if one.name == "on_disk":
+            continue
         value = getattr(options, one.name)
         lawful = _APPLY.get(one.name, tuple(PLATFORMS))
         if value != one.default and platform not in lawful:
