@@ -54,7 +54,7 @@ coverage: setup ## Say which branches of the engine the Python suite never takes
 
 audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network, and fails without
 	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit
-	@.venv/bin/python -m pip list --format=freeze --exclude sigel | sed 's/+.*//' > build/audit/installed.txt
+	@set -o pipefail; .venv/bin/python -m pip list --format=freeze --exclude sigel | sed 's/+.*//' > build/audit/installed.txt
 	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r build/audit/installed.txt
 
 bench: setup ## Run the benchmarks beside their baselines (some hours); tables in benchmarks/results/

@@ -9,7 +9,11 @@
 #' @section The hash of the data:
 #' It is made of the sums of the counts over genes and over cells, the names of the
 #' genes and the places of the cells, of those genes and cells that the verb read. The
-#' same data have the same hash in every verb, in R and in Python (`uns["sigel_calls"]`).
+#' same data, with cells in the same order, have the same hash in every verb, in R and in
+#' Python (`uns["sigel_calls"]`); places count as the object holds them, and an image of
+#' [ReadSection()] has them moved. Where sections lie between each other in one object,
+#' verbs of several sections take one after the other. Runs of earlier versions have a
+#' hash of their images, and tables of [sigel_command()] none: their files say it.
 #' Several sections that are objects of their own, or a section and its references,
 #' have one each, with "-" between them. Questions that are not asked of counts have a
 #' hash of what they are asked of: [FindGeneGroups()], [GeneGroups()] and
@@ -39,7 +43,7 @@
 SigelProvenance <- function(object) {
   call <- rlang::current_env()
   record <- attr(object, "provenance", exact = TRUE)
-  if (!is.null(record)) {
+  if (is.list(record) && all(ASKED %in% names(record))) {
     return(provenance_table(list(c(record[ASKED], list(record = record[!names(record) %in% ASKED])))))
   }
   if (is.data.frame(object)) {

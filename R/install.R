@@ -58,7 +58,8 @@ install_sigel <- function(
       envname,
       toString(packages)
     )
-    if (!isTRUE(utils::askYesNo(question))) {
+    # Where nobody can answer, silence is no yes.
+    if (!isTRUE(utils::askYesNo(question, default = if (interactive()) TRUE else NA))) {
       cli::cli_inform("Nothing was installed.")
       return(invisible(NULL))
     }

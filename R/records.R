@@ -33,7 +33,7 @@ with_record <- function(made, answer, call) {
 # The same where another verb asked for it, in whose frame the user's call is.
 asked_by <- function(made, frame) {
   record <- attr(made, "provenance", exact = TRUE)
-  if (!is.null(record)) {
+  if (is.list(record)) {
     record$result <- verb_of_frame(frame)
     record$call <- text_of_call(frame)
     attr(made, "provenance") <- record

@@ -10,7 +10,9 @@
 #' what `genes` takes. Words without a name are passed on as they are, such as the files
 #' that are read. Options may be given by name, as R writes them: `n.domains = 8` is
 #' `--n-domains 8`, TRUE is `--score` and FALSE `--no-score`, a vector gives an option
-#' several times, and a list is a nested one of settings.
+#' several times, and a list is a nested one of settings, in which a sequence of one value
+#' is written `list(7)`. Commas between names tell names apart, as in a terminal: a name
+#' with a comma is given in a file, `genes = "@names.txt"`, a name a line.
 #'
 #' @param verb The command: `"embed"`, `"genes"`, `"groups"`, `"similar"`, `"pattern"`,
 #'   `"impute"`, `"domains"`, `"compare"`, `"interactions"`, `"report"`, `"info"` or
@@ -54,7 +56,16 @@ sigel_command <- function(verb = "--help", ..., out = NULL, verbose = TRUE) {
   }
   separators <- c(tsv = "\t", csv = ",")
   kind <- tolower(tools::file_ext(to))
-  if (kind %in% names(separators)) written_table(to, separators[[kind]]) else invisible(normalizePath(to))
+  if (!kind %in% names(separators)) {
+    return(invisible(normalizePath(to)))
+  }
+  made <- list(
+    result = "sigel_command",
+    call = text_of_call(call),
+    finished = Sys.time(),
+    sigel = as.character(utils::packageVersion("sigel"))
+  )
+  structure(written_table(to, separators[[kind]]), provenance = made)
 }
 
 # Commands that write a table where no file is named.
@@ -89,16 +100,13 @@ file_words <- function(value, call) {
 
 option_words <- function(value, name, call) {
   option <- if (nchar(name) == 1L) paste0("-", name) else paste0("--", gsub("[._]", "-", name))
-  if (isTRUE(value)) {
-    return(option)
-  }
-  if (isFALSE(value)) {
-    return(sub("^--", "--no-", option))
-  }
   sprintf("%s=%s", option, value_words(value, name, call))
 }
 
 value_words <- function(value, name, call) {
+  if (isTRUE(value) || isFALSE(value)) {
+    return(tolower(value))
+  }
   if (is.list(value)) {
     return(jsonlite::toJSON(value, auto_unbox = TRUE, digits = NA, null = "null"))
   }
@@ -123,18 +131,19 @@ command_answer <- function(words, verbose, call, cli = command_line(call)) {
   if (answer$code == 130L) {
     rlang::interrupt()
   }
-  said <- strsplit(answer$said, "\n", fixed = TRUE)[[1L]]
-  warned <- startsWith(said, "sigel: warning: ")
-  for (one in sub("^sigel: warning: ", "", said[warned])) {
+  for (one in unlist(answer$warnings)) {
     rlang::warn(one, class = "sigel_warning", call = call)
   }
-  said <- sub("^sigel: ", "", said[!warned])
+  said <- strsplit(answer$said, "\n", fixed = TRUE)[[1L]]
   if (answer$code != 0L) {
-    rlang::abort(paste(said, collapse = "\n"), class = "sigel_error", call = call)
+    # What was said before is no part of the error, which is the last.
+    first <- max(1L, which(startsWith(said, "sigel: ")))
+    why <- sub("^sigel: ", "", said[seq.int(first, length(said))])
+    rlang::abort(paste(why, collapse = "\n"), class = "sigel_error", call = call)
   }
   done <- TRUE
   if (verbose && length(said)) {
-    cli::cli_verbatim(said)
+    cli::cli_verbatim(sub("^sigel: ", "", said))
   }
   answer
 }
@@ -167,9 +176,9 @@ written_table <- function(path, sep) {
     check.names = FALSE,
     na.strings = character(),
     colClasses = "character",
-    fileEncoding = "UTF-8"
+    encoding = "UTF-8"
   )
-  named <- grepl("gene|spot|query|domain|group", names(table)) & !grepl("^n_", names(table))
+  named <- grepl("gene|spot|query|medoid|domain|group", names(table)) & !grepl("^n_", names(table))
   table[!named] <- lapply(table[!named], utils::type.convert, as.is = TRUE, na.strings = "NA")
   table <- dotted(table)
   if (length(table) && names(table)[1L] == "gene" && !anyDuplicated(table$gene)) {

@@ -81,7 +81,7 @@ expect_told <- function(object, verb, call, n.hashes = 1) {
   expect_gte(row$wall.time, 0)
   expect_equal(row$device, "cpu")
   expect_equal(row$sigel, as.character(utils::packageVersion("sigel")))
-  expect_lt(abs(as.double(Sys.time()) - as.double(row$finished)), 600)
+  expect_lte(row$finished, Sys.time())
   expect_true(all(c("torch", "numpy") %in% names(attr(table, "versions")[[verb]])))
   invisible(row$data.hash)
 }

@@ -22,7 +22,8 @@ same_plot <- function(plot, expected) {
 
 test_that("every function that takes a Seurat object takes an experiment", {
   own <- asNamespace("sigel")
-  functions <- Filter(function(name) "object" %in% names(formals(own[[name]])), getNamespaceExports(own))
+  exported <- Filter(function(name) is.function(own[[name]]), getNamespaceExports(own))
+  functions <- Filter(function(name) "object" %in% names(formals(own[[name]])), exported)
   methods <- getNamespaceInfo(own, "S3methods")
   with_method <- function(class) methods[methods[, 2] == class, 1]
   verbs <- with_method("Seurat")

@@ -46,8 +46,8 @@ test_that("options by name are words of the command line", {
     c(
       "--n-domains=8",
       "-n=3",
-      "--no-score",
-      "--refine"
+      "--score=false",
+      "--refine=true"
     )
   )
   expect_equal(words(genes = c("-a", "b c")), c("--genes=-a", "--genes=b c"))
@@ -82,7 +82,9 @@ test_that("what the command line refuses is an error of ours, its warnings are R
 test_that("an interrupt of the command interrupts R, and what is beside results is told", {
   skip_if_no_engine()
   answer <- function(code, said) {
-    list(answer = function(...) reticulate::r_to_py(list(code = code, out = "", said = said)))
+    list(answer = function(...) {
+      reticulate::r_to_py(list(code = code, out = "", said = said, warnings = list()))
+    })
   }
   asked <- function(..., verbose = FALSE) {
     getFromNamespace("command_answer", "sigel")("info", verbose, rlang::current_env(), answer(...))
@@ -93,7 +95,41 @@ test_that("an interrupt of the command interrupts R, and what is beside results 
   expect_equal(ended, "interrupted")
   expect_silent(asked(0L, "sigel: 3 genes\n"))
   expect_message(asked(0L, "sigel: 3 genes\n", verbose = TRUE), "^3 genes")
-  expect_error(asked(1L, "sigel: one\ntwo\n"), "one\ntwo", fixed = TRUE, class = "sigel_error")
+  expect_error(asked(1L, "3 genes\nsigel: one\ntwo\n"), "^one\ntwo$", class = "sigel_error")
   expect_message(sigel_command("genes", simulated_file(), score = FALSE), "Test of every gene")
   expect_output(expect_invisible(sigel_command()), "interactions")
+})
+
+test_that("names of genes come through, whatever they hold and wherever R runs", {
+  skip_if_no_engine()
+  genes <- c("a,b", "5\"q", "NA", "TRUE", "1e5", "G\u00e8ne", "\u03b2-actin", "it's")
+  folder <- withr::local_tempdir()
+  file <- file.path(folder, "section.h5ad")
+  adata <- reticulate::import("anndata", convert = FALSE)$read_h5ad(simulated_file())
+  names <- as.character(reticulate::py_to_r(adata$var_names$to_list()))
+  names[seq_along(genes)] <- genes
+  adata$var_names <- as.list(names)
+  adata$write_h5ad(file)
+  for (out in file.path(folder, c("genes.tsv", "genes.csv"))) {
+    table <- sigel_command("genes", file, score = FALSE, force = FALSE, out = out, verbose = FALSE)
+    expect_setequal(table$gene, names)
+    expect_equal(rownames(table), table$gene)
+  }
+  expect_equal(SigelProvenance(table)$result, "sigel_command")
+  expect_match(SigelProvenance(table)$call, "sigel_command(\"genes\"", fixed = TRUE)
+  script <- withr::local_tempfile(fileext = ".R")
+  writeLines(
+    c(
+      "table <- getFromNamespace(\"written_table\", \"sigel\")(commandArgs(TRUE)[1], \"\\t\")",
+      "cat(nrow(table), Encoding(table$gene[table$gene == \"G\\u00e8ne\"]))"
+    ),
+    script
+  )
+  said <- system2(
+    file.path(R.home("bin"), "Rscript"),
+    shQuote(c(script, file.path(folder, "genes.tsv"))),
+    stdout = TRUE,
+    env = c("LC_ALL=C", paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = .Platform$path.sep))))
+  )
+  expect_equal(utils::tail(said, 1L), sprintf("%d UTF-8", length(names)))
 })

@@ -26,7 +26,7 @@ from sigel.cli._interactions import interactions
 from sigel.cli._pattern import pattern
 from sigel.cli._report import report
 from sigel.cli._similar import similar
-from sigel.cli._talk import QUIET, WORDS, waiting
+from sigel.cli._talk import QUIET, WARNINGS, WORDS, waiting
 from sigel.cli._words import in_words_of_command_line
 from sigel.errors import SIGELError
 from sigel.runtime.foreseen import foreseen
@@ -151,7 +151,8 @@ def _told_warnings(options: Sequence[str], *, quiet: bool) -> Iterator[None]:
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, UserWarning) and not quiet:
-            _tell(f"warning: {in_words_of_command_line(str(message), options)}")
+            text, gathered = in_words_of_command_line(str(message), options), WARNINGS.get()
+            _tell(f"warning: {text}") if gathered is None else gathered.append(text)
 
     with warnings.catch_warnings():
         warnings.showwarning = show

@@ -12,6 +12,8 @@ from sigel.runtime.progress import is_shown_by_another
 
 # Whether this command was asked to say nothing.
 QUIET = contextvars.ContextVar("quiet", default=False)
+# Where its warnings are gathered, in place of standard error.
+WARNINGS: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("warnings", default=None)
 # The words of this command, without the program's name.
 WORDS: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("words", default=())
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sigel.cli._main import main
+from sigel.cli._talk import WARNINGS
 from sigel.runtime.progress import Progress, shown_by
 
 
@@ -24,9 +25,15 @@ def answer(words: Sequence[str], progress: Progress | None = None) -> dict[str, 
     Returns
     -------
     dict
-        `code`, as of `sigel.cli.main`; `out` and `said`, what went to standard output and standard error.
+        `code`, as of `sigel.cli.main`; `out` and `said`, what went to standard output and standard error;
+        `warnings`, a list.
     """
     out, said = io.StringIO(), io.StringIO()
-    with shown_by(progress), contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
-        code = main(list(words))
-    return {"code": code, "out": out.getvalue(), "said": said.getvalue()}
+    warnings: list[str] = []
+    before = WARNINGS.set(warnings)
+    try:
+        with shown_by(progress), contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+            code = main(list(words))
+    finally:
+        WARNINGS.reset(before)
+    return {"code": code, "out": out.getvalue(), "said": said.getvalue(), "warnings": warnings}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from datetime import timedelta
 
 import torch
@@ -11,8 +12,8 @@ from torch import distributed
 
 from sigel.errors import TrainingError
 
-# Seconds. Each reads the same counts before; torch itself would wait for half an hour.
-WAIT = 300
+# Seconds: each reads the counts before, some from a slower disk. torch itself would wait for half an hour.
+WAIT = 900
 
 
 def meet(backend: str, n: int) -> None:
@@ -32,6 +33,7 @@ def meet(backend: str, n: int) -> None:
     """
     if distributed.is_initialized():
         return
+    began = time.monotonic()
     wait, rank = timedelta(seconds=WAIT), int(os.environ["RANK"])
     fix = "Start all of them again; `torchrun` ends the others where one fails."
     try:
@@ -40,9 +42,9 @@ def meet(backend: str, n: int) -> None:
         store.set(f"sigel {rank}", "here")
         store.wait([f"sigel {other}" for other in range(n)], wait)
     except (distributed.DistStoreError, distributed.DistNetworkError) as error:
-        raise TrainingError(
-            f"the {n} processes that share this fit did not all meet within {WAIT} seconds. {fix}"
-        ) from error
+        late = time.monotonic() - began >= WAIT
+        why = f"within {WAIT} seconds" if late else f"({error})"
+        raise TrainingError(f"the {n} processes that share this fit did not all meet {why}. {fix}") from error
     distributed.init_process_group(backend, store=store, rank=rank, world_size=n)
     atexit.register(_part)
 

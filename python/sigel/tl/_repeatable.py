@@ -53,6 +53,8 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(verb)
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         began = time.perf_counter()
+        # An interrupt after the object was written would leave it changed: what takes time comes before.
+        found = _hash_before(verb, signature, *args, **kwargs)
         with foreseen():
             result = verb(*args, **kwargs)
         given = signature.bind(*args, **kwargs)
@@ -61,7 +63,7 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
         try:
             written = _written(verb.__name__, result, given.arguments)
             if written or isinstance(result, pd.DataFrame):  # a file has its record from who wrote it
-                record = record_of(verb, given.arguments, began)
+                record = record_of(verb, given.arguments, began, found)
                 if isinstance(result, pd.DataFrame):
                     result.attrs["provenance"] = record
                 for adata in written:
@@ -108,7 +110,23 @@ def _objects(first: Any) -> list[Any]:
     return [one for one in several if hasattr(one, "uns")] if isinstance(several, Iterable) else []
 
 
-def record_of(verb: Callable[..., Any], given: Mapping[str, Any], began: float) -> dict[str, Any]:
+def _hash_before(
+    verb: Callable[..., Any], signature: inspect.Signature, *args: Any, **kwargs: Any
+) -> str | None:
+    """Of the data of a verb that writes into its object; None: it's to be made, or to fail, afterwards."""
+    if verb.__name__ not in WRITING:
+        return None
+    try:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        return _hash(given.arguments)
+    except Exception:  # the verb refuses in its own words what cannot be read
+        return None
+
+
+def record_of(
+    verb: Callable[..., Any], given: Mapping[str, Any], began: float, data_hash: str | None = None
+) -> dict[str, Any]:
     """What is kept of a call: the verb, its key, the call, and what `sigel.runtime.provenance` has.
 
     Parameters
@@ -119,9 +137,12 @@ def record_of(verb: Callable[..., Any], given: Mapping[str, Any], began: float) 
         All arguments.
     began
         When it began, by `time.perf_counter`.
+    data_hash
+        Of its data; None: made here.
     """
     device = resolve_device(given.get("device", "cpu"))
-    made = provenance(given.get("seed", 0), device, _hash(given), time.perf_counter() - began)
+    found = _hash(given) if data_hash is None else data_hash
+    made = provenance(given.get("seed", 0), device, found, time.perf_counter() - began)
     key = given.get("key_added") or given.get("key") or ""
     text = call_text(verb.__name__, inspect.signature(verb), given)
     return {"verb": verb.__name__, "key": str(key), "call": text, **made}

@@ -305,6 +305,7 @@ def test_means_of_the_nearest_leave_the_cell_itself_out_where_asked():
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("all_trees")
 def test_a_process_of_its_own_finds_the_same(split, tmp_path):
     from benchmarks.imputation.stages import apply, hand_over
 

@@ -16,7 +16,7 @@ from sigel.runtime.progress import is_shown_by_another
 def test_answer_returns_what_a_terminal_would_show(files, run, capsys):
     words = ["genes", str(files / "section.h5ad"), "-o", "-", "--no-score"]
     said = run(*words)
-    assert answer(words) == {"code": said.code, "out": said.out, "said": said.err}
+    assert answer(words) == {"code": said.code, "out": said.out, "said": said.err, "warnings": []}
     assert capsys.readouterr() == ("", "")
 
 
@@ -27,6 +27,17 @@ def test_errors_are_returned_not_raised(tmp_path):
     assert answer(["genez"])["code"] == 2
 
 
+def test_warnings_are_apart_from_what_is_said(files, tmp_path):
+    few = anndata.read_h5ad(files / "section.h5ad")[:, :4]
+    few.write_h5ad(tmp_path / "few.h5ad")
+    words = ["embed", str(tmp_path / "few.h5ad"), "-o", str(tmp_path / "out.h5ad"), "--n-groups", "1"]
+    told = answer(words)
+    assert (told["code"], told["said"]) == (0, "")
+    (warning,) = told["warnings"]
+    assert "fewer than 20" in warning
+    assert answer([*words, "--force", "--quiet"])["warnings"] == []
+
+
 def test_progress_goes_to_the_program_that_asks(files, tmp_path):
     steps = []
 
@@ -34,7 +45,7 @@ def test_progress_goes_to_the_program_that_asks(files, tmp_path):
         steps.append((stage, step, total))
 
     words = ["genes", str(files / "section.h5ad"), "-o", str(tmp_path / "genes.tsv")]
-    assert answer(words, progress) == {"code": 0, "out": "", "said": ""}
+    assert answer(words, progress) == {"code": 0, "out": "", "said": "", "warnings": []}
     assert "test" in {stage for stage, *_ in steps}
     assert all(0 <= step <= total for _, step, total in steps)
     assert not is_shown_by_another()

@@ -191,6 +191,17 @@ def test_a_process_that_never_comes_is_told_of_where_another_keeps_the_store(as_
     del kept
 
 
+def test_a_port_that_another_program_has_is_told_of(as_one_of_two, monkeypatch):
+    monkeypatch.setattr("sigel.runtime.meeting.WAIT", 60)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", as_one_of_two))
+        other.listen()
+        with pytest.raises(TrainingError, match=r"did not all meet \(.*address"):
+            make_fabric(torch.device("cpu"))
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_lost_process_ends_the_others_soon_and_in_words(tmp_path, lost):
