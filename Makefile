@@ -1,7 +1,7 @@
 # SIGEL: everything a developer or a curious reader runs. `make` or `make help` lists it.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r mutants coverage audit bench vignettes docs dist format document clean purge
+.PHONY: help setup demo test test-quick test-lowest test-newest test-nightly test-python test-r mutants coverage coverage-r audit bench vignettes docs dist format document clean purge
 
 # A file given on the command line is a path from where make was called.
 DATA ?=
@@ -51,6 +51,9 @@ coverage: setup ## Say which branches of the engine the Python suite never takes
 	@. tools/env.sh && python -m pip install -q --target build/coverage "coverage>=7"
 	@. tools/env.sh && export PYTHONPATH=build/coverage COVERAGE_FILE=build/coverage/data && \
 	  { python -m coverage run --branch --source=python/sigel -m pytest; python -m coverage report -m --skip-covered; }
+
+coverage-r: setup ## Say which expressions of the R package its suite never takes (half an hour); needs the R package covr
+	@. tools/env.sh && Rscript tools/coverage.R
 
 audit: setup ## Ask the advisories for known weaknesses of the Python packages that are installed; needs the network, and fails without
 	@python3 -m venv build/audit && build/audit/bin/python -m pip install -q pip-audit
