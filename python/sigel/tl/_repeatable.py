@@ -19,6 +19,7 @@ from sigel.config.changed import changed_settings
 from sigel.errors import warn
 from sigel.images.named_columns import as_places
 from sigel.images.section import lattice_of
+from sigel.images.sound_matrix import check_structure
 from sigel.images.within_tissue import spots_within
 from sigel.keys import CALLS, Keys
 from sigel.runtime.device import resolve_device
@@ -255,6 +256,7 @@ def _own_hash(adata: AnnData, layer: str | None, spatial_key: str) -> str:
     counts = adata.X if layer is None else adata.layers.get(layer)
     if not (isinstance(counts, np.ndarray) or sparse.issparse(counts)):
         return ""
+    check_structure(counts, "adata")  # sums of a damaged matrix would end the process
     there = spatial_key in adata.obsm
     places = as_places(adata.obsm[spatial_key], "spatial_key") if there else lattice_of(adata)
     if places is not None and places.dtype.kind not in "fiu":
