@@ -145,7 +145,7 @@ SigelReport.Seurat <- function(
 #' @export
 SigelReport.SpatialExperiment <- function(object, ...) {
   view <- as_seurat(object)
-  speaking_for(rlang::current_env(), SigelReport(view, ...))
+  invisible(speaking_for(rlang::current_env(), SigelReport(view, ...)))
 }
 
 # Assay, layer and column of sections: as asked for, else as in the run, else as domains were found.

@@ -85,14 +85,14 @@ test_that("tests and groups of genes are those of a Seurat object", {
   expect_same_result(table, FindSimilarGenes(expected, genes, n = 4))
   sets <- split(rownames(expected), truth_of(expected))
   expect_same_result(GeneGroupEnrichment(object, sets), GeneGroupEnrichment(expected, sets))
-  expect_equal(
+  expect_same_result(
     FindGeneGroupStability(object, n.seeds = 1, verbose = FALSE),
     FindGeneGroupStability(expected, n.seeds = 1, verbose = FALSE)
   )
 
   pattern <- FindPatternGenes(object, "region", level_of_one, n.draws = 2, n.null = 5, verbose = FALSE)
   same <- FindPatternGenes(expected, "region", level_of_one, n.draws = 2, n.null = 5, verbose = FALSE)
-  expect_equal(as.list(pattern), as.list(same))
+  expect_same_result(as.list(pattern), as.list(same))
 
   skip_without("ggplot2")
   skip_without("patchwork")
@@ -181,7 +181,7 @@ test_that("genes are imputed into an experiment beside the panel's", {
     suppressWarnings(ImputationIntervals(subset(expected, cells = colnames(expected)[some])))
   )
   labels <- unique(object$region)
-  expect_equal(
+  expect_same_result(
     CompareImputedGenes(object, "region", labels[1], labels[2]),
     CompareImputedGenes(expected, "region", labels[1], labels[2])
   )

@@ -5,11 +5,12 @@ test_that("a matrix of all donors is compared as the object that holds them", {
   object <- merged_cohort()
   plain <- plain_cohort()
   places <- do.call(rbind, unname(plain$places))
-  rownames(places) <- colnames(object)
+  counts <- do.call(cbind, unname(plain$counts))
+  rownames(places) <- colnames(counts) <- colnames(object)
   sections <- unique(object$donor)
   of_section <- object$condition[match(sections, object$donor)]
   by_matrix <- FindDiseaseGenes(
-    counts_of(object),
+    counts,
     condition = unname(of_section),
     donor = sections,
     section = unname(object$donor),
@@ -20,7 +21,7 @@ test_that("a matrix of all donors is compared as the object that holds them", {
   by_object <- find_disease(object, "condition", donor = "donor", section = "donor", coordinates = places)
   expect_same_result(by_matrix, by_object)
   expect_refused(
-    FindDiseaseGenes(counts_of(object), "x", coordinates = places),
+    FindDiseaseGenes(counts, "x", coordinates = places),
     "section",
     "nothing",
     "list of them"
