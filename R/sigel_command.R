@@ -59,13 +59,8 @@ sigel_command <- function(verb = "--help", ..., out = NULL, verbose = TRUE) {
   if (!kind %in% names(separators)) {
     return(invisible(normalizePath(to)))
   }
-  made <- list(
-    result = "sigel_command",
-    call = text_of_call(call),
-    finished = Sys.time(),
-    sigel = as.character(utils::packageVersion("sigel"))
-  )
-  structure(written_table(to, separators[[kind]]), provenance = made)
+  made <- list(finished = Sys.time(), sigel = as.character(utils::packageVersion("sigel")))
+  asked_by(structure(written_table(to, separators[[kind]]), provenance = made), call)
 }
 
 # Commands that write a table where no file is named.

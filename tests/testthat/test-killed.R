@@ -59,12 +59,16 @@ ENDINGS <- c(
   checkpoint = ""
 )
 
+ends_with <- function(tag) {
+  function(path) stopifnot(endsWith(trimws(paste(readLines(path), collapse = "\n")), tag))
+}
+
 # Fails where an output is there and not whole.
 READERS <- list(
   model = function(path) reticulate::import("sigel")$SIGEL$load(path, device = "cpu"),
   imputed = function(path) ReadImputed(path),
-  report = function(path) stopifnot(endsWith(trimws(paste(readLines(path), collapse = "\n")), "</html>")),
-  network = function(path) stopifnot(endsWith(trimws(paste(readLines(path), collapse = "\n")), "</graphml>")),
+  report = ends_with("</html>"),
+  network = ends_with("</graphml>"),
   table = function(path) stopifnot(nrow(utils::read.delim(path)) == 45L)
 )
 

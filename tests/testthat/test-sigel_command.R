@@ -117,19 +117,13 @@ test_that("names of genes come through, whatever they hold and wherever R runs",
   }
   expect_equal(SigelProvenance(table)$result, "sigel_command")
   expect_match(SigelProvenance(table)$call, "sigel_command(\"genes\"", fixed = TRUE)
-  script <- withr::local_tempfile(fileext = ".R")
-  writeLines(
-    c(
-      "table <- getFromNamespace(\"written_table\", \"sigel\")(commandArgs(TRUE)[1], \"\\t\")",
-      "cat(nrow(table), Encoding(table$gene[table$gene == \"G\\u00e8ne\"]))"
+  read <- c(
+    sprintf(
+      "table <- getFromNamespace(\"written_table\", \"sigel\")(%s, \"\\t\")",
+      deparse(file.path(folder, "genes.tsv"))
     ),
-    script
+    "cat(nrow(table), Encoding(table$gene[table$gene == \"G\\u00e8ne\"]))"
   )
-  said <- system2(
-    file.path(R.home("bin"), "Rscript"),
-    shQuote(c(script, file.path(folder, "genes.tsv"))),
-    stdout = TRUE,
-    env = c("LC_ALL=C", paste0("R_LIBS=", shQuote(paste(.libPaths(), collapse = .Platform$path.sep))))
-  )
+  said <- strsplit(in_new_session(read, env = "LC_ALL=C")$text, "\n", fixed = TRUE)[[1L]]
   expect_equal(utils::tail(said, 1L), sprintf("%d UTF-8", length(names)))
 })

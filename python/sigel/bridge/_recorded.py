@@ -12,9 +12,8 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from sigel.bridge._pieces import names_of, spots_by_genes, whole
-from sigel.errors import warn
 from sigel.runtime.device import resolve_device
-from sigel.runtime.provenance import content_hash, provenance, section_hash
+from sigel.runtime.provenance import content_hash, kept_or_told, provenance, section_hash
 
 P = ParamSpec("P")
 Answer = dict[str, Any]
@@ -42,13 +41,10 @@ def recorded(*data: str) -> Callable[[Callable[P, Answer]], Callable[P, Answer]]
             began = time.perf_counter()
             answer = verb(*args, **kwargs)
             seconds = time.perf_counter() - began
-            # What took long to make is not lost for what is said of it.
-            try:
+            with kept_or_told():
                 given = signature.bind(*args, **kwargs).arguments
-                return answer | {RECORD: json.dumps(_record(given, data, seconds))}
-            except Exception as error:
-                warn(f"How this result was made could not be kept ({type(error).__name__}: {error}).")
-                return answer
+                answer = answer | {RECORD: json.dumps(_record(given, data, seconds))}
+            return answer
 
         return told
 

@@ -81,8 +81,6 @@ def check_options(options: Options, platform: str) -> None:
         A key of `PLATFORMS`.
     """
     for one in fields(options):
-        if one.name == "on_disk":
-            continue
         value = getattr(options, one.name)
         lawful = _APPLY.get(one.name, tuple(PLATFORMS))
         if value != one.default and platform not in lawful:

@@ -90,9 +90,9 @@ def make_fabric(device: torch.device) -> Fabric:
     from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
     if n_processes() > 1:
-        from sigel.runtime.meeting import backend_of, meet
+        from sigel.runtime.meeting import meet
 
-        meet(backend_of(device), n_processes())
+        meet(device, n_processes())
         local = int(os.environ["LOCAL_WORLD_SIZE"])
         nodes = n_processes() // local
         fabric = Fabric(

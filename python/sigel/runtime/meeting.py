@@ -16,13 +16,13 @@ from sigel.errors import TrainingError
 WAIT = 900
 
 
-def meet(backend: str, n: int) -> None:
+def meet(device: torch.device, n: int) -> None:
     """Connect this process with the others, unless they are.
 
     Parameters
     ----------
-    backend
-        Of `torch.distributed`.
+    device
+        From `resolve_device`; says what connects them.
     n
         How many there are.
 
@@ -45,6 +45,7 @@ def meet(backend: str, n: int) -> None:
         late = time.monotonic() - began >= WAIT
         why = f"within {WAIT} seconds" if late else f"({error})"
         raise TrainingError(f"the {n} processes that share this fit did not all meet {why}. {fix}") from error
+    backend = "nccl" if device.type == "cuda" else "gloo"
     distributed.init_process_group(backend, store=store, rank=rank, world_size=n)
     atexit.register(_part)
 
@@ -52,14 +53,3 @@ def meet(backend: str, n: int) -> None:
 def _part() -> None:
     if distributed.is_initialized():
         distributed.destroy_process_group()
-
-
-def backend_of(device: torch.device) -> str:
-    """What connects the processes of a device.
-
-    Parameters
-    ----------
-    device
-        From `resolve_device`.
-    """
-    return "nccl" if device.type == "cuda" else "gloo"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from scipy import sparse
 
 from sigel._version import __version__
+from sigel.errors import warn
 
 # What is hashed at a time: 8 MB as float64.
 _HASHED = 2**20
@@ -98,6 +100,15 @@ def _rows_of(values: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
 def _exact(values: np.ndarray) -> np.ndarray:
     """What the engine reads, in numbers whose sums lose nothing."""
     return values.astype(np.float32, copy=False).astype(np.float64)
+
+
+@contextmanager
+def kept_or_told() -> Iterator[None]:
+    """Tell of a record that could not be made: what took long to make is not lost for what is said of it."""
+    try:
+        yield
+    except Exception as error:
+        warn(f"How this result was made could not be kept ({type(error).__name__}: {error}).")
 
 
 def provenance(seed: int, device: torch.device, data_hash: str, seconds: float) -> dict[str, Any]:

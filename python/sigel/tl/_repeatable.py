@@ -16,7 +16,6 @@ from scipy import sparse
 
 from sigel.config.base import Settings
 from sigel.config.changed import changed_settings
-from sigel.errors import warn
 from sigel.images.named_columns import as_places
 from sigel.images.section import lattice_of
 from sigel.images.sound_matrix import check_structure
@@ -24,7 +23,7 @@ from sigel.images.within_tissue import spots_within
 from sigel.keys import CALLS, Keys
 from sigel.runtime.device import resolve_device
 from sigel.runtime.foreseen import foreseen
-from sigel.runtime.provenance import provenance, section_hash
+from sigel.runtime.provenance import kept_or_told, provenance, section_hash
 from sigel.tl._fits import as_fitted, places_told
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
             result = verb(*args, **kwargs)
         given = signature.bind(*args, **kwargs)
         given.apply_defaults()
-        # What took long to make is not lost for what is said of it.
-        try:
+        with kept_or_told():
             written = _written(verb.__name__, result, given.arguments)
             if written or isinstance(result, pd.DataFrame):  # a file has its record from who wrote it
                 record = record_of(verb, given.arguments, began, found)
@@ -69,8 +67,6 @@ def repeatable(verb: Callable[P, R]) -> Callable[P, R]:
                     result.attrs["provenance"] = record
                 for adata in written:
                     _keep(adata, record)
-        except Exception as error:
-            warn(f"How this result was made could not be kept ({type(error).__name__}: {error}).")
         return result
 
     return told
