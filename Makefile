@@ -39,7 +39,7 @@ test-nightly: setup ## Run what takes long: tests marked so, all files with Seur
 	@bash tools/check.sh nightly
 
 test-python: ## Run the Python suite alone, in the Python that is there: what macOS and Windows run
-	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2
+	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && $(or $(PYTHON),python) -m pytest -n 2 --dist loadfile
 
 test-r: ## Install the R package and run its suite, in the R that is there
 	@if [ -x .venv/bin/python ]; then . tools/env.sh; fi && R CMD INSTALL --no-test-load . && Rscript tools/testthat.R

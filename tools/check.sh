@@ -24,18 +24,22 @@ trap '[ -z "$beside" ] || kill -- -"$beside" 2>/dev/null; exit 130' INT TERM HUP
 summary=()
 failures=0
 
+# Sets `core`: seconds of a core of all that this shell has waited for. A subshell would tell its own.
+of_a_core() {
+  times >"$work/times.$BASHPID"
+  core=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$work/times.$BASHPID")
+}
+
 step() {
-  local begin=$SECONDS code=0
+  local begin=$SECONDS core before code=0 verdict=ok
+  of_a_core
+  before=$core
   printf '\n'
   say "$1"
   "${@:2}" || code=$?
-  judge "$1" "$code" $((SECONDS - begin))
-}
-
-judge() {
-  local verdict=ok
-  if [ "$2" != 0 ]; then verdict=FAILED && failures=$((failures + 1)); fi
-  summary+=("$(printf '%-34s %-7s %5d s' "$1" "$verdict" "$3")")
+  of_a_core
+  if [ "$code" != 0 ]; then verdict=FAILED && failures=$((failures + 1)); fi
+  summary+=("$(printf '%-34s %-7s %5d s %5d s of a core' "$1" "$verdict" $((SECONDS - begin)) $((core - before)))")
 }
 
 # Two rows of steps side by side, each on a core of its own; what the second said follows when both are done.
@@ -64,7 +68,8 @@ side_by_side() {
 run_pytest() {
   local marked=()
   [ "$mode" != nightly ] || marked=(-m nightly)
-  python -m pytest -n 2 "${marked[@]}" --junitxml="$work/pytest.xml"
+  # A file stays with one process, so that what its tests share is made once.
+  python -m pytest -n 2 --dist loadfile "${marked[@]}" --junitxml="$work/pytest.xml"
   local code=$?
   python tools/skips.py "$work/pytest.xml" || code=1
   return $code
@@ -119,8 +124,10 @@ side_by_side of_sources of_packages
 printf '\n'
 say "Summary"
 printf '    %s\n' "${summary[@]}"
+of_a_core
+took="$SECONDS s, $core s of a core"
 if [ "$failures" -gt 0 ]; then
-  say "$failures of ${#summary[@]} steps failed ($SECONDS s)"
+  say "$failures of ${#summary[@]} steps failed ($took)"
   exit 1
 fi
-say "All ${#summary[@]} steps hold ($SECONDS s)"
+say "All ${#summary[@]} steps hold ($took)"

@@ -13,20 +13,22 @@ import pytest
 import torch
 from scipy import sparse
 
-# Shapes in signatures are checked at every call, in tests alone.
-jaxtyping.install_import_hook(["sigel.images", "sigel.nn", "sigel.stats"], "checked_shapes.of_arrays")
+import checked_shapes
+
+# Shapes in signatures are checked in tests alone.
+checked_shapes.install()
 
 import sigel  # noqa: E402
 from sigel import errors  # noqa: E402
 from sigel.tasks.imputation import expected_accuracy  # noqa: E402
 
 # What checks them stands between the package and its caller.
-errors._PACKAGE = (errors._PACKAGE, str(Path(jaxtyping.__file__).parent))
+errors._PACKAGE = (errors._PACKAGE, str(Path(jaxtyping.__file__).parent), checked_shapes.__file__)
 
 torch.set_num_threads(1)
 
 # Most of the time of a small imputation is a forest that foresees its accuracy. Where a test is not of how
-# well it does, few trees do; `all_trees` gives a file the whole forest.
+# well it does, few trees do; `all_trees` gives a test the whole forest.
 FEW_TREES, ALL_TREES = 20, expected_accuracy._TREES
 expected_accuracy._TREES = FEW_TREES
 
@@ -49,6 +51,11 @@ def images_of(section, **image):
     counts, genes, coordinates, _ = section
     config = sigel.ImageConfig(min_spots=1, **image)
     return sigel.GeneImages.from_arrays(counts, genes, coordinates, None, config)
+
+
+def pytest_runtest_setup():
+    """Shapes are checked in every test anew."""
+    checked_shapes.calls.clear()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,7 +84,7 @@ def real_section():
     return read
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def all_trees():
     """The whole forest that foresees the accuracy of imputed genes."""
     expected_accuracy._TREES = ALL_TREES

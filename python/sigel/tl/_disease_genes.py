@@ -132,7 +132,7 @@ def disease_genes(
     Examples
     --------
     >>> import sigel
-    >>> sections = sigel.datasets.simulated_cohort((3, 3))
+    >>> sections = sigel.datasets.simulated_cohort((2, 2), n_rows=18, n_cols=18, n_programmes=4)
     >>> table = sigel.tl.disease_genes(sections, "condition", donor="donor", progress=False)
     >>> set(sections[0].var.loc[table.index[:10], "change"])
     {'pattern'}

@@ -236,6 +236,7 @@ def test_moran_is_its_definition_and_its_p_values_are_those_of_permutations(tiss
     assert stats.kstest(pval, "uniform").statistic < 0.08
 
 
+@pytest.mark.nightly
 def test_rows_name_columns_that_the_tables_have(tissue):
     from benchmarks.spatial_genes.peers import PEERS
     from benchmarks.spatial_genes.stages import apply, why_not

@@ -43,6 +43,7 @@ def test_a_page_in_words_of_the_command_line(run, files, tmp_path):
     assert run(*words, "--force", "--config", '{"max_mb": 1}').code == 0
 
 
+@pytest.mark.nightly
 def test_genes_that_change_as_compare_wrote_them(run, files, tmp_path):
     table = tmp_path / "changes.json"
     words = ("--samples", files / "samples.csv", "--donor", "donor", "--control", "control", "--quiet")

@@ -185,6 +185,7 @@ def test_ctrl_c_ends_with_130_and_no_output(files, tmp_path):
     assert names_in_folder(tmp_path) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
 def test_a_job_that_is_ended_while_it_writes_leaves_nothing(files, tmp_path):
     code = (
@@ -201,6 +202,7 @@ def test_a_job_that_is_ended_while_it_writes_leaves_nothing(files, tmp_path):
     assert names_in_folder(tmp_path) == []
 
 
+@pytest.mark.nightly
 def test_a_reader_that_has_enough_is_no_error(files):
     code = "import sys; from sigel.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "genes", str(files / "section.h5ad"), "-o", "-", "--no-score"]

@@ -57,6 +57,7 @@ def test_both_doors_find_the_same(cohort):
     assert answer["calibration"]["ks"] == pytest.approx(table.attrs["calibration"]["ks"])
 
 
+@pytest.mark.nightly
 def test_a_labelling_that_follows_from_a_covariate_is_left_out(cohort):
     batch = {"values": ["x", "y", "x", "y"]}
     calibration = found(cohort, covariates={"batch": batch})["calibration"]
@@ -166,11 +167,14 @@ def of_columns(pairs):
     return {"gene_a": list(first), "gene_b": list(second)}
 
 
+THREE = ["Gene0001", "Gene0002", "Gene0044"]
+
+
 @pytest.mark.parametrize(
     ("n_sections", "asked", "options"),
     [
         (1, {"pairs": of_columns(PAIRS)}, {"pairs": PAIRS}),
-        (2, {"genes": ["Gene0001", "Gene0002", "Gene0044"]}, {"genes": ["Gene0001", "Gene0002", "Gene0044"]}),
+        pytest.param(2, {"genes": [*THREE]}, {"genes": THREE}, marks=pytest.mark.nightly),
         (2, {"partners_of": "Gene0001", "n": 4.0}, {"partners_of": "Gene0001", "n": 4}),
     ],
 )

@@ -114,6 +114,7 @@ def test_both_doors_give_the_same_for_named_genes_sections_and_refinement(tissue
     same(domains(tissue, genes=some, labels=slide, refine=True), made)
 
 
+@pytest.mark.nightly
 def test_the_number_comes_with_its_table(tissue):
     settings = {**FEW, "max_domains": 4.0}
     found = domains(tissue, n_domains=None, settings=settings)

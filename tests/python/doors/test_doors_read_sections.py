@@ -182,7 +182,13 @@ def told_of_fractions(call) -> list[warnings.WarningMessage]:
     return [one for one in told if "not whole numbers" in str(one.message)]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+# Each more than a second long, of what reads counts as a quicker one does: by night.
+LONG = ("domains of chosen genes", "domains of sections", "impute, reference")
+
+
+@pytest.mark.parametrize(
+    "verb", [pytest.param(verb, marks=pytest.mark.nightly) if verb in LONG else verb for verb in VERBS]
+)
 def test_fractions_are_told_of_once_at_the_line_of_the_caller(adata, verb):
     assert not told_of_fractions(lambda: VERBS[verb](adata.copy()))
     adata.X = adata.X.log1p()

@@ -465,6 +465,7 @@ def test_importing_the_pictures_does_not_import_matplotlib():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.nightly
 def test_pictures_are_of_the_layer_and_the_places_that_were_fitted():
     adata = sigel.datasets.simulated_section(12, 13, 2, 10, 12, seed=3)
     plain = adata.copy()

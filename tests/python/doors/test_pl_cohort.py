@@ -210,6 +210,7 @@ def arrows(ax):
     return [one for one in ax.texts if not one.get_text() and one.arrow_patch is not None]
 
 
+@pytest.mark.nightly
 def test_arrows_lead_called_genes_and_no_others(table):
     ax = pl.gene_changes(table).axes[0]
     called = table.index[table["qval"] < 0.05]

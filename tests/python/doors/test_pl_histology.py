@@ -245,6 +245,7 @@ def test_images_of_several_sections_have_no_picture_under_them():
         pl.gene_images(adata, "Gene0001", histology=True)
 
 
+@pytest.mark.nightly
 def test_imputed_genes_lie_over_the_picture_of_either_object():
     target, reference, hidden = sigel.datasets.simulated_panel(seed=0)
     genes = list(hidden.var_names[:2])

@@ -44,6 +44,7 @@ def read(tmp_path_factory):
     return anndata.read_h5ad(path)
 
 
+@pytest.mark.nightly
 def test_scanpy_draws_domains_on_the_tissue_and_over_its_picture(scanpy, read):
     colours = len(read.obs["sigel_domain"].cat.categories)
     figure = scanpy.pl.embedding(read, basis="spatial", color="sigel_domain", show=False, return_fig=True)

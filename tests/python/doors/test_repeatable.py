@@ -135,6 +135,7 @@ def test_what_is_in_the_way_of_the_record_loses_no_result(adata):
     assert adata.uns[CALLS] == "a note of somebody's"
 
 
+@pytest.mark.nightly
 def test_imputed_genes_say_it_through_a_file(tmp_path):
     target, reference, _ = sigel.datasets.simulated_panel(40, seed=0, **SIZE)
     only = reference.var.index.difference(target.var_names)

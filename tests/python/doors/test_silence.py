@@ -119,6 +119,7 @@ def test_files_are_read_and_written_in_silence(made, capfd):
     silently(call, capfd)
 
 
+@pytest.mark.nightly
 def test_commands_put_nothing_but_their_table_on_standard_output(run, files, tmp_path):
     for name, words in {
         "embed": ("--preset", "fast", "--n-groups", "4", "--n-dims", "8"),

@@ -169,6 +169,7 @@ def test_what_cannot_be_used_is_refused(sections):
     assert all(map(untouched, [adata, other, lost, *sections]))
 
 
+@pytest.mark.nightly
 def test_a_backed_object_of_a_list_is_read_as_one_in_memory(sections, tmp_path):
     sections[0].write_h5ad(tmp_path / "one.h5ad")
     backed = anndata.read_h5ad(tmp_path / "one.h5ad", backed="r")

@@ -73,7 +73,7 @@ def test_tables_are_those_of_the_section_cut_to_its_tissue(pair, verb):
     pd.testing.assert_frame_equal(found, VERBS[verb](cut))
 
 
-@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize("as_list", [pytest.param(False, marks=pytest.mark.nightly), True])
 def test_an_embedding_has_no_values_beside_the_tissue(pair, as_list):
     whole, cut = pair
     objects = [[one, one.copy()] if as_list else one for one in (whole, cut)]
@@ -87,6 +87,7 @@ def test_an_embedding_has_no_values_beside_the_tissue(pair, as_list):
     assert whole.uns["sigel"]["raster"]["shape"] == cut.uns["sigel"]["raster"]["shape"]
 
 
+@pytest.mark.nightly
 def test_sections_of_one_object_lose_their_own_spots(slide):
     both = concat([slide, slide], label="slide", keys=["a", "b"], index_unique="-")
     cut = both[both.obs["in_tissue"] == 1].copy()

@@ -30,11 +30,16 @@ def test_the_main_doors_have_examples():
 LONG = (
     "sigel.io.read_imputed",
     "sigel.pl.disease_calibration",
+    "sigel.pl.domain_confusion",
     "sigel.pl.domain_stability",
     "sigel.pl.gene_changes",
+    "sigel.pl.group_stability",
     "sigel.pl.imputation_accuracy",
     "sigel.pl.imputed_genes",
     "sigel.tl.compare_imputed",
+    "sigel.tl.domain_stability",
+    "sigel.tl.impute",
+    "sigel.tl.label_domains",
 )
 
 

@@ -35,6 +35,7 @@ def test_columns_are_found_by_name(cells, x, y):
     )
 
 
+@pytest.mark.nightly
 def test_every_verb_reads_a_table_as_it_reads_the_array(cells, tmp_path):
     made = tabled(cells, cell="a")
     for adata in (cells, made):

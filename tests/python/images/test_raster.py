@@ -211,7 +211,7 @@ def test_a_visium_slide_of_11_mm_keeps_one_pixel_per_spot():
     mirrored=st.booleans(),
 )
 # The same examples each time: of some thousand jittered lattices one is not found (seed 2248 at angle 0).
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 def test_the_hexagonal_lattice_is_found_in_the_coordinates(angle, seed, spacing, mirrored):
     """At any turn of the slide, with a hole, with jitter; its neighbours are the true ones."""
     rng = np.random.default_rng(seed)

@@ -110,6 +110,7 @@ def test_small_whole_numbers_do_not_run_over_when_added_up():
     assert pieces.nnz == 2
 
 
+@pytest.mark.nightly
 def test_domains_and_imputation_do_not_depend_on_pieces(section):
     other = section.copy()
     other.X = in_pieces(section.X)

@@ -272,6 +272,7 @@ def test_what_is_no_path_is_refused(fitted, path):
         fitted.save(path)
 
 
+@pytest.mark.nightly
 def test_a_second_fit_knows_nothing_of_the_first(toy):
     """The automatic size of patches is that of each section."""
     large = images_of(toy(height=40, width=40))

@@ -120,6 +120,7 @@ def test_a_gene_is_read_alike_whatever_genes_are_beside_it(tissue):
     np.testing.assert_allclose(alone, model.transform(images)[whole], atol=1e-4)
 
 
+@pytest.mark.nightly
 def test_with_all_modules_genes_that_a_section_lacks_are_fitted_too(tissue):
     sections, _ = tissue
     given = [("A", sections[0]), ("B", replace(sections[1], genes=sections[1].genes[:100]))]

@@ -41,7 +41,7 @@ def test_numbers_are_tried_until_two_in_turn_are_worse():
     assert max(bic) == 13  # 10 and 13 are worse; 17 is not tried
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.nightly) for k in (1, 2))])
 def test_a_cloud_without_groups_is_one_group(seed):
     z, _ = t_sample(np.random.default_rng(seed), 400, np.zeros((1, 6)), dof=8)
     assert select_n_groups(z, 12, MixtureConfig(), generator(seed))[0].n_groups == 1
@@ -55,6 +55,7 @@ def test_groups_never_exceed_a_third_of_the_genes(n_genes, largest):
     assert mixture.posterior(z).shape == (n_genes, mixture.n_groups)
 
 
+@pytest.mark.nightly
 def test_the_choice_over_many_genes_is_that_over_a_seeded_sample_and_fits_all():
     z, _ = t_sample(np.random.default_rng(19), 400, [[0, 0], [9, 0], [0, 9]], dof=30)
     one, bic_one = select_n_groups(z, 8, MixtureConfig(), generator(1), max_genes=300)

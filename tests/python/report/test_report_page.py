@@ -172,6 +172,7 @@ def stacked():
     return adata
 
 
+@pytest.mark.nightly
 def test_domains_of_several_sections_are_shown_as_they_were_found(stacked, tmp_path):
     made = found_in(stacked, "sigel", None, None)
     assert len(made.images.raster.parts) == 2

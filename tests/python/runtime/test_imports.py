@@ -25,6 +25,7 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not loaded_by("import sigel\nsigel.__version__, sigel.tl, sigel.pl, sigel.io, dir(sigel)")
 
 
+@pytest.mark.nightly
 def test_drawing_is_loaded_by_drawing_alone():
     code = "import sigel\nsigel.tl.embed, sigel.SIGEL, sigel.datasets.simulated_section"
     assert "matplotlib" not in loaded_by(code)

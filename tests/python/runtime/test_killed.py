@@ -31,7 +31,9 @@ def visible(folder):
     return sorted(one.name for one in folder.iterdir() if not one.name.startswith("."))
 
 
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name.endswith("zarr") else name for name in FEW]
+)
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_beside_the_move_leaves_the_old_or_the_new(inputs, tmp_path, monkeypatch, name, moment):
     place = tmp_path / name

@@ -161,7 +161,7 @@ def test_agreement_is_the_share_that_a_matching_to_the_answer_gives(n_partitions
 # --- which partitions agree --------------------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 5), st.floats(0.01, 1), st.integers(0, 10**6))
 def test_the_medoid_comes_first_and_those_most_like_it_follow(n_partitions, k, share, seed):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ def moments(total: float, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, (p * (values - first[:, None]) ** 2).sum(axis=1)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.floats(0.05, 3000.0))
 def test_mean_and_variance_are_right_at_every_depth(total):
     share = np.array([0.001, 0.01, 0.05, 0.3])

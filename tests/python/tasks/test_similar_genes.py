@@ -266,7 +266,7 @@ def test_unknown_names_come_with_spellings_that_differ_little():
     ("name", "query", "partners"),
     [
         ("dlpfc_151510.h5ad", "MBP", ["PLP1", "MOBP", "CNP", "MAG"]),
-        ("starmap_v1_BY3_1k.h5ad", "Mbp", ["Mobp", "Plp1", "Mal"]),
+        pytest.param("starmap_v1_BY3_1k.h5ad", "Mbp", ["Mobp", "Plp1", "Mal"], marks=pytest.mark.nightly),
     ],
 )
 def test_myelin_genes_find_each_other_in_real_sections(real_section, name, query, partners):

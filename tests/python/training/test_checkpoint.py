@@ -90,7 +90,7 @@ def file(tmp_path):
     return tmp_path / "run" / "state.safetensors"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=st.dictionaries(keys, nested, max_size=4))
 def test_any_state_comes_back_as_it_was(file, state):
     save_checkpoint(file, state)

@@ -66,7 +66,9 @@ def test_scores_are_correlations_with_the_other_genes_of_the_group():
     assert (halves.scores(torch.zeros(12, dtype=torch.long)) == 0).all()
 
 
-@pytest.mark.parametrize(("n_genes", "whole"), [(30, True), (60, False)])
+@pytest.mark.parametrize(
+    ("n_genes", "whole"), [(30, True), pytest.param(60, False, marks=pytest.mark.nightly)]
+)
 def test_noise_seldom_has_groups(n_genes, whole):
     row, col = (one.ravel().astype(float) for one in np.mgrid[:20, :20])
     genes = [f"G{at}" for at in range(n_genes)]
@@ -83,7 +85,10 @@ def test_noise_seldom_has_groups(n_genes, whole):
     assert sum(n > 1 for n in n_groups) <= 2
 
 
-@pytest.mark.parametrize(("seed", "whole"), [(0, True), (1, True), (0, False), (1, False)])
+@pytest.mark.parametrize(
+    ("seed", "whole"),
+    [(0, True), (0, False), *(pytest.param(1, whole, marks=pytest.mark.nightly) for whole in (True, False))],
+)
 def test_a_small_panel_has_the_groups_that_were_planted(seed, whole):
     adata = sigel.datasets.simulated_section(
         22, 22, 3, genes_per_programme=20, n_background_genes=20, median_counts=600, seed=seed

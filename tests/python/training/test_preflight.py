@@ -235,7 +235,12 @@ def test_larger_patches_come_next_and_fit(patch_size):
     assert followed(config, error)[0].encoder.patch_size >= 8
 
 
-@pytest.mark.parametrize("shape", [(60, 40), (97, 61), (33, 128)])
+LARGE = ((97, 61), (33, 128))
+
+
+@pytest.mark.parametrize(
+    "shape", [(60, 40), *(pytest.param(one, marks=pytest.mark.nightly) for one in LARGE)]
+)
 @pytest.mark.parametrize("ragged", [False, True])
 def test_larger_patches_fit_with_the_patches_that_a_section_then_has(shape, ragged):
     row, col = (a.ravel() for a in np.mgrid[: shape[0], : shape[1]])

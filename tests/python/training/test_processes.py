@@ -54,6 +54,7 @@ def found(tmp_path_factory):
     return base
 
 
+@pytest.mark.nightly
 def test_two_processes_find_the_representations_and_groups_of_one(found):
     one = np.load(found / "one" / "process0.npz", allow_pickle=True)
     two = [np.load(found / "two" / f"process{i}.npz", allow_pickle=True) for i in (0, 1)]

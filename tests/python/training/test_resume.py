@@ -43,7 +43,15 @@ def uninterrupted(request, toy):
 
 
 @pytest.mark.parametrize(
-    ("stage", "epoch"), [("pretrain", 0), ("pretrain", 1), ("pretrain", 3), ("refine", 0), ("refine", 2)]
+    ("stage", "epoch"),
+    [
+        ("pretrain", 1),
+        ("refine", 0),
+        *(
+            pytest.param(*at, marks=pytest.mark.nightly)
+            for at in (("pretrain", 0), ("pretrain", 3), ("refine", 2))
+        ),
+    ],
 )
 def test_a_killed_fit_ends_with_the_numbers_of_an_uninterrupted_one(
     uninterrupted, tmp_path, monkeypatch, stage, epoch

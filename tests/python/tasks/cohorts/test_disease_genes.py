@@ -81,6 +81,7 @@ def test_neighbours_gained_follow_the_programme_that_a_gene_has_joined(cohort, t
     assert np.mean(same) > 0.7
 
 
+@pytest.mark.nightly
 def test_lists_paths_names_and_one_object_are_the_same_question(small, tmp_path):
     table = changed(small, "condition", donor="donor")
     paths = []
@@ -110,6 +111,7 @@ def test_nothing_of_the_sections_is_changed(small):
         assert [list(section.obs), list(section.uns), list(section.varm)] == rest
 
 
+@pytest.mark.nightly
 def test_depth_that_differs_between_conditions_calls_nothing():
     called = []
     for seed in (2, 3, 4):  # of one cohort alone, three of its genes are called by chance now and then
@@ -139,6 +141,7 @@ def test_sections_of_one_donor_are_no_repeats(small):
     assert found.attrs["n_labellings"] == 20
 
 
+@pytest.mark.nightly
 def test_a_gene_that_some_sections_lack_is_tested_by_the_others(small):
     parts = [section.copy() for section in small]
     gene = parts[0].var_names[3]
@@ -235,6 +238,7 @@ def test_one_section_of_each_of_two_conditions_says_which_genes_kept_their_place
     assert 0.2 < flat.mean() < 0.8
 
 
+@pytest.mark.nightly
 def test_genes_whose_pictures_are_unrelated_did_not_keep_a_place():
     """Smooth fields and noise, drawn in each section on its own: surrogates are as near as they are."""
     sections = sigel.datasets.simulated_cohort((1, 1), seed=2, **SIZE)
@@ -281,7 +285,7 @@ def test_conditions_keep_their_order_where_a_section_lost_its_categories(cohort,
     assert found.cat.categories.tolist() == ["control", "case"]
 
 
-@pytest.mark.parametrize("kind", ["text", "categories"])
+@pytest.mark.parametrize("kind", ["text", pytest.param("categories", marks=pytest.mark.nightly)])
 def test_the_control_is_named_or_told(kind):
     sections = sigel.datasets.simulated_cohort((2, 2), **SMALL)
     of_section = ["control", "control", "case", "case"]

@@ -153,6 +153,7 @@ def test_genes_that_no_two_sections_share_are_refused(halves):
         find(apart, 4, section_key="half")
 
 
+@pytest.mark.nightly
 def test_genes_that_one_section_did_not_measure_tell_no_sections_apart(halves):
     lost = list(np.random.default_rng(0).choice(halves.var_names, 20, replace=False))
     whole = find(halves.copy(), section_key="half")

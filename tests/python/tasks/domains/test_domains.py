@@ -104,6 +104,7 @@ def test_spots_at_borders_are_less_sure(found):
     assert prob[border].mean() < prob[~border].mean()
 
 
+@pytest.mark.nightly
 def test_the_result_can_be_written_read_and_used(found, tmp_path):
     adata = found.copy()
     table = sigel.tl.domain_stability(adata, n_seeds=2, device="cpu", progress=False)

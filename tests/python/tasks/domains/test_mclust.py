@@ -238,6 +238,7 @@ def started(**changes):
     return done.stdout
 
 
+@pytest.mark.nightly
 def test_importing_does_not_start_r_and_starting_it_leaves_the_process_alone(r):
     assert started() == "1\n"
 
@@ -268,6 +269,7 @@ def test_without_r_its_absence_is_said(tmp_path):
     assert 'install.packages("mclust")' in said
 
 
+@pytest.mark.nightly
 def test_without_mclust_in_r_the_line_that_installs_it_is_said(r, tmp_path):
     if list(r('list.files(.Library, "^mclust$")')):
         pytest.skip("mclust is among the packages that R itself came with")

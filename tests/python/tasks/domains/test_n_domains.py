@@ -83,6 +83,7 @@ def test_a_small_section_is_no_obstacle(three):
     assert number["n_domains"].tolist() == [1, 2, 3]  # up to a tenth of the spots
 
 
+@pytest.mark.nightly
 def test_many_spots_are_judged_on_the_same_some(three):
     adata = find(three.copy(), None, config={"starts": 4, "max_domains": 4, "max_spots": 500})
     assert adata.uns["sigel"]["domains"]["n_domains"] == 3

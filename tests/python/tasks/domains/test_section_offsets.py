@@ -43,7 +43,7 @@ def test_planted_offsets_are_found(n_sections, shift, seed):
     np.testing.assert_allclose(found(scores, section, seed=seed), move, atol=0.35)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.nightly) for k in (1, 2))])
 def test_composition_is_no_offset(seed):
     """Sections of 90 % and of 10 % of a domain differ by 4.8 in their means, and by nothing else."""
     scores, _, section, _ = sections([0.9, 0.1], 0.0, seed=seed)
@@ -53,7 +53,7 @@ def test_composition_is_no_offset(seed):
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.1])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.nightly) for k in (1, 2))])
 def test_sections_without_a_domain_in_common_stay_apart(shared, seed):
     """Two domains in each of two sections, 8 standard deviations from one another: none moves to another."""
     rng = np.random.default_rng(seed)
@@ -76,6 +76,7 @@ def test_offsets_have_mean_zero_and_vanish_for_one_section():
     assert abs(found(scores, np.zeros(len(scores), int))).max() < 1e-9
 
 
+@pytest.mark.nightly
 def test_the_guide_tells_what_sections_share_where_a_view_is_too_clear_to():
     """Without noise each section has components of its own; the noise of the guide lets them overlap."""
     scores, domain, section, move = sections([0.4, 0.6], 0.8)
@@ -106,6 +107,7 @@ def test_the_same_generator_gives_the_same_offsets_and_changes_nothing():
     np.testing.assert_array_equal(scores, before)
 
 
+@pytest.mark.nightly
 def test_domains_are_shared_by_sections_that_were_stained_apart():
     """Every gene of the second section is caught at a rate of its own: domains, not sections, come back."""
     halves = [sigel.datasets.simulated_section(16, 16, 3, 30, 40, seed=4) for _ in range(2)]

@@ -250,6 +250,7 @@ def test_every_window_is_of_its_own_width():
         np.testing.assert_allclose(abs(view), abs(expected), atol=1e-4 * abs(expected).max())
 
 
+@pytest.mark.nightly
 def test_a_window_is_no_wider_than_half_of_the_smallest_section():
     one = lattice(16, 16)
     places = np.vstack([one.coordinates, one.coordinates[:30] + 100])

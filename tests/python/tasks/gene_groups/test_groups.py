@@ -162,6 +162,7 @@ def test_planted_groups_are_found_again(how):
     assert np.allclose(made.group_prob, made.posterior.max(axis=1))
 
 
+@pytest.mark.nightly
 def test_resolution_multiplies_the_choice_of_bic():
     z, _ = clouds([40] * 5)
     config = sigel.SIGELConfig(max_groups=8)
@@ -184,7 +185,7 @@ def test_coarse_and_fine_groups_are_cuts_of_one_tree():
     assert regroup(z, resolution=0.5, chosen=6, **present).group.tolist() == middle.group.tolist()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.nightly) for k in (1, 2))])
 def test_eight_planted_programmes_are_eight_groups_though_two_are_no_better_than_one(seed):
     adata = sigel.datasets.simulated_section(36, 36, 8, 30, 100, seed=seed)
     sigel.tl.embed(adata, preset="fast", device="cpu", progress=False)

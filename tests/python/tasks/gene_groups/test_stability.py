@@ -70,6 +70,7 @@ def test_the_numbers_are_those_of_fits_made_by_hand(fitted):
         assert row.stability == pytest.approx(best)
 
 
+@pytest.mark.nightly
 def test_groups_drawn_at_random_do_not_come_back(fitted):
     images = sigel.GeneImages.from_anndata(fitted)
     label = np.random.default_rng(0).integers(1, 5, images.n_genes).astype(str)

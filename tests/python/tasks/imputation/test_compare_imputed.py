@@ -144,6 +144,7 @@ def test_genes_without_a_pattern_do_not_differ_between_domains_and_some_with_one
     assert list(found.columns) == [*compared.COLUMNS, "expected_pcc", "trusted"]
 
 
+@pytest.mark.nightly
 def test_a_file_is_compared_some_genes_at_a_time(panel, tmp_path, monkeypatch):
     target, reference, _, imputed = panel
     genes = list(imputed.var_names[:40])
@@ -162,6 +163,7 @@ def test_a_file_is_compared_some_genes_at_a_time(panel, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again, found)
 
 
+@pytest.mark.nightly
 def test_parts_are_as_many_genes_as_memory_holds_of_all_cells(panel, tmp_path, monkeypatch):
     target, reference, _, imputed = panel
     genes = list(imputed.var_names[:40])

@@ -14,7 +14,8 @@ from scipy.stats import spearmanr
 from sigel.errors import InputError
 from sigel.tasks.imputation.expected_accuracy import FEATURES, LEAST_KNOWN, expected_accuracy
 
-pytestmark = pytest.mark.usefixtures("all_trees")
+# How well it does is what the whole forest does.
+well = pytest.mark.usefixtures("all_trees")
 
 
 def features(rng, n):
@@ -31,6 +32,7 @@ def step(x):
     return np.where(x["spatial"] > 0.15, 0.5, 0.0)
 
 
+@well
 @pytest.mark.parametrize("kind", [even, step])
 def test_a_planted_relation_is_found(kind):
     rng = np.random.default_rng(0)
@@ -44,6 +46,7 @@ def test_a_planted_relation_is_found(kind):
     assert found.spearman > 0.6
 
 
+@well
 def test_genes_on_either_side_of_a_step_are_told_apart_as_no_line_can():
     rng = np.random.default_rng(1)
     known, asked = features(rng, 200), features(rng, 400)
@@ -57,6 +60,7 @@ def test_genes_on_either_side_of_a_step_are_told_apart_as_no_line_can():
     assert (found[(step(asked) > 0) & ~near] > 0.1).all()
 
 
+@well
 def test_features_that_say_nothing_give_about_the_mean():
     rng = np.random.default_rng(2)
     known, asked = features(rng, 300), features(rng, 300)
@@ -106,6 +110,7 @@ def test_no_gene_is_asked_about_itself():
         assert found.asked[gene] > plain.asked[gene]
 
 
+@well
 def test_noise_is_not_learned_by_heart():
     rng = np.random.default_rng(6)
     known = features(rng, 100)

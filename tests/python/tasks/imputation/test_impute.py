@@ -312,6 +312,7 @@ def test_zeros_where_the_panel_shows_no_similar_gene(panel):
     assert share[witnessed].mean() > share[~witnessed].mean()
 
 
+@pytest.mark.nightly
 def test_the_gan_learns_and_says_how(panel):
     target, reference, hidden = panel
     made = sigel.tl.impute(
@@ -325,6 +326,7 @@ def test_the_gan_learns_and_says_how(panel):
     assert not made.layers
 
 
+@pytest.mark.nightly
 def test_a_second_section_helps_and_brings_its_own_genes(panel):
     target, reference, hidden = panel
     _, second, _ = sigel.datasets.simulated_panel(60, **SMALL, seed=3)
@@ -358,6 +360,7 @@ def test_orthologs_pair_genes_of_other_names(panel, imputed):
 # --- real sections -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.nightly
 def test_adjacent_sections_of_mouse_brain(real_section):
     reference, target = real_section("st_mousebrain_hippo1.h5ad"), real_section("st_mousebrain_hippo2.h5ad")
     names = reference.var_names.intersection(target.var_names)

@@ -34,7 +34,12 @@ def impute(panel, **named):
 
 
 @pytest.mark.parametrize(
-    ("zeros", "name"), [("none", "imputed.h5ad"), ("rate", "imputed.h5ad"), ("none", "a.zarr")]
+    ("zeros", "name"),
+    [
+        ("none", "imputed.h5ad"),
+        pytest.param("rate", "imputed.h5ad", marks=pytest.mark.nightly),
+        pytest.param("none", "a.zarr", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_file_holds_what_would_have_been_returned(panel, tmp_path, zeros, name):
     if name.endswith("zarr"):
@@ -77,6 +82,7 @@ def test_a_failure_leaves_the_earlier_file_and_nothing_else(panel, tmp_path, mon
     assert out.read_text() == "earlier"
 
 
+@pytest.mark.nightly
 def test_a_zarr_folder_is_replaced_whole_or_not_at_all(panel, tmp_path, monkeypatch):
     pytest.importorskip("zarr")
     out = tmp_path / "imputed.zarr"

@@ -84,6 +84,7 @@ def test_nothing_is_lost_and_nothing_of_the_callers_changes(sections: list[annda
         assert (one.X != old.X).sum() == 0
 
 
+@pytest.mark.nightly
 def test_one_section_one_object_of_several_and_the_same_twice(sections: list[anndata.AnnData]) -> None:
     pairs = [(sections[0].var_names[1], sections[0].var_names[k]) for k in range(2, 30)]
     one = ask(sections[0], pairs)

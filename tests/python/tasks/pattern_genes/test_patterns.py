@@ -278,7 +278,13 @@ MARKERS = {  # the genes that must be among the first, as many as the number say
 }
 
 
-@pytest.mark.parametrize("name", MARKERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dlpfc_151510.h5ad",
+        *(pytest.param(one, marks=pytest.mark.nightly) for one in MARKERS if one[:5] != "dlpfc"),
+    ],
+)
 def test_known_markers_of_layers_come_up(real_section, name):
     adata = real_section(name)
     images = sigel.GeneImages.from_anndata(adata)
@@ -289,6 +295,7 @@ def test_known_markers_of_layers_come_up(real_section, name):
         assert late.empty, f"{layer}: {late.to_dict()}"
 
 
+@pytest.mark.nightly
 def test_grey_matter_is_the_layers_together(real_section):
     adata = real_section("dlpfc_151510.h5ad")
     grey = {layer: 0.9 for layer in adata.obs["layer"].cat.categories if layer != "WM"}

@@ -58,7 +58,7 @@ def named(inside):
     return np.where(inside, "in", "out").astype(object)
 
 
-@pytest.mark.parametrize("null", ["regions", "spots"])
+@pytest.mark.parametrize("null", ["regions", pytest.param("spots", marks=pytest.mark.nightly)])
 def test_p_values_of_genes_without_a_pattern_are_uniform(images, regions, model, null):
     alone, options = images.take(np.arange(FLAT)), {"null": null, "n_null": 60, "model": model}
     pval = [
