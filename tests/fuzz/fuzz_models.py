@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import tempfile
@@ -62,7 +63,9 @@ def edited(about: object, data: bytes) -> object:
         places = [(one, name) for one in inner(about) for name in names_in(one)]
         if places:
             held, key = places[(at * 7 + what) % len(places)]
-            held[key] = STRANGE[what % len(STRANGE)]
+            held[key] = copy.deepcopy(
+                STRANGE[what % len(STRANGE)]
+            )  # one that is edited next stays as it is here
     return about
 
 

@@ -168,9 +168,9 @@ def _index(
         at = np.round((xy - origin) @ np.linalg.inv(unit).T)
         design = np.column_stack([at[inside], np.ones(int(inside.sum()))])
         fitted = np.linalg.lstsq(design, xy[inside], rcond=None)[0]
-        if np.linalg.matrix_rank(design) < 3:
-            return None
         unit, origin = fitted[:2].T, fitted[2]
+        if np.linalg.matrix_rank(design) < 3 or np.linalg.matrix_rank(unit) < 2:
+            return None
         if reach > last:
             break
         reach *= 2

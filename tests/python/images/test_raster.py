@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sigel.config import ImageConfig
 from sigel.errors import InputError
+from sigel.images.lattice import find_hexagonal
 from sigel.images.raster import Raster, rasterise
 
 
@@ -234,6 +235,14 @@ def test_the_hexagonal_lattice_is_found_in_the_coordinates(angle, seed, spacing,
 
     assert edges(found) == edges(known)
     assert np.abs(found.coordinates()[found.pixel_of_spot] - xy).max() < 0.2 * spacing
+
+
+def test_places_of_every_size_are_no_lattice():
+    """What fuzzing found: most of the places that are near each other on a line."""
+    far = [(0, 0), (-1e12, 1e13), (7e4, 4e5), (0, 2e18), (4e6, 0), (0, -4e18), (0, 1e14), (3e11, 0)]
+    line = [(275414777856, 0), (3e11, 0), (275548995584, 0), (275616104448, 0), *[(3e11, 0)] * 4]
+    near = [(3e11, 2.7e11), (2.8e11, 0), (3e11, 2.75e11), (2e15, 0), (0, 1e8), (8e7, 0), (0, 4.2e6)]
+    assert find_hexagonal(np.array([*far, *line, *near, *[(4e6, 4e6)] * 5, (4e17, 0), (4e17, 7e13)])) is None
 
 
 @pytest.mark.parametrize("angle", [-50, -12, 7, 29, 44])
