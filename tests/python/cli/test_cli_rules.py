@@ -274,6 +274,23 @@ def test_a_table_of_samples_that_cannot_be_used(run, files, tmp_path, table, wor
     assert words in said.err
 
 
+def test_a_table_of_samples_that_cannot_be_read(run, files, tmp_path):
+    inputs = (files / "donor0.h5ad", files / "donor1.h5ad")
+    for name, content in {"empty.csv": b"", "packed.csv.gz": b"no such thing", "none.csv": None}.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        said = run("compare", *inputs, "-o", "-", "--samples", tmp_path / name)
+        assert said.code != 0
+        assert "--samples" in said.err
+        assert name in said.err
+
+
+def test_a_row_of_samples_without_a_file_is_refused(run, tmp_path):
+    (tmp_path / "samples.csv").write_text("section,path,condition\na,a.h5ad,x\nb,,y\n")
+    said = run("compare", "-o", "-", "--samples", tmp_path / "samples.csv")
+    assert said.err.startswith("sigel: --samples: found no path for the section 'b'; wanted a path for each")
+
+
 @pytest.mark.parametrize(
     "name", ["samples.csv", "samples.csv.gz", "SAMPLES.CSV.GZ", "samples.tsv", "samples.gz"]
 )

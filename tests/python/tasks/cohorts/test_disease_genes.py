@@ -186,6 +186,30 @@ def test_what_is_not_known_of_each_section_is_refused(cohort, given, message):
         changed(cohort, **given)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "batch",
+        ["batch"],
+        {"batch": list("xyyxxy")},
+        {"batch": pd.Series(list("xyyxxy"), list("123456")).iloc[::-1]},
+        pd.DataFrame({"batch": list("xyyxxy")}),
+        pd.DataFrame({"batch": list("xyyxxy")[::-1]}, index=list("654321")),
+    ],
+    ids=["column", "columns", "dict", "dict of series", "frame", "frame by name"],
+)
+def test_covariates_are_the_same_however_they_are_given(small, given):
+    from sigel.tl._cohort import cohort_of
+
+    sections = [section.copy() for section in small]
+    for section, batch in zip(sections, "xyyxxy", strict=True):
+        section.obs["batch"] = batch
+    table = cohort_of(sections, None, None, "spatial").covariates(given)
+    assert list(table) == ["batch"]
+    assert table.index.tolist() == list("123456")
+    assert "".join(table["batch"]) == "xyyxxy"
+
+
 def test_sections_that_cannot_be_compared_are_refused(cohort, tmp_path):
     with pytest.raises(InputError, match=r"`sections\[1\]`.*given twice"):
         changed([cohort[0], cohort[0]], ["a", "b"])
@@ -195,6 +219,9 @@ def test_sections_that_cannot_be_compared_are_refused(cohort, tmp_path):
         changed(3, ["a"])
     with pytest.raises(InputError, match=r"`sections\[0\]`.*no file"):
         changed([tmp_path / "none.h5ad", cohort[0]], ["a", "b"])
+    (tmp_path / "text.h5ad").write_text("no counts")
+    with pytest.raises(InputError, match=r"`sections\[0\]`.*text.h5ad', which cannot be read.*Write it anew"):
+        changed([tmp_path / "text.h5ad", cohort[0]], ["a", "b"])
     with pytest.raises(InputError, match=r"`section_key`.*None for one object"):
         changed(cohort[0], "condition")
     other = cohort[1].copy()

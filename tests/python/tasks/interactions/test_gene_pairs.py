@@ -189,3 +189,13 @@ def test_too_few_known_pairs_are_refused() -> None:
 def test_a_label_means_nothing_where_pairs_are_asked_about_and_factors_are_text() -> None:
     table = pd.DataFrame({"ligand": pd.Categorical(["A", "A"]), "receptor": ["B", "C"], "label": ["x", "y"]})
     assert pairs_of(table, "pairs").to_numpy().tolist() == [["A", "B"], ["A", "C"]]
+
+
+def test_questions_about_too_many_pairs_are_refused_before_the_work():
+    many = np.array([f"Gene{k}" for k in range(2_001)], dtype=object)
+    with pytest.raises(InputError, match=r"`genes`.*2,?001 genes.*at most 2,000,000 pairs.*name the pairs"):
+        pairs_among(many, many)
+    with pytest.raises(InputError, match=r"`partners_of`.*2,?001 genes.*Ask about fewer"):
+        pairs_with(many, many)
+    with pytest.raises(InputError, match=r"`genes`.*names of genes"):
+        pairs_among(3, many)
