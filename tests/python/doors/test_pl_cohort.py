@@ -283,3 +283,11 @@ def test_a_table_without_p_values_has_no_calibration(table):
     bare.attrs = {**table.attrs, "calibration": {}}
     with pytest.raises(InputError, match="NaN"):
         pl.disease_calibration(bare)
+
+
+def test_changes_without_a_place_and_labels_that_are_no_number_are_refused(table):
+    for wrong in (-1, 2.5, True, "all"):
+        with pytest.raises(InputError, match=r"`n_labels`.*whole number >= 0"):
+            pl.gene_changes(table, n_labels=wrong)
+    with pytest.raises(InputError, match=r"`table`.*no gene that has a place.*status"):
+        pl.gene_changes(table.iloc[:0])

@@ -129,6 +129,17 @@ def test_what_cannot_be_drawn_is_refused(genes, options, argument, text):
     assert refused.value.argument == argument
 
 
+def test_two_genes_are_seen_in_one_section():
+    adata, _ = left_and_right()
+    half = np.arange(adata.n_obs) < adata.n_obs // 2
+    adata.obs["slide"] = np.where(half, "a", "b")
+    adata.uns["sigel"] = {"section_key": "slide"}
+    with pytest.raises(
+        InputError, match=r"`adata`: found 2 sections; wanted one.*adata.obs\['slide'\] == 'a'"
+    ):
+        sigel.pl.gene_pair(adata, "Gene0001", "Gene0002")
+
+
 def test_r_is_given_the_same():
     adata, _ = left_and_right("visium")
     figure = sigel.pl.gene_pair(adata, "Gene0003", "Gene0007")

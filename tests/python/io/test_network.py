@@ -77,6 +77,7 @@ def test_what_the_door_returns_can_be_written(tmp_path: Path) -> None:
         (lambda table: table.to_dict(), "no data frame"),
         (lambda table: table.iloc[:0], "0 rows"),
         (lambda table: table.iloc[4:], "1 row, none with a similarity"),
+        (lambda table: table.assign(gene_b=None), "missing names of genes.*two names in each row"),
     ],
 )
 def test_another_table_is_refused(table, change, text, tmp_path):
