@@ -46,22 +46,27 @@ test_that("each spot of a lattice is a pixel in the colour of its domain, y down
   saves(plot)
 })
 
-test_that("the windows that a method saw are said", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  said <- function(object) SpatialDomainPlot(object)$labels$subtitle
-  expect_match(said(domains_section()), "^mixture, [0-9]+ genes, windows of 1 to 7 spots$")
-  one <- find_quietly(regions_section(), config = list(starts = 1, windows = 1, components = 8))
-  expect_match(said(one), ", single spots$")
-  by_hand <- find_quietly(regions_section(), method = function(x, n) rep_len(seq_len(n), nrow(x)))
-  expect_match(said(by_hand), "^function, [0-9]+ genes, windows of 7 spots$")
-  in_words <- getFromNamespace("windows_in_words", "sigel")
-  about <- list(method = "mixture", window = 5L, params = "{\"windows\": [1, 4, 7, 19], \"window\": 7}")
-  expect_identical(in_words(about), "windows of 1 to 5 spots")
-  expect_identical(in_words(utils::modifyList(about, list(method = "reference"))), "windows of 1 to 5 spots")
-  expect_identical(in_words(utils::modifyList(about, list(method = "leiden"))), "windows of 5 spots")
-  expect_null(in_words(utils::modifyList(about, list(method = "spagcn"))))
-})
+if (nightly()) {
+  test_that("the windows that a method saw are said", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    said <- function(object) SpatialDomainPlot(object)$labels$subtitle
+    expect_match(said(domains_section()), "^mixture, [0-9]+ genes, windows of 1 to 7 spots$")
+    one <- find_quietly(regions_section(), config = list(starts = 1, windows = 1, components = 8))
+    expect_match(said(one), ", single spots$")
+    by_hand <- find_quietly(regions_section(), method = function(x, n) rep_len(seq_len(n), nrow(x)))
+    expect_match(said(by_hand), "^function, [0-9]+ genes, windows of 7 spots$")
+    in_words <- getFromNamespace("windows_in_words", "sigel")
+    about <- list(method = "mixture", window = 5L, params = "{\"windows\": [1, 4, 7, 19], \"window\": 7}")
+    expect_identical(in_words(about), "windows of 1 to 5 spots")
+    expect_identical(
+      in_words(utils::modifyList(about, list(method = "reference"))),
+      "windows of 1 to 5 spots"
+    )
+    expect_identical(in_words(utils::modifyList(about, list(method = "leiden"))), "windows of 5 spots")
+    expect_null(in_words(utils::modifyList(about, list(method = "spagcn"))))
+  })
+}
 
 test_that("pixels of neighbours touch and none hides another", {
   skip_if_no_engine()
@@ -94,63 +99,69 @@ test_that("pixels of neighbours touch and none hides another", {
   expect_null(spot_corners(table(1:3, 1:3), cbind(c(1, 1.5, 2), 1:3), 1:3))
 })
 
-test_that("cells without a lattice are dots that fill the panel", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  cells <- regions_section(lattice = "cells", image = "fov")
-  done <- with_domains(cells, as.integer(factor(cells$region)))
-  plot <- SpatialDomainPlot(done)
-  drawn <- build(plot)$data[[1]]
-  expect_equal(nrow(drawn), ncol(cells))
-  expect_gt(drawn$size[1], 0.5)
-  expect_equal(build(SpatialDomainPlot(done, point.size = 2))$data[[1]]$size[1], 2)
-  saves(plot)
-  by_hand <- SpatialDomainPlot(done, coordinates = table_of(cells))
-  expect_equal(by_hand$layers[[1]]$data, plot$layers[[1]]$data)
-})
+if (nightly()) {
+  test_that("cells without a lattice are dots that fill the panel", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    cells <- regions_section(lattice = "cells", image = "fov")
+    done <- with_domains(cells, as.integer(factor(cells$region)))
+    plot <- SpatialDomainPlot(done)
+    drawn <- build(plot)$data[[1]]
+    expect_equal(nrow(drawn), ncol(cells))
+    expect_gt(drawn$size[1], 0.5)
+    expect_equal(build(SpatialDomainPlot(done, point.size = 2))$data[[1]]$size[1], 2)
+    saves(plot)
+    by_hand <- SpatialDomainPlot(done, coordinates = table_of(cells))
+    expect_equal(by_hand$layers[[1]]$data, plot$layers[[1]]$data)
+  })
 
-test_that("each section has a panel, all on one scale, in the order of the object", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  both <- two_sections()
-  both$slide <- ifelse(both$slide == "one", "section 2", "section 10")
-  done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
-  plot <- SpatialDomainPlot(done, ncol = 1)
-  layout <- build(plot)$layout$layout
-  expect_equal(as.character(layout$section), c("section 2", "section 10"))
-  expect_equal(layout$ROW, 1:2)
-  data <- plot$layers[[1]]$data
-  expect_equal(unname(tapply(data$x, data$section, function(x) mean(range(x)))), c(0, 0), ignore_attr = TRUE)
-  expect_equal(
-    nrow(build(SpatialDomainPlot(done, section = "region"))$layout$layout),
-    length(unique(both$region))
-  )
-  saves(plot)
-})
+  test_that("each section has a panel, all on one scale, in the order of the object", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    both <- two_sections()
+    both$slide <- ifelse(both$slide == "one", "section 2", "section 10")
+    done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
+    plot <- SpatialDomainPlot(done, ncol = 1)
+    layout <- build(plot)$layout$layout
+    expect_equal(as.character(layout$section), c("section 2", "section 10"))
+    expect_equal(layout$ROW, 1:2)
+    data <- plot$layers[[1]]$data
+    expect_equal(
+      unname(tapply(data$x, data$section, function(x) mean(range(x)))),
+      c(0, 0),
+      ignore_attr = TRUE
+    )
+    expect_equal(
+      nrow(build(SpatialDomainPlot(done, section = "region"))$layout$layout),
+      length(unique(both$region))
+    )
+    saves(plot)
+  })
 
-test_that("sections in other units are drawn as large, those in one unit as they are", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  both <- two_sections()
-  places <- getFromNamespace("places_of_sections", "sigel")(both)
-  extents <- function(places) {
-    data <- SpatialDomainPlot(done, coordinates = places)$layers[[1]]$data
-    vapply(split(data$y, data$section), function(y) diff(range(y)), 0)
-  }
-  done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
-  two <- both$slide == "two"
-  apart <- places
-  apart[two, c("x", "y")] <- 3 * places[two, c("x", "y")]
-  whole <- extents(places)
-  expect_equal(unname(whole), unname(vapply(split(places$y, both$slide), function(y) diff(range(y)), 0)))
-  scaled <- extents(apart)
-  # The spacing of scattered cells is nearly the same in both halves.
-  expect_equal(scaled[[2]] / scaled[[1]], whole[[2]] / whole[[1]], tolerance = 0.15)
-  larger <- places
-  larger[two, c("x", "y")] <- 1.3 * places[two, c("x", "y")]
-  expect_equal(extents(larger)[[2]], 1.3 * whole[[2]])
-  saves(SpatialDomainPlot(done, coordinates = apart))
-})
+  test_that("sections in other units are drawn as large, those in one unit as they are", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    both <- two_sections()
+    places <- getFromNamespace("places_of_sections", "sigel")(both)
+    extents <- function(places) {
+      data <- SpatialDomainPlot(done, coordinates = places)$layers[[1]]$data
+      vapply(split(data$y, data$section), function(y) diff(range(y)), 0)
+    }
+    done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
+    two <- both$slide == "two"
+    apart <- places
+    apart[two, c("x", "y")] <- 3 * places[two, c("x", "y")]
+    whole <- extents(places)
+    expect_equal(unname(whole), unname(vapply(split(places$y, both$slide), function(y) diff(range(y)), 0)))
+    scaled <- extents(apart)
+    # The spacing of scattered cells is nearly the same in both halves.
+    expect_equal(scaled[[2]] / scaled[[1]], whole[[2]] / whole[[1]], tolerance = 0.15)
+    larger <- places
+    larger[two, c("x", "y")] <- 1.3 * places[two, c("x", "y")]
+    expect_equal(extents(larger)[[2]], 1.3 * whole[[2]])
+    saves(SpatialDomainPlot(done, coordinates = apart))
+  })
+}
 
 test_that("pixels of a lattice in other units are as large", {
   skip_if_no_engine()

@@ -146,34 +146,36 @@ test_that("Space Ranger's large picture lies under spots by its own scale", {
   expect_equal(pictures(same)[[1L]]$geom_params$xmin, pictures(plot)[[1L]]$geom_params$xmin, tolerance = 0.02)
 })
 
-test_that("each section has its own picture", {
-  skip_if_no_engine()
-  skip_without("Seurat")
-  skip_without("ggplot2")
-  parts <- list(regions_section(), regions_section(seed = 3))
-  both <- merge(parts[[1L]], parts[[2L]], add.cell.ids = c("a", "b"))
-  both$slide <- substr(colnames(both), 1L, 1L)
-  images <- SeuratObject::Images(both)
-  both <- with_picture(with_picture(both, 20L, images[1L]), 35L, images[2L])
-  plot <- SpatialDomainPlot(both, "region", section = "slide")
-  found <- pictures(plot)
-  expect_length(found, 2L)
-  discs <- plot$layers[[length(plot$layers)]]$data
-  for (k in 1:2) {
-    own <- discs[discs$section == found[[k]]$data$section, ]
-    middle <- function(name) vapply(split(own[[name]], own$spot, drop = TRUE), mean, 0)
-    grey <- grey_at(found[[k]], middle("x"), middle("y"))
-    expect_identical(unname(which(grey < 160)), c(20L, 35L)[k])
-  }
-  # Where one has none, those that are there must be asked for.
-  picture <- both@images[[1L]]
-  picture@scale.factors$lowres <- NA_real_
-  both@images[[1L]] <- picture
-  expect_length(pictures(SpatialDomainPlot(both, "region", section = "slide")), 0L)
-  some <- SpatialDomainPlot(both, "region", section = "slide", histology = TRUE)
-  expect_length(pictures(some), 1L)
-  expect_no_warning(build(some))
-})
+if (nightly()) {
+  test_that("each section has its own picture", {
+    skip_if_no_engine()
+    skip_without("Seurat")
+    skip_without("ggplot2")
+    parts <- list(regions_section(), regions_section(seed = 3))
+    both <- merge(parts[[1L]], parts[[2L]], add.cell.ids = c("a", "b"))
+    both$slide <- substr(colnames(both), 1L, 1L)
+    images <- SeuratObject::Images(both)
+    both <- with_picture(with_picture(both, 20L, images[1L]), 35L, images[2L])
+    plot <- SpatialDomainPlot(both, "region", section = "slide")
+    found <- pictures(plot)
+    expect_length(found, 2L)
+    discs <- plot$layers[[length(plot$layers)]]$data
+    for (k in 1:2) {
+      own <- discs[discs$section == found[[k]]$data$section, ]
+      middle <- function(name) vapply(split(own[[name]], own$spot, drop = TRUE), mean, 0)
+      grey <- grey_at(found[[k]], middle("x"), middle("y"))
+      expect_identical(unname(which(grey < 160)), c(20L, 35L)[k])
+    }
+    # Where one has none, those that are there must be asked for.
+    picture <- both@images[[1L]]
+    picture@scale.factors$lowres <- NA_real_
+    both@images[[1L]] <- picture
+    expect_length(pictures(SpatialDomainPlot(both, "region", section = "slide")), 0L)
+    some <- SpatialDomainPlot(both, "region", section = "slide", histology = TRUE)
+    expect_length(pictures(some), 1L)
+    expect_no_warning(build(some))
+  })
+}
 
 test_that("pictures of genes and of imputed genes have it under them where it is asked for", {
   skip_if_no_engine()

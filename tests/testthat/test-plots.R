@@ -220,33 +220,35 @@ test_that("one epoch of a stage is drawn without complaint", {
   expect_no_message(build(TrainingPlot(done)))
 })
 
-test_that("pictures of a run over several sections show all of them, without an image being named", {
-  skip_if_no_engine()
-  one <- small_section()
-  both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
-  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
-  expect_length(SeuratObject::Images(both), 2L)
-  done <- run_quick(both, section = "slide")
-  gene <- rownames(SeuratObject::Loadings(done[["sigel"]]))[1L]
-  drawn <- GeneImagePlot(done, gene)$layers[[1L]]$data
-  alone <- GeneImagePlot(run_quick(one), gene)$layers[[1L]]$data
-  expect_equal(nrow(drawn), 2L * nrow(alone))
-  # The same section twice: the same picture twice, apart by a small gap.
-  half <- drawn$pixel <= max(drawn$pixel) / 2
-  expect_equal(drawn$value[half], drawn$value[!half], tolerance = 1e-5)
-  gap <- min(drawn$y[!half]) - max(drawn$y[half])
-  expect_gt(gap, 0)
-  expect_lt(gap, 6)
-  expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2), "ggplot")
-  # An image that is named shows its section alone.
-  image <- SeuratObject::Images(done)[2L]
-  expect_equal(nrow(GeneImagePlot(done, gene, image = image)$layers[[1L]]$data), nrow(alone))
-  expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2, image = image), "ggplot")
-  expect_refused(GeneImagePlot(done, gene, image = "nowhere"), "image", "nowhere")
-  # Without the column nothing tells the sections apart.
-  done$slide <- NULL
-  gone <- "The column \"slide\" told the sections of the run apart"
-  expect_refused(GeneImagePlot(done, gene), "image", "2 images", gone)
-  expect_refused(GeneGroupPlot(done), "image", gone)
-  expect_refused(FindGeneGroupStability(done), "image", gone)
-})
+if (nightly()) {
+  test_that("pictures of a run over several sections show all of them, without an image being named", {
+    skip_if_no_engine()
+    one <- small_section()
+    both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+    both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+    expect_length(SeuratObject::Images(both), 2L)
+    done <- run_quick(both, section = "slide")
+    gene <- rownames(SeuratObject::Loadings(done[["sigel"]]))[1L]
+    drawn <- GeneImagePlot(done, gene)$layers[[1L]]$data
+    alone <- GeneImagePlot(run_quick(one), gene)$layers[[1L]]$data
+    expect_equal(nrow(drawn), 2L * nrow(alone))
+    # The same section twice: the same picture twice, apart by a small gap.
+    half <- drawn$pixel <= max(drawn$pixel) / 2
+    expect_equal(drawn$value[half], drawn$value[!half], tolerance = 1e-5)
+    gap <- min(drawn$y[!half]) - max(drawn$y[half])
+    expect_gt(gap, 0)
+    expect_lt(gap, 6)
+    expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2), "ggplot")
+    # An image that is named shows its section alone.
+    image <- SeuratObject::Images(done)[2L]
+    expect_equal(nrow(GeneImagePlot(done, gene, image = image)$layers[[1L]]$data), nrow(alone))
+    expect_s3_class(GeneGroupPlot(done, n.genes = 2, max.groups = 2, image = image), "ggplot")
+    expect_refused(GeneImagePlot(done, gene, image = "nowhere"), "image", "nowhere")
+    # Without the column nothing tells the sections apart.
+    done$slide <- NULL
+    gone <- "The column \"slide\" told the sections of the run apart"
+    expect_refused(GeneImagePlot(done, gene), "image", "2 images", gone)
+    expect_refused(GeneGroupPlot(done), "image", gone)
+    expect_refused(FindGeneGroupStability(done), "image", gone)
+  })
+}
