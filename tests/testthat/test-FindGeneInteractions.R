@@ -69,7 +69,7 @@ test_that("a pair that cannot be told is in the table, with the reason", {
 
 test_that("known pairs teach a score", {
   skip_if_no_engine()
-  sections <- small_cohort()
+  sections <- small_cohort()[1:2]
   known <- pairs_of_programmes(truth_of(sections[[1]]))
   table <- find_pairs(sections, known = known)
   expect_named(table, append(COLUMNS, "prob", after = 8))

@@ -2,8 +2,8 @@
 
 test_that("a matrix of all donors is compared as the object that holds them", {
   skip_if_no_engine()
-  object <- merged_cohort()
-  plain <- plain_cohort()
+  object <- merged_donors(few_donors())
+  plain <- plain_cohort(few_donors())
   places <- do.call(rbind, unname(plain$places))
   counts <- do.call(cbind, unname(plain$counts))
   rownames(places) <- colnames(counts) <- colnames(object)

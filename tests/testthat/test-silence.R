@@ -42,7 +42,7 @@ if (nightly()) {
     panel <- small_panel()
     calls <- list(
       FindDiseaseGenes = function() {
-        FindDiseaseGenes(small_cohort(), "condition", donor = "donor", verbose = FALSE)
+        FindDiseaseGenes(few_donors(), "condition", donor = "donor", verbose = FALSE)
       },
       FindGeneGroupStability = function() FindGeneGroupStability(run, n.seeds = 2, verbose = FALSE),
       FindGeneInteractions = function() FindGeneInteractions(run, partners.of = "Gene0001", verbose = FALSE),
