@@ -101,24 +101,24 @@ if (nightly()) {
     section$holes[which(section$zero == 0)[1]] <- 0
     expect_equal(similarity(section, "holes"), similarity(section, "zero"))
   })
-}
 
-test_that("settings reach the engine: background, null, seed, draws", {
-  skip_if_no_engine()
-  section <- small_section()
-  other <- function(...) quickly(section, "region", high(), ...)
-  differs <- function(a, b) max(abs(a[b$gene, "similarity"] - b$similarity), na.rm = TRUE) > 1e-6
-  expect_true(differs(other(background = 0.6), found()))
-  expect_true(differs(other(seed.use = 5), found()))
-  expect_true(differs(other(n.draws = 4), found()))
-  shuffled <- other(null = "spots")
-  expect_equal(shuffled$similarity, found()$similarity)
-  expect_false(isTRUE(all.equal(shuffled[found()$gene, "pval"], found()$pval)))
-  logical_levels <- section
-  logical_levels$inside <- section$region == planted_region()
-  by_name <- quickly(logical_levels, "inside", c("TRUE" = unname(high())))
-  expect_equal(by_name$similarity, found()$similarity)
-})
+  test_that("settings reach the engine: background, null, seed, draws", {
+    skip_if_no_engine()
+    section <- small_section()
+    other <- function(...) quickly(section, "region", high(), ...)
+    differs <- function(a, b) max(abs(a[b$gene, "similarity"] - b$similarity), na.rm = TRUE) > 1e-6
+    expect_true(differs(other(background = 0.6), found()))
+    expect_true(differs(other(seed.use = 5), found()))
+    expect_true(differs(other(n.draws = 4), found()))
+    shuffled <- other(null = "spots")
+    expect_equal(shuffled$similarity, found()$similarity)
+    expect_false(isTRUE(all.equal(shuffled[found()$gene, "pval"], found()$pval)))
+    logical_levels <- section
+    logical_levels$inside <- section$region == planted_region()
+    by_name <- quickly(logical_levels, "inside", c("TRUE" = unname(high())))
+    expect_equal(by_name$similarity, found()$similarity)
+  })
+}
 
 test_that("the genes, settings and model of a run are taken up", {
   skip_if_no_engine()

@@ -84,25 +84,32 @@ if (nightly()) {
       class = "sigel_warning"
     )
   })
+
+  test_that("genes of the run are taken up", {
+    skip_if_no_engine()
+    section <- regions_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:60]
+    run <- RunSIGEL(section, features = chosen, n.dims = 6, n.groups = 3, preset = "fast", verbose = FALSE)
+    done <- find_quietly(run)
+    expect_setequal(domain_about(done)$genes, chosen)
+    by_hand <- find_quietly(counts_of(section)[chosen, ], spot_table(section))
+    expect_equal(by_hand$domain, done$sigel_domain)
+    expect_setequal(by_hand$about$genes, domain_about(done)$genes)
+    expect_setequal(SeuratObject::Reductions(done), c("sigel", "sigeldomain"))
+
+    named <- RunSIGEL(
+      section,
+      n.dims = 6,
+      n.groups = 3,
+      preset = "fast",
+      reduction.name = "x",
+      verbose = FALSE
+    )
+    named <- find_quietly(named, reduction = "x")
+    expect_true(all(c("x_domain", "x_domain_prob") %in% names(named[[]])))
+    expect_equal(SeuratObject::Key(named[["xdomain"]]), "XDOMAIN_")
+  })
 }
-
-test_that("genes of the run are taken up", {
-  skip_if_no_engine()
-  section <- regions_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:60]
-  run <- RunSIGEL(section, features = chosen, n.dims = 6, n.groups = 3, preset = "fast", verbose = FALSE)
-  done <- find_quietly(run)
-  expect_setequal(domain_about(done)$genes, chosen)
-  by_hand <- find_quietly(counts_of(section)[chosen, ], spot_table(section))
-  expect_equal(by_hand$domain, done$sigel_domain)
-  expect_setequal(by_hand$about$genes, domain_about(done)$genes)
-  expect_setequal(SeuratObject::Reductions(done), c("sigel", "sigeldomain"))
-
-  named <- RunSIGEL(section, n.dims = 6, n.groups = 3, preset = "fast", reduction.name = "x", verbose = FALSE)
-  named <- find_quietly(named, reduction = "x")
-  expect_true(all(c("x_domain", "x_domain_prob") %in% names(named[[]])))
-  expect_equal(SeuratObject::Key(named[["xdomain"]]), "XDOMAIN_")
-})
 
 test_that("a new name puts a second set of domains beside the first", {
   skip_if_no_engine()
@@ -375,14 +382,16 @@ test_that("spots beside the tissue take no part and get no domain", {
   expect_s3_class(SpatialDomainPlot(done), "ggplot")
 })
 
-test_that("a column that tells no spots apart says nothing, and one of something else is refused", {
-  skip_if_no_engine()
-  section <- regions_section()
-  for (value in 0:1) {
-    section$in_tissue <- value
-    expect_no_warning(done <- find_quietly(section))
-    expect_false(anyNA(done$sigel_domain))
-  }
-  section$in_tissue <- "glass"
-  expect_refused(find_quietly(section), "object", "\"in_tissue\" with \"glass\"", object = section)
-})
+if (nightly()) {
+  test_that("a column that tells no spots apart says nothing, and one of something else is refused", {
+    skip_if_no_engine()
+    section <- regions_section()
+    for (value in 0:1) {
+      section$in_tissue <- value
+      expect_no_warning(done <- find_quietly(section))
+      expect_false(anyNA(done$sigel_domain))
+    }
+    section$in_tissue <- "glass"
+    expect_refused(find_quietly(section), "object", "\"in_tissue\" with \"glass\"", object = section)
+  })
+}

@@ -104,25 +104,27 @@ test_that("a second call on some genes leaves nothing of the first", {
   expect_equal(sum(names(again[["Spatial"]][[]]) %in% metadata_columns), length(metadata_columns))
 })
 
-test_that("the genes and settings of a run are taken up, and a model where it is given", {
-  skip_if_no_engine()
-  section <- small_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
-  folder <- file.path(withr::local_tempdir(), "model")
-  image <- list(image = list(min_spots = 20))
-  run <- run_quick(section, features = chosen, save.model = folder, config = c(quick, image))
-  score <- function(...) SpatialGenes(FindSpatialGenes(..., verbose = FALSE))
-  seen <- score(run)
-  expect_setequal(seen$gene[!is.na(seen$rank)], chosen)
-  expect_equal(seen[chosen, ], score(section, features = chosen, config = image)[chosen, ])
-  expect_equal(unique(seen$status[!seen$gene %in% chosen]), "not in the layer or the run")
-  all_genes <- score(run, features = rownames(section), score = FALSE)
-  expect_gt(sum(!is.na(all_genes$rank)), 30)
+if (nightly()) {
+  test_that("the genes and settings of a run are taken up, and a model where it is given", {
+    skip_if_no_engine()
+    section <- small_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
+    folder <- file.path(withr::local_tempdir(), "model")
+    image <- list(image = list(min_spots = 20))
+    run <- run_quick(section, features = chosen, save.model = folder, config = c(quick, image))
+    score <- function(...) SpatialGenes(FindSpatialGenes(..., verbose = FALSE))
+    seen <- score(run)
+    expect_setequal(seen$gene[!is.na(seen$rank)], chosen)
+    expect_equal(seen[chosen, ], score(section, features = chosen, config = image)[chosen, ])
+    expect_equal(unique(seen$status[!seen$gene %in% chosen]), "not in the layer or the run")
+    all_genes <- score(run, features = rownames(section), score = FALSE)
+    expect_gt(sum(!is.na(all_genes$rank)), 30)
 
-  with_model <- score(run, model = folder)
-  expect_equal(with_model[chosen, "pval"], seen[chosen, "pval"])
-  expect_gt(max(abs(with_model[chosen, "score"] - seen[chosen, "score"]), na.rm = TRUE), 1e-6)
-})
+    with_model <- score(run, model = folder)
+    expect_equal(with_model[chosen, "pval"], seen[chosen, "pval"])
+    expect_gt(max(abs(with_model[chosen, "score"] - seen[chosen, "score"]), na.rm = TRUE), 1e-6)
+  })
+}
 
 test_that("covariates and sections are columns of the meta data", {
   skip_if_no_engine()

@@ -47,34 +47,34 @@ if (nightly()) {
     expect_false(report$converged)
     expect_true(all(is.finite(as.matrix(imputed_values(done)))))
   })
-}
 
-test_that("several references are taken together", {
-  skip_if_no_engine()
-  panel <- small_panel()
-  other <- small_panel(median.counts = 2500)$reference
-  suppressWarnings(other[["Other"]] <- other[["Spatial"]])
-  SeuratObject::DefaultAssay(other) <- "Other"
-  few <- rownames(from_matrices()$values)[1:4]
-  both <- impute_quietly(
-    panel$target,
-    list(panel$reference, other),
-    features = few,
-    reference.assay = c("Spatial", "Other"),
-    reference.image = "section"
-  )
-  expect_equal(rownames(both[["sigel.imputed"]]), few)
-  values <- as.matrix(imputed_values(both))
-  expect_gt(max(abs(values - from_matrices()$values[few, ])), 1e-4)
-  expect_gt(cor(c(values), c(from_matrices()$values[few, ])), 0.8)
-  listed <- impute_quietly(
-    counts_of(panel$target),
-    list(a = pieces_of(panel$reference), b = other),
-    coordinates = table_of(panel$target),
-    features = few
-  )
-  expect_equal(listed$values, values)
-})
+  test_that("several references are taken together", {
+    skip_if_no_engine()
+    panel <- small_panel()
+    other <- small_panel(median.counts = 2500)$reference
+    suppressWarnings(other[["Other"]] <- other[["Spatial"]])
+    SeuratObject::DefaultAssay(other) <- "Other"
+    few <- rownames(from_matrices()$values)[1:4]
+    both <- impute_quietly(
+      panel$target,
+      list(panel$reference, other),
+      features = few,
+      reference.assay = c("Spatial", "Other"),
+      reference.image = "section"
+    )
+    expect_equal(rownames(both[["sigel.imputed"]]), few)
+    values <- as.matrix(imputed_values(both))
+    expect_gt(max(abs(values - from_matrices()$values[few, ])), 1e-4)
+    expect_gt(cor(c(values), c(from_matrices()$values[few, ])), 0.8)
+    listed <- impute_quietly(
+      counts_of(panel$target),
+      list(a = pieces_of(panel$reference), b = other),
+      coordinates = table_of(panel$target),
+      features = few
+    )
+    expect_equal(listed$values, values)
+  })
+}
 
 test_that("orthologs pair genes of different names", {
   skip_if_no_engine()
@@ -121,24 +121,24 @@ if (nightly()) {
       class = "sigel_error"
     )
   })
-}
 
-test_that("the same seed gives the same numbers, and R's random numbers are left alone", {
-  skip_if_no_engine()
-  panel <- small_panel()
-  set.seed(3)
-  before <- .Random.seed
-  again <- impute_quietly(panel$target, panel$reference)
-  expect_identical(.Random.seed, before)
-  expect_equal(imputed_values(again), imputed_values(imputed_panel()))
-  other <- impute_quietly(
-    panel$target,
-    panel$reference,
-    seed.use = 4,
-    features = rownames(again[["sigel.imputed"]])[1]
-  )
-  expect_gt(max(abs(imputed_values(other) - imputed_values(again)[1, ])), 1e-6)
-})
+  test_that("the same seed gives the same numbers, and R's random numbers are left alone", {
+    skip_if_no_engine()
+    panel <- small_panel()
+    set.seed(3)
+    before <- .Random.seed
+    again <- impute_quietly(panel$target, panel$reference)
+    expect_identical(.Random.seed, before)
+    expect_equal(imputed_values(again), imputed_values(imputed_panel()))
+    other <- impute_quietly(
+      panel$target,
+      panel$reference,
+      seed.use = 4,
+      features = rownames(again[["sigel.imputed"]])[1]
+    )
+    expect_gt(max(abs(imputed_values(other) - imputed_values(again)[1, ])), 1e-6)
+  })
+}
 
 test_that("progress is told, and verbose = FALSE is silent", {
   skip_if_no_engine()

@@ -66,31 +66,31 @@ if (nightly()) {
     expect_equal(panels[[1]]$labels$colour, "log1p")
     expect_equal(panels[[2]]$labels$colour, "width")
   })
-}
 
-test_that("what was not measured is said, and genes that are not trusted are marked", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  skip_without("patchwork")
-  object <- imputed_panel()
-  genes <- rownames(object[["sigel.imputed"]])[1:2]
-  seen <- as.matrix(counts_of(small_panel()$hidden))[genes[1], , drop = FALSE]
-  page <- ImputedGenePlot(object, rev(genes), measured = seen)
-  blank <- page[[1]][[1]]
-  expect_equal(blank$labels$subtitle, "not measured")
-  expect_no_match(blank$labels$title, "achieved")
-  assay <- object[["sigel.imputed"]]
-  doubted <- stats::setNames(rep(FALSE, nrow(assay)), rownames(assay))
-  object[["sigel.imputed"]] <- SeuratObject::AddMetaData(assay, doubted, "trusted")
-  panels <- panels_of(ImputedGenePlot(object, genes), 1, 2)
-  expect_match(panels[[1]]$labels$title, "not trusted")
-  expect_equal(panels[[1]]$labels$subtitle, "imputed")
-  # Normalised values are taken as they are, and a gene that is the same everywhere has no correlation.
-  constant <- matrix(1.5, 1L, ncol(object), dimnames = list(genes[1], colnames(object)))
-  panels <- panels_of(ImputedGenePlot(object, genes, measured = constant), 1, 3)
-  expect_true(all(panels[[1]]$data$value == 1.5))
-  expect_no_match(panels[[1]]$labels$title, "achieved")
-})
+  test_that("what was not measured is said, and genes that are not trusted are marked", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    skip_without("patchwork")
+    object <- imputed_panel()
+    genes <- rownames(object[["sigel.imputed"]])[1:2]
+    seen <- as.matrix(counts_of(small_panel()$hidden))[genes[1], , drop = FALSE]
+    page <- ImputedGenePlot(object, rev(genes), measured = seen)
+    blank <- page[[1]][[1]]
+    expect_equal(blank$labels$subtitle, "not measured")
+    expect_no_match(blank$labels$title, "achieved")
+    assay <- object[["sigel.imputed"]]
+    doubted <- stats::setNames(rep(FALSE, nrow(assay)), rownames(assay))
+    object[["sigel.imputed"]] <- SeuratObject::AddMetaData(assay, doubted, "trusted")
+    panels <- panels_of(ImputedGenePlot(object, genes), 1, 2)
+    expect_match(panels[[1]]$labels$title, "not trusted")
+    expect_equal(panels[[1]]$labels$subtitle, "imputed")
+    # Normalised values are taken as they are, and a gene that is the same everywhere has no correlation.
+    constant <- matrix(1.5, 1L, ncol(object), dimnames = list(genes[1], colnames(object)))
+    panels <- panels_of(ImputedGenePlot(object, genes, measured = constant), 1, 3)
+    expect_true(all(panels[[1]]$data$value == 1.5))
+    expect_no_match(panels[[1]]$labels$title, "achieved")
+  })
+}
 
 test_that("answers for matrices are drawn, with coordinates", {
   skip_if_no_engine()
