@@ -118,26 +118,26 @@ if (nightly()) {
     by_name <- quickly(logical_levels, "inside", c("TRUE" = unname(high())))
     expect_equal(by_name$similarity, found()$similarity)
   })
-}
 
-test_that("the genes, settings and model of a run are taken up", {
-  skip_if_no_engine()
-  section <- small_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
-  folder <- file.path(withr::local_tempdir(), "model")
-  run <- run_quick(section, features = chosen, save.model = folder)
-  table <- quickly(run, "region", high())
-  expect_setequal(table$gene, chosen)
-  given <- quickly(section, "region", high(), features = chosen, model = folder)
-  expect_equal(table$similarity, given$similarity)
-  eigen <- quickly(section, "region", high(), features = chosen)
-  expect_gt(max(abs(eigen[table$gene, "similarity"] - table$similarity), na.rm = TRUE), 1e-6)
-  # A model that is no longer what was saved, or gone, is not used.
-  cat(" ", file = file.path(folder, "config.json"), append = TRUE)
-  expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
-  unlink(folder, recursive = TRUE)
-  expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
-})
+  test_that("the genes, settings and model of a run are taken up", {
+    skip_if_no_engine()
+    section <- small_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
+    folder <- file.path(withr::local_tempdir(), "model")
+    run <- run_quick(section, features = chosen, save.model = folder)
+    table <- quickly(run, "region", high())
+    expect_setequal(table$gene, chosen)
+    given <- quickly(section, "region", high(), features = chosen, model = folder)
+    expect_equal(table$similarity, given$similarity)
+    eigen <- quickly(section, "region", high(), features = chosen)
+    expect_gt(max(abs(eigen[table$gene, "similarity"] - table$similarity), na.rm = TRUE), 1e-6)
+    # A model that is no longer what was saved, or gone, is not used.
+    cat(" ", file = file.path(folder, "config.json"), append = TRUE)
+    expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
+    unlink(folder, recursive = TRUE)
+    expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
+  })
+}
 
 test_that("the same seed gives the same numbers, R's random numbers are left alone, progress is told", {
   skip_if_no_engine()

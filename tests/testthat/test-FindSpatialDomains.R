@@ -198,30 +198,28 @@ if (nightly()) {
     skip_without("ggplot2")
     expect_equal(SpatialDomainPlot(old)$labels, SpatialDomainPlot(domains_section())$labels)
   })
-}
 
-test_that("a new name beside a run is told, as it may be a slip", {
-  skip_if_no_engine()
-  chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:40]
-  run <- RunSIGEL(
-    regions_section(),
-    features = chosen,
-    n.dims = 6,
-    n.groups = 3,
-    preset = "fast",
-    verbose = FALSE
-  )
-  expect_message(
-    done <- find_quietly(run, reduction = "sigle"),
-    "no reduction is called \"sigle\".*\"sigel\""
-  )
-  expect_false(all(domain_about(done, "sigledomain")$genes %in% chosen))
-  # Under a name that is known by now, nothing is to be told.
-  expect_silent(find_quietly(done, reduction = "sigle"))
-  expect_message(SelectSpatialGenes(run, reduction = "sigle", verbose = FALSE), "sigle")
-})
+  test_that("a new name beside a run is told, as it may be a slip", {
+    skip_if_no_engine()
+    chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:40]
+    run <- RunSIGEL(
+      regions_section(),
+      features = chosen,
+      n.dims = 6,
+      n.groups = 3,
+      preset = "fast",
+      verbose = FALSE
+    )
+    expect_message(
+      done <- find_quietly(run, reduction = "sigle"),
+      "no reduction is called \"sigle\".*\"sigel\""
+    )
+    expect_false(all(domain_about(done, "sigledomain")$genes %in% chosen))
+    # Under a name that is known by now, nothing is to be told.
+    expect_silent(find_quietly(done, reduction = "sigle"))
+    expect_message(SelectSpatialGenes(run, reduction = "sigle", verbose = FALSE), "sigle")
+  })
 
-if (nightly()) {
   test_that("spots of several sections are neighbours within their section", {
     skip_if_no_engine()
     both <- two_sections()
@@ -308,13 +306,15 @@ test_that("the same seed gives the same domains, and R's random numbers are left
   expect_equal(again$sigel_domain_prob, domains_section()$sigel_domain_prob)
 })
 
-test_that("progress is told, and verbose = FALSE is silent", {
-  skip_if_no_engine()
-  section <- regions_section()
-  find <- function() FindSpatialDomains(section, n.domains = 3, config = few)
-  suppressMessages(expect_message(find(), "Spots within their windows"))
-  expect_silent(find_quietly(section, n.domains = 3))
-})
+if (nightly()) {
+  test_that("progress is told, and verbose = FALSE is silent", {
+    skip_if_no_engine()
+    section <- regions_section()
+    find <- function() FindSpatialDomains(section, n.domains = 3, config = few)
+    suppressMessages(expect_message(find(), "Spots within their windows"))
+    expect_silent(find_quietly(section, n.domains = 3))
+  })
+}
 
 test_that("scattered cells in a field of view work", {
   skip_if_no_engine()

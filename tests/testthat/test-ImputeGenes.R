@@ -224,12 +224,14 @@ test_that("an earlier answer is replaced and that is said; other assays are not"
   expect_equal(rownames(again[["sigel.imputed"]]), few)
   expect_identical(again[["Spatial"]], panel$target[["Spatial"]])
   expect_silent(impute_quietly(imputed_panel(), panel$reference, features = few))
-  # The same where it is the default assay, which it stays.
-  main <- imputed_panel()
-  SeuratObject::DefaultAssay(main) <- "sigel.imputed"
-  main <- impute_quietly(main, panel$reference, features = few[1], assay = "Spatial")
-  expect_equal(SeuratObject::DefaultAssay(main), "sigel.imputed")
-  expect_equal(rownames(main), few[1])
+  if (nightly()) {
+    # The same where it is the default assay, which it stays.
+    main <- imputed_panel()
+    SeuratObject::DefaultAssay(main) <- "sigel.imputed"
+    main <- impute_quietly(main, panel$reference, features = few[1], assay = "Spatial")
+    expect_equal(SeuratObject::DefaultAssay(main), "sigel.imputed")
+    expect_equal(rownames(main), few[1])
+  }
   beside <- impute_quietly(imputed_panel(), panel$reference, features = few, assay.name = "second")
   expect_equal(SeuratObject::Assays(beside), c("Spatial", "sigel.imputed", "second"))
   expect_equal(as.matrix(imputed_values(beside, "second")), from_matrices()$values[few, ])

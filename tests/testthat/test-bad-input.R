@@ -101,27 +101,27 @@ if (nightly()) {
     shuffled <- run_quick(counts, places[sample(nrow(places)), ])
     expect_equal(SeuratObject::Loadings(shuffled), SeuratObject::Loadings(run_quick(counts, places)))
   })
-}
 
-test_that("cells that are not in the image are refused", {
-  skip_if_no_engine()
-  section <- small_section(image = "fov")
-  two <- merge(section, small_section(lattice = "cells", image = "fov"), add.cell.ids = c("a", "b"))
-  images <- SeuratObject::Images(two)
-  expect_refused(run_quick(two), "image", "2 images", object = two)
-  expect_refused(
-    run_quick(two, image = images[1]),
-    "image",
-    "not in the image",
-    "subset(object",
-    object = two
-  )
-  if (!seurat5()) {
-    two[[images[2]]] <- NULL
-  }
-  one <- subset(two, cells = SeuratObject::Cells(two[[images[1]]]))
-  expect_s4_class(run_quick(one, image = images[1]), "Seurat")
-})
+  test_that("cells that are not in the image are refused", {
+    skip_if_no_engine()
+    section <- small_section(image = "fov")
+    two <- merge(section, small_section(lattice = "cells", image = "fov"), add.cell.ids = c("a", "b"))
+    images <- SeuratObject::Images(two)
+    expect_refused(run_quick(two), "image", "2 images", object = two)
+    expect_refused(
+      run_quick(two, image = images[1]),
+      "image",
+      "not in the image",
+      "subset(object",
+      object = two
+    )
+    if (!seurat5()) {
+      two[[images[2]]] <- NULL
+    }
+    one <- subset(two, cells = SeuratObject::Cells(two[[images[1]]]))
+    expect_s4_class(run_quick(one, image = images[1]), "Seurat")
+  })
+}
 
 test_that("misspelt arguments are told the nearest one", {
   skip_if_no_engine()

@@ -333,18 +333,25 @@ test_that("stability is drawn for domains and for spots", {
   expect_refused(SpatialDomainStabilityPlot(part, told), "table", "other domains")
 })
 
-test_that("several sections are drawn beside their stability", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  skip_without("patchwork")
-  both <- two_sections()
-  done <- with_domains(both, rep_len(1:2, ncol(both)), list(section = "slide"))
-  table <- data.frame(domain = factor(1:2), n.spots = c(table(done$sigel_domain)), stability = 1, lowest = 1)
-  spots <- stats::setNames(rep(1, ncol(both)), colnames(both))
-  page <- SpatialDomainStabilityPlot(done, structure(table, ari = 1, seeds = 1L, spots = spots))
-  expect_equal(nrow(build(page[[2]])$layout$layout), 2L)
-  expect_equal(page$patches$annotation$subtitle, "1 more seed, adjusted Rand index 1.00")
-})
+if (nightly()) {
+  test_that("several sections are drawn beside their stability", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    skip_without("patchwork")
+    both <- two_sections()
+    done <- with_domains(both, rep_len(1:2, ncol(both)), list(section = "slide"))
+    table <- data.frame(
+      domain = factor(1:2),
+      n.spots = c(table(done$sigel_domain)),
+      stability = 1,
+      lowest = 1
+    )
+    spots <- stats::setNames(rep(1, ncol(both)), colnames(both))
+    page <- SpatialDomainStabilityPlot(done, structure(table, ari = 1, seeds = 1L, spots = spots))
+    expect_equal(nrow(build(page[[2]])$layout$layout), 2L)
+    expect_equal(page$patches$annotation$subtitle, "1 more seed, adjusted Rand index 1.00")
+  })
+}
 
 test_that("pictures without domains, labels or places are refused", {
   skip_if_no_engine()
