@@ -76,8 +76,8 @@
 #' @seealso [DiseaseGenePlot()], [GeneChangePlot()], [SimulateCohort()]
 #' @examples
 #' if (sigel_available()) {
-#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 12,
-#'     n.cols = 12, n.programmes = 3, genes.per.programme = 20, n.background.genes = 30)
+#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 4, n.rows = 10,
+#'     n.cols = 10, n.programmes = 2, genes.per.programme = 20, n.background.genes = 15)
 #'   table <- FindDiseaseGenes(sections, "condition", donor = "donor", verbose = FALSE)
 #'   head(table[c("gene", "effect", "qval", "gained")])
 #' }

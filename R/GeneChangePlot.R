@@ -16,8 +16,8 @@
 #' @seealso [FindDiseaseGenes()], [DiseaseGenePlot()]
 #' @examples
 #' if (sigel_available() && requireNamespace("ggplot2", quietly = TRUE)) {
-#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 8, n.rows = 12,
-#'     n.cols = 12, n.programmes = 3, genes.per.programme = 20, n.background.genes = 30)
+#'   sections <- SimulateCohort(n.donors = c(3, 3), n.changed = 4, n.rows = 10,
+#'     n.cols = 10, n.programmes = 2, genes.per.programme = 20, n.background.genes = 15)
 #'   table <- FindDiseaseGenes(sections, "condition", donor = "donor", verbose = FALSE)
 #'   GeneChangePlot(table)
 #'   CalibrationPlot(table)

@@ -14,6 +14,22 @@ small_cohort <- function() {
   made$cohort
 }
 
+# Four donors of fewer genes, for tests that are not about which genes are found: a fit of these takes a third.
+few_donors <- function() {
+  if (is.null(made$few_donors)) {
+    made$few_donors <- SimulateCohort(
+      n.donors = c(2, 2),
+      n.changed = 4,
+      n.rows = 10,
+      n.cols = 10,
+      n.programmes = 2,
+      genes.per.programme = 12,
+      n.background.genes = 12
+    )
+  }
+  made$few_donors
+}
+
 find_disease <- function(object, ..., device = "cpu") {
   FindDiseaseGenes(object, ..., device = device, verbose = FALSE)
 }
@@ -26,19 +42,22 @@ disease_table <- function() {
 }
 
 # All donors in one object.
+merged_donors <- function(sections) {
+  merged <- merge(sections[[1]], sections[-1], add.cell.ids = names(sections))
+  # Seurat 4 makes text of a factor.
+  merged$condition <- factor(merged$condition, levels = c("control", "case"))
+  merged
+}
+
 merged_cohort <- function() {
   if (is.null(made$merged)) {
-    sections <- small_cohort()
-    made$merged <- merge(sections[[1]], sections[-1], add.cell.ids = names(sections))
-    # Seurat 4 makes text of a factor.
-    made$merged$condition <- factor(made$merged$condition, levels = c("control", "case"))
+    made$merged <- merged_donors(small_cohort())
   }
   made$merged
 }
 
 # The same as matrices and tables of places.
-plain_cohort <- function() {
-  sections <- small_cohort()
+plain_cohort <- function(sections = small_cohort()) {
   list(
     counts = lapply(sections, counts_of),
     places = lapply(sections, function(object) {

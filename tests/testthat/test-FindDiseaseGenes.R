@@ -49,17 +49,17 @@ test_that("attributes say how far to trust the test", {
 
 test_that("images, a column and matrices are the same question", {
   skip_if_no_engine()
-  table <- disease_table()
-  merged <- merged_cohort()
+  table <- find_disease(few_donors(), "condition", donor = "donor")
+  merged <- merged_donors(few_donors())
   by_image <- find_disease(merged, "condition", donor = "donor")
   first <- table$gene[1:8]
   same <- c("gene", "effect", "stat", "pval", "gained", "lost")
   expect_same_result(by_image[first, same], table[first, same], tolerance = 1e-6)
-  plain <- plain_cohort()
+  plain <- plain_cohort(few_donors())
   donor <- stats::setNames(names(plain$counts), names(plain$counts))
   by_matrix <- find_disease(
     plain$counts,
-    CONDITION,
+    CONDITION[c(1:2, 4:5)],
     donor = rev(donor),
     coordinates = rev(plain$places)
   )
@@ -136,7 +136,7 @@ test_that("what cannot be used is refused in R's words", {
 
 test_that("one donor for each condition gives effects and says why there are no p-values", {
   skip_if_no_engine()
-  sections <- small_cohort()[c(1, 4)]
+  sections <- few_donors()[c(1, 3)]
   expect_warning(table <- find_disease(sections, "condition"), "no degree of freedom", fixed = TRUE)
   expect_true(all(is.na(table$pval)))
   expect_true(any(table$effect > 0, na.rm = TRUE))
@@ -159,15 +159,7 @@ test_that("SimulateCohort makes donors with their truth", {
 
 test_that("the control is named, or told", {
   skip_if_no_engine()
-  sections <- SimulateCohort(
-    n.donors = c(2, 2),
-    n.changed = 4,
-    n.rows = 12,
-    n.cols = 12,
-    n.programmes = 2,
-    genes.per.programme = 20,
-    n.background.genes = 20
-  )
+  sections <- few_donors()
   labels <- c("control", "control", "case", "case")
   named <- FindDiseaseGenes(sections, labels, control = "control", verbose = FALSE)
   expect_identical(attr(named, "levels"), c("control", "case"))

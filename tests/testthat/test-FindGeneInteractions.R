@@ -69,7 +69,7 @@ test_that("a pair that cannot be told is in the table, with the reason", {
 
 test_that("known pairs teach a score", {
   skip_if_no_engine()
-  sections <- small_cohort()
+  sections <- small_cohort()[1:2]
   known <- pairs_of_programmes(truth_of(sections[[1]]))
   table <- find_pairs(sections, known = known)
   expect_named(table, append(COLUMNS, "prob", after = 8))
@@ -95,31 +95,33 @@ test_that("known pairs teach a score", {
   expect_same_result(find_pairs(sections[[1]], asked, known = labelled), by_number)
 })
 
-test_that("images, a column, a list and matrices are the same question", {
-  skip_if_no_engine()
-  sections <- small_cohort()[1:2]
-  genes <- genes_of("blob")[1:10]
-  pairs <- data.frame(genes[-1], genes[-10])
-  table <- find_pairs(sections, pairs)
-  merged <- merge(sections[[1]], sections[[2]], add.cell.ids = names(sections))
-  expect_same_result(find_pairs(merged, pairs), table, tolerance = 1e-6)
-  expect_same_result(find_pairs(merged, pairs, section = "donor"), table, tolerance = 1e-6)
-  plain <- lapply(plain_cohort(), `[`, 1:2)
-  expect_same_result(find_pairs(plain$counts, pairs, coordinates = plain$places), table, tolerance = 1e-6)
-  # One section, without a word of it.
-  one <- find_pairs(sections[[1]], pairs)
-  expect_true(all(one$n.sections == 1L))
-  counts <- plain$counts[[1]]
-  places <- plain$places[[1]]
-  expect_same_result(find_pairs(counts, pairs, coordinates = places), one, tolerance = 1e-6)
-  expect_same_result(find_pairs(sections[[1]], pairs, coordinates = places), one, tolerance = 1e-6)
-  expect_same_result(
-    find_pairs(sections[[1]][["Spatial"]], pairs, coordinates = places),
-    one,
-    tolerance = 1e-6
-  )
-  expect_same_result(find_pairs(sections[[1]], pairs, image = "section"), one, tolerance = 1e-6)
-})
+if (nightly()) {
+  test_that("images, a column, a list and matrices are the same question", {
+    skip_if_no_engine()
+    sections <- small_cohort()[1:2]
+    genes <- genes_of("blob")[1:10]
+    pairs <- data.frame(genes[-1], genes[-10])
+    table <- find_pairs(sections, pairs)
+    merged <- merge(sections[[1]], sections[[2]], add.cell.ids = names(sections))
+    expect_same_result(find_pairs(merged, pairs), table, tolerance = 1e-6)
+    expect_same_result(find_pairs(merged, pairs, section = "donor"), table, tolerance = 1e-6)
+    plain <- lapply(plain_cohort(), `[`, 1:2)
+    expect_same_result(find_pairs(plain$counts, pairs, coordinates = plain$places), table, tolerance = 1e-6)
+    # One section, without a word of it.
+    one <- find_pairs(sections[[1]], pairs)
+    expect_true(all(one$n.sections == 1L))
+    counts <- plain$counts[[1]]
+    places <- plain$places[[1]]
+    expect_same_result(find_pairs(counts, pairs, coordinates = places), one, tolerance = 1e-6)
+    expect_same_result(find_pairs(sections[[1]], pairs, coordinates = places), one, tolerance = 1e-6)
+    expect_same_result(
+      find_pairs(sections[[1]][["Spatial"]], pairs, coordinates = places),
+      one,
+      tolerance = 1e-6
+    )
+    expect_same_result(find_pairs(sections[[1]], pairs, image = "section"), one, tolerance = 1e-6)
+  })
+}
 
 test_that("what cannot be used is refused in R's words", {
   skip_if_no_engine()

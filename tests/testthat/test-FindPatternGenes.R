@@ -89,53 +89,55 @@ test_that("a matrix, an assay and an object give the same table, and the object 
   expect_identical(rlang::hash(section), before)
 })
 
-test_that("cells without a region or a number take the background", {
-  skip_if_no_engine()
-  section <- small_section()
-  similarity <- function(object, ...) quickly(object, ...)$similarity
-  section$gaps <- ifelse(section$region == planted_region(), section$region, NA)
-  expect_equal(similarity(section, "gaps", high()), found()$similarity)
-  section$zero <- as.numeric(section$region == planted_region())
-  section$holes <- ifelse(section$zero == 1, 1, NA)
-  section$holes[which(section$zero == 0)[1]] <- 0
-  expect_equal(similarity(section, "holes"), similarity(section, "zero"))
-})
+if (nightly()) {
+  test_that("cells without a region or a number take the background", {
+    skip_if_no_engine()
+    section <- small_section()
+    similarity <- function(object, ...) quickly(object, ...)$similarity
+    section$gaps <- ifelse(section$region == planted_region(), section$region, NA)
+    expect_equal(similarity(section, "gaps", high()), found()$similarity)
+    section$zero <- as.numeric(section$region == planted_region())
+    section$holes <- ifelse(section$zero == 1, 1, NA)
+    section$holes[which(section$zero == 0)[1]] <- 0
+    expect_equal(similarity(section, "holes"), similarity(section, "zero"))
+  })
 
-test_that("settings reach the engine: background, null, seed, draws", {
-  skip_if_no_engine()
-  section <- small_section()
-  other <- function(...) quickly(section, "region", high(), ...)
-  differs <- function(a, b) max(abs(a[b$gene, "similarity"] - b$similarity), na.rm = TRUE) > 1e-6
-  expect_true(differs(other(background = 0.6), found()))
-  expect_true(differs(other(seed.use = 5), found()))
-  expect_true(differs(other(n.draws = 4), found()))
-  shuffled <- other(null = "spots")
-  expect_equal(shuffled$similarity, found()$similarity)
-  expect_false(isTRUE(all.equal(shuffled[found()$gene, "pval"], found()$pval)))
-  logical_levels <- section
-  logical_levels$inside <- section$region == planted_region()
-  by_name <- quickly(logical_levels, "inside", c("TRUE" = unname(high())))
-  expect_equal(by_name$similarity, found()$similarity)
-})
+  test_that("settings reach the engine: background, null, seed, draws", {
+    skip_if_no_engine()
+    section <- small_section()
+    other <- function(...) quickly(section, "region", high(), ...)
+    differs <- function(a, b) max(abs(a[b$gene, "similarity"] - b$similarity), na.rm = TRUE) > 1e-6
+    expect_true(differs(other(background = 0.6), found()))
+    expect_true(differs(other(seed.use = 5), found()))
+    expect_true(differs(other(n.draws = 4), found()))
+    shuffled <- other(null = "spots")
+    expect_equal(shuffled$similarity, found()$similarity)
+    expect_false(isTRUE(all.equal(shuffled[found()$gene, "pval"], found()$pval)))
+    logical_levels <- section
+    logical_levels$inside <- section$region == planted_region()
+    by_name <- quickly(logical_levels, "inside", c("TRUE" = unname(high())))
+    expect_equal(by_name$similarity, found()$similarity)
+  })
 
-test_that("the genes, settings and model of a run are taken up", {
-  skip_if_no_engine()
-  section <- small_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
-  folder <- file.path(withr::local_tempdir(), "model")
-  run <- run_quick(section, features = chosen, save.model = folder)
-  table <- quickly(run, "region", high())
-  expect_setequal(table$gene, chosen)
-  given <- quickly(section, "region", high(), features = chosen, model = folder)
-  expect_equal(table$similarity, given$similarity)
-  eigen <- quickly(section, "region", high(), features = chosen)
-  expect_gt(max(abs(eigen[table$gene, "similarity"] - table$similarity), na.rm = TRUE), 1e-6)
-  # A model that is no longer what was saved, or gone, is not used.
-  cat(" ", file = file.path(folder, "config.json"), append = TRUE)
-  expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
-  unlink(folder, recursive = TRUE)
-  expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
-})
+  test_that("the genes, settings and model of a run are taken up", {
+    skip_if_no_engine()
+    section <- small_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
+    folder <- file.path(withr::local_tempdir(), "model")
+    run <- run_quick(section, features = chosen, save.model = folder)
+    table <- quickly(run, "region", high())
+    expect_setequal(table$gene, chosen)
+    given <- quickly(section, "region", high(), features = chosen, model = folder)
+    expect_equal(table$similarity, given$similarity)
+    eigen <- quickly(section, "region", high(), features = chosen)
+    expect_gt(max(abs(eigen[table$gene, "similarity"] - table$similarity), na.rm = TRUE), 1e-6)
+    # A model that is no longer what was saved, or gone, is not used.
+    cat(" ", file = file.path(folder, "config.json"), append = TRUE)
+    expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
+    unlink(folder, recursive = TRUE)
+    expect_equal(quickly(run, "region", high())$similarity, eigen$similarity)
+  })
+}
 
 test_that("the same seed gives the same numbers, R's random numbers are left alone, progress is told", {
   skip_if_no_engine()
@@ -280,49 +282,51 @@ test_that("the pattern is drawn beside the genes that follow it, on one scale", 
   expect_refused(PatternGenePlot(half, found()), "object", "grid of pixels")
 })
 
-test_that("a pattern over several sections is asked of all of them, and drawn in all of them", {
-  skip_if_no_engine()
-  one <- small_section()
-  both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
-  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
-  both$mask <- both$array_col > stats::median(both$array_col)
-  find <- function(object, ...) {
-    FindPatternGenes(object, "mask", n.draws = 3, n.null = 50, verbose = FALSE, ...)
-  }
-  expect_refused(find(both), "image", "2 images")
-  found <- find(both, section = "slide")
-  alone <- find(subset(both, cells = colnames(one)), image = SeuratObject::Images(both)[1L])
-  shared <- intersect(found$gene[!is.na(found$rank)], alone$gene[!is.na(alone$rank)])
-  match_in <- function(table) table$similarity[match(shared, table$gene)]
-  expect_gt(stats::cor(match_in(found), match_in(alone), method = "spearman"), 0.9)
-  drawn <- attr(found, "pattern")$pixels
-  expect_equal(nrow(drawn), 2L * nrow(attr(alone, "pattern")$pixels))
-  skip_if_not_installed("ggplot2")
-  shown <- ggplot2::ggplot_build(PatternGenePlot(both, found, n.genes = 2))
-  expect_length(unique(shown$data[[1L]]$PANEL), 3L)
-})
+if (nightly()) {
+  test_that("a pattern over several sections is asked of all of them, and drawn in all of them", {
+    skip_if_no_engine()
+    one <- small_section()
+    both <- merge(one, SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+    both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+    both$mask <- both$array_col > stats::median(both$array_col)
+    find <- function(object, ...) {
+      FindPatternGenes(object, "mask", n.draws = 3, n.null = 50, verbose = FALSE, ...)
+    }
+    expect_refused(find(both), "image", "2 images")
+    found <- find(both, section = "slide")
+    alone <- find(subset(both, cells = colnames(one)), image = SeuratObject::Images(both)[1L])
+    shared <- intersect(found$gene[!is.na(found$rank)], alone$gene[!is.na(alone$rank)])
+    match_in <- function(table) table$similarity[match(shared, table$gene)]
+    expect_gt(stats::cor(match_in(found), match_in(alone), method = "spearman"), 0.9)
+    drawn <- attr(found, "pattern")$pixels
+    expect_equal(nrow(drawn), 2L * nrow(attr(alone, "pattern")$pixels))
+    skip_if_not_installed("ggplot2")
+    shown <- ggplot2::ggplot_build(PatternGenePlot(both, found, n.genes = 2))
+    expect_length(unique(shown$data[[1L]]$PANEL), 3L)
+  })
 
-test_that("after a run over several sections a pattern is asked of these, and of its model only with all of them", {
-  skip_if_no_engine()
-  both <- merge(small_section(), SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
-  both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
-  both$mask <- both$array_col > stats::median(both$array_col)
-  done <- run_quick(both, section = "slide", save.model = withr::local_tempfile())
-  find <- function(object, ...) {
-    FindPatternGenes(object, "mask", n.draws = 3, n.null = 0, verbose = FALSE, ...)
-  }
-  found <- find(done)
-  expect_same_result(found, find(done, section = "slide"), tolerance = NULL)
-  expect_false(isTRUE(all.equal(found$similarity, find(both, section = "slide")$similarity)))
-  first <- subset(done, cells = colnames(small_section()))
-  image <- SeuratObject::Images(first)[1L]
-  for (alone in list(find(first), find(first, image = image))) {
-    expect_true(any(!is.na(alone$rank)))
-  }
-  renamed <- done
-  renamed$slide <- NULL
-  expect_refused(find(renamed), "image", "The column \"slide\" told the sections of the run apart")
-  skip_if_not_installed("ggplot2")
-  expect_s3_class(PatternGenePlot(done, found, n.genes = 2), "ggplot")
-  expect_refused(PatternGenePlot(renamed, found), "object", "slide")
-})
+  test_that("after a run over several sections a pattern is asked of these, and of its model only with all of them", {
+    skip_if_no_engine()
+    both <- merge(small_section(), SeuratObject::RenameCells(small_section(), add.cell.id = "b"))
+    both$slide <- ifelse(startsWith(colnames(both), "b_"), "second", "first")
+    both$mask <- both$array_col > stats::median(both$array_col)
+    done <- run_quick(both, section = "slide", save.model = withr::local_tempfile())
+    find <- function(object, ...) {
+      FindPatternGenes(object, "mask", n.draws = 3, n.null = 0, verbose = FALSE, ...)
+    }
+    found <- find(done)
+    expect_same_result(found, find(done, section = "slide"), tolerance = NULL)
+    expect_false(isTRUE(all.equal(found$similarity, find(both, section = "slide")$similarity)))
+    first <- subset(done, cells = colnames(small_section()))
+    image <- SeuratObject::Images(first)[1L]
+    for (alone in list(find(first), find(first, image = image))) {
+      expect_true(any(!is.na(alone$rank)))
+    }
+    renamed <- done
+    renamed$slide <- NULL
+    expect_refused(find(renamed), "image", "The column \"slide\" told the sections of the run apart")
+    skip_if_not_installed("ggplot2")
+    expect_s3_class(PatternGenePlot(done, found, n.genes = 2), "ggplot")
+    expect_refused(PatternGenePlot(renamed, found), "object", "slide")
+  })
+}

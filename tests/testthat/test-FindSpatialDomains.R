@@ -66,41 +66,50 @@ test_that("a second call leaves nothing of the first", {
   expect_equal(SeuratObject::Reductions(again), "sigeldomain")
 })
 
-test_that("the number of domains is the largest that is found again where none is given", {
-  skip_if_no_engine()
-  done <- suppressWarnings(
-    find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 5)),
-    classes = "sigel_warning"
-  )
-  number <- domain_about(done)$number
-  expect_named(number, c("n.domains", "found.again", "agreement", "bic"))
-  expect_equal(number$n.domains, 1:5)
-  found <- number$n.domains[number$found.again >= 0.75]
-  expect_equal(nlevels(done$sigel_domain), max(2, found))
-  expect_warning(
-    find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 2)),
-    "largest number tried|No number of domains is found again.*Give `n.domains` if you know",
-    class = "sigel_warning"
-  )
-})
+if (nightly()) {
+  test_that("the number of domains is the largest that is found again where none is given", {
+    skip_if_no_engine()
+    done <- suppressWarnings(
+      find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 5)),
+      classes = "sigel_warning"
+    )
+    number <- domain_about(done)$number
+    expect_named(number, c("n.domains", "found.again", "agreement", "bic"))
+    expect_equal(number$n.domains, 1:5)
+    found <- number$n.domains[number$found.again >= 0.75]
+    expect_equal(nlevels(done$sigel_domain), max(2, found))
+    expect_warning(
+      find_quietly(regions_section(), n.domains = NULL, config = c(few, max_domains = 2)),
+      "largest number tried|No number of domains is found again.*Give `n.domains` if you know",
+      class = "sigel_warning"
+    )
+  })
 
-test_that("genes of the run are taken up", {
-  skip_if_no_engine()
-  section <- regions_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:60]
-  run <- RunSIGEL(section, features = chosen, n.dims = 6, n.groups = 3, preset = "fast", verbose = FALSE)
-  done <- find_quietly(run)
-  expect_setequal(domain_about(done)$genes, chosen)
-  by_hand <- find_quietly(counts_of(section)[chosen, ], spot_table(section))
-  expect_equal(by_hand$domain, done$sigel_domain)
-  expect_setequal(by_hand$about$genes, domain_about(done)$genes)
-  expect_setequal(SeuratObject::Reductions(done), c("sigel", "sigeldomain"))
+  test_that("genes of the run are taken up", {
+    skip_if_no_engine()
+    section <- regions_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:60]
+    run <- RunSIGEL(section, features = chosen, n.dims = 6, n.groups = 3, preset = "fast", verbose = FALSE)
+    done <- find_quietly(run)
+    expect_setequal(domain_about(done)$genes, chosen)
+    by_hand <- find_quietly(counts_of(section)[chosen, ], spot_table(section))
+    expect_equal(by_hand$domain, done$sigel_domain)
+    expect_setequal(by_hand$about$genes, domain_about(done)$genes)
+    expect_setequal(SeuratObject::Reductions(done), c("sigel", "sigeldomain"))
 
-  named <- RunSIGEL(section, n.dims = 6, n.groups = 3, preset = "fast", reduction.name = "x", verbose = FALSE)
-  named <- find_quietly(named, reduction = "x")
-  expect_true(all(c("x_domain", "x_domain_prob") %in% names(named[[]])))
-  expect_equal(SeuratObject::Key(named[["xdomain"]]), "XDOMAIN_")
-})
+    named <- RunSIGEL(
+      section,
+      n.dims = 6,
+      n.groups = 3,
+      preset = "fast",
+      reduction.name = "x",
+      verbose = FALSE
+    )
+    named <- find_quietly(named, reduction = "x")
+    expect_true(all(c("x_domain", "x_domain_prob") %in% names(named[[]])))
+    expect_equal(SeuratObject::Key(named[["xdomain"]]), "XDOMAIN_")
+  })
+}
 
 test_that("a new name puts a second set of domains beside the first", {
   skip_if_no_engine()
@@ -153,77 +162,81 @@ test_that("cluster.name is the column of the domains, and everything finds them 
   expect_refused(SpatialDomainStabilityPlot(both, stability), "table", "other domains", object = both)
 })
 
-test_that("several sets of domains of one run take it up", {
-  skip_if_no_engine()
-  chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:60]
-  run <- RunSIGEL(
-    regions_section(),
-    features = chosen,
-    n.dims = 6,
-    n.groups = 3,
-    preset = "fast",
-    reduction.name = "x",
-    verbose = FALSE
-  )
-  plain <- find_quietly(run, reduction = "x")
-  expect_silent(named <- find_quietly(plain, reduction = "x", cluster.name = "fine"))
-  expect_equal(named$fine, named$x_domain)
-  expect_true(all(domain_about(named, "finedomain")$genes %in% chosen))
-  expect_equal(domain_about(named, "finedomain")$reduction, "x")
-  steady <- function(name) {
-    FindSpatialDomainStability(named, n.seeds = 1, cluster.name = name, device = "cpu", verbose = FALSE)
-  }
-  expect_same_result(steady("fine"), steady("x_domain"))
-})
+if (nightly()) {
+  test_that("several sets of domains of one run take it up", {
+    skip_if_no_engine()
+    chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:60]
+    run <- RunSIGEL(
+      regions_section(),
+      features = chosen,
+      n.dims = 6,
+      n.groups = 3,
+      preset = "fast",
+      reduction.name = "x",
+      verbose = FALSE
+    )
+    plain <- find_quietly(run, reduction = "x")
+    expect_silent(named <- find_quietly(plain, reduction = "x", cluster.name = "fine"))
+    expect_equal(named$fine, named$x_domain)
+    expect_true(all(domain_about(named, "finedomain")$genes %in% chosen))
+    expect_equal(domain_about(named, "finedomain")$reduction, "x")
+    steady <- function(name) {
+      FindSpatialDomainStability(named, n.seeds = 1, cluster.name = name, device = "cpu", verbose = FALSE)
+    }
+    expect_same_result(steady("fine"), steady("x_domain"))
+  })
 
-test_that("domains of 0.5.0, which did not write their name down, are found", {
-  skip_if_no_engine()
-  old <- domains_section()
-  misc <- domain_about(old)
-  old@reductions$sigeldomain@misc <- misc[setdiff(names(misc), c("cluster.name", "reduction"))]
-  steady <- function(object) FindSpatialDomainStability(object, n.seeds = 1, device = "cpu", verbose = FALSE)
-  expect_same_result(steady(old), steady(domains_section()))
-  skip_without("ggplot2")
-  expect_equal(SpatialDomainPlot(old)$labels, SpatialDomainPlot(domains_section())$labels)
-})
+  test_that("domains of 0.5.0, which did not write their name down, are found", {
+    skip_if_no_engine()
+    old <- domains_section()
+    misc <- domain_about(old)
+    old@reductions$sigeldomain@misc <- misc[setdiff(names(misc), c("cluster.name", "reduction"))]
+    steady <- function(object) {
+      FindSpatialDomainStability(object, n.seeds = 1, device = "cpu", verbose = FALSE)
+    }
+    expect_same_result(steady(old), steady(domains_section()))
+    skip_without("ggplot2")
+    expect_equal(SpatialDomainPlot(old)$labels, SpatialDomainPlot(domains_section())$labels)
+  })
 
-test_that("a new name beside a run is told, as it may be a slip", {
-  skip_if_no_engine()
-  chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:40]
-  run <- RunSIGEL(
-    regions_section(),
-    features = chosen,
-    n.dims = 6,
-    n.groups = 3,
-    preset = "fast",
-    verbose = FALSE
-  )
-  expect_message(
-    done <- find_quietly(run, reduction = "sigle"),
-    "no reduction is called \"sigle\".*\"sigel\""
-  )
-  expect_false(all(domain_about(done, "sigledomain")$genes %in% chosen))
-  # Under a name that is known by now, nothing is to be told.
-  expect_silent(find_quietly(done, reduction = "sigle"))
-  expect_message(SelectSpatialGenes(run, reduction = "sigle", verbose = FALSE), "sigle")
-})
+  test_that("a new name beside a run is told, as it may be a slip", {
+    skip_if_no_engine()
+    chosen <- grep("^Gene", rownames(regions_section()), value = TRUE)[1:40]
+    run <- RunSIGEL(
+      regions_section(),
+      features = chosen,
+      n.dims = 6,
+      n.groups = 3,
+      preset = "fast",
+      verbose = FALSE
+    )
+    expect_message(
+      done <- find_quietly(run, reduction = "sigle"),
+      "no reduction is called \"sigle\".*\"sigel\""
+    )
+    expect_false(all(domain_about(done, "sigledomain")$genes %in% chosen))
+    # Under a name that is known by now, nothing is to be told.
+    expect_silent(find_quietly(done, reduction = "sigle"))
+    expect_message(SelectSpatialGenes(run, reduction = "sigle", verbose = FALSE), "sigle")
+  })
 
-test_that("spots of several sections are neighbours within their section", {
-  skip_if_no_engine()
-  both <- two_sections()
-  expect_length(SeuratObject::Images(both), 2)
-  wide <- list(starts = 4, windows = 7)
-  done <- find_quietly(both, section = "slide", config = wide)
-  expect_equal(domain_about(done)$section, "slide")
-  # In one picture the sections lie over each other.
-  places <- getFromNamespace("places_of_sections", "sigel")(both)
-  expect_lt(max(places$x[both$slide == "two"]), 2 * max(places$x[both$slide == "one"]))
-  one <- find_quietly(both, coordinates = places, config = wide)
-  expect_gt(rand_index(done$sigel_domain, both$region), 0.3)
-  expect_lt(rand_index(done$sigel_domain, one$sigel_domain), 1)
-  apart <- find_quietly(joined_counts(both), places, section = factor(both$slide), config = wide)
-  expect_equal(apart$domain, done$sigel_domain)
-})
+  test_that("spots of several sections are neighbours within their section", {
+    skip_if_no_engine()
+    both <- two_sections()
+    expect_length(SeuratObject::Images(both), 2)
+    wide <- list(starts = 4, windows = 7)
+    done <- find_quietly(both, section = "slide", config = wide)
+    expect_equal(domain_about(done)$section, "slide")
+    # In one picture the sections lie over each other.
+    places <- getFromNamespace("places_of_sections", "sigel")(both)
+    expect_lt(max(places$x[both$slide == "two"]), 2 * max(places$x[both$slide == "one"]))
+    one <- find_quietly(both, coordinates = places, config = wide)
+    expect_gt(rand_index(done$sigel_domain, both$region), 0.3)
+    expect_lt(rand_index(done$sigel_domain, one$sigel_domain), 1)
+    apart <- find_quietly(joined_counts(both), places, section = factor(both$slide), config = wide)
+    expect_equal(apart$domain, done$sigel_domain)
+  })
+}
 
 test_that("a function may find the domains", {
   skip_if_no_engine()
@@ -271,15 +284,17 @@ test_that("mclust is called in R, by R, and gives what it gives by hand", {
   expect_equal(refined$sigel_domain_prob[kept], done$sigel_domain_prob[kept])
 })
 
-test_that("Leiden finds domains", {
-  skip_if_no_engine()
-  if (!reticulate::py_module_available("igraph")) {
-    missing_or_skip("the Python package igraph")
-  }
-  done <- find_quietly(regions_section(), method = "leiden")
-  expect_gt(rand_index(done$sigel_domain, done$region), 0.2)
-  expect_true(all(is.na(done$sigel_domain_prob)))
-})
+if (nightly()) {
+  test_that("Leiden finds domains", {
+    skip_if_no_engine()
+    if (!reticulate::py_module_available("igraph")) {
+      missing_or_skip("the Python package igraph")
+    }
+    done <- find_quietly(regions_section(), method = "leiden")
+    expect_gt(rand_index(done$sigel_domain, done$region), 0.2)
+    expect_true(all(is.na(done$sigel_domain_prob)))
+  })
+}
 
 test_that("the same seed gives the same domains, and R's random numbers are left alone", {
   skip_if_no_engine()
@@ -291,13 +306,15 @@ test_that("the same seed gives the same domains, and R's random numbers are left
   expect_equal(again$sigel_domain_prob, domains_section()$sigel_domain_prob)
 })
 
-test_that("progress is told, and verbose = FALSE is silent", {
-  skip_if_no_engine()
-  section <- regions_section()
-  find <- function() FindSpatialDomains(section, n.domains = 3, config = few)
-  suppressMessages(expect_message(find(), "Spots within their windows"))
-  expect_silent(find_quietly(section, n.domains = 3))
-})
+if (nightly()) {
+  test_that("progress is told, and verbose = FALSE is silent", {
+    skip_if_no_engine()
+    section <- regions_section()
+    find <- function() FindSpatialDomains(section, n.domains = 3, config = few)
+    suppressMessages(expect_message(find(), "Spots within their windows"))
+    expect_silent(find_quietly(section, n.domains = 3))
+  })
+}
 
 test_that("scattered cells in a field of view work", {
   skip_if_no_engine()
@@ -340,7 +357,11 @@ test_that("spots beside the tissue take no part and get no domain", {
   beside <- colnames(section)[c(3, 20:30)]
   within <- !colnames(section) %in% beside
   alone <- find_quietly(subset(section, cells = colnames(section)[within]))
-  for (column in list(as.integer(within), within, factor(within), ifelse(within, "TRUE", "FALSE"))) {
+  kinds <- list(as.integer(within), factor(within))
+  if (nightly()) {
+    kinds <- c(kinds, list(within, ifelse(within, "TRUE", "FALSE")))
+  }
+  for (column in kinds) {
     section$in_tissue <- column
     expect_warning(
       done <- find_quietly(section),
@@ -361,14 +382,16 @@ test_that("spots beside the tissue take no part and get no domain", {
   expect_s3_class(SpatialDomainPlot(done), "ggplot")
 })
 
-test_that("a column that tells no spots apart says nothing, and one of something else is refused", {
-  skip_if_no_engine()
-  section <- regions_section()
-  for (value in 0:1) {
-    section$in_tissue <- value
-    expect_no_warning(done <- find_quietly(section))
-    expect_false(anyNA(done$sigel_domain))
-  }
-  section$in_tissue <- "glass"
-  expect_refused(find_quietly(section), "object", "\"in_tissue\" with \"glass\"", object = section)
-})
+if (nightly()) {
+  test_that("a column that tells no spots apart says nothing, and one of something else is refused", {
+    skip_if_no_engine()
+    section <- regions_section()
+    for (value in 0:1) {
+      section$in_tissue <- value
+      expect_no_warning(done <- find_quietly(section))
+      expect_false(anyNA(done$sigel_domain))
+    }
+    section$in_tissue <- "glass"
+    expect_refused(find_quietly(section), "object", "\"in_tissue\" with \"glass\"", object = section)
+  })
+}

@@ -104,25 +104,27 @@ test_that("a second call on some genes leaves nothing of the first", {
   expect_equal(sum(names(again[["Spatial"]][[]]) %in% metadata_columns), length(metadata_columns))
 })
 
-test_that("the genes and settings of a run are taken up, and a model where it is given", {
-  skip_if_no_engine()
-  section <- small_section()
-  chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
-  folder <- file.path(withr::local_tempdir(), "model")
-  image <- list(image = list(min_spots = 20))
-  run <- run_quick(section, features = chosen, save.model = folder, config = c(quick, image))
-  score <- function(...) SpatialGenes(FindSpatialGenes(..., verbose = FALSE))
-  seen <- score(run)
-  expect_setequal(seen$gene[!is.na(seen$rank)], chosen)
-  expect_equal(seen[chosen, ], score(section, features = chosen, config = image)[chosen, ])
-  expect_equal(unique(seen$status[!seen$gene %in% chosen]), "not in the layer or the run")
-  all_genes <- score(run, features = rownames(section), score = FALSE)
-  expect_gt(sum(!is.na(all_genes$rank)), 30)
+if (nightly()) {
+  test_that("the genes and settings of a run are taken up, and a model where it is given", {
+    skip_if_no_engine()
+    section <- small_section()
+    chosen <- grep("^Gene", rownames(section), value = TRUE)[1:30]
+    folder <- file.path(withr::local_tempdir(), "model")
+    image <- list(image = list(min_spots = 20))
+    run <- run_quick(section, features = chosen, save.model = folder, config = c(quick, image))
+    score <- function(...) SpatialGenes(FindSpatialGenes(..., verbose = FALSE))
+    seen <- score(run)
+    expect_setequal(seen$gene[!is.na(seen$rank)], chosen)
+    expect_equal(seen[chosen, ], score(section, features = chosen, config = image)[chosen, ])
+    expect_equal(unique(seen$status[!seen$gene %in% chosen]), "not in the layer or the run")
+    all_genes <- score(run, features = rownames(section), score = FALSE)
+    expect_gt(sum(!is.na(all_genes$rank)), 30)
 
-  with_model <- score(run, model = folder)
-  expect_equal(with_model[chosen, "pval"], seen[chosen, "pval"])
-  expect_gt(max(abs(with_model[chosen, "score"] - seen[chosen, "score"]), na.rm = TRUE), 1e-6)
-})
+    with_model <- score(run, model = folder)
+    expect_equal(with_model[chosen, "pval"], seen[chosen, "pval"])
+    expect_gt(max(abs(with_model[chosen, "score"] - seen[chosen, "score"]), na.rm = TRUE), 1e-6)
+  })
+}
 
 test_that("covariates and sections are columns of the meta data", {
   skip_if_no_engine()
@@ -166,17 +168,19 @@ test_that("progress is told, and verbose = FALSE is silent", {
   expect_silent(FindSpatialGenes(small_section(), verbose = FALSE))
 })
 
-test_that("progress says which section it is about", {
-  skip_if_no_engine()
-  section <- small_section()
-  section$half <- ifelse(section$array_col > stats::median(section$array_col), "right", "left")
-  said <- capture.output(found <- FindSpatialGenes(section, section = "half"), type = "message")
-  tested <- grep("Test of every gene", said, value = TRUE)
-  expect_match(tested, "genes in section '(left|right)'$")
-  expect_length(unique(tested), 2L)
-  said <- capture.output(found <- FindSpatialGenes(section), type = "message")
-  expect_no_match(said, "in section")
-})
+if (nightly()) {
+  test_that("progress says which section it is about", {
+    skip_if_no_engine()
+    section <- small_section()
+    section$half <- ifelse(section$array_col > stats::median(section$array_col), "right", "left")
+    said <- capture.output(found <- FindSpatialGenes(section, section = "half"), type = "message")
+    tested <- grep("Test of every gene", said, value = TRUE)
+    expect_match(tested, "genes in section '(left|right)'$")
+    expect_length(unique(tested), 2L)
+    said <- capture.output(found <- FindSpatialGenes(section), type = "message")
+    expect_no_match(said, "in section")
+  })
+}
 
 test_that("scattered cells in a field of view work", {
   skip_if_no_engine()
@@ -325,20 +329,22 @@ test_that("names are moved apart as little as need be", {
   expect_equal(mean(moved), mean(crowded))
 })
 
-test_that("known genes of the hippocampus are called, and not once the spots are shuffled", {
-  skip_if_no_engine()
-  section <- ReadSection(shared_file("st_mousebrain_hippo1.h5ad"))
-  known <- c("Slc17a7", "Mbp", "Plp1", "Prox1", "Nrgn")
-  counts <- counts_of(section)
-  counts <- counts[c(known, setdiff(rownames(counts), known)[seq_len(400)]), ]
-  table <- quickly(counts, spot_table(section))
-  expect_true(all(table[known, "qval"] < 1e-3))
-  shuffled <- counts[, order((seq_len(ncol(counts)) * 7919) %% 104729)]
-  colnames(shuffled) <- colnames(counts)
-  without <- quickly(shuffled, spot_table(section))
-  expect_lt(mean(without$qval < 0.05, na.rm = TRUE), 0.05)
-  expect_true(all(table[known, "effect"] > without[known, "effect"]))
-})
+if (nightly()) {
+  test_that("known genes of the hippocampus are called, and not once the spots are shuffled", {
+    skip_if_no_engine()
+    section <- ReadSection(shared_file("st_mousebrain_hippo1.h5ad"))
+    known <- c("Slc17a7", "Mbp", "Plp1", "Prox1", "Nrgn")
+    counts <- counts_of(section)
+    counts <- counts[c(known, setdiff(rownames(counts), known)[seq_len(400)]), ]
+    table <- quickly(counts, spot_table(section))
+    expect_true(all(table[known, "qval"] < 1e-3))
+    shuffled <- counts[, order((seq_len(ncol(counts)) * 7919) %% 104729)]
+    colnames(shuffled) <- colnames(counts)
+    without <- quickly(shuffled, spot_table(section))
+    expect_lt(mean(without$qval < 0.05, na.rm = TRUE), 0.05)
+    expect_true(all(table[known, "effect"] > without[known, "effect"]))
+  })
+}
 
 test_that("a merged object is tested section by section", {
   skip_if_no_engine()
@@ -353,15 +359,17 @@ test_that("a merged object is tested section by section", {
   expect_equal(found$statistic, alone$statistic * sqrt(2), tolerance = 1e-5)
 })
 
-test_that("what told the sections of a run apart tells them apart in what is asked after it", {
-  skip_if_no_engine()
-  both <- two_sections()
-  run <- RunSIGEL(both, section = "slide", preset = "fast", verbose = FALSE)
-  ask <- function(...) SpatialGenes(FindSpatialGenes(run, score = FALSE, verbose = FALSE, ...))
-  expect_equal(ask(), ask(section = "slide"))
-  domains <- FindSpatialDomains(run, n.domains = 3, config = list(starts = 2, windows = 7), verbose = FALSE)
-  expect_equal(domain_about(domains)$section, "slide")
-})
+if (nightly()) {
+  test_that("what told the sections of a run apart tells them apart in what is asked after it", {
+    skip_if_no_engine()
+    both <- two_sections()
+    run <- RunSIGEL(both, section = "slide", preset = "fast", verbose = FALSE)
+    ask <- function(...) SpatialGenes(FindSpatialGenes(run, score = FALSE, verbose = FALSE, ...))
+    expect_equal(ask(), ask(section = "slide"))
+    domains <- FindSpatialDomains(run, n.domains = 3, config = list(starts = 2, windows = 7), verbose = FALSE)
+    expect_equal(domain_about(domains)$section, "slide")
+  })
+}
 
 test_that("the table is found in the assay that it was written to", {
   skip_if_no_engine()

@@ -107,13 +107,15 @@ test_that("strong programmes come back at other seeds", {
   expect_gt(max(found$stability), 0.8)
 })
 
-test_that("groups made anew are compared with groups made anew", {
-  skip_if_no_engine()
-  section <- FindGeneGroups(grouped_section(), n.groups = 3)
-  found <- FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE)
-  expect_equal(as.character(found$group), c("1", "2", "3", "no pattern"))
-  expect_same_result(FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE), found)
-})
+if (nightly()) {
+  test_that("groups made anew are compared with groups made anew", {
+    skip_if_no_engine()
+    section <- FindGeneGroups(grouped_section(), n.groups = 3)
+    found <- FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE)
+    expect_equal(as.character(found$group), c("1", "2", "3", "no pattern"))
+    expect_same_result(FindGeneGroupStability(section, n.seeds = 1, verbose = FALSE), found)
+  })
+}
 
 test_that("stability tells its progress, takes coordinates, and refuses what it cannot use", {
   skip_if_no_engine()

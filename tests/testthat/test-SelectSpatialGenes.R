@@ -123,24 +123,26 @@ test_that("weights may make groups equal", {
   expect_gt(diff(range(chosen$weight)), 0)
 })
 
-test_that("several sections choose together", {
-  skip_if_no_engine()
-  both <- two_sections()
-  places <- getFromNamespace("places_of_sections", "sigel")(both)
-  done <- choose_quietly(both, section = "slide", n.genes = 30)
-  table <- choose_quietly(joined_counts(both), places, section = both$slide, n.genes = 30)
-  expect_same_result(SpatialGeneSelection(done), table)
-})
+if (nightly()) {
+  test_that("several sections choose together", {
+    skip_if_no_engine()
+    both <- two_sections()
+    places <- getFromNamespace("places_of_sections", "sigel")(both)
+    done <- choose_quietly(both, section = "slide", n.genes = 30)
+    table <- choose_quietly(joined_counts(both), places, section = both$slide, n.genes = 30)
+    expect_same_result(SpatialGeneSelection(done), table)
+  })
 
-test_that("R's random numbers are left alone, and verbose = FALSE is silent", {
-  skip_if_no_engine()
-  set.seed(3)
-  before <- .Random.seed
-  expect_silent(again <- choose_quietly(regions_section(), n.genes = 40))
-  expect_identical(.Random.seed, before)
-  expect_equal(SpatialGeneSelection(again), SpatialGeneSelection(chosen_section()))
-  suppressMessages(expect_message(SelectSpatialGenes(regions_section()), "Test of every gene"))
-})
+  test_that("R's random numbers are left alone, and verbose = FALSE is silent", {
+    skip_if_no_engine()
+    set.seed(3)
+    before <- .Random.seed
+    expect_silent(again <- choose_quietly(regions_section(), n.genes = 40))
+    expect_identical(.Random.seed, before)
+    expect_equal(SpatialGeneSelection(again), SpatialGeneSelection(chosen_section()))
+    suppressMessages(expect_message(SelectSpatialGenes(regions_section()), "Test of every gene"))
+  })
+}
 
 test_that("assays of Seurat 5 work, with split layers too", {
   skip_unless_seurat5()

@@ -146,7 +146,7 @@ test_that("tables say how they were made, and so do their parts", {
 test_that("tables of cohorts have a hash of each object, or of the one that holds all sections", {
   skip_if_no_engine()
   expect_told(disease_table(), "FindDiseaseGenes", "FindDiseaseGenes(object, ..., device = device", 6)
-  merged <- merged_cohort()
+  merged <- merged_donors(few_donors())
   merged$donor <- merged$section_name <- sub("_.*", "", colnames(merged))
   one <- FindDiseaseGenes(merged, "condition", section = "donor", device = "cpu", verbose = FALSE)
   expect_told(one, "FindDiseaseGenes", "FindDiseaseGenes(merged, \"condition\", section = \"donor\"")

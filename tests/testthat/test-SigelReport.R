@@ -71,16 +71,18 @@ test_that("spatial genes, domains, terms and genes that change are shown where t
   expect_match(tolower(page), tolower(sprintf("Group %s: %s", first$group, first$term)), fixed = TRUE)
 })
 
-test_that("spatial genes alone, or domains alone, make a report, and nothing is no report", {
-  skip_without_templates()
-  section <- small_section()
-  tested <- FindSpatialGenes(section, score = FALSE, verbose = FALSE)
-  expect_match(written(tested), "There is no map", fixed = TRUE)
-  quick <- list(starts = 1, windows = 4, components = 8)
-  parted <- FindSpatialDomains(section, n.domains = 2, config = quick, verbose = FALSE)
-  expect_match(written(parted), "The tissue with its 2 domains", fixed = TRUE)
-  expect_refused(written(section), "object", "no result", "RunSIGEL()")
-})
+if (nightly()) {
+  test_that("spatial genes alone, or domains alone, make a report, and nothing is no report", {
+    skip_without_templates()
+    section <- small_section()
+    tested <- FindSpatialGenes(section, score = FALSE, verbose = FALSE)
+    expect_match(written(tested), "There is no map", fixed = TRUE)
+    quick <- list(starts = 1, windows = 4, components = 8)
+    parted <- FindSpatialDomains(section, n.domains = 2, config = quick, verbose = FALSE)
+    expect_match(written(parted), "The tissue with its 2 domains", fixed = TRUE)
+    expect_refused(written(section), "object", "no result", "RunSIGEL()")
+  })
+}
 
 test_that("tables of stability are shown, and those of another object are refused", {
   skip_without_templates()
@@ -102,26 +104,34 @@ test_that("tables of stability are shown, and those of another object are refuse
   expect_refused(written(run, domain.stability = domains), "domain.stability", "other domains")
 })
 
-test_that("domains alone of several sections, and spatial genes of them, are shown section by section", {
-  skip_without_templates()
-  section <- small_section()
-  section$slice <- rep(c("a", "b"), length.out = ncol(section))
-  places <- spot_table(section)
-  quick <- list(starts = 1, windows = 4, components = 8)
-  parted <- FindSpatialDomains(
-    section,
-    n.domains = 2,
-    section = "slice",
-    coordinates = places,
-    config = quick,
-    verbose = FALSE
-  )
-  expect_match(written(parted, coordinates = places), "2 sections", fixed = TRUE)
-  tested <- FindSpatialGenes(section, score = FALSE, section = "slice", coordinates = places, verbose = FALSE)
-  expect_no_match(written(tested, coordinates = places), "2 sections", fixed = TRUE)
-  expect_match(written(tested, coordinates = places, section = "slice"), "2 sections", fixed = TRUE)
-  expect_refused(written(tested, section = "no"), "section", "columns of the meta data")
-})
+if (nightly()) {
+  test_that("domains alone of several sections, and spatial genes of them, are shown section by section", {
+    skip_without_templates()
+    section <- small_section()
+    section$slice <- rep(c("a", "b"), length.out = ncol(section))
+    places <- spot_table(section)
+    quick <- list(starts = 1, windows = 4, components = 8)
+    parted <- FindSpatialDomains(
+      section,
+      n.domains = 2,
+      section = "slice",
+      coordinates = places,
+      config = quick,
+      verbose = FALSE
+    )
+    expect_match(written(parted, coordinates = places), "2 sections", fixed = TRUE)
+    tested <- FindSpatialGenes(
+      section,
+      score = FALSE,
+      section = "slice",
+      coordinates = places,
+      verbose = FALSE
+    )
+    expect_no_match(written(tested, coordinates = places), "2 sections", fixed = TRUE)
+    expect_match(written(tested, coordinates = places, section = "slice"), "2 sections", fixed = TRUE)
+    expect_refused(written(tested, section = "no"), "section", "columns of the meta data")
+  })
+}
 
 test_that("names that are markup stay names", {
   skip_without_templates()

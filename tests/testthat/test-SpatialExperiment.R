@@ -226,14 +226,17 @@ asked_of_engine <- function(code) {
 test_that("sections of a cohort are a list of experiments, or the samples of one", {
   skip_without_experiment()
   skip_if_no_engine()
-  sections <- small_cohort()
+  sections <- few_donors()
   experiments <- Map(as_experiment, sections, sample = names(sections))
-  expect_same_result(find_disease(experiments, "condition", donor = "donor"), disease_table())
+  expect_same_result(
+    find_disease(experiments, "condition", donor = "donor"),
+    find_disease(sections, "condition", donor = "donor")
+  )
   pairs <- pairs_of_programmes(truth_of(sections[[1]]))[1:5, ]
   expect_same_result(find_pairs(experiments[1:2], pairs), find_pairs(sections[1:2], pairs))
 
   # Each sample is a section.
-  suppressWarnings(whole <- merged_cohort())
+  suppressWarnings(whole <- merged_donors(sections))
   joined <- do.call(
     both,
     lapply(unname(experiments), function(one) {
@@ -246,7 +249,7 @@ test_that("sections of a cohort are a list of experiments, or the samples of one
     replace(asked, "names", list(names(sections)))
   }
   expected <- named(asked_of_engine(find_disease(whole, "condition", donor = "donor")))
-  expect_length(expected$sections, 6)
+  expect_length(expected$sections, 4)
   expect_equal(named(asked_of_engine(find_disease(joined, "condition", donor = "donor"))), expected)
   by_column <- asked_of_engine(find_pairs(joined, pairs, section = "sample_id"))
   expect_equal(by_column$sections, asked_of_engine(find_pairs(whole, pairs))$sections)

@@ -6,15 +6,17 @@ test_that("a table of results is no section, and a table without rows is said to
   expect_refused(SimilarGenePlot(grouped_section(), similar[0, ]), "table", "a table without rows")
 })
 
-test_that("lines for a list of objects do not write the objects out, and give each a name", {
-  skip_if_no_engine()
-  section <- small_section()
-  twice <- tryCatch(do.call(RunSIGEL, list(list(a = section, a = section))), error = conditionMessage)
-  expect_match(twice, "sections <- list(...)", fixed = TRUE)
-  expect_match(twice, "names(sections) <- c(\"s1\", \"s2\")", fixed = TRUE)
-  sections <- list(a = section, b = section)
-  expect_no_match(tryCatch(RunSIGEL(sections), error = conditionMessage), "sections <-", fixed = TRUE)
-})
+if (nightly()) {
+  test_that("lines for a list of objects do not write the objects out, and give each a name", {
+    skip_if_no_engine()
+    section <- small_section()
+    twice <- tryCatch(do.call(RunSIGEL, list(list(a = section, a = section))), error = conditionMessage)
+    expect_match(twice, "sections <- list(...)", fixed = TRUE)
+    expect_match(twice, "names(sections) <- c(\"s1\", \"s2\")", fixed = TRUE)
+    sections <- list(a = section, b = section)
+    expect_no_match(tryCatch(RunSIGEL(sections), error = conditionMessage), "sections <-", fixed = TRUE)
+  })
+}
 
 test_that("only reductions that RunSIGEL made are named as its results", {
   skip_if_no_engine()
@@ -85,39 +87,41 @@ test_that("counts and coordinates that cannot be used are refused", {
   expect_refused(run_quick(counts, lost), "coordinates", "array_row")
 })
 
-test_that("odd but lawful sections work", {
-  skip_if_no_engine()
-  counts <- counts_of(small_section())
-  places <- spot_table(small_section())
-  zero <- counts
-  zero[2, ] <- 0
-  features <- SeuratObject::Misc(run_quick(Matrix::drop0(zero), places))$features
-  expect_match(features$status[2], "detected in fewer")
-  one_column <- data.frame(x = 1, y = seq_len(ncol(counts)), row.names = colnames(counts))
-  expect_s4_class(run_quick(counts, one_column), "DimReduc")
-  shuffled <- run_quick(counts, places[sample(nrow(places)), ])
-  expect_equal(SeuratObject::Loadings(shuffled), SeuratObject::Loadings(run_quick(counts, places)))
-})
+if (nightly()) {
+  test_that("odd but lawful sections work", {
+    skip_if_no_engine()
+    counts <- counts_of(small_section())
+    places <- spot_table(small_section())
+    zero <- counts
+    zero[2, ] <- 0
+    features <- SeuratObject::Misc(run_quick(Matrix::drop0(zero), places))$features
+    expect_match(features$status[2], "detected in fewer")
+    one_column <- data.frame(x = 1, y = seq_len(ncol(counts)), row.names = colnames(counts))
+    expect_s4_class(run_quick(counts, one_column), "DimReduc")
+    shuffled <- run_quick(counts, places[sample(nrow(places)), ])
+    expect_equal(SeuratObject::Loadings(shuffled), SeuratObject::Loadings(run_quick(counts, places)))
+  })
 
-test_that("cells that are not in the image are refused", {
-  skip_if_no_engine()
-  section <- small_section(image = "fov")
-  two <- merge(section, small_section(lattice = "cells", image = "fov"), add.cell.ids = c("a", "b"))
-  images <- SeuratObject::Images(two)
-  expect_refused(run_quick(two), "image", "2 images", object = two)
-  expect_refused(
-    run_quick(two, image = images[1]),
-    "image",
-    "not in the image",
-    "subset(object",
-    object = two
-  )
-  if (!seurat5()) {
-    two[[images[2]]] <- NULL
-  }
-  one <- subset(two, cells = SeuratObject::Cells(two[[images[1]]]))
-  expect_s4_class(run_quick(one, image = images[1]), "Seurat")
-})
+  test_that("cells that are not in the image are refused", {
+    skip_if_no_engine()
+    section <- small_section(image = "fov")
+    two <- merge(section, small_section(lattice = "cells", image = "fov"), add.cell.ids = c("a", "b"))
+    images <- SeuratObject::Images(two)
+    expect_refused(run_quick(two), "image", "2 images", object = two)
+    expect_refused(
+      run_quick(two, image = images[1]),
+      "image",
+      "not in the image",
+      "subset(object",
+      object = two
+    )
+    if (!seurat5()) {
+      two[[images[2]]] <- NULL
+    }
+    one <- subset(two, cells = SeuratObject::Cells(two[[images[1]]]))
+    expect_s4_class(run_quick(one, image = images[1]), "Seurat")
+  })
+}
 
 test_that("misspelt arguments are told the nearest one", {
   skip_if_no_engine()
@@ -277,22 +281,24 @@ test_that("what is no section is told before arguments that its class would take
   }
 })
 
-test_that("what is left at its default is the preset's to say", {
-  skip_if_no_engine()
-  section <- small_section()
-  brief <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
-  run <- function(object, ...) RunSIGEL(object, ..., preset = "paper", config = brief, verbose = FALSE)
-  groups <- function(reduction) {
-    reticulate::import("json")$loads(SeuratObject::Misc(reduction)$params)$n_groups
-  }
-  done <- run(section)[["sigel"]]
-  # 500 are more than a third of the genes.
-  expect_equal(groups(done), nrow(SeuratObject::Loadings(done)) %/% 3L)
-  expect_equal(groups(run(counts_of(section), spot_table(section))), groups(done))
-  expect_equal(groups(run(section, n.groups = "auto")[["sigel"]]), "auto")
-  expect_refused(run(section, n.groups = 500), "n.groups", "500 groups")
-  expect_refused(run(section, n.dims = NULL), "n.dims", "NULL")
-})
+if (nightly()) {
+  test_that("what is left at its default is the preset's to say", {
+    skip_if_no_engine()
+    section <- small_section()
+    brief <- list(train = list(pretrain_epochs = 1, refine_epochs = 1))
+    run <- function(object, ...) RunSIGEL(object, ..., preset = "paper", config = brief, verbose = FALSE)
+    groups <- function(reduction) {
+      reticulate::import("json")$loads(SeuratObject::Misc(reduction)$params)$n_groups
+    }
+    done <- run(section)[["sigel"]]
+    # 500 are more than a third of the genes.
+    expect_equal(groups(done), nrow(SeuratObject::Loadings(done)) %/% 3L)
+    expect_equal(groups(run(counts_of(section), spot_table(section))), groups(done))
+    expect_equal(groups(run(section, n.groups = "auto")[["sigel"]]), "auto")
+    expect_refused(run(section, n.groups = 500), "n.groups", "500 groups")
+    expect_refused(run(section, n.dims = NULL), "n.dims", "NULL")
+  })
+}
 
 test_that("coordinates as factors or with capital names are told how to be mended", {
   skip_if_no_engine()

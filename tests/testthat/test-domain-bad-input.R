@@ -138,27 +138,29 @@ test_that("errors about a Seurat object show the call that was written", {
   }
 })
 
-test_that("several images are taken one by one, or together where the verb can", {
-  skip_if_no_engine()
-  both <- two_sections()
-  refused <- function(code) expect_refused(code, "image", "2 images", "subset(object", object = both)
-  together <- "section = \"slide\""
-  for (code in list(
-    quote(find_quietly(both)),
-    quote(SelectSpatialGenes(both, verbose = FALSE)),
-    quote(FindSpatialGenes(both, verbose = FALSE)),
-    quote(FindPatternGenes(both, "region")),
-    quote(run_quick(both))
-  )) {
+if (nightly()) {
+  test_that("several images are taken one by one, or together where the verb can", {
+    skip_if_no_engine()
+    both <- two_sections()
+    refused <- function(code) expect_refused(code, "image", "2 images", "subset(object", object = both)
+    together <- "section = \"slide\""
+    for (code in list(
+      quote(find_quietly(both)),
+      quote(SelectSpatialGenes(both, verbose = FALSE)),
+      quote(FindSpatialGenes(both, verbose = FALSE)),
+      quote(FindPatternGenes(both, "region")),
+      quote(run_quick(both))
+    )) {
+      refused(eval(code))
+      expect_error(eval(code), together, fixed = TRUE)
+    }
+    # This one has no argument for sections.
+    code <- quote(GeneImagePlot(both, rownames(both)[1L]))
     refused(eval(code))
-    expect_error(eval(code), together, fixed = TRUE)
-  }
-  # This one has no argument for sections.
-  code <- quote(GeneImagePlot(both, rownames(both)[1L]))
-  refused(eval(code))
-  text <- conditionMessage(expect_error(eval(code)))
-  expect_no_match(text, "section = ", fixed = TRUE)
-})
+    text <- conditionMessage(expect_error(eval(code)))
+    expect_no_match(text, "section = ", fixed = TRUE)
+  })
+}
 
 test_that("names that are taken are refused before the work", {
   skip_if_no_engine()

@@ -46,22 +46,27 @@ test_that("each spot of a lattice is a pixel in the colour of its domain, y down
   saves(plot)
 })
 
-test_that("the windows that a method saw are said", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  said <- function(object) SpatialDomainPlot(object)$labels$subtitle
-  expect_match(said(domains_section()), "^mixture, [0-9]+ genes, windows of 1 to 7 spots$")
-  one <- find_quietly(regions_section(), config = list(starts = 1, windows = 1, components = 8))
-  expect_match(said(one), ", single spots$")
-  by_hand <- find_quietly(regions_section(), method = function(x, n) rep_len(seq_len(n), nrow(x)))
-  expect_match(said(by_hand), "^function, [0-9]+ genes, windows of 7 spots$")
-  in_words <- getFromNamespace("windows_in_words", "sigel")
-  about <- list(method = "mixture", window = 5L, params = "{\"windows\": [1, 4, 7, 19], \"window\": 7}")
-  expect_identical(in_words(about), "windows of 1 to 5 spots")
-  expect_identical(in_words(utils::modifyList(about, list(method = "reference"))), "windows of 1 to 5 spots")
-  expect_identical(in_words(utils::modifyList(about, list(method = "leiden"))), "windows of 5 spots")
-  expect_null(in_words(utils::modifyList(about, list(method = "spagcn"))))
-})
+if (nightly()) {
+  test_that("the windows that a method saw are said", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    said <- function(object) SpatialDomainPlot(object)$labels$subtitle
+    expect_match(said(domains_section()), "^mixture, [0-9]+ genes, windows of 1 to 7 spots$")
+    one <- find_quietly(regions_section(), config = list(starts = 1, windows = 1, components = 8))
+    expect_match(said(one), ", single spots$")
+    by_hand <- find_quietly(regions_section(), method = function(x, n) rep_len(seq_len(n), nrow(x)))
+    expect_match(said(by_hand), "^function, [0-9]+ genes, windows of 7 spots$")
+    in_words <- getFromNamespace("windows_in_words", "sigel")
+    about <- list(method = "mixture", window = 5L, params = "{\"windows\": [1, 4, 7, 19], \"window\": 7}")
+    expect_identical(in_words(about), "windows of 1 to 5 spots")
+    expect_identical(
+      in_words(utils::modifyList(about, list(method = "reference"))),
+      "windows of 1 to 5 spots"
+    )
+    expect_identical(in_words(utils::modifyList(about, list(method = "leiden"))), "windows of 5 spots")
+    expect_null(in_words(utils::modifyList(about, list(method = "spagcn"))))
+  })
+}
 
 test_that("pixels of neighbours touch and none hides another", {
   skip_if_no_engine()
@@ -94,63 +99,69 @@ test_that("pixels of neighbours touch and none hides another", {
   expect_null(spot_corners(table(1:3, 1:3), cbind(c(1, 1.5, 2), 1:3), 1:3))
 })
 
-test_that("cells without a lattice are dots that fill the panel", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  cells <- regions_section(lattice = "cells", image = "fov")
-  done <- with_domains(cells, as.integer(factor(cells$region)))
-  plot <- SpatialDomainPlot(done)
-  drawn <- build(plot)$data[[1]]
-  expect_equal(nrow(drawn), ncol(cells))
-  expect_gt(drawn$size[1], 0.5)
-  expect_equal(build(SpatialDomainPlot(done, point.size = 2))$data[[1]]$size[1], 2)
-  saves(plot)
-  by_hand <- SpatialDomainPlot(done, coordinates = table_of(cells))
-  expect_equal(by_hand$layers[[1]]$data, plot$layers[[1]]$data)
-})
+if (nightly()) {
+  test_that("cells without a lattice are dots that fill the panel", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    cells <- regions_section(lattice = "cells", image = "fov")
+    done <- with_domains(cells, as.integer(factor(cells$region)))
+    plot <- SpatialDomainPlot(done)
+    drawn <- build(plot)$data[[1]]
+    expect_equal(nrow(drawn), ncol(cells))
+    expect_gt(drawn$size[1], 0.5)
+    expect_equal(build(SpatialDomainPlot(done, point.size = 2))$data[[1]]$size[1], 2)
+    saves(plot)
+    by_hand <- SpatialDomainPlot(done, coordinates = table_of(cells))
+    expect_equal(by_hand$layers[[1]]$data, plot$layers[[1]]$data)
+  })
 
-test_that("each section has a panel, all on one scale, in the order of the object", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  both <- two_sections()
-  both$slide <- ifelse(both$slide == "one", "section 2", "section 10")
-  done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
-  plot <- SpatialDomainPlot(done, ncol = 1)
-  layout <- build(plot)$layout$layout
-  expect_equal(as.character(layout$section), c("section 2", "section 10"))
-  expect_equal(layout$ROW, 1:2)
-  data <- plot$layers[[1]]$data
-  expect_equal(unname(tapply(data$x, data$section, function(x) mean(range(x)))), c(0, 0), ignore_attr = TRUE)
-  expect_equal(
-    nrow(build(SpatialDomainPlot(done, section = "region"))$layout$layout),
-    length(unique(both$region))
-  )
-  saves(plot)
-})
+  test_that("each section has a panel, all on one scale, in the order of the object", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    both <- two_sections()
+    both$slide <- ifelse(both$slide == "one", "section 2", "section 10")
+    done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
+    plot <- SpatialDomainPlot(done, ncol = 1)
+    layout <- build(plot)$layout$layout
+    expect_equal(as.character(layout$section), c("section 2", "section 10"))
+    expect_equal(layout$ROW, 1:2)
+    data <- plot$layers[[1]]$data
+    expect_equal(
+      unname(tapply(data$x, data$section, function(x) mean(range(x)))),
+      c(0, 0),
+      ignore_attr = TRUE
+    )
+    expect_equal(
+      nrow(build(SpatialDomainPlot(done, section = "region"))$layout$layout),
+      length(unique(both$region))
+    )
+    saves(plot)
+  })
 
-test_that("sections in other units are drawn as large, those in one unit as they are", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  both <- two_sections()
-  places <- getFromNamespace("places_of_sections", "sigel")(both)
-  extents <- function(places) {
-    data <- SpatialDomainPlot(done, coordinates = places)$layers[[1]]$data
-    vapply(split(data$y, data$section), function(y) diff(range(y)), 0)
-  }
-  done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
-  two <- both$slide == "two"
-  apart <- places
-  apart[two, c("x", "y")] <- 3 * places[two, c("x", "y")]
-  whole <- extents(places)
-  expect_equal(unname(whole), unname(vapply(split(places$y, both$slide), function(y) diff(range(y)), 0)))
-  scaled <- extents(apart)
-  # The spacing of scattered cells is nearly the same in both halves.
-  expect_equal(scaled[[2]] / scaled[[1]], whole[[2]] / whole[[1]], tolerance = 0.15)
-  larger <- places
-  larger[two, c("x", "y")] <- 1.3 * places[two, c("x", "y")]
-  expect_equal(extents(larger)[[2]], 1.3 * whole[[2]])
-  saves(SpatialDomainPlot(done, coordinates = apart))
-})
+  test_that("sections in other units are drawn as large, those in one unit as they are", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    both <- two_sections()
+    places <- getFromNamespace("places_of_sections", "sigel")(both)
+    extents <- function(places) {
+      data <- SpatialDomainPlot(done, coordinates = places)$layers[[1]]$data
+      vapply(split(data$y, data$section), function(y) diff(range(y)), 0)
+    }
+    done <- with_domains(both, as.integer(factor(both$region)), list(section = "slide"))
+    two <- both$slide == "two"
+    apart <- places
+    apart[two, c("x", "y")] <- 3 * places[two, c("x", "y")]
+    whole <- extents(places)
+    expect_equal(unname(whole), unname(vapply(split(places$y, both$slide), function(y) diff(range(y)), 0)))
+    scaled <- extents(apart)
+    # The spacing of scattered cells is nearly the same in both halves.
+    expect_equal(scaled[[2]] / scaled[[1]], whole[[2]] / whole[[1]], tolerance = 0.15)
+    larger <- places
+    larger[two, c("x", "y")] <- 1.3 * places[two, c("x", "y")]
+    expect_equal(extents(larger)[[2]], 1.3 * whole[[2]])
+    saves(SpatialDomainPlot(done, coordinates = apart))
+  })
+}
 
 test_that("pixels of a lattice in other units are as large", {
   skip_if_no_engine()
@@ -189,24 +200,26 @@ test_that("a domain keeps its colour in a part of the object", {
   expect_equal(colours(part), colours(done)[c("2", "4")])
 })
 
-test_that("other columns are drawn as text or numbers, spots without a value grey", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  done <- with_domains(regions_section(), as.integer(factor(regions_section()$region)))
-  done$some <- replace(done$region, 1:5, NA)
-  plot <- SpatialDomainPlot(done, group.by = "some")
-  expect_equal(plot$labels$title, "some")
-  expect_null(plot$labels$subtitle)
-  drawn <- build(plot)$data[[1]]
-  expect_equal(unique(drawn$fill[drawn$group %in% 1:5]), "grey85")
-  # Labels need no domains; a name that is not there is still told of.
-  labelled <- regions_section()
-  expect_no_error(build(SpatialDomainPlot(labelled, group.by = "region")))
-  expect_refused(SpatialDomainPlot(labelled, group.by = "regoin"), "object", "FindSpatialDomains")
-  counts <- SpatialDomainPlot(done, group.by = "nCount_Spatial")
-  expect_gt(length(unique(build(counts)$data[[1]]$fill)), 20)
-  saves(counts)
-})
+if (nightly()) {
+  test_that("other columns are drawn as text or numbers, spots without a value grey", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    done <- with_domains(regions_section(), as.integer(factor(regions_section()$region)))
+    done$some <- replace(done$region, 1:5, NA)
+    plot <- SpatialDomainPlot(done, group.by = "some")
+    expect_equal(plot$labels$title, "some")
+    expect_null(plot$labels$subtitle)
+    drawn <- build(plot)$data[[1]]
+    expect_equal(unique(drawn$fill[drawn$group %in% 1:5]), "grey85")
+    # Labels need no domains; a name that is not there is still told of.
+    labelled <- regions_section()
+    expect_no_error(build(SpatialDomainPlot(labelled, group.by = "region")))
+    expect_refused(SpatialDomainPlot(labelled, group.by = "regoin"), "object", "FindSpatialDomains")
+    counts <- SpatialDomainPlot(done, group.by = "nCount_Spatial")
+    expect_gt(length(unique(build(counts)$data[[1]]$fill)), 20)
+    saves(counts)
+  })
+}
 
 test_that("the table of domains and labels is ordered, and its measures are scikit-learn's", {
   skip_if_no_engine()
@@ -252,9 +265,9 @@ test_that("labels are matched as well as any permutation does", {
     do.call(c, lapply(seq_along(v), function(i) lapply(permutations(v[-i]), function(p) c(v[i], p))))
   }
   withr::local_seed(1)
-  for (k in 1:60) {
-    n.rows <- sample(5, 1)
-    n.cols <- sample(5, 1)
+  for (k in 1:40) {
+    n.rows <- sample(4, 1)
+    n.cols <- sample(4, 1)
     weight <- matrix(stats::rpois(n.rows * n.cols, 3), n.rows, n.cols)
     matched <- best_matching(weight)
     rows <- which(matched > 0)
@@ -320,18 +333,25 @@ test_that("stability is drawn for domains and for spots", {
   expect_refused(SpatialDomainStabilityPlot(part, told), "table", "other domains")
 })
 
-test_that("several sections are drawn beside their stability", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  skip_without("patchwork")
-  both <- two_sections()
-  done <- with_domains(both, rep_len(1:2, ncol(both)), list(section = "slide"))
-  table <- data.frame(domain = factor(1:2), n.spots = c(table(done$sigel_domain)), stability = 1, lowest = 1)
-  spots <- stats::setNames(rep(1, ncol(both)), colnames(both))
-  page <- SpatialDomainStabilityPlot(done, structure(table, ari = 1, seeds = 1L, spots = spots))
-  expect_equal(nrow(build(page[[2]])$layout$layout), 2L)
-  expect_equal(page$patches$annotation$subtitle, "1 more seed, adjusted Rand index 1.00")
-})
+if (nightly()) {
+  test_that("several sections are drawn beside their stability", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    skip_without("patchwork")
+    both <- two_sections()
+    done <- with_domains(both, rep_len(1:2, ncol(both)), list(section = "slide"))
+    table <- data.frame(
+      domain = factor(1:2),
+      n.spots = c(table(done$sigel_domain)),
+      stability = 1,
+      lowest = 1
+    )
+    spots <- stats::setNames(rep(1, ncol(both)), colnames(both))
+    page <- SpatialDomainStabilityPlot(done, structure(table, ari = 1, seeds = 1L, spots = spots))
+    expect_equal(nrow(build(page[[2]])$layout$layout), 2L)
+    expect_equal(page$patches$annotation$subtitle, "1 more seed, adjusted Rand index 1.00")
+  })
+}
 
 test_that("pictures without domains, labels or places are refused", {
   skip_if_no_engine()

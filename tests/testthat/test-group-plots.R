@@ -1,24 +1,30 @@
 build <- function(plot) ggplot2::ggplot_build(plot)
 
-test_that("similar genes are drawn behind the genes asked about", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  section <- grouped_section()
-  before <- rlang::hash(section)
-  table <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 6)
-  drawn <- build(SimilarGenePlot(section, table, n.genes = 3))
-  expect_identical(rlang::hash(section), before)
-  expect_equal(nrow(drawn$layout$layout), 5L)
-  shown <- drawn$plot$layers[[1]]$data
-  panels <- unique(shown[c("panel", "gene")])
-  expect_equal(as.character(panels$gene), c("Gene0001", "Gene0003", table$gene[1:3]))
-  # Each pixel is drawn once in each panel, with its corners in their order.
-  expect_equal(unname(c(table(shown$panel))), rep(6L * ncol(section), 5))
-  image <- build(GeneImagePlot(section, table$gene[1]))$plot$layers[[1]]$data
-  expect_equal(shown[shown$panel == 3, c("x", "y", "value")], image[c("x", "y", "value")], ignore_attr = TRUE)
-  each <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 2, combine = "each")
-  expect_equal(nrow(build(SimilarGenePlot(section, each))$layout$layout), 6L)
-})
+if (nightly()) {
+  test_that("similar genes are drawn behind the genes asked about", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    section <- grouped_section()
+    before <- rlang::hash(section)
+    table <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 6)
+    drawn <- build(SimilarGenePlot(section, table, n.genes = 3))
+    expect_identical(rlang::hash(section), before)
+    expect_equal(nrow(drawn$layout$layout), 5L)
+    shown <- drawn$plot$layers[[1]]$data
+    panels <- unique(shown[c("panel", "gene")])
+    expect_equal(as.character(panels$gene), c("Gene0001", "Gene0003", table$gene[1:3]))
+    # Each pixel is drawn once in each panel, with its corners in their order.
+    expect_equal(unname(c(table(shown$panel))), rep(6L * ncol(section), 5))
+    image <- build(GeneImagePlot(section, table$gene[1]))$plot$layers[[1]]$data
+    expect_equal(
+      shown[shown$panel == 3, c("x", "y", "value")],
+      image[c("x", "y", "value")],
+      ignore_attr = TRUE
+    )
+    each <- FindSimilarGenes(section, c("Gene0001", "Gene0003"), n = 2, combine = "each")
+    expect_equal(nrow(build(SimilarGenePlot(section, each))$layout$layout), 6L)
+  })
+}
 
 test_that("similar genes have their names above and similarities below, in columns that suit their images", {
   skip_if_no_engine()
@@ -84,18 +90,20 @@ test_that("the page of a group has its mean image, its genes and its place on th
   expect_no_error(ggplot2::ggsave(file, page, width = 7, height = 7, dpi = 40))
 })
 
-test_that("the page has room for its genes at 7 x 5 inches, the columns asked for, and names that do not meet", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  skip_without("patchwork")
-  panels <- function(...) GeneGroupPage(grouped_section(), 1, method = "pca", ...)[[2]]
-  across <- function(plot) max(build(plot)$layout$layout$COL)
-  expect_equal(vapply(1:4, function(n) across(panels(n.genes = n)), 1), c(1, 1, 2, 2))
-  expect_equal(across(panels()), 3)
-  expect_equal(across(panels(ncol = 4)), 4)
-  names <- Find(function(layer) "label" %in% names(layer$data), panels()$layers)
-  expect_equal(names$data$label, levels(panels()$layers[[1L]]$data$gene))
-})
+if (nightly()) {
+  test_that("the page has room for its genes at 7 x 5 inches, the columns asked for, and names that do not meet", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    skip_without("patchwork")
+    panels <- function(...) GeneGroupPage(grouped_section(), 1, method = "pca", ...)[[2]]
+    across <- function(plot) max(build(plot)$layout$layout$COL)
+    expect_equal(vapply(1:4, function(n) across(panels(n.genes = n)), 1), c(1, 1, 2, 2))
+    expect_equal(across(panels()), 3)
+    expect_equal(across(panels(ncol = 4)), 4)
+    names <- Find(function(layer) "label" %in% names(layer$data), panels()$layers)
+    expect_equal(names$data$label, levels(panels()$layers[[1L]]$data$gene))
+  })
+}
 
 test_that("the page tells the stability where it is known", {
   skip_if_no_engine()
@@ -197,45 +205,47 @@ test_that("genes without a pattern stay on a page, and are none of the number of
   expect_s3_class(GeneGroupPlot(section, gene.sets = sets, min.size = 1), "ggplot")
 })
 
-test_that("a page is drawn however few genes its last groups have", {
-  skip_if_no_engine()
-  skip_without("ggplot2")
-  section <- FindGeneGroups(grouped_section(), n.groups = 20)
-  few <- names(which(table(SeuratObject::Misc(section[["sigel"]])$features$group) == 1L))
-  expect_true(length(few) > 1L)
-  for (plot in list(GeneGroupPlot(section), GeneGroupPlot(section, groups = few, n.genes = 5))) {
-    expect_s3_class(ggplot2::ggplotGrob(plot), "gtable")
-  }
-})
+if (nightly()) {
+  test_that("a page is drawn however few genes its last groups have", {
+    skip_if_no_engine()
+    skip_without("ggplot2")
+    section <- FindGeneGroups(grouped_section(), n.groups = 20)
+    few <- names(which(table(SeuratObject::Misc(section[["sigel"]])$features$group) == 1L))
+    expect_true(length(few) > 1L)
+    for (plot in list(GeneGroupPlot(section), GeneGroupPlot(section, groups = few, n.genes = 5))) {
+      expect_s3_class(ggplot2::ggplotGrob(plot), "gtable")
+    }
+  })
 
-test_that("names on a page of groups fit their images, or stand on two lines, or are cut", {
-  skip_without("ggplot2")
-  fitted <- function(label, width, lines = 1L, side = "below") {
-    data <- data.frame(x = 0, y = 0, label = label, face = "plain", rank = 1)
-    layer <- fitted_text(data, side, lines = lines)
-    grid::pushViewport(grid::viewport(width = grid::unit(width, "pt")))
-    on.exit(grid::popViewport())
-    grob <- grid::makeContent(layer$geom$draw_panel(data, NULL, list(transform = function(data, ...) data)))
-    text <- grob$children[[1L]]
-    wide <- grid::convertWidth(grid::grobWidth(text), "pt", valueOnly = TRUE)
-    list(label = text$label, size = text$gp$fontsize, wide = wide)
-  }
-  grDevices::pdf(NULL, 7, 5)
-  withr::defer(grDevices::dev.off())
-  long <- "ENSMUSG00000051951"
-  roomy <- fitted(long, 200)
-  expect_identical(roomy$label, long)
-  expect_equal(roomy$size, 8)
-  tight <- fitted(long, 75)
-  expect_identical(tight$label, long)
-  expect_lt(tight$size, 8)
-  expect_lte(tight$wide, 76)
-  cut <- fitted(long, 30)
-  expect_match(cut$label, "^ENSM.*[.]{3}$")
-  expect_lte(cut$wide, 31)
-  expect_identical(fitted(long, 35, lines = 2L)$label, long)
-  expect_identical(fitted("Mbp", 30)$label, "Mbp")
-})
+  test_that("names on a page of groups fit their images, or stand on two lines, or are cut", {
+    skip_without("ggplot2")
+    fitted <- function(label, width, lines = 1L, side = "below") {
+      data <- data.frame(x = 0, y = 0, label = label, face = "plain", rank = 1)
+      layer <- fitted_text(data, side, lines = lines)
+      grid::pushViewport(grid::viewport(width = grid::unit(width, "pt")))
+      on.exit(grid::popViewport())
+      grob <- grid::makeContent(layer$geom$draw_panel(data, NULL, list(transform = function(data, ...) data)))
+      text <- grob$children[[1L]]
+      wide <- grid::convertWidth(grid::grobWidth(text), "pt", valueOnly = TRUE)
+      list(label = text$label, size = text$gp$fontsize, wide = wide)
+    }
+    grDevices::pdf(NULL, 7, 5)
+    withr::defer(grDevices::dev.off())
+    long <- "ENSMUSG00000051951"
+    roomy <- fitted(long, 200)
+    expect_identical(roomy$label, long)
+    expect_equal(roomy$size, 8)
+    tight <- fitted(long, 75)
+    expect_identical(tight$label, long)
+    expect_lt(tight$size, 8)
+    expect_lte(tight$wide, 76)
+    cut <- fitted(long, 30)
+    expect_match(cut$label, "^ENSM.*[.]{3}$")
+    expect_lte(cut$wide, 31)
+    expect_identical(fitted(long, 35, lines = 2L)$label, long)
+    expect_identical(fitted("Mbp", 30)$label, "Mbp")
+  })
+}
 
 test_that("images of a page of groups are of a size that is seen, whatever their number", {
   shape <- function(n, several = FALSE) {

@@ -121,59 +121,65 @@ test_that("a picture is left out where it was drawn from the spots, does not fit
   expect_refused(draw(cells, histology = TRUE), "histology", "VisiumV1 or VisiumV2")
 })
 
-test_that("Space Ranger's large picture lies under spots by its own scale", {
-  skip_if_no_engine()
-  skip_without("Seurat")
-  skip_without("ggplot2")
-  object <- with_picture(regions_section(), 60L)
-  small <- object@images$section
-  large <- small
-  twice <- function(n) rep(seq_len(n), each = 2L)
-  size <- dim(small@image)
-  large@image <- small@image[twice(size[1L]), twice(size[2L]), ]
-  large@scale.factors$hires <- 2 * small@scale.factors$lowres
-  expect_gt(max(dim(large@image)), 600)
-  object@images$section <- large
-  plot <- SpatialDomainPlot(object, "region")
-  discs <- plot$layers[[length(plot$layers)]]$data
-  middle <- function(name) vapply(split(discs[[name]], discs$spot), mean, 0)
-  grey <- grey_at(pictures(plot)[[1L]], middle("x"), middle("y"))
-  expect_identical(unname(which(grey < 160)), 60L)
-  # The small picture, beside the same scales.
-  large@image <- small@image
-  object@images$section <- large
-  same <- SpatialDomainPlot(object, "region")
-  expect_equal(pictures(same)[[1L]]$geom_params$xmin, pictures(plot)[[1L]]$geom_params$xmin, tolerance = 0.02)
-})
+if (nightly()) {
+  test_that("Space Ranger's large picture lies under spots by its own scale", {
+    skip_if_no_engine()
+    skip_without("Seurat")
+    skip_without("ggplot2")
+    object <- with_picture(regions_section(), 60L)
+    small <- object@images$section
+    large <- small
+    twice <- function(n) rep(seq_len(n), each = 2L)
+    size <- dim(small@image)
+    large@image <- small@image[twice(size[1L]), twice(size[2L]), ]
+    large@scale.factors$hires <- 2 * small@scale.factors$lowres
+    expect_gt(max(dim(large@image)), 600)
+    object@images$section <- large
+    plot <- SpatialDomainPlot(object, "region")
+    discs <- plot$layers[[length(plot$layers)]]$data
+    middle <- function(name) vapply(split(discs[[name]], discs$spot), mean, 0)
+    grey <- grey_at(pictures(plot)[[1L]], middle("x"), middle("y"))
+    expect_identical(unname(which(grey < 160)), 60L)
+    # The small picture, beside the same scales.
+    large@image <- small@image
+    object@images$section <- large
+    same <- SpatialDomainPlot(object, "region")
+    expect_equal(
+      pictures(same)[[1L]]$geom_params$xmin,
+      pictures(plot)[[1L]]$geom_params$xmin,
+      tolerance = 0.02
+    )
+  })
 
-test_that("each section has its own picture", {
-  skip_if_no_engine()
-  skip_without("Seurat")
-  skip_without("ggplot2")
-  parts <- list(regions_section(), regions_section(seed = 3))
-  both <- merge(parts[[1L]], parts[[2L]], add.cell.ids = c("a", "b"))
-  both$slide <- substr(colnames(both), 1L, 1L)
-  images <- SeuratObject::Images(both)
-  both <- with_picture(with_picture(both, 20L, images[1L]), 35L, images[2L])
-  plot <- SpatialDomainPlot(both, "region", section = "slide")
-  found <- pictures(plot)
-  expect_length(found, 2L)
-  discs <- plot$layers[[length(plot$layers)]]$data
-  for (k in 1:2) {
-    own <- discs[discs$section == found[[k]]$data$section, ]
-    middle <- function(name) vapply(split(own[[name]], own$spot, drop = TRUE), mean, 0)
-    grey <- grey_at(found[[k]], middle("x"), middle("y"))
-    expect_identical(unname(which(grey < 160)), c(20L, 35L)[k])
-  }
-  # Where one has none, those that are there must be asked for.
-  picture <- both@images[[1L]]
-  picture@scale.factors$lowres <- NA_real_
-  both@images[[1L]] <- picture
-  expect_length(pictures(SpatialDomainPlot(both, "region", section = "slide")), 0L)
-  some <- SpatialDomainPlot(both, "region", section = "slide", histology = TRUE)
-  expect_length(pictures(some), 1L)
-  expect_no_warning(build(some))
-})
+  test_that("each section has its own picture", {
+    skip_if_no_engine()
+    skip_without("Seurat")
+    skip_without("ggplot2")
+    parts <- list(regions_section(), regions_section(seed = 3))
+    both <- merge(parts[[1L]], parts[[2L]], add.cell.ids = c("a", "b"))
+    both$slide <- substr(colnames(both), 1L, 1L)
+    images <- SeuratObject::Images(both)
+    both <- with_picture(with_picture(both, 20L, images[1L]), 35L, images[2L])
+    plot <- SpatialDomainPlot(both, "region", section = "slide")
+    found <- pictures(plot)
+    expect_length(found, 2L)
+    discs <- plot$layers[[length(plot$layers)]]$data
+    for (k in 1:2) {
+      own <- discs[discs$section == found[[k]]$data$section, ]
+      middle <- function(name) vapply(split(own[[name]], own$spot, drop = TRUE), mean, 0)
+      grey <- grey_at(found[[k]], middle("x"), middle("y"))
+      expect_identical(unname(which(grey < 160)), c(20L, 35L)[k])
+    }
+    # Where one has none, those that are there must be asked for.
+    picture <- both@images[[1L]]
+    picture@scale.factors$lowres <- NA_real_
+    both@images[[1L]] <- picture
+    expect_length(pictures(SpatialDomainPlot(both, "region", section = "slide")), 0L)
+    some <- SpatialDomainPlot(both, "region", section = "slide", histology = TRUE)
+    expect_length(pictures(some), 1L)
+    expect_no_warning(build(some))
+  })
+}
 
 test_that("pictures of genes and of imputed genes have it under them where it is asked for", {
   skip_if_no_engine()

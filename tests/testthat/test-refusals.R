@@ -2,8 +2,8 @@
 
 test_that("a matrix of all donors is compared as the object that holds them", {
   skip_if_no_engine()
-  object <- merged_cohort()
-  plain <- plain_cohort()
+  object <- merged_donors(few_donors())
+  plain <- plain_cohort(few_donors())
   places <- do.call(rbind, unname(plain$places))
   counts <- do.call(cbind, unname(plain$counts))
   rownames(places) <- colnames(counts) <- colnames(object)
@@ -30,8 +30,8 @@ test_that("a matrix of all donors is compared as the object that holds them", {
 
 test_that("sections of a list have names, all of them or none", {
   skip_if_no_engine()
-  sections <- unname(small_cohort())
-  names(sections) <- c("a", rep("", 5))
+  sections <- unname(few_donors())
+  names(sections) <- c("a", rep("", 3))
   expect_refused(
     find_disease(sections, "condition"),
     "object",
@@ -39,12 +39,12 @@ test_that("sections of a list have names, all of them or none", {
     "Name every section"
   )
   names(sections) <- NULL
-  slides <- c(paste0("slide", 1:5), NA)
+  slides <- c(paste0("slide", 1:3), NA)
   sections <- Map(function(one, slide) SeuratObject::AddMetaData(one, slide, "slide"), sections, slides)
   expect_refused(
     find_disease(sections, "condition", section = "slide"),
     "section",
-    "without a value in place 6",
+    "without a value in place 4",
     "Complete it"
   )
 })
@@ -77,7 +77,7 @@ test_that("cells that no image of several shows are refused", {
   skip_if_no_engine()
   more <- SeuratObject::RenameCells(small_section(image = "none"), add.cell.id = "extra")
   more$donor <- "D7"
-  both <- merge(merged_cohort(), more)
+  both <- merge(merged_donors(few_donors()), more)
   expect_refused(
     RunSIGEL(both, section = "donor", verbose = FALSE),
     "image",
