@@ -26,8 +26,9 @@ failures=0
 
 # Sets `core`: seconds of a core of all that this shell has waited for. A subshell would tell its own.
 of_a_core() {
-  times >"$work/times.$BASHPID"
-  core=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$work/times.$BASHPID")
+  local told=$work/times.$BASHPID
+  times >"$told"
+  core=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$told")
 }
 
 step() {

@@ -226,7 +226,7 @@ def test_lattices(lattice, kind):
     assert GeneImages.from_anndata(section).raster.kind == (kind or "continuous")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     n_rows=st.integers(6, 25),
     n_cols=st.integers(6, 25),

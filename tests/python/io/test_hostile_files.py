@@ -70,7 +70,7 @@ def test_values_that_shrink_a_thousand_times_are_refused_before_they_are_read(h5
     refused(h5ad, "values of")
 
 
-@pytest.mark.parametrize("kind", [h5py.HardLink, h5py.SoftLink])
+@pytest.mark.parametrize("kind", [pytest.param(h5py.HardLink, marks=pytest.mark.nightly), h5py.SoftLink])
 def test_groups_that_lie_in_each_other_many_times_are_refused(h5ad, kind):
     with h5py.File(h5ad, "r+") as file:
         file.create_group("uns/g0")

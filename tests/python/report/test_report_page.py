@@ -222,7 +222,7 @@ def test_terms_and_a_table_of_conditions_that_are_given(tmp_path):
     adata = quick_section()
     ring = adata.var_names[adata.var["programme"] == "ring"].tolist()
     sets = {f"ring {NASTY[0]}": ring}
-    cohort = sigel.datasets.simulated_cohort((3, 3), n_rows=14, n_cols=14, n_programmes=4)
+    cohort = sigel.datasets.simulated_cohort((2, 2), 4, 10, 10, 2, 15, 20)
     table = sigel.tl.disease_genes(cohort, "condition", donor="donor", progress=False)
     path = write_report(
         adata, tmp_path / "a.html", method="pca", gene_sets=sets, disease_genes=table, config={"n_top": 7}

@@ -66,6 +66,7 @@ def test_two_processes_find_the_representations_and_groups_of_one(found):
     assert np.mean(one["group"] == two[0]["group"]) > 0.99
 
 
+@pytest.mark.nightly
 def test_only_the_first_process_writes_the_model(found):
     model = sigel.SIGEL.load(found / "two")
     assert model.representations.shape[1] == 8
