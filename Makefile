@@ -50,7 +50,7 @@ mutants: setup ## Put small faults into the engine and see whether the tests not
 coverage: setup ## Say which branches of the engine the Python suite never takes (half an hour); needs the network
 	@. tools/env.sh && python -m pip install -q --target build/coverage "coverage>=7"
 	@. tools/env.sh && export PYTHONPATH=build/coverage COVERAGE_FILE=build/coverage/data && \
-	  { python -m coverage run --branch --source=python/sigel -m pytest; python -m coverage report -m --skip-covered; }
+	  { python -m coverage run --branch --source=python/sigel -m pytest -m ""; python -m coverage report -m --skip-covered; }
 
 coverage-r: setup ## Say which expressions of the R package its suite never takes (half an hour); needs the R package covr
 	@. tools/env.sh && Rscript tools/coverage.R

@@ -3,7 +3,7 @@
 if (!requireNamespace("covr", quietly = TRUE)) {
   stop("covr is not installed: `apt-get install r-cran-covr`, or `install.packages(\"covr\")`", call. = FALSE)
 }
-Sys.setenv(NOT_CRAN = "true")
+Sys.setenv(NOT_CRAN = "true", SIGEL_NIGHTLY = "1")
 found <- covr::package_coverage(".", type = "tests", quiet = FALSE)
 print(found)
 never <- covr::zero_coverage(found)

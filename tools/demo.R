@@ -86,9 +86,8 @@ write_table(genes, "genes.csv", row.names = FALSE)
 write_table(SeuratObject::Embeddings(results), "spots.csv")
 write_table(misc$history, "history.csv", row.names = FALSE)
 
-groups <- min(nlevels(genes$group), 12L)
 save_png(TrainingPlot(section), "training.png", 9, 6)
-save_png(GeneGroupPlot(section), "gene-groups.png", 7, 2 + 1.15 * groups)
+save_png(GeneGroupPlot(section), "gene-groups.png", 9, 6.5)
 save_png(GeneMapPlot(section), "gene-map.png", 8, 6)
 
 embedded <- genes[genes$status == "embedded", ]

@@ -27,7 +27,7 @@ say "Python $("$lowest/bin/python" -V | cut -d' ' -f2), $("$lowest/bin/python" -
   awk '$1 ~ /^(anndata|numpy|pandas|scikit-learn|scipy)$/ {printf "%s %s  ", $1, $2}')"
 # Tests that compare with other packages skip here: they run beside the newest versions. So do those of real
 # sections, which are simulated ones of another size to a package.
-SIGEL_REAL_SECTIONS=0 SIGEL_REQUIRE_ALL=0 PYTHONPATH=$ROOT/python "$lowest/bin/python" -m pytest -n 2 -p no:cacheprovider "$@" \
+SIGEL_REAL_SECTIONS=0 SIGEL_REQUIRE_ALL=0 PYTHONPATH=$ROOT/python "$lowest/bin/python" -m pytest -n 2 --dist loadfile -p no:cacheprovider "$@" \
   tests/python/images/test_images.py tests/python/images/test_raster.py tests/python/model \
   tests/python/doors/test_tl.py tests/python/doors/test_pl.py tests/python/tasks/spatial_genes \
   tests/python/tasks/test_similar_genes.py tests/python/tasks/domains/test_domain_methods.py \

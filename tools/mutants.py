@@ -378,6 +378,8 @@ def main() -> int:
         "no:cacheprovider",
         "-p",
         "no:faulthandler",
+        "-m",
+        "",
         f"--rootdir={ROOT}",
         f"--basetemp={scratch}",
     ]

@@ -284,17 +284,15 @@ test_that("mclust is called in R, by R, and gives what it gives by hand", {
   expect_equal(refined$sigel_domain_prob[kept], done$sigel_domain_prob[kept])
 })
 
-if (nightly()) {
-  test_that("Leiden finds domains", {
-    skip_if_no_engine()
-    if (!reticulate::py_module_available("igraph")) {
-      missing_or_skip("the Python package igraph")
-    }
-    done <- find_quietly(regions_section(), method = "leiden")
-    expect_gt(rand_index(done$sigel_domain, done$region), 0.2)
-    expect_true(all(is.na(done$sigel_domain_prob)))
-  })
-}
+test_that("Leiden finds domains", {
+  skip_if_no_engine()
+  if (!reticulate::py_module_available("igraph")) {
+    missing_or_skip("the Python package igraph")
+  }
+  done <- find_quietly(regions_section(), method = "leiden")
+  expect_gt(rand_index(done$sigel_domain, done$region), 0.2)
+  expect_true(all(is.na(done$sigel_domain_prob)))
+})
 
 test_that("the same seed gives the same domains, and R's random numbers are left alone", {
   skip_if_no_engine()

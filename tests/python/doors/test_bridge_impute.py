@@ -207,7 +207,6 @@ def test_orthologs_come_as_two_lists(panel, answer):
     np.testing.assert_allclose(found["values"], answer["values"][:3], rtol=1e-6)
 
 
-@pytest.mark.nightly
 def test_references_are_several_and_models_one_for_each(panel, answer, tmp_path):
     target, reference, _ = panel
     some = answer["genes"][:3]

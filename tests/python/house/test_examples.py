@@ -26,7 +26,7 @@ def test_the_main_doors_have_examples():
     assert {"sigel.tl.embed", "sigel.SIGEL", "sigel.GeneImages", "sigel.pl.gene_map"} <= set(FOUND)
 
 
-# Each seconds long, of what a quicker example of another name finds: by night.
+# Each seconds long, of verbs whose numbers have tests by day: by night.
 LONG = (
     "sigel.io.read_imputed",
     "sigel.pl.disease_calibration",

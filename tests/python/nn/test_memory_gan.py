@@ -169,7 +169,6 @@ def fitted():
     return x, y, basis, fit_memory_gan(x[:400], y[:400], basis, SMALL, seeded(), "cpu")
 
 
-@pytest.mark.nightly
 def test_genes_never_seen_are_drawn_where_the_map_is_not_linear(fitted):
     x, y, basis, gan = fitted
     drawn = gan.coefficients(x[400:]) @ basis.T

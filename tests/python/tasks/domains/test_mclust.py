@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
+from planted_tissue import find, planted_domains
 from sigel.errors import InputError
 from sigel.tasks.domains.mclust import mclust
 
@@ -277,6 +279,13 @@ def test_without_mclust_in_r_the_line_that_installs_it_is_said(r, tmp_path):
     said = started(**elsewhere)
     assert "`method`: found 'mclust', but R has no mclust" in said
     assert 'install.packages("mclust")' in said
+
+
+def test_the_verb_finds_the_planted_domains(r):
+    adata = find(planted_domains(), 4, method="mclust")
+    assert adjusted_rand_score(adata.obs["region"], adata.obs["sigel_domain"]) >= 0.8
+    assert adata.uns["sigel"]["domains"]["method"] == "mclust"
+    assert adata.obs["sigel_domain_prob"].between(0.25, 1).all()
 
 
 # --- wrong input -----------------------------------------------------------------------------------------

@@ -312,7 +312,6 @@ def test_zeros_where_the_panel_shows_no_similar_gene(panel):
     assert share[witnessed].mean() > share[~witnessed].mean()
 
 
-@pytest.mark.nightly
 def test_the_gan_learns_and_says_how(panel):
     target, reference, hidden = panel
     made = sigel.tl.impute(
