@@ -87,7 +87,8 @@ write_table(SeuratObject::Embeddings(results), "spots.csv")
 write_table(misc$history, "history.csv", row.names = FALSE)
 
 save_png(TrainingPlot(section), "training.png", 9, 6)
-save_png(GeneGroupPlot(section), "gene-groups.png", 9, 6.5)
+# Room for two dozen groups, which sections of yours may have.
+save_png(GeneGroupPlot(section), "gene-groups.png", 10, 8)
 save_png(GeneMapPlot(section), "gene-map.png", 8, 6)
 
 embedded <- genes[genes$status == "embedded", ]

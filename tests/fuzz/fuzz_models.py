@@ -63,9 +63,8 @@ def edited(about: object, data: bytes) -> object:
         places = [(one, name) for one in inner(about) for name in names_in(one)]
         if places:
             held, key = places[(at * 7 + what) % len(places)]
-            held[key] = copy.deepcopy(
-                STRANGE[what % len(STRANGE)]
-            )  # one that is edited next stays as it is here
+            # A copy: the next edit may be of what this one put in.
+            held[key] = copy.deepcopy(STRANGE[what % len(STRANGE)])
     return about
 
 

@@ -280,10 +280,7 @@ MARKERS = {  # the genes that must be among the first, as many as the number say
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "dlpfc_151510.h5ad",
-        *(pytest.param(one, marks=pytest.mark.nightly) for one in MARKERS if one[:5] != "dlpfc"),
-    ],
+    [pytest.param(one, marks=() if one == "dlpfc_151510.h5ad" else pytest.mark.nightly) for one in MARKERS],
 )
 def test_known_markers_of_layers_come_up(real_section, name):
     adata = real_section(name)
